@@ -1,0 +1,283 @@
+"""The broker as every room above sees it, and what it asks of others.
+
+`federation` will offer the same `Broker` Protocol, so that nobody asks whether
+an entity is local. Names in all values are expanded IRIs.
+
+Source: ETSI GS CIM 009 V1.8.1 clauses 5.6 (provision), 5.7 (consumption).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from cityloom.model.entity import Attribute, Entity
+from cityloom.model.errors import CityloomError
+from cityloom.model.events import Cause
+from cityloom.model.history import HistoryAppend, Instance
+from cityloom.query.values import Query, TemporalQuery
+from cityloom.store.ports import AttributeUse, HistoryEntity, Origin, TypeCount
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """Who asks, for which tenant, and as part of what: handed to every operation."""
+
+    tenant: str = ""
+    party: str = ""
+    purpose: str = ""
+    cause: Cause
+
+
+Action = Literal["read", "write", "admin", "personal"]
+
+
+class Access(Protocol):
+    """May this party do this to that, for this purpose?"""
+
+    def check(self, call: Call, action: Action, resource: str = "") -> None:
+        """Returns when it may.
+
+        Args:
+            resource: an entity id, a type, or a room's name such as `subscriptions`.
+
+        Raises:
+            Unauthorized: nobody is named and somebody must be.
+            Forbidden: this party may not.
+        """
+        ...
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One member of a batch: an entity (or fragment), or the error that kept it from becoming one.
+
+    `row` is the row of the source file, for lineage.
+    """
+
+    id: str
+    entity: Entity | None = None
+    error: CityloomError | None = None
+    row: int | None = None
+
+
+class ItemError(Struct, frozen=True):
+    """What went wrong with one entity of a batch (5.2.17)."""
+
+    id: str
+    error: CityloomError
+
+
+class BatchResult(Struct, frozen=True, kw_only=True):
+    """Answer of a batch, item by item (5.2.16), ids in the order of the request.
+
+    `unchanged` are those of `updated` that were already just so (only where
+    the caller asked to skip them).
+    """
+
+    created: list[str] = []
+    updated: list[str] = []
+    unchanged: list[str] = []
+    deleted: list[str] = []
+    errors: list[ItemError] = []
+
+
+class UpdateResult(Struct, frozen=True, kw_only=True):
+    """Answer of an attribute operation (5.2.18): expanded names updated, and those not, with the reason."""
+
+    updated: list[str] = []
+    not_updated: dict[str, str] = {}
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One page of a query; `count` only when it was asked for; `more` when another page follows."""
+
+    entities: list[Entity]
+    count: int | None = None
+    more: bool = False
+
+
+class Evolution(Struct, frozen=True, kw_only=True):
+    """The temporal evolution of one entity: instances by expanded attribute name, in order of time."""
+
+    entity: HistoryEntity
+    instances: dict[str, list[Instance]]
+
+
+class AggregatedValue(Struct, frozen=True):
+    """One value of an aggregation over [start, end) in microseconds (4.5.19)."""
+
+    value: Any
+    start: int
+    end: int
+
+
+class AggregatedEvolution(Struct, frozen=True, kw_only=True):
+    """Per attribute (name, dataset id) and aggregation method the values of each period."""
+
+    entity: HistoryEntity
+    attributes: dict[tuple[str, str], dict[str, list[AggregatedValue]]]
+    kinds: dict[tuple[str, str], str] = {}
+
+
+class TemporalPage(Struct, frozen=True, kw_only=True):
+    """One page of a temporal query; `range_start`/`range_end` (µs) when instances were cut (6.3.10)."""
+
+    evolutions: list[Evolution]
+    aggregated: list[AggregatedEvolution] = []
+    count: int | None = None
+    more: bool = False
+    cut: bool = False
+    range_start: int | None = None
+    range_end: int | None = None
+    size: int | None = None
+
+
+BatchOperation = Literal[
+    "create", "upsert-replace", "upsert-update", "update", "update-no-overwrite", "merge"
+]
+
+
+class Broker(Protocol):
+    """Every operation on entity data."""
+
+    # -- provision (5.6) ---------------------------------------------------
+    async def create_entity(self, call: Call, entity: Entity) -> None:
+        """5.6.1. Raises AlreadyExists."""
+        ...
+
+    async def merge_entity(
+        self, call: Call, entity_id: str, fragment: Entity, observed_at: str | None = None
+    ) -> UpdateResult:
+        """5.6.17. Raises ResourceNotFound."""
+        ...
+
+    async def replace_entity(self, call: Call, entity_id: str, entity: Entity) -> None:
+        """5.6.18. Raises ResourceNotFound."""
+        ...
+
+    async def update_attributes(self, call: Call, entity_id: str, fragment: Entity) -> UpdateResult:
+        """5.6.2: only attributes that exist. Raises ResourceNotFound."""
+        ...
+
+    async def append_attributes(
+        self, call: Call, entity_id: str, fragment: Entity, overwrite: bool = True
+    ) -> UpdateResult:
+        """5.6.3. Raises ResourceNotFound."""
+        ...
+
+    async def update_attribute(self, call: Call, entity_id: str, name: str, fragment: Attribute) -> None:
+        """5.6.4: partial update of one instance. Raises ResourceNotFound."""
+        ...
+
+    async def replace_attribute(self, call: Call, entity_id: str, name: str, attribute: Attribute) -> None:
+        """5.6.19. Raises ResourceNotFound."""
+        ...
+
+    async def delete_attribute(
+        self, call: Call, entity_id: str, name: str, dataset_id: str = "", delete_all: bool = False
+    ) -> None:
+        """5.6.5. Raises ResourceNotFound."""
+        ...
+
+    async def delete_entity(self, call: Call, entity_id: str) -> None:
+        """5.6.6. Raises ResourceNotFound."""
+        ...
+
+    async def purge(self, call: Call, query: Query, keep: Sequence[str], drop: Sequence[str]) -> BatchResult:
+        """5.6.21: deletes what `query` selects, or of it only `drop` (or all but `keep`) attributes."""
+        ...
+
+    async def batch(
+        self, call: Call, operation: BatchOperation, items: Sequence[Item], skip_unchanged: bool = False
+    ) -> BatchResult:
+        """5.6.7, 5.6.8, 5.6.9, 5.6.20: item by item.
+
+        `skip_unchanged` leaves an entity as it is where nothing but times of
+        change would differ: what connectors use, so that importing twice changes nothing.
+        """
+        ...
+
+    async def batch_delete(self, call: Call, ids: Sequence[str]) -> BatchResult:
+        """5.6.10."""
+        ...
+
+    # -- history (5.6.11 - 5.6.16, 5.7.3, 5.7.4) ---------------------------
+    async def upsert_history(self, call: Call, append: HistoryAppend) -> bool:
+        """5.6.11: True when the entity was not in history before."""
+        ...
+
+    async def append_history(self, call: Call, appends: Sequence[HistoryAppend]) -> list[int]:
+        """5.6.12 for many: how many instances of each were new. An entity unknown to history is made."""
+        ...
+
+    async def append_attributes_history(self, call: Call, entity_id: str, instances: list[Instance]) -> None:
+        """5.6.12. Raises ResourceNotFound."""
+        ...
+
+    async def update_instance(
+        self, call: Call, entity_id: str, name: str, instance_id: str, fragment: Attribute
+    ) -> None:
+        """5.6.14. Raises ResourceNotFound."""
+        ...
+
+    async def delete_history(
+        self,
+        call: Call,
+        entity_id: str,
+        *,
+        name: str | None = None,
+        dataset_id: str | None = None,
+        instance_id: str | None = None,
+    ) -> None:
+        """5.6.13, 5.6.15, 5.6.16 (`dataset_id` None deletes all datasets). Raises ResourceNotFound."""
+        ...
+
+    async def retrieve_history(
+        self,
+        call: Call,
+        entity_id: str,
+        temporal: TemporalQuery,
+        names: Sequence[str] = (),
+        dataset_ids: Sequence[str] = (),
+    ) -> TemporalPage:
+        """5.7.3. Raises ResourceNotFound."""
+        ...
+
+    async def query_history(
+        self,
+        call: Call,
+        query: Query,
+        temporal: TemporalQuery,
+        names: Sequence[str] = (),
+        count: bool = False,
+    ) -> TemporalPage:
+        """5.7.4."""
+        ...
+
+    # -- consumption (5.7) -------------------------------------------------
+    async def retrieve_entity(self, call: Call, entity_id: str) -> Entity:
+        """5.7.1. Raises ResourceNotFound."""
+        ...
+
+    async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
+        """5.7.2."""
+        ...
+
+    def scan_entities(self, call: Call, query: Query) -> AsyncIterator[Entity]:
+        """Everything a query selects, by id, without paging: for exports and large layers."""
+        ...
+
+    async def entity_types(self, call: Call) -> list[TypeCount]:
+        """5.7.5."""
+        ...
+
+    async def attribute_uses(self, call: Call, type: str | None = None) -> list[AttributeUse]:
+        """5.7.6 to 5.7.10: the web groups them."""
+        ...
+
+    async def origins(
+        self, call: Call, entity_id: str, name: str, temporal: TemporalQuery, dataset_id: str | None = None
+    ) -> list[Origin]:
+        """Where the values of an attribute came from, latest first. Raises ResourceNotFound."""
+        ...

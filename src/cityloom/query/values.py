@@ -1,0 +1,202 @@
+"""The parsed forms of everything that selects, orders or projects entities.
+
+Source: ETSI GS CIM 009 clauses 4.9 (q), 4.10 (geo), 4.11 (temporal), 4.17
+(type selection), 4.19 (scope), 4.21 (pick, omit), 4.23 (orderBy), 5.5.9 (paging).
+All names of types and attributes are expanded IRIs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from cityloom.model.entity import LOCATION
+
+
+class TypeIs(Struct, frozen=True, tag=True):
+    """The entity has this type."""
+
+    type: str
+
+
+class TypeAnd(Struct, frozen=True, tag=True):
+    """Every one of `terms` selects the entity."""
+
+    terms: list[TypeExpression]
+
+
+class TypeOr(Struct, frozen=True, tag=True):
+    """At least one of `terms` selects the entity."""
+
+    terms: list[TypeExpression]
+
+
+TypeExpression = TypeIs | TypeAnd | TypeOr
+"""`None` where one is optional means any type (also the wildcard `*`)."""
+
+
+class Path(Struct, frozen=True):
+    """Where a `q` term looks: an attribute, sub-attributes, then members of its value.
+
+    `a.b[c.d]` is attributes=(a, b) and members=(c, d): all names expanded but
+    that the raw names of members are kept too, for JsonProperty values and
+    for language tags (`title[en]`), in `raw_members`.
+    """
+
+    attributes: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    raw_members: tuple[str, ...] = ()
+
+
+class Range(Struct, frozen=True, tag=True):
+    """`low..high`, both ends included."""
+
+    low: Any
+    high: Any
+
+
+class AnyOf(Struct, frozen=True, tag=True):
+    """`a,b,c`: one of these values (or ranges)."""
+
+    values: list[Any]
+
+
+class QExists(Struct, frozen=True, tag=True):
+    """The path leads to something."""
+
+    path: Path
+
+
+class QCompare(Struct, frozen=True, tag=True):
+    """`path operator value`; `value` a string, number, bool, time (`QTime`), `Range` or `AnyOf`."""
+
+    path: Path
+    operator: Literal["==", "!=", ">", "<", ">=", "<=", "~=", "!~="]
+    value: Any
+
+
+class QTime(Struct, frozen=True, tag=True):
+    """A date, time or date-time literal; `text` as written, `micros` when it is a date-time."""
+
+    text: str
+    micros: int | None = None
+
+
+class QAnd(Struct, frozen=True, tag=True):
+    """All of `terms`."""
+
+    terms: list[QNode]
+
+
+class QOr(Struct, frozen=True, tag=True):
+    """At least one of `terms`."""
+
+    terms: list[QNode]
+
+
+QNode = QExists | QCompare | QAnd | QOr
+
+GeoRelation = Literal["near", "within", "contains", "overlaps", "intersects", "equals", "disjoint"]
+
+
+class GeoQuery(Struct, frozen=True, kw_only=True):
+    """A relation to a reference geometry (GeoJSON, lon and lat in CRS84 degrees); distances in metres."""
+
+    georel: GeoRelation
+    geometry: dict[str, Any]
+    max_distance: float | None = None
+    min_distance: float | None = None
+    geoproperty: str = LOCATION
+
+
+class ScopeTerm(Struct, frozen=True, tag=True):
+    """One scope of a scope query: `/a/b`, with `+` for one level and `#` for any below."""
+
+    scope: str
+
+
+class ScopeAnd(Struct, frozen=True, tag=True):
+    """All of `terms` (`;`)."""
+
+    terms: list[ScopeExpression]
+
+
+class ScopeOr(Struct, frozen=True, tag=True):
+    """At least one of `terms` (`,` or `|`)."""
+
+    terms: list[ScopeExpression]
+
+
+ScopeExpression = ScopeTerm | ScopeAnd | ScopeOr
+
+
+class OrderTerm(Struct, frozen=True):
+    """One key to order by; `kind` says how, `geometry` is the reference of a distance order."""
+
+    path: Path
+    descending: bool = False
+    by_distance: bool = False
+
+
+class OrderBy(Struct, frozen=True):
+    """The keys of an order, first the strongest; the id always breaks ties."""
+
+    terms: list[OrderTerm]
+    collation: str | None = None
+    geometry: dict[str, Any] | None = None
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """What selects current entities; every given part must hold.
+
+    `attrs` keeps entities that have at least one of these attributes.
+    `limit` 0 with a wanted count answers no entities (5.5.9).
+    """
+
+    ids: list[str] = []
+    id_pattern: str | None = None
+    types: TypeExpression | None = None
+    attrs: list[str] = []
+    q: QNode | None = None
+    scope_q: ScopeExpression | None = None
+    geo: GeoQuery | None = None
+    dataset_ids: list[str] = []
+    order_by: OrderBy | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+class Projection(Struct, frozen=True, kw_only=True):
+    """What of a selected entity is answered (clauses 4.21, 4.5.5, 4.15).
+
+    `pick` and `omit` name expanded attributes or the members `id`, `type`,
+    `scope`, `createdAt`, `modifiedAt`, `expiresAt`; sub-attributes are
+    reached by nested tuples of names. `dataset_ids` keeps these instances
+    (`@none` is the default one). `lang` picks one language.
+    """
+
+    attrs: list[str] = []
+    pick: list[tuple[str, ...]] = []
+    omit: list[tuple[str, ...]] = []
+    dataset_ids: list[str] = []
+    lang: str | None = None
+
+
+AggregateMethod = Literal["totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq"]
+
+
+class TemporalQuery(Struct, frozen=True, kw_only=True):
+    """What of the history is answered (4.11); times in microseconds since 1970 (UTC).
+
+    `period` is (calendar months, microseconds); both 0 is one period over everything.
+    """
+
+    timerel: Literal["before", "after", "between"] | None = None
+    time_at: int | None = None
+    end_time_at: int | None = None
+    timeproperty: Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"] = "observedAt"
+    last_n: int | None = None
+    aggr_methods: list[AggregateMethod] = []
+    period: tuple[int, int] = (0, 0)
+    with_repeats: bool = True
