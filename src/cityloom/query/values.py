@@ -14,19 +14,19 @@ from msgspec import Struct
 from cityloom.model.entity import LOCATION
 
 
-class TypeIs(Struct, frozen=True, tag=True):
+class TypeIs(Struct, frozen=True, tag=True, tag_field="kind"):
     """The entity has this type."""
 
     type: str
 
 
-class TypeAnd(Struct, frozen=True, tag=True):
+class TypeAnd(Struct, frozen=True, tag=True, tag_field="kind"):
     """Every one of `terms` selects the entity."""
 
     terms: list[TypeExpression]
 
 
-class TypeOr(Struct, frozen=True, tag=True):
+class TypeOr(Struct, frozen=True, tag=True, tag_field="kind"):
     """At least one of `terms` selects the entity."""
 
     terms: list[TypeExpression]

@@ -1,0 +1,127 @@
+"""One frozen `Settings`: built once by the command line and passed down.
+
+Every field has a default, a unit and a help text; `docs/settings.md` is
+generated from them by `describe` and a test checks that it is true. A city
+sets them under `settings:` in its `city.yaml`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+def _setting(unit: str, text: str, ge: float | None = None) -> Meta:
+    return Meta(description=text, extra={"unit": unit}, ge=ge)
+
+
+class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Everything about a node that an operator may change."""
+
+    # Where the node is
+    host: Annotated[str, _setting("address", "Address to listen on; any but loopback needs API keys.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, _setting("port", "Port to listen on.", ge=0)] = 8026
+    public_read: Annotated[
+        bool, _setting("yes/no", "Anyone may read entities, history and maps without an API key.")
+    ] = False
+    require_key: Annotated[bool, _setting("yes/no", "Ask for an API key on loopback too.")] = False
+    public_url: Annotated[
+        str, _setting("URL", "How others reach this node, where a proxy stands before it.")
+    ] = ""
+
+    # Limits of what comes in
+    max_body_bytes: Annotated[int, _setting("bytes", "Largest body of a request.", ge=1)] = 32 * 1024 * 1024
+    max_depth: Annotated[int, _setting("levels", "Deepest nesting of JSON.", ge=1)] = 64
+    max_batch: Annotated[int, _setting("entities", "Most entities of a batch.", ge=1)] = 10_000
+    max_string: Annotated[int, _setting("characters", "Longest string in an entity.", ge=1)] = 1_000_000
+    max_url: Annotated[int, _setting("characters", "Longest URL or id.", ge=1)] = 8_192
+    max_vertices: Annotated[int, _setting("vertices", "Most vertices of one geometry.", ge=1)] = 200_000
+    max_query: Annotated[int, _setting("characters", "Longest q, scopeQ or geometry in a query.", ge=1)] = (
+        65_536
+    )
+
+    # Limits of what is answered
+    page_default: Annotated[int, _setting("entities", "Page size when none is asked.", ge=1)] = 20
+    page_max: Annotated[int, _setting("entities", "Largest page that may be asked.", ge=1)] = 1000
+    temporal_instances: Annotated[
+        int, _setting("instances", "Most instances of an answer before it is cut (status 206).", ge=1)
+    ] = 10_000
+
+    # The writer
+    queue_items: Annotated[int, _setting("writes", "Writes waiting before new ones get 503.", ge=1)] = 10_000
+    queue_bytes: Annotated[int, _setting("bytes", "Bytes of waiting writes before 503.", ge=1)] = (
+        64 * 1024 * 1024
+    )
+
+    # The log and history
+    log_keep: Annotated[
+        int, _setting("events", "Events kept behind the slowest consumer, for pages that reconnect.", ge=0)
+    ] = 100_000
+    retention: Annotated[
+        dict[str, str], _setting("ISO 8601 duration by type", "How long history is kept; others: for ever.")
+    ] = {}
+
+    # Outgoing calls
+    out_allow_loopback: Annotated[
+        bool | None, _setting("yes/no", "May call loopback; unset: yes when the node listens on loopback.")
+    ] = None
+    out_allow_private: Annotated[
+        bool, _setting("yes/no", "May call private addresses (10/8, 172.16/12, 192.168/16, fc00::/7).")
+    ] = False
+    out_allow_hosts: Annotated[
+        list[str], _setting("host names", "When not empty, the only hosts that may be called.")
+    ] = []
+    out_timeout: Annotated[float, _setting("seconds", "Longest outgoing call.", ge=0.01)] = 10.0
+    out_max_bytes: Annotated[int, _setting("bytes", "Largest answer of an outgoing call.", ge=1)] = (
+        4 * 1024 * 1024
+    )
+
+    # Notifications
+    notify_attempts: Annotated[
+        int, _setting("attempts", "Tries before a notification becomes a dead letter.", ge=1)
+    ] = 8
+    notify_backoff: Annotated[
+        float, _setting("seconds", "Wait before the second try; doubles each time.", ge=0.01)
+    ] = 1.0
+    notify_backoff_max: Annotated[float, _setting("seconds", "Longest wait between tries.", ge=0.01)] = 3600.0
+    notify_per_endpoint: Annotated[
+        int, _setting("calls", "Notifications under way at once to one endpoint.", ge=1)
+    ] = 4
+
+    # Logs
+    log_level: Annotated[str, _setting("level", "debug, info, warning or error.")] = "info"
+    log_json: Annotated[
+        bool | None, _setting("yes/no", "Log lines as JSON; unset: when the output is no terminal.")
+    ] = None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the node listens on loopback only."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def read_settings(values: dict[str, Any]) -> Settings:
+    """Settings from plain values with camelCase names.
+
+    Raises:
+        msgspec.ValidationError: an unknown name or a wrong kind, naming the place.
+    """
+    return msgspec.convert(values, Settings)
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """(name, default, unit, help) of every setting, in order: what `docs/settings.md` is made of."""
+    hints = get_type_hints(Settings, include_extras=True)
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        meta = next(part for part in get_args(hints[field.name]) if isinstance(part, Meta))
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+        extra = meta.extra or {}
+        rows.append(
+            (field.encode_name, msgspec.json.encode(default).decode(), extra["unit"], meta.description or "")
+        )
+    return rows
