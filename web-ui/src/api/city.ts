@@ -1,0 +1,69 @@
+/** The node's own API: the city, its layers, its sources. */
+import type { FeatureCollection, Geometry } from 'geojson';
+import { type Answer, getJson, query } from './http';
+
+export type Box = [west: number, south: number, east: number, north: number];
+
+export interface City {
+  name: string;
+  profile: string;
+  center: [lon: number, lat: number];
+  bbox: Box | null;
+  languages: string[];
+  timeZone: string;
+  attribution: { name: string; licence?: string; url?: string }[];
+  version: string;
+  datum: string;
+  /** Where the event log stood when this was answered: live changes are followed from here. */
+  seq: number;
+}
+
+export interface Layer {
+  type: string;
+  typeIri: string;
+  count: number;
+  geometry: 'Point' | 'LineString' | 'Polygon' | null;
+  bbox: Box | null;
+  lastModified: string | null;
+  attributes: string[];
+}
+
+/** A name as it stands in the data: plain, or one text per language. */
+export type Name = string | Record<string, string | string[]>;
+
+export interface FeatureProperties {
+  name?: Name;
+  stale?: boolean;
+}
+
+export type Features = FeatureCollection<Geometry, FeatureProperties>;
+
+export interface Source {
+  id: string;
+  name: string;
+  type?: string | string[];
+  format: string;
+  lastRun: string | null;
+  status: 'ok' | 'stale' | 'failed' | 'never';
+  expectedInterval?: string | null;
+  lastData?: string | null;
+}
+
+export const readCity = (): Promise<Answer<City>> => getJson('/city');
+
+export const readLayers = (): Promise<Answer<Layer[]>> => getJson('/map/layers');
+
+export const readSources = (): Promise<Answer<Source[]>> => getJson('/sources');
+
+/** The total within the box, beyond the limit too, is in the header `NGSILD-Results-Count`. */
+export function readFeatures(
+  type: string,
+  limit: number,
+  box?: Box,
+  signal?: AbortSignal,
+): Promise<Answer<Features>> {
+  const search = query({ bbox: box?.map((n) => n.toFixed(6)).join(','), limit });
+  return getJson(`/map/layers/${encodeURIComponent(type)}/features${search}`, signal);
+}
+
+export const lineagePath = (id: string): string => `/lineage/${encodeURIComponent(id)}`;

@@ -1,0 +1,65 @@
+/** The one way this page asks its own node for something. It never calls another origin. */
+
+/** What the node said when it refused: the fields of an RFC 9457 problem document. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail || title);
+    this.name = 'ApiError';
+  }
+}
+
+export interface Answer<T> {
+  body: T;
+  headers: Headers;
+}
+
+/**
+ * Reads one JSON document.
+ *
+ * @param path from the root of this origin, beginning with "/"
+ * @throws ApiError for every answer but 2xx, and with status 0 when nothing answered
+ */
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      headers: { Accept: 'application/json, application/geo+json;q=0.9' },
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'unreachable', '');
+  }
+  if (!response.ok) throw await problemOf(response);
+  return { body: (await response.json()) as T, headers: response.headers };
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  let title = response.statusText;
+  let detail = '';
+  try {
+    const problem: unknown = await response.json();
+    if (problem && typeof problem === 'object') {
+      const fields = problem as Record<string, unknown>;
+      if (typeof fields.title === 'string') title = fields.title;
+      if (typeof fields.detail === 'string') detail = fields.detail;
+    }
+  } catch {
+    // Not every refusal carries a document; the status says enough.
+  }
+  return new ApiError(response.status, title, detail);
+}
+
+/** A query string from the parameters that have a value. */
+export function query(parameters: Record<string, string | number | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}

@@ -1,0 +1,47 @@
+/** Numbers and times by the reader's language and the city's time zone. */
+import { signal } from '@preact/signals';
+import { language } from './i18n';
+import { unitSign } from './units';
+
+/** The city's time zone (IANA name): every time on the page is told in it. */
+export const timeZone = signal('UTC');
+
+export function numberText(value: number, digits = 3): string {
+  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
+}
+
+export function quantity(value: number, unitCode?: string): string {
+  const sign = unitCode ? unitSign(unitCode) : '';
+  const number = numberText(value);
+  if (!sign) return number;
+  return sign === '%' || sign === '°' ? `${number}${sign}` : `${number}\u00a0${sign}`;
+}
+
+export function timeText(time: string | number | Date): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return String(time);
+  return new Intl.DateTimeFormat(language.value, {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+    timeZone: timeZone.value,
+  }).format(date);
+}
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+];
+
+/** How long ago, in the largest whole unit; beyond a month the date itself says more. */
+export function agoText(time: string | number | Date, now: number = Date.now()): string {
+  const seconds = (new Date(time).getTime() - now) / 1000;
+  if (Number.isNaN(seconds)) return String(time);
+  if (Math.abs(seconds) > 31 * 86_400) return timeText(time);
+  const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return new Intl.RelativeTimeFormat(language.value, { numeric: 'auto' }).format(
+    Math.trunc(seconds / size),
+    unit,
+  );
+}

@@ -1,0 +1,76 @@
+/** Words in the reader's language. No text stands in the code: it stands in `messages/`. */
+import { signal } from '@preact/signals';
+import en from '../messages/en.json';
+import zh from '../messages/zh.json';
+
+export type MessageKey = keyof typeof en;
+export type Language = 'en' | 'zh';
+export type Parameters = Record<string, string | number>;
+
+type PluralStem<Key> = Key extends `${infer Stem}_other` ? Stem : never;
+export type PluralKey = PluralStem<MessageKey>;
+
+export const languages: { code: Language; name: string; tag: string }[] = [
+  { code: 'en', name: 'English', tag: 'en' },
+  { code: 'zh', name: '中文', tag: 'zh-Hans' },
+];
+
+const messages: Record<Language, Record<string, string>> = { en, zh };
+const memory = 'cityloom.language';
+
+export const language = signal<Language>('en');
+
+function isLanguage(text: string | null | undefined): text is Language {
+  return languages.some(({ code }) => code === text);
+}
+
+/** The language to begin with: the address, else the reader's last choice, else the browser's. */
+export function firstLanguage(search: string, wished: readonly string[]): Language {
+  const named = new URLSearchParams(search).get('lang');
+  if (isLanguage(named)) return named;
+  const kept = recall();
+  if (isLanguage(kept)) return kept;
+  for (const tag of wished) {
+    const primary = tag.toLowerCase().split('-')[0];
+    if (isLanguage(primary)) return primary;
+  }
+  return 'en';
+}
+
+export function chooseLanguage(code: Language): void {
+  language.value = code;
+  try {
+    localStorage.setItem(memory, code);
+  } catch {
+    // A browser may forbid storage; the choice then lasts as long as the page.
+  }
+}
+
+function recall(): string | null {
+  try {
+    return localStorage.getItem(memory);
+  } catch {
+    return null;
+  }
+}
+
+export function t(key: MessageKey, parameters: Parameters = {}): string {
+  return fill(messages[language.value][key] ?? en[key], parameters);
+}
+
+/** The message for a count, by the language's own plural rule; `{count}` is written in its digits. */
+export function plural(stem: PluralKey, count: number, parameters: Parameters = {}): string {
+  const rule = new Intl.PluralRules(language.value).select(count);
+  const own = messages[language.value];
+  const text = own[`${stem}_${rule}`] ?? own[`${stem}_other`] ?? stem;
+  return fill(text, { count: new Intl.NumberFormat(language.value).format(count), ...parameters });
+}
+
+/** A message whose key is made from data (a type's or an attribute's name), when there is one. */
+export function known(key: string): string | undefined {
+  return messages[language.value][key];
+}
+
+export function fill(text: string, parameters: Parameters): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole));
+}

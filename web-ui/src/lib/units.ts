@@ -1,0 +1,48 @@
+/** Signs of the UN/CEFACT common codes (Recommendation 20) that city data uses. */
+const signs: Record<string, string> = {
+  '2N': 'dB',
+  '4K': 'mA',
+  '59': 'ppm',
+  '61': 'ppb',
+  A97: 'hPa',
+  AMP: 'A',
+  C62: '',
+  CEL: '°C',
+  CMT: 'cm',
+  D54: 'W/m²',
+  DAY: 'd',
+  DD: '°',
+  E34: 'GB',
+  FAH: '°F',
+  G51: 'm³/s',
+  GP: 'mg/m³',
+  GQ: 'µg/m³',
+  HTZ: 'Hz',
+  HUR: 'h',
+  KEL: 'K',
+  KGM: 'kg',
+  KMH: 'km/h',
+  KMT: 'km',
+  KWH: 'kWh',
+  KWT: 'kW',
+  LTR: 'L',
+  LUX: 'lx',
+  MBR: 'mbar',
+  MIN: 'min',
+  MMT: 'mm',
+  MQS: 'm³/s',
+  MTK: 'm²',
+  MTQ: 'm³',
+  MTR: 'm',
+  MTS: 'm/s',
+  P1: '%',
+  PAL: 'Pa',
+  SEC: 's',
+  VLT: 'V',
+  WTT: 'W',
+};
+
+/** The sign of a unit code, or the code itself: an unknown unit is shown, never left out. */
+export function unitSign(code: string): string {
+  return signs[code] ?? code;
+}

@@ -1,0 +1,28 @@
+import { effect } from '@preact/signals';
+import { render } from 'preact';
+import { firstLanguage, language, languages } from './lib/i18n';
+import { start } from './state/app';
+import { showFromAddress } from './state/entity';
+import { darkScheme } from './state/store';
+import './style.css';
+import { offerTestHook } from './testhook';
+import { App } from './ui/App';
+
+language.value = firstLanguage(location.search, navigator.languages);
+effect(() => {
+  document.documentElement.lang =
+    languages.find(({ code }) => code === language.value)?.tag ?? 'en';
+});
+
+const scheme = matchMedia('(prefers-color-scheme: dark)');
+darkScheme.value = scheme.matches;
+scheme.addEventListener('change', () => (darkScheme.value = scheme.matches));
+
+addEventListener('popstate', showFromAddress);
+
+const place = document.getElementById('app');
+if (place) {
+  render(<App />, place);
+  offerTestHook();
+  void start();
+}

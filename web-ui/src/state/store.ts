@@ -1,0 +1,82 @@
+/** What the page knows, as signals: the views read them, the rooms of `state/` write them. */
+import { computed, signal } from '@preact/signals';
+import type { City, Layer, Name, Source } from '../api/city';
+import type { ApiError } from '../api/http';
+import type { LiveState } from '../api/live';
+import type { Row } from '../lib/entity';
+import type { Mark, Role } from '../lib/symbols';
+import type { CityMap, MapFeature } from '../map/view';
+
+export type Phase = 'loading' | 'ready' | 'error';
+
+/** One type of the city: its layer, its mark, and what of it has been read. */
+export interface LayerState {
+  layer: Layer;
+  role: Role;
+  mark: Mark;
+  visible: boolean;
+  phase: 'idle' | Phase;
+  /** Too many to read whole: only what is in view. */
+  byView: boolean;
+  /** How many lie in the view, when only a part of them could be read. */
+  totalInView: number | null;
+}
+
+/** The features of a layer that have been read; changed in place, with `revision` told. */
+export interface Loaded {
+  features: Map<string, MapFeature>;
+  names: Map<string, Name>;
+}
+
+export interface EntityState {
+  id: string;
+  phase: Phase | 'gone' | 'deleted';
+  types: string[];
+  rows: Row[];
+  /** Rows that the last live change touched. */
+  changed: Set<string>;
+  /** Counts what arrived: charts and flashes follow it. */
+  revision: number;
+  error: ApiError | null;
+}
+
+export type Sheet = 'peek' | 'half' | 'full';
+
+export const phase = signal<Phase>('loading');
+export const failure = signal<ApiError | null>(null);
+export const city = signal<City | null>(null);
+export const layers = signal<LayerState[]>([]);
+export const loaded = new Map<string, Loaded>();
+export const revision = signal(0);
+export const sources = signal<{ phase: Phase; list: Source[] }>({ phase: 'loading', list: [] });
+export const live = signal<LiveState>('connecting');
+export const lastChange = signal<string | null>(null);
+export const entity = signal<EntityState | null>(null);
+export const sheet = signal<Sheet>('peek');
+export const map = signal<CityMap | null>(null);
+export const mapFailed = signal(false);
+export const darkScheme = signal(false);
+
+/** Sources that someone should look at. A source that never ran is not late: it was not asked to. */
+export const lateSources = computed(() =>
+  sources.value.list.filter(({ status }) => status === 'stale' || status === 'failed'),
+);
+
+export function layerState(type: string): LayerState | undefined {
+  return layers.value.find(({ layer }) => layer.type === type);
+}
+
+export function patchLayer(type: string, change: Partial<LayerState>): void {
+  layers.value = layers.value.map((state) =>
+    state.layer.type === type ? { ...state, ...change } : state,
+  );
+}
+
+/** An object that has been read for the map, in whichever layer it stands. */
+export function findFeature(id: string): { feature: MapFeature; type: string } | undefined {
+  for (const [type, { features }] of loaded) {
+    const feature = features.get(id);
+    if (feature) return { feature, type };
+  }
+  return undefined;
+}

@@ -1,0 +1,34 @@
+/** What a test in a browser cannot see in the document: the state of the drawn map. Read only. */
+import { anchorOf } from './lib/geometry';
+import { findFeature, layers, live, map } from './state/store';
+
+export interface TestHook {
+  /** The map has drawn every shown layer and is at rest. */
+  ready(): boolean;
+  live(): string;
+  /** How many objects of a type are on the screen. */
+  rendered(type: string): number;
+  /** Where an object is on the page, in CSS pixels. */
+  pixelOf(id: string): [x: number, y: number] | null;
+}
+
+declare global {
+  interface Window {
+    __cityloom?: TestHook;
+  }
+}
+
+export function offerTestHook(): void {
+  window.__cityloom = {
+    ready: () =>
+      map.value?.resting() === true &&
+      layers.value.every(({ visible, phase }) => !visible || phase === 'ready'),
+    live: () => live.value,
+    rendered: (type) => map.value?.rendered(type) ?? 0,
+    pixelOf: (id) => {
+      const feature = findFeature(id)?.feature;
+      const place = feature ? anchorOf(feature.geometry) : null;
+      return place && map.value ? map.value.pixelOf(place as [number, number]) : null;
+    },
+  };
+}

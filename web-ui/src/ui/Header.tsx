@@ -1,0 +1,44 @@
+import { agoText } from '../lib/format';
+import { chooseLanguage, language, languages, t } from '../lib/i18n';
+import { relabel } from '../state/layers';
+import { city, lastChange, live } from '../state/store';
+
+export function Header() {
+  const offered = city.value?.languages ?? [];
+  const shown = languages.filter(({ code }) => !offered.length || offered.includes(code));
+  return (
+    <header class="top">
+      <h1>{city.value?.name}</h1>
+      <Live />
+      <fieldset class="switch">
+        <legend class="unseen">{t('header.language')}</legend>
+        {shown.map(({ code, name, tag }) => (
+          <button
+            key={code}
+            type="button"
+            lang={tag}
+            aria-pressed={language.value === code}
+            onClick={() => {
+              chooseLanguage(code);
+              relabel();
+            }}
+          >
+            {name}
+          </button>
+        ))}
+      </fieldset>
+    </header>
+  );
+}
+
+function Live() {
+  const state = live.value;
+  const last = lastChange.value;
+  const title = last ? t('live.last', { when: agoText(last) }) : undefined;
+  return (
+    <p class="live" data-state={state} role="status" title={title}>
+      <span class="live-mark" aria-hidden="true" />
+      {t(`live.${state}`)}
+    </p>
+  );
+}

@@ -1,0 +1,126 @@
+import { signal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Box } from '../api/city';
+import { plural, t } from '../lib/i18n';
+import { typeLabel } from '../lib/names';
+import { dark, light } from '../map/theme';
+import { CityMap } from '../map/view';
+import { mapReady, viewMoved } from '../state/app';
+import { choose } from '../state/entity';
+import { city, darkScheme, lateSources, layers, map, mapFailed } from '../state/store';
+import { openSources } from './Sources';
+
+interface Hover {
+  label: string;
+  type: string;
+  x: number;
+  y: number;
+}
+const hover = signal<Hover | null>(null);
+
+export function MapPane() {
+  const container = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    const place = city.value;
+    if (!container.current || !place) return;
+    let made: CityMap;
+    try {
+      made = new CityMap({
+        container: container.current,
+        center: place.center,
+        box: wholeBox(),
+        theme: darkScheme.value ? dark : light,
+        onChoose: ({ id }) => choose(id),
+        onHover: (now) => (hover.value = now),
+        onMove: viewMoved,
+      });
+    } catch {
+      mapFailed.value = true;
+      return;
+    }
+    void made.whenLoaded().then(() => {
+      map.value = made;
+      mapReady();
+    });
+    return () => made.remove();
+  }, []);
+
+  useSignalEffect(() => map.value?.setTheme(darkScheme.value ? dark : light));
+  useSignalEffect(() => map.value?.setLabel(t('map.label', { city: city.value?.name ?? '' })));
+
+  return (
+    <main class="map-pane" id="map" tabIndex={-1}>
+      <div class="map" ref={container} />
+      {mapFailed.value && <p class="map-failed">{t('error.webgl')}</p>}
+      <Tip />
+      <LateNote />
+      <div class="map-buttons">
+        <MapButton
+          label={t('map.zoomIn')}
+          sign="M12 5v14M5 12h14"
+          act={() => map.value?.zoomBy(1)}
+        />
+        <MapButton label={t('map.zoomOut')} sign="M5 12h14" act={() => map.value?.zoomBy(-1)} />
+        <MapButton
+          label={t('map.whole')}
+          sign="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
+          act={() => {
+            const box = wholeBox();
+            if (box) map.value?.fit(box);
+          }}
+        />
+      </div>
+    </main>
+  );
+}
+
+/** The city's box, or the one around its layers when the profile names none. */
+function wholeBox(): Box | null {
+  if (city.value?.bbox) return city.value.bbox;
+  let whole: Box | null = null;
+  for (const { layer } of layers.value) {
+    const box = layer.bbox;
+    if (!box) continue;
+    whole = whole
+      ? [
+          Math.min(whole[0], box[0]),
+          Math.min(whole[1], box[1]),
+          Math.max(whole[2], box[2]),
+          Math.max(whole[3], box[3]),
+        ]
+      : box;
+  }
+  return whole;
+}
+
+function MapButton({ label, sign, act }: { label: string; sign: string; act: () => void }) {
+  return (
+    <button type="button" class="map-button" aria-label={label} title={label} onClick={act}>
+      <svg viewBox="0 0 24 24" aria-hidden="true">
+        <path d={sign} />
+      </svg>
+    </button>
+  );
+}
+
+function Tip() {
+  const now = hover.value;
+  if (!now) return null;
+  return (
+    <p class="tip" style={{ left: `${now.x}px`, top: `${now.y}px` }} aria-hidden="true">
+      {now.label && <span class="strong">{now.label}</span>}
+      <span class="quiet">{typeLabel(now.type)}</span>
+    </p>
+  );
+}
+
+function LateNote() {
+  const late = lateSources.value.length;
+  if (!late) return null;
+  return (
+    <button type="button" class="late-note" onClick={openSources}>
+      {plural('sources.late', late)}
+    </button>
+  );
+}

@@ -1,0 +1,83 @@
+import { signal } from '@preact/signals';
+import { agoText, timeText } from '../lib/format';
+import { plural, t } from '../lib/i18n';
+import { city, lateSources, sheet, sources } from '../state/store';
+
+export const sourcesOpen = signal(false);
+
+/** Opens the strip wherever it is: from the note on the map too. */
+export function openSources(): void {
+  sourcesOpen.value = true;
+  sheet.value = 'full';
+}
+
+/** The strip below: are the city's sources on time? Said by words first. */
+export function Sources() {
+  const { list } = sources.value;
+  const late = lateSources.value;
+  return (
+    <details
+      class="sources"
+      open={sourcesOpen.value}
+      onToggle={(event) => (sourcesOpen.value = event.currentTarget.open)}
+    >
+      <summary class={late.length ? 'warn' : ''}>{summary()}</summary>
+      <ul>
+        {[...list]
+          .sort((a, b) => Number(late.includes(b)) - Number(late.includes(a)))
+          .map((source) => (
+            <li key={source.id} data-status={source.status}>
+              <span class="strong">{source.name || source.id}</span>
+              <span class={late.includes(source) ? 'warn' : 'quiet'}>
+                {t(`sources.status.${source.status}`)}
+              </span>
+              <When lastData={source.lastData} lastRun={source.lastRun} />
+            </li>
+          ))}
+      </ul>
+      <Attribution />
+    </details>
+  );
+}
+
+function summary(): string {
+  const { phase, list } = sources.value;
+  if (phase === 'error') return t('sources.unread');
+  if (!list.length) return phase === 'loading' ? t('sources.title') : t('sources.none');
+  const late = lateSources.value.length;
+  return late ? plural('sources.late', late) : plural('sources.fine', list.length);
+}
+
+function When(props: { lastData: string | null | undefined; lastRun: string | null }) {
+  const time = props.lastData ?? props.lastRun;
+  if (!time) return null;
+  const key = props.lastData ? 'sources.lastData' : 'sources.lastRun';
+  return (
+    <span class="quiet small" title={timeText(time)}>
+      {t(key, { when: agoText(time) })}
+    </span>
+  );
+}
+
+function Attribution() {
+  const list = city.value?.attribution ?? [];
+  if (!list.length) return null;
+  return (
+    <p class="quiet small">
+      {t('attribution.title')}:{' '}
+      {list.map(({ name, licence, url }, index) => (
+        <span key={name}>
+          {index > 0 && '; '}
+          {url && /^https?:\/\//.test(url) ? (
+            <a href={url} rel="noreferrer noopener" target="_blank">
+              {name}
+            </a>
+          ) : (
+            name
+          )}
+          {licence && ` (${licence})`}
+        </span>
+      ))}
+    </p>
+  );
+}
