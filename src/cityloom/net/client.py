@@ -116,6 +116,27 @@ class Outgoing:
         """
         return await self._call("POST", url, dict(headers), body, max_bytes, timeout)
 
+    async def allowed_address(self, host: str, port: int) -> str:
+        """An address of `host` that may be called: for clients of other protocols, which connect to it.
+
+        Raises:
+            OutgoingRefused: the settings let no call go there.
+            OutgoingFailed: the name has no address.
+        """
+        allowed = self._settings.allow_hosts
+        if allowed and host not in allowed and f"{host}:{port}" not in allowed:
+            raise OutgoingRefused(f"{host}:{port} is not allowed: the settings do not name the host {host}")
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise OutgoingFailed(f"{host}:{port} could not be reached: {error}") from None
+        try:
+            for *_, sockaddr in found:
+                self._judge(str(sockaddr[0]))
+        except _AddressRefused as error:
+            raise OutgoingRefused(f"{host}:{port} is not allowed: {error}") from None
+        return str(found[0][4][0])
+
     async def _call(
         self,
         method: str,

@@ -66,7 +66,8 @@ class Window(Struct, frozen=True, kw_only=True):
     """Which instances of one entity: times in microseconds, `start` included, `end` excluded.
 
     `names` None is every attribute; `last_n` keeps the latest n of each
-    attribute; `with_repeats` False leaves out instances whose occurrence is > 0.
+    attribute, `first_n` the earliest n (for paging forwards; one of the two);
+    `with_repeats` False leaves out instances whose occurrence is > 0.
     Instances that lack the `timeproperty` are not in a window that has a bound;
     for `observedAt` without a bound they are ordered by modifiedAt.
     """
@@ -76,6 +77,7 @@ class Window(Struct, frozen=True, kw_only=True):
     start: int | None = None
     end: int | None = None
     last_n: int | None = None
+    first_n: int | None = None
     dataset_ids: Sequence[str] | None = None
     with_repeats: bool = True
 
@@ -321,6 +323,10 @@ class DeliveryReads(Protocol):
 
     def deliveries_due(self, now: int, limit: int, after_id: str = "") -> list[Delivery]:
         """Deliveries with `due` <= now that are not dead, by due time."""
+        ...
+
+    def delivery(self, tenant: str, id: str) -> Delivery | None:
+        """One delivery, or None when it is done."""
         ...
 
     def next_due(self) -> int | None:

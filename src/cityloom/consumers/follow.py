@@ -1,0 +1,127 @@
+"""One consumer of the event log, with its durable cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from cityloom.model.errors import CityloomError
+from cityloom.model.events import Event
+from cityloom.store.ports import Snapshot, Store, Transaction
+
+Work = Callable[[Transaction], None]
+
+
+class Outcome(NamedTuple):
+    """What dealing with events comes to: writes, and what to do once they are committed."""
+
+    work: Work
+    then: Callable[[], None] = lambda: None
+
+
+Handler = Callable[[Sequence[Event]], Awaitable[Outcome | None]]
+
+_log = structlog.get_logger("consumers")
+_RETRY_FIRST = 0.1
+_RETRY_LAST = 30.0
+IDLE_MARK = 1000
+"""Events without work after which the cursor is moved all the same."""
+
+
+class Follower:
+    """Hands the log to `handle`, in order and without a gap.
+
+    The writes that `handle` returns are committed together with the cursor,
+    so an event is dealt with exactly once as far as the store is concerned;
+    what leaves the house must carry an id derived from (consumer, seq).
+    Events that cause no write move the cursor only now and then: seeing them
+    again after a restart must be harmless. A new consumer starts at the end
+    of the log.
+    """
+
+    def __init__(self, store: Store, name: str, handle: Handler, *, batch: int = 500) -> None:
+        self._store = store
+        self._name = name
+        self._handle = handle
+        self._batch = batch
+        self.position = 0
+
+    async def run(self) -> None:
+        """Follows the log until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        wake = asyncio.Event()
+
+        def committed(seq: int) -> None:
+            if seq > self.position:
+                loop.call_soon_threadsafe(wake.set)
+
+        stop = self._store.on_commit(committed)
+        try:
+            self.position = marked = await self._start()
+            while True:
+                wake.clear()
+                events = await self._next()
+                if not events:
+                    if self.position > marked:
+                        marked = await self._commit(None)
+                    await wake.wait()
+                    continue
+                outcome = await self._until_handled(events)
+                self.position = events[-1].seq
+                if outcome is not None or self.position - marked >= IDLE_MARK:
+                    marked = await self._commit(outcome)
+        finally:
+            stop()
+
+    async def _start(self) -> int:
+        def begin(tx: Transaction) -> int:
+            cursor = tx.cursor(self._name)
+            if cursor is None:
+                cursor = tx.last_seq()
+                tx.move_cursor(self._name, cursor)
+            return cursor
+
+        return await asyncio.wrap_future(self._store.submit(begin))
+
+    async def _next(self) -> list[Event]:
+        after, batch = self.position, self._batch
+
+        def read(snapshot: Snapshot) -> list[Event]:
+            return snapshot.events(after, batch)
+
+        return await asyncio.wrap_future(self._store.read(read))
+
+    async def _until_handled(self, events: Sequence[Event]) -> Outcome | None:
+        """A failing handler is tried again, ever more slowly: an event is never skipped."""
+        wait = _RETRY_FIRST
+        while True:
+            try:
+                return await self._handle(events)
+            except Exception:
+                _log.exception("consumer failed", consumer=self._name, seq=events[0].seq, retry_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _RETRY_LAST)
+
+    async def _commit(self, outcome: Outcome | None) -> int:
+        position = self.position
+
+        def commit(tx: Transaction) -> None:
+            if outcome is not None:
+                outcome.work(tx)
+            tx.move_cursor(self._name, position)
+
+        wait = _RETRY_FIRST
+        while True:
+            try:
+                await asyncio.wrap_future(self._store.submit(commit))
+            except CityloomError as error:
+                _log.error("cursor not kept", consumer=self._name, reason=error.detail, retry_in=wait)
+            else:
+                if outcome is not None:
+                    outcome.then()
+                return position
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _RETRY_LAST)

@@ -1,0 +1,86 @@
+"""Durable timers of one consumer: set in a transaction, due by the `Clock`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from cityloom.consumers.follow import Outcome
+from cityloom.model.clock import Clock
+from cityloom.store.ports import Snapshot, Store, Timer, Transaction
+
+_log = structlog.get_logger("consumers")
+_LONGEST_SLEEP = 60.0
+_AFTER_FAILURE = 1.0
+
+
+class Timers:
+    """Calls `fire` for each due timer and takes the timer away with what `fire` writes.
+
+    `fire` may set the timer again in the work that it returns. `timer_set` is
+    set after a commit that set one: the loop sleeps until the earliest it knows.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        consumer: str,
+        clock: Clock,
+        fire: Callable[[Timer], Awaitable[Outcome | None]],
+        timer_set: asyncio.Event,
+    ) -> None:
+        self._store = store
+        self._consumer = consumer
+        self._clock = clock
+        self._fire = fire
+        self._wake = timer_set
+
+    async def run(self) -> None:
+        """Fires timers until it is cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                due = await self._due()
+                for timer in due:
+                    await self._run_one(timer)
+                if due:
+                    continue
+                delay = await self._delay()
+            except Exception:
+                _log.exception("timer failed", consumer=self._consumer)
+                delay = _AFTER_FAILURE
+            try:
+                await asyncio.wait_for(self._wake.wait(), delay)
+            except TimeoutError:
+                continue
+
+    async def _due(self) -> list[Timer]:
+        now = self._clock.now()
+
+        def read(snapshot: Snapshot) -> list[Timer]:
+            return snapshot.timers_due(self._consumer, now)
+
+        return await asyncio.wrap_future(self._store.read(read))
+
+    async def _delay(self) -> float:
+        def read(snapshot: Snapshot) -> int | None:
+            return snapshot.next_timer(self._consumer)
+
+        following = await asyncio.wrap_future(self._store.read(read))
+        if following is None:
+            return _LONGEST_SLEEP
+        return min(max((following - self._clock.now()) / 1e6, 0.0), _LONGEST_SLEEP)
+
+    async def _run_one(self, timer: Timer) -> None:
+        outcome = await self._fire(timer)
+
+        def commit(tx: Transaction) -> None:
+            tx.cancel_timer(timer.consumer, timer.tenant, timer.key)
+            if outcome is not None:
+                outcome.work(tx)
+
+        await asyncio.wrap_future(self._store.submit(commit))
+        if outcome is not None:
+            outcome.then()

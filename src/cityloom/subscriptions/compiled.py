@@ -1,0 +1,191 @@
+"""A subscription made ready to match: every expression parsed once.
+
+Source: ETSI GS CIM 009 clauses 5.2.12 (triggers), 5.2.33 (selectors), 5.8.6 (notification behaviour).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from cityloom.model.entity import Attribute, Entity
+from cityloom.model.events import AttributeChange, Event
+from cityloom.model.time import parse_datetime
+from cityloom.query.evaluate import matcher
+from cityloom.query.parse import (
+    parse_geo,
+    parse_id_pattern,
+    parse_projection,
+    parse_q,
+    parse_scope_q,
+    parse_type_selection,
+)
+from cityloom.query.values import (
+    Query,
+    TypeAnd,
+    TypeExpression,
+    TypeIs,
+    TypeOr,
+)
+from cityloom.subscriptions.document import DEFAULT_TRIGGERS, Selector, Subscription
+
+ANY = ""
+"""The key of subscriptions that no type, or no attribute, narrows down."""
+
+ExpandFor = Callable[[str], Callable[[str], str]]
+
+
+class Compiled:
+    """One subscription, ready to be asked whether an event touches it.
+
+    Args:
+        subscription: as it is kept.
+        expand_for: for a member's name, what expands the names in it; by default what was recorded.
+    """
+
+    def __init__(self, subscription: Subscription, expand_for: ExpandFor | None = None) -> None:
+        self.subscription = subscription
+        expand_for = expand_for or (lambda member: subscription.names.get(member, {}).__getitem__)
+        self._selectors = [
+            _Selector(selector, expand_for("entities")) for selector in subscription.entities or ()
+        ]
+        self._watched = frozenset(subscription.watched_attributes or ())
+        self._triggers = _triggers(subscription)
+        self.query = _condition(subscription, expand_for)
+        self._holds = matcher(self.query) if self.query != Query() else None
+        self.projection = parse_projection(
+            {
+                name: value
+                for name, value in (
+                    ("pick", subscription.notification.pick),
+                    ("omit", subscription.notification.omit),
+                    ("datasetId", subscription.dataset_id),
+                    ("lang", subscription.lang),
+                )
+                if value is not None
+            },
+            expand_for("projection"),
+        )
+        if subscription.notification.attributes is not None:
+            self.projection = msgspec.structs.replace(
+                self.projection, attrs=subscription.notification.attributes
+            )
+        self.expires = parse_datetime(subscription.expires_at) if subscription.expires_at else None
+        self.created = parse_datetime(subscription.created_at) if subscription.created_at else 0
+
+    def places(self) -> Iterable[tuple[str, str]]:
+        """(type, attribute) pairs under which an index finds it; `ANY` where nothing narrows it down."""
+        types: set[str] = set()
+        for selector in self._selectors:
+            types |= _type_keys(selector.types)
+        names = self._watched if self._watched and self._triggers.isdisjoint(_ENTITY_TRIGGERS) else {ANY}
+        return [(type, name) for type in types or {ANY} for name in names]
+
+    def selects(self, entity: Entity) -> bool:
+        """Whether the entity is one of those subscribed to, its conditions left aside."""
+        return not self._selectors or any(selector.selects(entity) for selector in self._selectors)
+
+    def holds(self, entity: Entity) -> bool:
+        """Whether q, geoQ and scopeQ hold for the entity."""
+        return self._holds is None or self._holds(entity)
+
+    def triggered(self, event: Event) -> bool:
+        """Whether what happened is what the subscription watches for."""
+        if self.subscription.time_interval is not None:
+            return False
+        if event.kind == "entityCreated" and "entityCreated" in self._triggers:
+            return True
+        if event.kind == "entityDeleted":
+            return "entityDeleted" in self._triggers
+        return any(
+            _kind_of(change) in self._triggers
+            for change in event.changes
+            if not self._watched or change.name in self._watched
+        )
+
+    def queries(self) -> list[Query]:
+        """What finds the entities subscribed to: one query per selector, its conditions included."""
+        return [
+            msgspec.structs.replace(
+                self.query,
+                ids=list(selector.ids),
+                id_pattern=selector.pattern_text,
+                types=selector.types,
+            )
+            for selector in self._selectors
+        ] or [self.query]
+
+    def active(self, now: int) -> bool:
+        """Whether it is neither paused nor expired at `now` (microseconds)."""
+        return self.subscription.is_active and (self.expires is None or now < self.expires)
+
+
+class _Selector:
+    def __init__(self, selector: Selector, expand: Callable[[str], str]) -> None:
+        self.types = parse_type_selection(selector.type, expand)
+        self.ids = frozenset(selector.ids)
+        self.pattern_text: str | None = None
+        if selector.id_pattern is not None and not self.ids:
+            self.pattern_text = parse_id_pattern(selector.id_pattern)
+        self._matches = matcher(Query(ids=list(self.ids), id_pattern=self.pattern_text, types=self.types))
+
+    def selects(self, entity: Entity) -> bool:
+        return self._matches(entity)
+
+
+_ENTITY_TRIGGERS = {"entityCreated", "entityDeleted"}
+
+
+def _triggers(subscription: Subscription) -> frozenset[str]:
+    """`entityUpdated` is the three attribute triggers together (Table 5.2.12-1)."""
+    triggers: set[str] = set(subscription.notification_trigger or DEFAULT_TRIGGERS)
+    if "entityUpdated" in triggers:
+        triggers |= {"attributeCreated", "attributeUpdated", "attributeDeleted"}
+    return frozenset(triggers)
+
+
+def _condition(subscription: Subscription, expand_for: ExpandFor) -> Query:
+    geo = None
+    if subscription.geo_q is not None:
+        geo = parse_geo(msgspec.to_builtins(subscription.geo_q), expand_for("geoQ"))
+    return Query(
+        q=parse_q(subscription.q, expand_for("q")) if subscription.q is not None else None,
+        scope_q=parse_scope_q(subscription.scope_q) if subscription.scope_q is not None else None,
+        geo=geo,
+    )
+
+
+def _type_keys(expression: TypeExpression | None) -> set[str]:
+    """Types of which an entity that the expression selects has at least one."""
+    match expression:
+        case None:
+            return {ANY}
+        case TypeIs(type):
+            return {type}
+        case TypeOr(terms):
+            return set[str]().union(*(_type_keys(term) for term in terms))
+        case TypeAnd(terms):
+            return min((_type_keys(term) for term in terms), key=lambda keys: (ANY in keys, len(keys)))
+
+
+def _kind_of(change: AttributeChange) -> str:
+    """The trigger of a change; "" when nothing but the time of change differs (5.8.6)."""
+    if change.before is None:
+        return "attributeCreated"
+    if change.after is None:
+        return "attributeDeleted"
+    return "" if _same(change.before, change.after) else "attributeUpdated"
+
+
+def _same(before: Attribute, after: Attribute) -> bool:
+    if len(before.attributes) != len(after.attributes):
+        return False
+    plain = {"created_at": None, "modified_at": None, "instance_id": None, "attributes": {}}
+    if msgspec.structs.replace(before, **plain) != msgspec.structs.replace(after, **plain):
+        return False
+    for name, instances in before.attributes.items():
+        others = after.attributes.get(name, ())
+        if len(instances) != len(others) or not all(map(_same, instances, others)):
+            return False
+    return True

@@ -1,0 +1,303 @@
+"""Bringing notifications to their endpoints: in order, again when they fail, nobody held up by another.
+
+Each endpoint has a few lanes. A notification belongs to the lane of its
+entity, so that an endpoint hears of one entity in the order of its changes. A
+lane sends one at a time. When an endpoint does not answer at all, all its
+lanes wait; when it refuses one notification, that one waits alone and those
+behind it go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from cityloom.model.clock import Clock
+from cityloom.model.errors import CityloomError
+from cityloom.model.settings import Settings
+from cityloom.model.time import format_datetime
+from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
+from cityloom.subscriptions.compiled import Compiled
+from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
+from cityloom.subscriptions.payload import Message, Payload
+from cityloom.subscriptions.transport import Transport, Undelivered
+
+_log = structlog.get_logger("subscriptions")
+_KEPT_IN_MEMORY = 1000
+_PAGE = 1000
+
+Render = Callable[[Delivery, Compiled], Awaitable[Message]]
+
+
+class _Waiting(NamedTuple):
+    """One delivery in a lane; its body is read again from the store when the lane is long."""
+
+    due: int
+    seq: int
+    id: str
+    tenant: str
+    subscription: str
+    delivery: Delivery | None
+
+
+class _Endpoint:
+    """What is known of one address: how often it failed in a row, and until when it is left alone."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.blocked_until = 0
+
+
+class _Lane:
+    def __init__(self, endpoint: _Endpoint) -> None:
+        self.endpoint = endpoint
+        self.waiting: list[_Waiting] = []
+        self.wake = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+
+class Deliverer:
+    """Sends what `Matching` made durable.
+
+    Args:
+        lookup: the subscription of a (tenant, id), or None when it is gone.
+        render: puts a delivery into its subscriber's words.
+        transports: by the scheme of the endpoint's URI.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        *,
+        lookup: Callable[[str, str], Compiled | None],
+        render: Render,
+        transports: Mapping[str, Transport],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._lookup = lookup
+        self._render = render
+        self._transports = transports
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._counters: dict[tuple[str, str], Counters] = {}
+        self._results: list[Callable[[Transaction], None]] = []
+        self._touched: set[tuple[str, str]] = set()
+        self._flush = asyncio.Event()
+
+    async def run(self) -> None:
+        """Sends until it is cancelled; call `take_up` before."""
+        try:
+            while True:
+                await self._flush.wait()
+                self._flush.clear()
+                await self._keep_results()
+        finally:
+            tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._keep_results()
+
+    def offer(self, deliveries: list[Delivery]) -> None:
+        """Takes deliveries that are durable already."""
+        for delivery in deliveries:
+            self._enqueue(delivery)
+
+    def counters(self, tenant: str, subscription: str) -> Counters:
+        """How the notifications of a subscription fared."""
+        key = (tenant, subscription)
+        if key not in self._counters:
+            with self._store.snapshot() as snapshot:
+                document = snapshot.document(tenant, COUNTERS, subscription)
+            self._counters[key] = msgspec.convert(document.body, Counters) if document else Counters()
+        return self._counters[key]
+
+    def forget(self, tenant: str, subscription: str) -> None:
+        """Forgets the counters of a subscription that was deleted."""
+        self._counters.pop((tenant, subscription), None)
+        self._touched.discard((tenant, subscription))
+
+    async def take_up(self) -> None:
+        """Takes up what was left undelivered, before anything new is offered."""
+        seen = ""
+        while True:
+            start = seen
+            page = await asyncio.wrap_future(
+                self._store.read(lambda snapshot, start=start: _all_pending(snapshot, start))
+            )
+            for delivery in page:
+                self._enqueue(delivery)
+            if len(page) < _PAGE:
+                return
+            seen = page[-1].id
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        compiled = self._lookup(delivery.tenant, delivery.subscription)
+        if compiled is None:
+            self._finish(delivery.tenant, delivery.id)
+            return
+        uri = compiled.subscription.notification.endpoint.uri
+        shard = _shard(delivery) % self._settings.notify_per_endpoint
+        lane = self._lanes.get((uri, shard))
+        if lane is None:
+            endpoint = self._endpoints.setdefault(uri, _Endpoint())
+            lane = self._lanes[uri, shard] = _Lane(endpoint)
+            lane.task = asyncio.create_task(self._run_lane((uri, shard), lane))
+        self._push(lane, delivery)
+
+    def _push(self, lane: _Lane, delivery: Delivery) -> None:
+        kept = delivery if len(lane.waiting) < _KEPT_IN_MEMORY else None
+        heapq.heappush(
+            lane.waiting,
+            _Waiting(delivery.due, delivery.seq, delivery.id, delivery.tenant, delivery.subscription, kept),
+        )
+        lane.wake.set()
+
+    async def _run_lane(self, key: tuple[str, int], lane: _Lane) -> None:
+        while lane.waiting:
+            lane.wake.clear()
+            start = max(lane.waiting[0].due, lane.endpoint.blocked_until)
+            delay = (start - self._clock.now()) / 1e6
+            if delay > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lane.wake.wait(), min(delay, 60.0))
+                continue
+            waiting = heapq.heappop(lane.waiting)
+            try:
+                await self._deliver(lane, waiting)
+            except Exception:
+                _log.exception("delivery failed", id=waiting.id, subscription=waiting.subscription)
+                heapq.heappush(lane.waiting, waiting._replace(due=self._clock.now() + 1_000_000))
+        del self._lanes[key]
+
+    async def _deliver(self, lane: _Lane, waiting: _Waiting) -> None:
+        delivery = waiting.delivery or await asyncio.wrap_future(
+            self._store.read(lambda snapshot: snapshot.delivery(waiting.tenant, waiting.id))
+        )
+        compiled = self._lookup(waiting.tenant, waiting.subscription)
+        if delivery is None or delivery.dead:
+            return
+        if compiled is None or not compiled.active(self._clock.now()):
+            self._finish(waiting.tenant, waiting.id)
+            return
+        endpoint = compiled.subscription.notification.endpoint
+        if delivery.attempts == 0:
+            self._count(delivery, sent=True)
+        try:
+            message = await self._render(delivery, compiled)
+            await self._transports[endpoint.uri.partition(":")[0]].send(endpoint, delivery.id, message)
+        except CityloomError as error:
+            self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
+        except Undelivered as failure:
+            self._failed(lane, delivery, endpoint, failure)
+        else:
+            lane.endpoint.failures = 0
+            lane.endpoint.blocked_until = 0
+            self._count(delivery, succeeded=True)
+            self._finish(delivery.tenant, delivery.id)
+
+    def _failed(self, lane: _Lane, delivery: Delivery, endpoint: Endpoint, failure: Undelivered) -> None:
+        now = self._clock.now()
+        attempts = delivery.attempts + 1
+        settings = self._settings
+        rounds = attempts
+        if failure.endpoint_down:
+            lane.endpoint.failures += 1
+            rounds = lane.endpoint.failures
+        wait = min(settings.notify_backoff * 2 ** min(rounds - 1, 32), settings.notify_backoff_max)
+        wait = max(wait, (endpoint.cooldown or 0) / 1000)
+        due = now + round(wait * 1e6)
+        if failure.endpoint_down or endpoint.cooldown:
+            # All that goes there waits, in the order it has: what failed stays the first.
+            lane.endpoint.blocked_until = due
+            due = delivery.due
+        dead = attempts >= settings.notify_attempts
+        delivery = msgspec.structs.replace(
+            delivery, attempts=attempts, due=due, last_error=failure.reason, dead=dead
+        )
+        self._count(delivery, failed=True)
+        self._results.append(lambda tx: tx.put_delivery(delivery))
+        self._flush.set()
+        level = _log.error if dead else _log.warning
+        level(
+            "notification undelivered",
+            id=delivery.id,
+            subscription=delivery.subscription,
+            seq=delivery.seq,
+            attempts=attempts,
+            reason=failure.reason,
+            dead=dead,
+        )
+        if not dead:
+            self._push(lane, delivery)
+
+    def _finish(self, tenant: str, id: str) -> None:
+        self._results.append(lambda tx: tx.delete_delivery(tenant, id))
+        self._flush.set()
+
+    def _count(
+        self, delivery: Delivery, *, sent: bool = False, succeeded: bool = False, failed: bool = False
+    ) -> None:
+        key = (delivery.tenant, delivery.subscription)
+        counters = self.counters(*key)
+        stamp = format_datetime(self._clock.now())
+        if sent:
+            counters = msgspec.structs.replace(
+                counters, times_sent=counters.times_sent + 1, last_notification=stamp
+            )
+        if succeeded:
+            counters = msgspec.structs.replace(counters, status="ok", last_success=stamp)
+        if failed:
+            counters = msgspec.structs.replace(
+                counters, status="failed", last_failure=stamp, times_failed=counters.times_failed + 1
+            )
+        self._counters[key] = counters
+        self._touched.add(key)
+
+    async def _keep_results(self) -> None:
+        results, self._results = self._results, []
+        touched = {key: self._counters[key] for key in self._touched if key in self._counters}
+        self._touched.clear()
+        if not results and not touched:
+            return
+
+        def work(tx: Transaction) -> None:
+            for result in results:
+                result(tx)
+            for (tenant, subscription), counters in touched.items():
+                if self._lookup(tenant, subscription) is not None:
+                    tx.set_state(tenant, COUNTERS, subscription, counters)
+
+        try:
+            await asyncio.wrap_future(self._store.submit(work))
+        except CityloomError as error:
+            _log.error("results not kept", reason=error.detail)
+            self._results = results + self._results
+            self._touched |= touched.keys()
+            await asyncio.sleep(1.0)
+            self._flush.set()
+
+
+def _all_pending(snapshot: Snapshot, after: str) -> list[Delivery]:
+    return snapshot.deliveries_due(2**62, _PAGE, after)
+
+
+def _shard(delivery: Delivery) -> int:
+    body = delivery.body
+    if isinstance(body, Payload):
+        first = body.entities[0].id if body.entities else ""
+    else:
+        entities = body.get("entities") or [{}]
+        first = entities[0].get("id", "")
+    return zlib.crc32(first.encode())

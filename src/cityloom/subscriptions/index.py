@@ -1,0 +1,62 @@
+"""Every subscription of the city, found by what an event touches instead of one after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from cityloom.model.events import Event
+from cityloom.subscriptions.compiled import ANY, Compiled
+
+
+class Index:
+    """Subscriptions by (tenant, type, watched attribute).
+
+    Cost: finding the candidates of an event takes (types + 1) x (changed
+    attributes + 1) look-ups, however many subscriptions there are.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[tuple[str, str], Compiled] = {}
+        self._by_key: dict[tuple[str, str, str], dict[str, Compiled]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, tenant: str, id: str) -> Compiled | None:
+        """One subscription, or None."""
+        return self._by_id.get((tenant, id))
+
+    def put(self, tenant: str, compiled: Compiled) -> None:
+        """Adds or changes a subscription; at no moment is one that exists not to be found."""
+        id = compiled.subscription.id
+        before = self._by_id.get((tenant, id))
+        self._by_id[tenant, id] = compiled
+        places = set(compiled.places())
+        for place in places:
+            self._by_key[(tenant, *place)][id] = compiled
+        if before is not None:
+            self._clear(tenant, id, set(before.places()) - places)
+
+    def remove(self, tenant: str, id: str) -> None:
+        """Takes a subscription out (idempotent)."""
+        compiled = self._by_id.pop((tenant, id), None)
+        if compiled is not None:
+            self._clear(tenant, id, set(compiled.places()))
+
+    def _clear(self, tenant: str, id: str, places: set[tuple[str, str]]) -> None:
+        for place in places:
+            bucket = self._by_key[(tenant, *place)]
+            del bucket[id]
+            if not bucket:
+                del self._by_key[(tenant, *place)]
+
+    def candidates(self, event: Event) -> Iterator[Compiled]:
+        """Subscriptions that the event may touch, each once, in order of their ids."""
+        found: dict[str, Compiled] = {}
+        names = {ANY, *(change.name for change in event.changes)}
+        for type in {ANY, *event.types}:
+            for name in names:
+                found.update(self._by_key.get((event.tenant, type, name), {}))
+        for id in sorted(found):
+            yield found[id]

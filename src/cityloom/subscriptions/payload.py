@@ -1,0 +1,153 @@
+"""What a notification says, before and after it is put into the subscriber's words.
+
+Source: ETSI GS CIM 009 clauses 5.3.1 (Notification), 5.8.6 (behaviour), 6.3.8
+(HTTP: media type, Link header, receiverInfo), 7.2 (MQTT: metadata and body).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.ld.compact import Form, compact_entity
+from cityloom.ld.context import LdContext
+from cityloom.model.entity import NULL, Attribute, Entity
+from cityloom.model.events import AttributeChange, Event
+from cityloom.model.time import format_datetime
+from cityloom.query.project import project
+from cityloom.subscriptions.compiled import Compiled
+
+_NAMESPACE = uuid.UUID("7c9d3c0e-3a52-5b0e-9f61-0d6a6f2b9d0f")
+_LINK_REL = 'rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+
+
+class Payload(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """What is kept of a notification until it is delivered: entities as they were, names expanded.
+
+    `previous` holds the instances before the change, where the subscription shows changes.
+    """
+
+    notified_at: str
+    entities: list[Entity]
+    previous: list[AttributeChange] = []
+
+
+class Message(NamedTuple):
+    """A notification in the subscriber's words."""
+
+    content_type: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def delivery_id(tenant: str, subscription: str, mark: str) -> str:
+    """The id of one notification, the same however often it is made.
+
+    Args:
+        mark: what it tells of: the number of an event, or a timer's due time.
+    """
+    return f"urn:ngsi-ld:Notification:{uuid.uuid5(_NAMESPACE, f'{tenant}|{subscription}|{mark}')}"
+
+
+def payload_of(compiled: Compiled, event: Event, state: Entity) -> Payload:
+    """What one event tells a subscriber."""
+    show_changes = compiled.subscription.notification.show_changes
+    stamp = format_datetime(event.at)
+    if event.kind == "entityDeleted":
+        attributes = _tombstones(event, stamp) if show_changes else {}
+        state = msgspec.structs.replace(state, attributes=attributes, deleted_at=stamp)
+    else:
+        gone = _tombstones(event, stamp)
+        if gone:
+            merged = dict(state.attributes)
+            for name, instances in gone.items():
+                merged[name] = [*merged.get(name, ()), *instances]
+            state = msgspec.structs.replace(state, attributes=merged)
+    previous = [change for change in event.changes if change.before is not None] if show_changes else []
+    return Payload(stamp, [state], previous)
+
+
+def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
+    """What a periodic or a throttled notification tells: entities as they are."""
+    return Payload(stamp, list(entities))
+
+
+def render(
+    payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext, context_url: str
+) -> Message:
+    """A notification in the words of its subscription.
+
+    Args:
+        delivery: the notification's id.
+        ld_context: what to compact with.
+        context_url: where a receiver finds it, for the Link header.
+    """
+    subscription = compiled.subscription
+    notification = subscription.notification
+    receiver = {pair.key: pair.value for pair in notification.endpoint.receiver_info}
+    accept = notification.endpoint.accept
+    geojson = accept == "application/geo+json"
+    form = Form(
+        representation="simplified" if notification.format == "keyValues" else notification.format,
+        sys_attrs=notification.sys_attrs,
+        geojson=geojson,
+        lang=subscription.lang,
+        previous={
+            (change.name, change.dataset_id): change.before for change in payload.previous if change.before
+        },
+    )
+    data: Any = [
+        compact_entity(_projected(entity, compiled), ld_context, form) for entity in payload.entities
+    ]
+    plain_body = geojson and receiver.get("Prefer") == "body=json"
+    if geojson:
+        data = {"type": "FeatureCollection", "features": data}
+        if not plain_body:
+            data["@context"] = subscription.ld_context
+    elif accept == "application/ld+json":
+        data = [{**entity, "@context": subscription.ld_context} for entity in data]
+    headers = dict(receiver)
+    if accept == "application/json" or plain_body:
+        headers["Link"] = f"<{context_url}>; {_LINK_REL}"
+    body = {
+        "id": delivery,
+        "type": "Notification",
+        "subscriptionId": subscription.id,
+        "notifiedAt": payload.notified_at,
+        "data": data,
+    }
+    return Message(accept, body, headers)
+
+
+def _projected(entity: Entity, compiled: Compiled) -> Entity:
+    """A deletion is told whatever the projection: of it only the id, the type and the time are left."""
+    return entity if entity.deleted_at is not None else project(entity, compiled.projection)
+
+
+def _tombstones(event: Event, stamp: str) -> dict[str, list[Attribute]]:
+    """The attribute instances that the event took away."""
+    gone: dict[str, list[Attribute]] = {}
+    before = event.before.attributes if event.before is not None else {}
+    changes = [
+        AttributeChange(name=name, dataset_id=instance.dataset_id, before=instance)
+        for name, instances in before.items()
+        for instance in instances
+    ] or event.changes
+    for change in changes:
+        if change.after is None and change.before is not None:
+            value: Any = {"@none": NULL} if change.before.kind == "LanguageProperty" else NULL
+            gone.setdefault(change.name, []).append(
+                Attribute(
+                    kind=change.before.kind,
+                    value=value,
+                    dataset_id=change.dataset_id,
+                    created_at=change.before.created_at,
+                    modified_at=stamp,
+                    deleted_at=stamp,
+                )
+            )
+    return gone

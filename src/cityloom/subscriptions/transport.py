@@ -1,0 +1,171 @@
+"""How a notification leaves the house: HTTP (clause 6.3.8) or MQTT (clause 7.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+import msgspec
+from aiomqtt import ProtocolVersion
+
+from cityloom.model.errors import OutgoingFailed, OutgoingRefused
+from cityloom.net.client import Outgoing
+from cityloom.subscriptions.document import Endpoint
+from cityloom.subscriptions.payload import Message
+
+
+class Undelivered(Exception):
+    """A notification that did not arrive.
+
+    Args:
+        reason: one sentence.
+        endpoint_down: nobody answered at all, so that others need not try now.
+    """
+
+    def __init__(self, reason: str, *, endpoint_down: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.endpoint_down = endpoint_down
+
+
+class Transport(Protocol):
+    """One way to an endpoint."""
+
+    async def send(self, endpoint: Endpoint, delivery: str, message: Message) -> None:
+        """Delivers `message` once; returns when the other side has it. Raises Undelivered."""
+        ...
+
+    async def close(self) -> None:
+        """Closes what it holds open."""
+        ...
+
+
+class Http:
+    """POST to the endpoint; any 2xx is an acknowledgement.
+
+    The delivery's id goes along as `Idempotency-Key`, the same at every try.
+    """
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+
+    async def send(self, endpoint: Endpoint, delivery: str, message: Message) -> None:
+        """See `Transport.send`."""
+        headers = {**message.headers, "Content-Type": message.content_type, "Idempotency-Key": delivery}
+        timeout = endpoint.timeout / 1000 if endpoint.timeout is not None else None
+        try:
+            reply = await self._outgoing.post(
+                endpoint.uri, headers=headers, body=msgspec.json.encode(message.body), timeout=timeout
+            )
+        except OutgoingRefused as error:
+            raise Undelivered(error.detail, endpoint_down=False) from None
+        except OutgoingFailed as error:
+            raise Undelivered(error.detail, endpoint_down=True) from None
+        if not 200 <= reply.status < 300:
+            raise Undelivered(f"answered {reply.status}", endpoint_down=reply.status in (429, 503))
+
+    async def close(self) -> None:
+        """The client belongs to the house, not to this transport."""
+
+
+class _Broker(NamedTuple):
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    tls: bool
+    version: ProtocolVersion
+
+
+class Mqtt:
+    """Publishes `{metadata, body}` on the topic that the URI names; connections are kept open."""
+
+    def __init__(self, outgoing: Outgoing, timeout: float) -> None:
+        self._outgoing = outgoing
+        self._timeout = timeout
+        self._clients: dict[_Broker, aiomqtt.Client] = {}
+        self._locks: dict[_Broker, asyncio.Lock] = {}
+
+    async def send(self, endpoint: Endpoint, delivery: str, message: Message) -> None:
+        """See `Transport.send`; with QoS 0 "has it" means that it was handed to the network."""
+        notifier = {pair.key: pair.value for pair in endpoint.notifier_info}
+        broker, topic = _address(endpoint.uri, notifier.get("MQTT-Version", "mqtt5.0"))
+        metadata = {**message.headers, "Content-Type": message.content_type, "Idempotency-Key": delivery}
+        document: dict[str, Any] = {"metadata": metadata, "body": message.body}
+        timeout = endpoint.timeout / 1000 if endpoint.timeout is not None else self._timeout
+        try:
+            async with asyncio.timeout(timeout):
+                client = await self._client(broker)
+                await client.publish(
+                    topic,
+                    msgspec.json.encode(document),
+                    qos=int(notifier.get("MQTT-QoS", "0")),
+                    timeout=timeout,
+                )
+        except OutgoingRefused as error:
+            raise Undelivered(error.detail, endpoint_down=False) from None
+        except (aiomqtt.MqttError, OutgoingFailed, OSError, TimeoutError) as error:
+            await self._drop(broker)
+            reason = f"{broker.host}:{broker.port} could not be reached: {error or type(error).__name__}"
+            raise Undelivered(reason, endpoint_down=True) from None
+
+    async def close(self) -> None:
+        """Disconnects from every broker."""
+        for broker in list(self._clients):
+            await self._drop(broker)
+
+    async def _client(self, broker: _Broker) -> aiomqtt.Client:
+        async with self._locks.setdefault(broker, asyncio.Lock()):
+            client = self._clients.get(broker)
+            if client is None:
+                address = await self._outgoing.allowed_address(broker.host, broker.port)
+                client = aiomqtt.Client(
+                    # Over TLS the certificate proves the name; else the address that was judged is used.
+                    broker.host if broker.tls else address,
+                    broker.port,
+                    username=broker.username,
+                    password=broker.password,
+                    protocol=broker.version,
+                    tls_params=aiomqtt.TLSParameters() if broker.tls else None,
+                    timeout=self._timeout,
+                )
+                await client.__aenter__()
+                self._clients[broker] = client
+            return client
+
+    async def _drop(self, broker: _Broker) -> None:
+        client = self._clients.pop(broker, None)
+        if client is not None:
+            try:
+                await client.__aexit__(None, None, None)
+            except aiomqtt.MqttError:
+                return
+
+
+def check_notifier_info(endpoint: Endpoint) -> str | None:
+    """What is wrong with the MQTT parameters of an endpoint (Table 7.2-1), or None."""
+    notifier = {pair.key: pair.value for pair in endpoint.notifier_info}
+    if notifier.get("MQTT-QoS", "0") not in ("0", "1", "2"):
+        return f"MQTT-QoS is invalid: {notifier['MQTT-QoS']!r} is none of 0, 1, 2"
+    if notifier.get("MQTT-Version", "mqtt5.0") not in _VERSIONS:
+        return f"MQTT-Version is invalid: {notifier['MQTT-Version']!r} is none of {', '.join(_VERSIONS)}"
+    return None
+
+
+_VERSIONS = {"mqtt3.1.1": ProtocolVersion.V311, "mqtt5.0": ProtocolVersion.V5}
+
+
+def _address(uri: str, version: str) -> tuple[_Broker, str]:
+    parts = urlsplit(uri)
+    tls = parts.scheme == "mqtts"
+    broker = _Broker(
+        parts.hostname or "",
+        parts.port or (8883 if tls else 1883),
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+        tls,
+        _VERSIONS[version],
+    )
+    return broker, unquote(parts.path.lstrip("/"))
