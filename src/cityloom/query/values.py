@@ -7,11 +7,30 @@ All names of types and attributes are expanded IRIs.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from cityloom.model.entity import LOCATION
+
+MEMBERS: Final = frozenset(
+    {
+        "id",
+        "type",
+        "scope",
+        "createdAt",
+        "modifiedAt",
+        "deletedAt",
+        "expiresAt",
+        "observedAt",
+        "unitCode",
+        "datasetId",
+        "instanceId",
+        "objectType",
+        "valueType",
+    }
+)
+"""Members of entities and attributes that are no attributes: in paths they keep these plain names."""
 
 
 class TypeIs(Struct, frozen=True, tag=True, tag_field="kind"):
@@ -41,12 +60,25 @@ class Path(Struct, frozen=True):
 
     `a.b[c.d]` is attributes=(a, b) and members=(c, d): all names expanded but
     that the raw names of members are kept too, for JsonProperty values and
-    for language tags (`title[en]`), in `raw_members`.
+    for language tags (`title[en]`), in `raw_members`. Members of the system
+    (`createdAt`, `observedAt`, `unitCode`, `id`, `type`, `scope` ...: `MEMBERS`)
+    stay plain words in `attributes`.
     """
 
     attributes: tuple[str, ...]
     members: tuple[str, ...] = ()
     raw_members: tuple[str, ...] = ()
+
+
+class QText(Struct, frozen=True, tag=True):
+    """A text literal: `text` as written, `iri` as the caller's terms expand it (VocabProperty, types).
+
+    One without quotes (`gender==Male`) equals or not, but has no order.
+    """
+
+    text: str
+    iri: str
+    quoted: bool = True
 
 
 class Range(Struct, frozen=True, tag=True):
@@ -69,7 +101,10 @@ class QExists(Struct, frozen=True, tag=True):
 
 
 class QCompare(Struct, frozen=True, tag=True):
-    """`path operator value`; `value` a string, number, bool, time (`QTime`), `Range` or `AnyOf`."""
+    """`path operator value`; `value` a text (`QText`), number, bool, time (`QTime`), `Range` or `AnyOf`.
+
+    A plain `str` is a text that expands to itself: a URI, or the pattern of `~=` and `!~=`.
+    """
 
     path: Path
     operator: Literal["==", "!=", ">", "<", ">=", "<=", "~=", "!~="]
@@ -132,7 +167,7 @@ ScopeExpression = ScopeTerm | ScopeAnd | ScopeOr
 
 
 class OrderTerm(Struct, frozen=True):
-    """One key to order by; `kind` says how, `geometry` is the reference of a distance order."""
+    """One key to order by: by value, or (`by_distance`) by distance from the order's `geometry`."""
 
     path: Path
     descending: bool = False

@@ -1,0 +1,102 @@
+"""A geo query, decided exactly on one stored geometry; and the boxes in which its answers must lie.
+
+Source: ETSI GS CIM 009 clause 4.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import shapely
+
+from cityloom.model.errors import BadRequestData
+from cityloom.query.geometry import Box, boxes_within, distance, point_of, read_geometry
+from cityloom.query.values import GeoQuery
+
+GeoTest = Callable[[Any], bool]
+"""Whether a stored GeoJSON geometry stands in the asked relation to the reference."""
+
+_TARGET_RELATION: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "within": shapely.contains,
+    "contains": shapely.within,
+    "overlaps": shapely.overlaps,
+    "intersects": shapely.intersects,
+    "equals": shapely.equals,
+    "disjoint": shapely.disjoint,
+}
+"""What the (prepared) reference must be to the target: the stored geometry is the second argument."""
+
+
+def geo_test(geo: GeoQuery) -> GeoTest:
+    """Compiles a geo query: the reference is read and prepared once.
+
+    `near` measures from the nearest point of the one to the nearest point of the
+    other: `maxDistance` includes what lies exactly that far, `minDistance` (disjoint
+    with the buffer) does not. A stored value that is no geometry never matches.
+
+    Returns:
+        A test of one stored geometry. Cost: 1 to 5 µs for points, about 40 µs for
+        `near` on lines and areas.
+    """
+    reference = read_geometry(geo.geometry, "coordinates")
+    if geo.georel == "near":
+        return _near_test(geo, reference)
+    shapely.prepare(reference)
+    west, south, east, north = shapely.bounds(reference)
+    relation = _TARGET_RELATION[geo.georel]
+    apart = geo.georel == "disjoint"
+    on_point = {"within": shapely.contains_xy, "intersects": shapely.intersects_xy}.get(geo.georel)
+
+    def test(geojson: Any) -> bool:
+        point = point_of(geojson)
+        if point is not None and not (west <= point[0] <= east and south <= point[1] <= north):
+            return apart
+        if point is not None and on_point is not None:
+            return bool(on_point(reference, point[0], point[1]))
+        target = _stored(geojson)
+        return target is not None and _decide(relation, reference, target)
+
+    return test
+
+
+def _stored(geojson: Any) -> Any:
+    try:
+        return read_geometry(geojson)
+    except BadRequestData:
+        return None
+
+
+def _decide(relation: Callable[[Any, Any], Any], reference: Any, target: Any) -> bool:
+    try:
+        return bool(relation(reference, target))
+    except shapely.errors.GEOSException:
+        # A stored polygon that crosses itself: GEOS refuses it, so its areas are made simple first.
+        return bool(relation(reference, shapely.make_valid(target)))
+
+
+def _near_test(geo: GeoQuery, reference: Any) -> GeoTest:
+    lower, upper = geo.min_distance, geo.max_distance
+
+    def test(geojson: Any) -> bool:
+        target = _stored(geojson)
+        if target is None:
+            return False
+        # An impossible place has the distance NaN, for which no comparison holds.
+        metres = distance(reference, target)
+        return (upper is None or metres <= upper) and (lower is None or metres > lower)
+
+    return test
+
+
+def search_boxes(geo: GeoQuery) -> list[Box] | None:
+    """The boxes one of which every matching geometry's own box must touch; None: anywhere.
+
+    Cost: the reference's vertices, once.
+    """
+    bounds = Box(*(float(bound) for bound in shapely.bounds(read_geometry(geo.geometry, "coordinates"))))
+    if geo.georel == "disjoint":
+        return None
+    if geo.georel == "near":
+        return None if geo.max_distance is None else boxes_within(bounds, geo.max_distance)
+    return [bounds]
