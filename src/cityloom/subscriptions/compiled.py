@@ -181,11 +181,16 @@ def _kind_of(change: AttributeChange) -> str:
 def _same(before: Attribute, after: Attribute) -> bool:
     if len(before.attributes) != len(after.attributes):
         return False
-    plain = {"created_at": None, "modified_at": None, "instance_id": None, "attributes": {}}
-    if msgspec.structs.replace(before, **plain) != msgspec.structs.replace(after, **plain):
+    if _timeless(before) != _timeless(after):
         return False
     for name, instances in before.attributes.items():
         others = after.attributes.get(name, ())
         if len(instances) != len(others) or not all(map(_same, instances, others)):
             return False
     return True
+
+
+def _timeless(attribute: Attribute) -> Attribute:
+    return msgspec.structs.replace(
+        attribute, created_at=None, modified_at=None, instance_id=None, attributes={}
+    )

@@ -13,7 +13,8 @@ import asyncio
 import contextlib
 import heapq
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -109,7 +110,7 @@ class Deliverer:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._keep_results()
 
-    def offer(self, deliveries: list[Delivery]) -> None:
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
         """Takes deliveries that are durable already."""
         for delivery in deliveries:
             self._enqueue(delivery)
@@ -132,10 +133,7 @@ class Deliverer:
         """Takes up what was left undelivered, before anything new is offered."""
         seen = ""
         while True:
-            start = seen
-            page = await asyncio.wrap_future(
-                self._store.read(lambda snapshot, start=start: _all_pending(snapshot, start))
-            )
+            page = await asyncio.wrap_future(self._store.read(partial(_all_pending, seen)))
             for delivery in page:
                 self._enqueue(delivery)
             if len(page) < _PAGE:
@@ -289,7 +287,7 @@ class Deliverer:
             self._flush.set()
 
 
-def _all_pending(snapshot: Snapshot, after: str) -> list[Delivery]:
+def _all_pending(after: str, snapshot: Snapshot) -> list[Delivery]:
     return snapshot.deliveries_due(2**62, _PAGE, after)
 
 

@@ -46,7 +46,7 @@ class Matching:
         clock: Clock,
         index: Index,
         *,
-        offer: Callable[[list[Delivery]], None],
+        offer: Callable[[Sequence[Delivery]], None],
         timer_set: asyncio.Event,
     ) -> None:
         self._store = store

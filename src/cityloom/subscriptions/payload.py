@@ -76,15 +76,12 @@ def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
     return Payload(stamp, list(entities))
 
 
-def render(
-    payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext, context_url: str
-) -> Message:
+def render(payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext) -> Message:
     """A notification in the words of its subscription.
 
     Args:
         delivery: the notification's id.
         ld_context: what to compact with.
-        context_url: where a receiver finds it, for the Link header.
     """
     subscription = compiled.subscription
     notification = subscription.notification
@@ -112,7 +109,7 @@ def render(
         data = [{**entity, "@context": subscription.ld_context} for entity in data]
     headers = dict(receiver)
     if accept == "application/json" or plain_body:
-        headers["Link"] = f"<{context_url}>; {_LINK_REL}"
+        headers["Link"] = f"<{subscription.jsonld_context}>; {_LINK_REL}"
     body = {
         "id": delivery,
         "type": "Notification",

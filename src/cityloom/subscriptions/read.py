@@ -33,14 +33,13 @@ _INTERNAL = {"names", "ldContext"}
 
 
 def read_subscription(
-    document: dict[str, Any], ld_context: LdContext, source: Any, *, id: str, now: int, stamp: str
+    document: dict[str, Any], ld_context: LdContext, *, id: str, now: int, stamp: str
 ) -> Subscription:
     """A new subscription from its document.
 
     Args:
         document: the body, without its `@context`.
-        ld_context: what the names in it mean.
-        source: where `ld_context` came from: what notifications are compacted with.
+        ld_context: what the names in it mean, and what notifications are compacted with.
         id: its identifier, made by the caller when the document has none.
         now: microseconds since 1970 (UTC), to judge `expiresAt`.
         stamp: `now` as ISO 8601.
@@ -52,7 +51,7 @@ def read_subscription(
     if any(value is None for value in members.values()):
         empty = next(name for name, value in members.items() if value is None)
         raise BadRequestData(f"{empty} is invalid: null is no value")
-    members |= {"id": id, "ldContext": source, "createdAt": stamp, "modifiedAt": stamp}
+    members |= {"id": id, "ldContext": ld_context.source, "createdAt": stamp, "modifiedAt": stamp}
     return _convert(members, ld_context, {}, now, expiring=True)
 
 

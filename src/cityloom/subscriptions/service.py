@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -32,6 +33,9 @@ from cityloom.subscriptions.read import merge_subscription, read_subscription, w
 from cityloom.subscriptions.transport import Http, Mqtt
 
 _RESOURCE = "subscriptions"
+
+Deliveries = list[Delivery]
+Letters = list[dict[str, Any]]
 
 
 class Subscriptions:
@@ -86,12 +90,12 @@ class Subscriptions:
 
     # -- 5.8.1 to 5.8.5 ----------------------------------------------------
 
-    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext, source: Any) -> str:
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.8.1: keeps a subscription and returns its id.
 
         Args:
             document: the body without its `@context`.
-            source: where `ld_context` came from; used for notifications unless `jsonldContext` says other.
+            ld_context: what its names mean; used for notifications unless `jsonldContext` says other.
 
         Raises:
             BadRequestData, AlreadyExists, LdContextNotAvailable.
@@ -102,9 +106,7 @@ class Subscriptions:
             raise BadRequestData(f"id is invalid: {given!r} is no URI")
         id = given or f"urn:ngsi-ld:Subscription:{uuid.uuid4()}"
         now = self._clock.now()
-        subscription = read_subscription(
-            document, ld_context, source, id=id, now=now, stamp=format_datetime(now)
-        )
+        subscription = read_subscription(document, ld_context, id=id, now=now, stamp=format_datetime(now))
         subscription = await self._with_context(call, subscription)
 
         def work(tx: Transaction) -> None:
@@ -118,28 +120,30 @@ class Subscriptions:
         await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
         return id
 
-    async def update(self, call: Call, id: str, fragment: dict[str, Any], ld_context: LdContext) -> None:
+    async def update(
+        self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
+    ) -> None:
         """5.8.2: the members of `fragment` take the place of those kept; null takes one away.
 
         Raises:
             BadRequestData, ResourceNotFound, LdContextNotAvailable.
         """
         self._access.check(call, "write", _RESOURCE)
-        current = await self._get(call.tenant, id)
+        current = await self._get(call.tenant, subscription_id)
         if fragment.get("jsonldContext") is not None:
             await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
 
         def work(tx: Transaction) -> None:
-            document = tx.document(call.tenant, SUBSCRIPTION, id)
+            document = tx.document(call.tenant, SUBSCRIPTION, subscription_id)
             if document is None:
-                raise ResourceNotFound(f"subscription {id} does not exist")
+                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
             before = msgspec.convert(document.body, Subscription)
             after = merge_subscription(
                 before, fragment, ld_context, now=tx.now, stamp=format_datetime(tx.now)
             )
             if fragment.get("jsonldContext") is not None:
                 after = msgspec.structs.replace(after, ld_context=after.jsonld_context)
-            tx.put_document(call.tenant, SUBSCRIPTION, id, after, call.cause)
+            tx.put_document(call.tenant, SUBSCRIPTION, subscription_id, after, call.cause)
 
         merge_subscription(current, fragment, ld_context, now=self._clock.now(), stamp=current.modified_at)
         await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
@@ -149,33 +153,35 @@ class Subscriptions:
     ) -> dict[str, Any]:
         """5.8.3. Raises ResourceNotFound."""
         self._access.check(call, "read", _RESOURCE)
-        return self._written(call.tenant, await self._get(call.tenant, id), ld_context, sys_attrs)
+        return self._written(
+            call.tenant, await self._get(call.tenant, subscription_id), ld_context, sys_attrs
+        )
 
     async def list(
         self, call: Call, ld_context: LdContext, *, limit: int, offset: int, sys_attrs: bool = False
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> tuple[Sequence[dict[str, Any]], int]:
         """5.8.4: one page, by id, and how many there are."""
         self._access.check(call, "read", _RESOURCE)
         kept = await asyncio.wrap_future(self._store.read(lambda snapshot: _all_kept(snapshot, call.tenant)))
         page = kept[offset : offset + limit]
         return [self._written(call.tenant, one, ld_context, sys_attrs) for one in page], len(kept)
 
-    async def delete(self, call: Call, id: str) -> None:
+    async def delete(self, call: Call, subscription_id: str) -> None:
         """5.8.5. Raises ResourceNotFound."""
         self._access.check(call, "write", _RESOURCE)
 
         def work(tx: Transaction) -> None:
-            if tx.document(call.tenant, SUBSCRIPTION, id) is None:
-                raise ResourceNotFound(f"subscription {id} does not exist")
-            tx.delete_document(call.tenant, SUBSCRIPTION, id, call.cause)
-            tx.set_state(call.tenant, COUNTERS, id, Counters())
+            if tx.document(call.tenant, SUBSCRIPTION, subscription_id) is None:
+                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
+            tx.delete_document(call.tenant, SUBSCRIPTION, subscription_id, call.cause)
+            tx.set_state(call.tenant, COUNTERS, subscription_id, Counters())
 
         await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
-        self._deliverer.forget(call.tenant, id)
+        self._deliverer.forget(call.tenant, subscription_id)
 
     # -- dead letters ------------------------------------------------------
 
-    async def dead(self, call: Call, after: str = "", limit: int = 1000) -> list[dict[str, Any]]:
+    async def dead_letters(self, call: Call, *, after: str = "", limit: int = 1000) -> Letters:
         """Notifications that were given up, by id."""
         self._access.check(call, "read", _RESOURCE)
         letters = await asyncio.wrap_future(
@@ -183,17 +189,19 @@ class Subscriptions:
         )
         return [self._letter(letter) for letter in letters]
 
-    async def replay(self, call: Call, ids: list[str] | None, subscription_id: str | None) -> int:
-        """Sends dead letters again: those of `ids`, those of one subscription, or all; how many.
+    async def replay(
+        self, call: Call, *, ids: Sequence[str] = (), subscription_id: str | None = None
+    ) -> Sequence[str]:
+        """Sends dead letters again: those of `ids`, those of one subscription, or all; their ids.
 
         Raises:
             ResourceNotFound: one of `ids` is no dead letter.
         """
         self._access.check(call, "admin", _RESOURCE)
 
-        def work(tx: Transaction) -> list[Delivery]:
-            chosen: list[Delivery] = []
-            if ids is not None:
+        def work(tx: Transaction) -> Sequence[Delivery]:
+            chosen: Deliveries = []
+            if ids:
                 for id in ids:
                     letter = tx.delivery(call.tenant, id)
                     if letter is None or not letter.dead:
@@ -214,7 +222,7 @@ class Subscriptions:
 
         revived = await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
         self._deliverer.offer(revived)
-        return len(revived)
+        return [delivery.id for delivery in revived]
 
     # -- within ------------------------------------------------------------
 
@@ -228,11 +236,11 @@ class Subscriptions:
 
     async def _with_context(self, call: Call, subscription: Subscription) -> Subscription:
         """The subscription with the @context for its notifications, which must be there to be had."""
-        source = subscription.jsonld_context
+        source: Any = subscription.jsonld_context
         if source is None:
-            source = cast(Any, subscription.ld_context)
-            if isinstance(source, str):
-                subscription = msgspec.structs.replace(subscription, jsonld_context=source)
+            source = subscription.ld_context
+            url = source if isinstance(source, str) else await self._contexts.host_implicitly(source)
+            subscription = msgspec.structs.replace(subscription, jsonld_context=url)
         else:
             await self._contexts.resolve(source, call.tenant)
         return msgspec.structs.replace(subscription, ld_context=source)
@@ -250,8 +258,7 @@ class Subscriptions:
         payload = body if isinstance(body, Payload) else msgspec.convert(body, Payload)
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
-        url = source if isinstance(source, str) else self._contexts.url_of(ld_context)
-        return render(payload, compiled, delivery.id, ld_context, url)
+        return render(payload, compiled, delivery.id, ld_context)
 
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = msgspec.convert(letter.body, Payload)

@@ -1,0 +1,50 @@
+"""What every command shows in the same way: progress, results, and errors as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
+    """Progress bars on standard error: call what it gives with a step's name to get its bar.
+
+    A bar is moved with a fraction of 0 to 1. Where standard error is no
+    terminal, each step is one line when it begins and none after.
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+
+        def begin(name: str) -> Callable[[float], None]:
+            if not err.is_terminal:
+                err.print(name)
+            task = progress.add_task(name, total=1.0)
+
+            def move(fraction: float) -> None:
+                progress.update(task, completed=min(max(fraction, 0.0), 1.0))
+
+            return move
+
+        yield begin
+
+
+__all__ = ["err", "out", "progress_bars"]
