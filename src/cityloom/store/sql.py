@@ -1,0 +1,367 @@
+"""A query as SQL for the SQLite schema: what narrows the entities down before they are read.
+
+The statement finds a *superset* of what a query selects (or exactly that, and says
+so); `query.evaluate` has the last word. Values are always bound, never spliced.
+Which index leads is decided here, not by the database's planner:
+
+1. ids are looked up;
+2. a geo query on `location` searches the R*Tree, which holds the types too;
+3. types are walked in order of id, so that a page costs a page;
+4. everything else walks the entities in order of id.
+
+This module never touches a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.model.entity import LOCATION, Entity
+from cityloom.query.geo import search_boxes
+from cityloom.query.geometry import Box, box_of
+from cityloom.query.values import (
+    MEMBERS,
+    OrderBy,
+    Path,
+    QAnd,
+    QCompare,
+    QExists,
+    QNode,
+    QOr,
+    Query,
+    ScopeAnd,
+    ScopeExpression,
+    ScopeOr,
+    ScopeTerm,
+    TypeAnd,
+    TypeExpression,
+    TypeIs,
+    TypeOr,
+)
+
+_MOST_TERMS: Final = 100
+"""Expressions with more terms than this in one node are left to `evaluate`: SQLite bounds their depth."""
+_MOST_SEARCHES: Final = 16
+"""More searches of the R*Tree than this (boxes times types) are made without the types."""
+_TYPE_WIDTH: Final = 0.5
+"""How far a type reaches along its axis of the R*Tree: without a width all boxes have the volume 0,
+and the tree cannot tell good from bad places for them."""
+
+
+class Select(Struct, frozen=True):
+    """A statement over the entities that a query may select.
+
+    `exact`: every row is an answer. `ordered`: rows come in the query's own order (else by id).
+    """
+
+    _leading: str
+    _conditions: list[str]
+    _key: Literal["t", "e"]
+    _sorts: bool
+    _descending: bool
+    parameters: dict[str, Any]
+    exact: bool
+    ordered: bool
+
+    def rows(self, *, limit: bool = False) -> str:
+        """`row, id, body` by id; with `limit` (only when exact and ordered) just the query's page."""
+        page = " LIMIT :limit OFFSET :offset" if limit else ""
+        order = f" ORDER BY {self._key}.id{' DESC' if self._descending else ''}{page}"
+        if self._sorts:
+            # Sorted without bodies: SQLite would carry every column through its sorter.
+            keys = f"SELECT e.row AS row, e.id AS id FROM {self._leading}{self._where()}{order}"
+            return (
+                f"WITH k AS MATERIALIZED ({keys}) "
+                "SELECT k.row, k.id, b.body FROM k CROSS JOIN entity b ON b.row = k.row"
+            )
+        body = " CROSS JOIN entity e ON e.row = t.row" if self._key == "t" else ""
+        return (
+            f"SELECT {self._key}.row, {self._key}.id, e.body FROM {self._leading}{body}{self._where()}{order}"
+        )
+
+    def count(self) -> str:
+        """How many rows there are, without reading a body."""
+        return f"SELECT count(*) FROM {self._leading}{self._where()}"
+
+    def _where(self) -> str:
+        return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+
+
+class _Part(NamedTuple):
+    """A condition, or None where nothing can be said; `exact` when it says all."""
+
+    sql: str | None
+    exact: bool
+
+
+_NOTHING: Final = _Part(None, False)
+
+
+def select_entities(query: Query, tenant: int, *, after_id: str = "") -> Select:
+    """The statement for a query.
+
+    Args:
+        query: what is asked; its `order_by` is obeyed when it is by id.
+        tenant: the tenant's number.
+        after_id: only ids beyond this one (in the direction of the order), for reading on.
+
+    Raises:
+        BadRequestData: the reference geometry is invalid.
+    """
+    return _Builder(query, tenant).build(after_id)
+
+
+def place_row(
+    entity: Entity, type_ids: Sequence[int]
+) -> tuple[float, float, float, float, float, float] | None:
+    """The entity's row in `place`: west, east, south, north, and the span of its types' numbers.
+
+    The box spans every instance of `location`, since a geo query may match any. None: no location.
+    """
+    box = box_of([each.value for each in entity.attributes.get(LOCATION, ()) if each.kind == "GeoProperty"])
+    if box is None or not type_ids:
+        return None
+    return box.west, box.east, box.south, box.north, float(min(type_ids)), max(type_ids) + _TYPE_WIDTH
+
+
+def scope_key(scope: str) -> str:
+    """The scope as `entity_scope` holds it: `Madrid` and `/Madrid` are the same (4.18)."""
+    return "/" + scope.removeprefix("/")
+
+
+class _Builder:
+    """Puts one statement together."""
+
+    def __init__(self, query: Query, tenant: int) -> None:
+        self._query = query
+        self._parameters: dict[str, Any] = {"tenant": tenant, "limit": query.limit, "offset": query.offset}
+        self._names: dict[str, str] = {}
+
+    def build(self, after_id: str) -> Select:
+        """Chooses what leads, and adds every condition that is not said by it."""
+        query = self._query
+        lead_types = None
+        boxes = self._boxes()
+        if query.ids:
+            leading, key = "entity e", "e"
+            conditions = [
+                "e.tenant = :tenant",
+                f"e.id IN (SELECT value FROM json_each({self._bind(_json(query.ids))}))",
+            ]
+        elif boxes is not None:
+            leading, key, conditions = self._place(boxes), "e", ["e.tenant = :tenant"]
+        elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
+            leading, key, conditions = self._types(lead_types), "t", []
+        else:
+            leading, key, conditions = "entity e", "e", ["e.tenant = :tenant"]
+        ordered, descending = _order_of(query.order_by)
+        if after_id:
+            conditions.append(f"{key}.id {'<' if descending else '>'} {self._bind(after_id)}")
+        exact = query.id_pattern is None and query.geo is None
+        for part in self._parts(key, types_lead=lead_types is not None and _is_union(query.types)):
+            exact = exact and part.exact
+            if part.sql is not None:
+                conditions.append(part.sql)
+        return Select(
+            leading,
+            conditions,
+            "t" if key == "t" else "e",
+            boxes is not None and not query.ids,
+            descending,
+            self._parameters,
+            exact,
+            ordered,
+        )
+
+    def _parts(self, key: str, *, types_lead: bool) -> list[_Part]:
+        query, parts = self._query, []
+        if query.types is not None and not types_lead:
+            parts.append(self._type_part(query.types, key))
+        if query.attrs:
+            parts.append(_any_of([self._attribute(name, key) for name in query.attrs]))
+        if query.q is not None:
+            parts.append(self._q_part(query.q, key))
+        if query.scope_q is not None:
+            parts.append(self._scope_part(query.scope_q, key))
+        if query.geo is not None:
+            parts.append(self._attribute(query.geo.geoproperty, key))
+        return parts
+
+    def _bind(self, value: Any) -> str:
+        name = f"p{len(self._parameters)}"
+        self._parameters[name] = value
+        return f":{name}"
+
+    def _name(self, iri: str) -> str:
+        """The number of a name; an unknown one is NULL, which equals nothing."""
+        if iri not in self._names:
+            self._names[iri] = self._bind(iri)
+        return f"(SELECT id FROM name WHERE iri = {self._names[iri]})"
+
+    # -- what leads --------------------------------------------------------
+    def _boxes(self) -> list[Box] | None:
+        geo = self._query.geo
+        return search_boxes(geo) if geo is not None and geo.geoproperty == LOCATION else None
+
+    def _place(self, boxes: list[Box]) -> str:
+        """The R*Tree searched for each box, and in it for each leading type."""
+        types = None if self._query.types is None else _leading_types(self._query.types)
+        if types is None or len(types) * len(boxes) > _MOST_SEARCHES:
+            searches = [self._touches(box) for box in boxes]
+        else:
+            searches = [
+                f"{self._touches(box)} AND type_low <= {self._name(iri)} AND type_high >= {self._name(iri)}"
+                for box in boxes
+                for iri in types
+            ]
+        rows = " UNION ".join(f"SELECT row FROM place WHERE {search}" for search in searches)
+        return f"({rows}) p CROSS JOIN entity e ON e.row = p.row"
+
+    def _touches(self, box: Box) -> str:
+        return (
+            f"west <= {self._bind(box.east)} AND east >= {self._bind(box.west)} "
+            f"AND south <= {self._bind(box.north)} AND north >= {self._bind(box.south)}"
+        )
+
+    def _types(self, types: list[str]) -> str:
+        """The walk of one type; of several, merged, an entity that has two of them once."""
+        walks = [
+            f"SELECT id, row FROM entity_type WHERE tenant = :tenant AND type = {self._name(iri)}"
+            for iri in types
+        ]
+        return f"({' UNION '.join(walks)}) t"
+
+    # -- conditions --------------------------------------------------------
+    def _type_part(self, expression: TypeExpression, key: str) -> _Part:
+        types = _leading_types(expression) if _is_union(expression) else None
+        if types is not None:
+            names = (
+                f"SELECT id FROM name WHERE iri IN (SELECT value FROM json_each({self._bind(_json(types))}))"
+            )
+            return _Part(
+                "EXISTS (SELECT 1 FROM entity_type x "
+                f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)",
+                True,
+            )
+        match expression:
+            case TypeAnd(terms):
+                return _all_of([self._type_part(term, key) for term in terms])
+            case TypeOr(terms):
+                return _any_of([self._type_part(term, key) for term in terms])
+            case _:
+                raise AssertionError(expression)
+
+    def _attribute(self, name: str, key: str) -> _Part:
+        return _Part(
+            "EXISTS (SELECT 1 FROM entity_attribute a "
+            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row)",
+            True,
+        )
+
+    def _q_part(self, node: QNode, key: str) -> _Part:
+        """Every comparison needs its attribute to be there; only existence is decided by that."""
+        match node:
+            case QExists(path):
+                return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
+            case QCompare(path):
+                return self._path_part(path, key, decides=False)
+            case QAnd(terms):
+                return _all_of([self._q_part(term, key) for term in terms])
+            case QOr(terms):
+                return _any_of([self._q_part(term, key) for term in terms])
+
+    def _path_part(self, path: Path, key: str, *, decides: bool) -> _Part:
+        if path.attributes[0] in MEMBERS:
+            return _NOTHING
+        return _Part(self._attribute(path.attributes[0], key).sql, decides)
+
+    def _scope_part(self, expression: ScopeExpression, key: str) -> _Part:
+        match expression:
+            case ScopeTerm(scope):
+                return self._scope_term(scope, key)
+            case ScopeAnd(terms):
+                return _all_of([self._scope_part(term, key) for term in terms])
+            case ScopeOr(terms):
+                return _any_of([self._scope_part(term, key) for term in terms])
+
+    def _scope_term(self, scope: str, key: str) -> _Part:
+        levels = scope_key(scope).split("/")[1:]
+        if "+" not in levels and levels[-1] != "#":
+            wanted = self._bind("/" + "/".join(levels))
+            return _Part(
+                "EXISTS (SELECT 1 FROM entity_scope s "
+                f"WHERE s.tenant = :tenant AND s.scope = {wanted} AND s.row = {key}.row)",
+                True,
+            )
+        fixed = levels[: next(index for index, level in enumerate(levels) if level in ("+", "#"))]
+        if not fixed:
+            return _NOTHING
+        stem = "/" + "/".join(fixed)
+        # "0" is the character after "/": the range holds everything below the stem, and nothing else.
+        own, low, high = (self._bind(stem + end) for end in ("", "/", "0"))
+        within = f"s.scope = {own} OR s.scope > {low} AND s.scope < {high}"
+        return _Part(
+            f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
+            "+" not in levels,
+        )
+
+
+def _json(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _all_of(parts: list[_Part]) -> _Part:
+    """Leaving a condition out of a conjunction only lets more through."""
+    known = [part.sql for part in parts if part.sql is not None]
+    if not known or len(known) > _MOST_TERMS:
+        return _NOTHING
+    return _Part(f"({' AND '.join(known)})", all(part.exact for part in parts))
+
+
+def _any_of(parts: list[_Part]) -> _Part:
+    """Where one alternative cannot be said, nothing can."""
+    known = [part.sql for part in parts if part.sql is not None]
+    if len(known) < len(parts) or len(known) > _MOST_TERMS:
+        return _NOTHING
+    return _Part(f"({' OR '.join(known)})", all(part.exact for part in parts))
+
+
+def _is_union(expression: TypeExpression | None) -> bool:
+    """Whether the expression is one type, or one of several."""
+    match expression:
+        case TypeIs():
+            return True
+        case TypeOr(terms):
+            return all(isinstance(term, TypeIs) for term in terms)
+        case _:
+            return False
+
+
+def _leading_types(expression: TypeExpression) -> list[str] | None:
+    """Types of which every selected entity has at least one; None when they are too many to lead."""
+    match expression:
+        case TypeIs(type):
+            return [type]
+        case TypeAnd(terms):
+            return _leading_types(terms[0])
+        case TypeOr(terms):
+            found: dict[str, None] = {}
+            for term in terms:
+                types = _leading_types(term)
+                if types is None:
+                    return None
+                found.update(dict.fromkeys(types))
+            return list(found) if len(found) <= _MOST_TERMS else None
+
+
+def _order_of(order_by: OrderBy | None) -> tuple[bool, bool]:
+    """(whether SQL's order is the asked one, whether it descends)."""
+    if order_by is None:
+        return True, False
+    first = order_by.terms[0]
+    by_id = first.path.attributes == ("id",) and not first.by_distance and order_by.collation is None
+    return by_id, by_id and first.descending
