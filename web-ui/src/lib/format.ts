@@ -17,12 +17,15 @@ export function quantity(value: number, unitCode?: string): string {
   return sign === '%' || sign === '°' ? `${number}${sign}` : `${number}\u00a0${sign}`;
 }
 
-export function timeText(time: string | number | Date): string {
+export function timeText(
+  time: string | number | Date,
+  precision: 'short' | 'medium' = 'medium',
+): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);
   return new Intl.DateTimeFormat(language.value, {
     dateStyle: 'medium',
-    timeStyle: 'medium',
+    timeStyle: precision,
     timeZone: timeZone.value,
   }).format(date);
 }

@@ -13,8 +13,9 @@ export const floors = [
   'road',
   'surfaces',
   'lines',
+  'names',
+  'crowd',
   'points',
-  'labels',
 ] as const;
 export type Floor = (typeof floors)[number];
 const ceiling = (floor: Floor): string => `ceiling ${floor}`;
@@ -183,7 +184,7 @@ export function drawingOf(
       paint: lines[role],
     });
     if (role === 'road') {
-      put('labels', {
+      put('names', {
         id: part('name'),
         type: 'symbol',
         source,
@@ -225,7 +226,7 @@ export function drawingOf(
     },
   });
   if (crowded) {
-    put('points', {
+    put('crowd', {
       id: part('dot'),
       type: 'circle',
       source,
@@ -233,13 +234,13 @@ export function drawingOf(
       filter: point,
       paint: {
         'circle-color': mark.colour,
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1.2, crowdZoom, 4],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1, crowdZoom, 3.6],
         'circle-stroke-color': theme.markEdge,
         'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 11, 0, crowdZoom, 0.8],
       },
     });
   }
-  put('points', {
+  put(crowded ? 'crowd' : 'points', {
     id: part('mark'),
     type: 'symbol',
     source,

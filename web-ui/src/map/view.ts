@@ -7,6 +7,7 @@ import {
   type LngLatBoundsLike,
   type MapGeoJSONFeature,
   Map as MapLibre,
+  type PaddingOptions,
   setWorkerUrl,
 } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
@@ -44,6 +45,8 @@ export interface MapOptions {
   container: HTMLElement;
   center: [number, number];
   box: Box | null;
+  /** Pixels of the map's lower edge that something covers. */
+  covered: number;
   theme: Theme;
   onChoose(chosen: Chosen): void;
   onHover(hover: { label: string; type: string; x: number; y: number } | null): void;
@@ -61,6 +64,10 @@ interface Drawn {
 const reach = 7;
 const pulseTime = 1_400;
 const mostPulses = 300;
+
+function around(margin: number, covered: number): PaddingOptions {
+  return { top: margin, left: margin, right: margin, bottom: margin + covered };
+}
 
 function collection(features: ReadonlyMap<string, MapFeature>): FeatureCollection {
   return { type: 'FeatureCollection', features: [...features.values()] };
@@ -84,7 +91,7 @@ export class CityMap {
       center: options.center,
       zoom: 11,
       ...(options.box ? { bounds: options.box as LngLatBoundsLike } : {}),
-      fitBoundsOptions: { padding: 24 },
+      fitBoundsOptions: { padding: around(24, options.covered) },
       hash: 'map',
       attributionControl: false,
       dragRotate: false,
@@ -254,10 +261,6 @@ export class CityMap {
     else this.map.zoomOut();
   }
 
-  fit(box: Box): void {
-    this.map.fitBounds(box as LngLatBoundsLike, { padding: 24, maxZoom: 17 });
-  }
-
   /** Brings a place into view, above what covers the map's lower edge. */
   goTo(box: Box, covered: number): void {
     const [west, south, east, north] = box;
@@ -268,7 +271,7 @@ export class CityMap {
         offset: [0, -covered / 2],
       });
     } else {
-      const padding = { top: 40, left: 40, right: 40, bottom: 40 + covered };
+      const padding = around(24, covered);
       this.map.fitBounds(box as LngLatBoundsLike, { padding, maxZoom: 17 });
     }
   }

@@ -3,6 +3,7 @@ import { ApiError } from '../api/http';
 import { type NormalizedEntity, readEntity } from '../api/ngsi';
 import { changedKeys, locationOf, rowsOf } from '../lib/entity';
 import { boxOf } from '../lib/geometry';
+import { coveredHeight } from './sheet';
 import { entity, findFeature, map, sheet } from './store';
 
 /** Chooses an object, or nobody; the address remembers it, so that Back walks the way back. */
@@ -110,14 +111,4 @@ export function showOnMap(): void {
   if (!box) return;
   if (sheet.value === 'full') sheet.value = 'half';
   map.value?.goTo(box, coveredHeight());
-}
-
-/** How many pixels of the map's lower edge the sheet hides, on a small screen. */
-function coveredHeight(): number {
-  const side = document.querySelector('.side');
-  const canvas = document.querySelector('.map');
-  if (!side || !canvas) return 0;
-  const own = side.getBoundingClientRect();
-  const below = canvas.getBoundingClientRect();
-  return own.left <= below.left && own.right >= below.right ? below.bottom - own.top : 0;
 }

@@ -77,6 +77,8 @@ function optionsOf(
     height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone.value),
     cursor: { y: false, drag: { setScale: false } },
+    // With no pointer on the chart its legend tells the newest value.
+    hooks: { ready: [tellNewest], setData: [tellNewest], setCursor: [tellNewest] },
     legend: { live: true },
     scales:
       series.kind === 'states' ? { y: { range: [-0.5, Math.max(words.length, 1) - 0.5] } } : {},
@@ -108,6 +110,11 @@ function optionsOf(
       },
     ],
   };
+}
+
+function tellNewest(chart: uPlot): void {
+  const last = chart.data[0].length - 1;
+  if (chart.cursor.idx == null && last >= 0) chart.setLegend({ idx: last }, false);
 }
 
 function shorten(text: string): string {

@@ -167,8 +167,8 @@ function summaryOf(series: Exclude<Series, { kind: 'empty' }>, unitCode?: string
   const last = points.at(-1);
   const common = {
     count: numberText(points.length),
-    from: timeText(points[0]?.time ?? 0),
-    to: timeText(last?.time ?? 0),
+    from: timeText(points[0]?.time ?? 0, 'short'),
+    to: timeText(last?.time ?? 0, 'short'),
     latest: valueText(last?.value ?? null, unitCode),
   };
   if (series.kind === 'states') return t('history.states', common);

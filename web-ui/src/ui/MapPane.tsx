@@ -7,6 +7,7 @@ import { dark, light } from '../map/theme';
 import { CityMap } from '../map/view';
 import { mapReady, viewMoved } from '../state/app';
 import { choose } from '../state/entity';
+import { coveredHeight } from '../state/sheet';
 import { city, darkScheme, lateSources, layers, map, mapFailed } from '../state/store';
 import { openSources } from './Sources';
 
@@ -30,6 +31,7 @@ export function MapPane() {
         container: container.current,
         center: place.center,
         box: wholeBox(),
+        covered: coveredHeight(),
         theme: darkScheme.value ? dark : light,
         onChoose: ({ id }) => choose(id),
         onHover: (now) => (hover.value = now),
@@ -67,7 +69,7 @@ export function MapPane() {
           sign="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
           act={() => {
             const box = wholeBox();
-            if (box) map.value?.fit(box);
+            if (box) map.value?.goTo(box, coveredHeight());
           }}
         />
       </div>

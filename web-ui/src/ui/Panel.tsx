@@ -23,6 +23,7 @@ export function Panel() {
         <button type="button" class="button plain" onClick={() => choose(null)}>
           <span aria-hidden="true">←</span> {t('panel.back')}
         </button>
+        <ShowButton now={now} />
       </div>
       <header class="section panel-head">
         {now.types.length > 0 && <p class="quiet">{now.types.map(typeLabel).join(' · ')}</p>}
@@ -44,21 +45,27 @@ function titleOf(now: EntityState): string {
   return findFeature(now.id)?.feature.properties.label || shortId(now.id);
 }
 
+function isPlaced(now: EntityState): boolean {
+  return findFeature(now.id) !== undefined || locationOf(now.rows) !== null;
+}
+
+function ShowButton({ now }: { now: EntityState }) {
+  if (!isPlaced(now)) return null;
+  return (
+    <button type="button" class="button" onClick={showOnMap}>
+      {t('panel.show')}
+    </button>
+  );
+}
+
 function Place({ now }: { now: EntityState }) {
   // Read, so that a change on the map is told here too.
   void revision.value;
-  const feature = findFeature(now.id)?.feature;
-  const placed = feature !== undefined || locationOf(now.rows) !== null;
+  const stale = findFeature(now.id)?.feature.properties.stale;
   return (
     <>
-      {feature?.properties.stale && <p class="note warn">{t('panel.stale')}</p>}
-      {placed ? (
-        <button type="button" class="button" onClick={showOnMap}>
-          {t('panel.show')}
-        </button>
-      ) : (
-        now.phase === 'ready' && <p class="quiet small">{t('panel.noPlace')}</p>
-      )}
+      {stale && <p class="note warn">{t('panel.stale')}</p>}
+      {now.phase === 'ready' && !isPlaced(now) && <p class="quiet small">{t('panel.noPlace')}</p>}
     </>
   );
 }

@@ -13,7 +13,11 @@ export function Value({ row: { shown, unitCode } }: { row: Row }) {
     case 'boolean':
       return <span>{t(shown.value ? 'panel.yes' : 'panel.no')}</span>;
     case 'time':
-      return <time dateTime={shown.value}>{timeText(shown.value)}</time>;
+      return (
+        <time dateTime={shown.value} title={timeText(shown.value)}>
+          {timeText(shown.value, 'short')}
+        </time>
+      );
     case 'language':
       return <span>{inLanguage(shown.value)}</span>;
     case 'geometry':
