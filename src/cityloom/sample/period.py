@@ -66,7 +66,7 @@ class Period:
         """The period cut at local midnights into pieces of `days` days."""
         start = self.start
         while start < self.end:
-            cut = ((start + OFFSET) // DAY + days) * DAY - OFFSET - 1
+            cut = ((start + 1 + OFFSET) // DAY + days) * DAY - OFFSET - 1
             yield Period(start, min(cut, self.end))
             start = cut
 

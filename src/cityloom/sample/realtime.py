@@ -56,8 +56,48 @@ class Positions:
 class Fleet:
     """The buses of the last hours, moving along their lines."""
 
+    period: Period
     transit: Transit
     runs: list[Run]
+    archive_hours: int
+
+    @property
+    def archived(self) -> Ints:
+        """The moments of the archive: every minute up to an hour before the end."""
+        cut = self.period.end - HOUR
+        return np.arange(cut - self.archive_hours * HOUR, cut, ARCHIVE_STEP)
+
+    @property
+    def snapshots(self) -> Ints:
+        """The moments of the GTFS-realtime files: every two minutes of the last hour."""
+        return np.arange(self.period.end - HOUR, self.period.end + 1, SNAPSHOT_STEP)
+
+    @property
+    def vehicles(self) -> list[str]:
+        """The buses that are seen at any of these moments."""
+        moments = np.concatenate([self.archived, self.snapshots])
+        seen = set()
+        for run in self.runs:
+            if ((moments >= run.leave) & (moments <= run.leave + self._length(run))).any():
+                seen.add(self.transit.trips[run.trip].vehicle)
+        return sorted(seen)
+
+    @property
+    def arrivals(self) -> int:
+        """How many arrivals the trip updates announce at the end."""
+        now = self.at(self.period.end)
+        pairs = zip(now.runs, now.done.tolist(), strict=True)
+        return sum(
+            len(self.direction(run).stops) - _next_stop(self.direction(run), done) for run, done in pairs
+        )
+
+    @property
+    def alerts(self) -> int:
+        return len(_TEXTS)
+
+    def _length(self, run: Run) -> float:
+        along = self.direction(run).along
+        return float(along[-1] - along[0]) / SPEED
 
     def direction(self, run: Run) -> Direction:
         return self.transit.directions[self.transit.trips[run.trip].direction]
@@ -67,11 +107,9 @@ class Fleet:
         runs: list[Run] = []
         done: list[float] = []
         for run in self.runs:
-            direction = self.direction(run)
-            metres = (moment - run.leave) * SPEED + float(direction.along[0])
-            if run.leave <= moment and metres <= direction.along[-1]:
+            if run.leave <= moment <= run.leave + self._length(run):
                 runs.append(run)
-                done.append(metres)
+                done.append((moment - run.leave) * SPEED + float(self.direction(run).along[0]))
         along = np.array(done)
         shapes = np.array([self.direction(run).shape for run in runs], dtype=object)
         here, before, after = (
@@ -80,9 +118,9 @@ class Fleet:
         )
         course = after - before
         bearing = np.degrees(np.arctan2(course[:, 0], course[:, 1])) % 360
-        # The same bus at the same moment has the same speed in every file.
+        # The same in every file; halves, because a feed keeps 32-bit floats.
         pulse = np.array([(run.leave * 31 + run.trip * 7 + moment) % 97 for run in runs]) / 97
-        speed = np.round(SPEED * (0.4 + 1.5 * pulse), 1)
+        speed = np.round(2 * SPEED * (0.4 + 1.5 * pulse)) / 2
         return Positions(moment, runs, here, np.round(bearing), speed, along)
 
 
@@ -100,12 +138,12 @@ def make_fleet(seed: int, period: Period, transit: Transit, hours: int) -> Fleet
             arrive = leave + int(transit.directions[trip.direction].times[-1])
             if trip.service == service and leave <= period.end and arrive >= begin:
                 runs.append(Run(number, day, leave, int(late[number])))
-    return Fleet(transit, runs)
+    return Fleet(period, transit, runs, hours - 1)
 
 
-def _archive(folder: Folder, fleet: Fleet, moments: Ints) -> None:
+def _archive(folder: Folder, fleet: Fleet) -> None:
     tables = []
-    for moment in moments.tolist():
+    for moment in fleet.archived.tolist():
         now = fleet.at(moment)
         if not now.runs:
             continue
@@ -227,16 +265,16 @@ def _alerts(seed: int, period: Period, transit: Transit) -> feed.FeedMessage:
     return message
 
 
-def write_realtime(folder: Folder, seed: int, period: Period, fleet: Fleet, archive_hours: int) -> None:
-    """Writes the archive up to an hour before the end, then a snapshot every two minutes to the end."""
-    cut = period.end - HOUR
-    _archive(folder, fleet, np.arange(cut - archive_hours * HOUR, cut, ARCHIVE_STEP))
-    for moment in range(cut, period.end + 1, SNAPSHOT_STEP):
-        message = _snapshot(fleet, fleet.at(moment))
+def write_realtime(folder: Folder, seed: int, fleet: Fleet) -> None:
+    """Writes the archive, the snapshots of the last hour, and the trip updates and alerts of the end."""
+    _archive(folder, fleet)
+    for moment in fleet.snapshots.tolist():
         stamp = iso(moment).replace("-", "").replace(":", "")
+        message = _snapshot(fleet, fleet.at(moment))
         _write(folder, f"transit/realtime/vehicle_positions/{stamp}.pb", message)
-    _write(folder, "transit/realtime/trip_updates.pb", _trip_updates(fleet, fleet.at(period.end)))
-    _write(folder, "transit/realtime/alerts.pb", _alerts(seed, period, fleet.transit))
+    end = fleet.period.end
+    _write(folder, "transit/realtime/trip_updates.pb", _trip_updates(fleet, fleet.at(end)))
+    _write(folder, "transit/realtime/alerts.pb", _alerts(seed, fleet.period, fleet.transit))
 
 
 def _write(folder: Folder, name: str, message: feed.FeedMessage) -> None:

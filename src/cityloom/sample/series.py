@@ -22,6 +22,7 @@ from cityloom.sample.period import (
     utc,
     weekend,
 )
+from cityloom.sample.reports import LampOut
 from cityloom.sample.rhythm import BICYCLES, TRAFFIC, busy
 from cityloom.sample.sensors import Sites
 from cityloom.sample.sizes import Size
@@ -97,7 +98,7 @@ class Readings:
     weather: Weather
     sites: dict[str, Sites]
     faults: SensorFaults
-    lamps_out: dict[int, int]
+    lamps: list[LampOut]
     repeated: Period
 
     def step(self, source: str) -> int:
@@ -261,8 +262,8 @@ def _lights(readings: Readings, stamps: Ints, rng: np.random.Generator) -> Value
     lights = len(readings.sites["lights"])
     bright = np.where(weekend(stamps) | (readings.weather.at(stamps, readings.weather.rain) > 1), 1.0, 0.8)
     level = np.clip(bright[:, None] + rng.normal(0, 0.02, (len(stamps), lights)), 0.05, 1)
-    for lamp, since in readings.lamps_out.items():
-        level[stamps >= since, lamp] = 0.0
+    for out in readings.lamps:
+        level[(stamps >= out.since) & (stamps < (out.repaired or np.inf)), out.lamp] = 0.0
     return {"illuminance": (level, 2)}
 
 
