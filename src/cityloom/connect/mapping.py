@@ -158,9 +158,9 @@ class Mapping(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
         return _micros(self.every)
 
     @property
-    def is_feed(self) -> bool:
-        """Whether it is followed while the node runs (a url, a topic) rather than read once."""
-        return bool(self.url or self.topic)
+    def is_live(self) -> bool:
+        """Whether its data come while the node runs (a url, a topic, pushes), not from files."""
+        return bool(self.url or self.topic) or self.format == "push"
 
     def needed_columns(self) -> list[str]:
         """Columns without which no row can become an entity."""
@@ -264,6 +264,12 @@ def _check(mapping: Mapping) -> None:
     _check_geometry(mapping, wrong)
     if mapping.series and not mapping.observed_at:
         raise wrong("observedAt", "it is required where series is true")
+    if mapping.series and mapping.update == "replace":
+        raise wrong("update", "a series is added to, it does not replace")
+    if mapping.expected_interval and mapping.update == "replace":
+        raise wrong(
+            "update", "replace does not go with expectedInterval: it would remove the mark of silence"
+        )
     for name, part in mapping.attributes.items():
         _check_attribute(f"attributes.{name}", part, wrong)
 

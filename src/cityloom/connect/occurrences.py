@@ -8,7 +8,6 @@ no repeat: its second occurrence is another instant.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
@@ -74,9 +73,3 @@ class Occurrences:
         earlier = self._twice.get((entity_id, first), 0)
         self._twice[(entity_id, first)] = earlier + 1
         return second if earlier else first
-
-
-def instance_id(entity_id: str, name: str, dataset_id: str, source: str, micros: int, occurrence: int) -> str:
-    """The id of an instance of a series, derived: the same row gives the same id in every import."""
-    key = f"{entity_id}\0{name}\0{dataset_id}\0{source}\0{micros}\0{occurrence}".encode()
-    return "urn:ngsi-ld:Instance:" + hashlib.blake2b(key, digest_size=16).hexdigest()
