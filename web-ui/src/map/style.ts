@@ -43,13 +43,11 @@ export function emptyStyle(theme: Theme): StyleSpecification {
     },
     layers: [
       { id: 'land', type: 'background', paint: { 'background-color': theme.land } },
-      ...floors.map(
-        (floor): LayerSpecification => ({
-          id: ceiling(floor),
-          type: 'background',
-          layout: { visibility: 'none' },
-        }),
-      ),
+      ...floors.map((floor): LayerSpecification => ({
+        id: ceiling(floor),
+        type: 'background',
+        layout: { visibility: 'none' },
+      })),
       ...overlay(theme),
     ],
   };

@@ -84,7 +84,6 @@ export function ObjectList() {
       <h2 id="find-title" class="unseen">
         {t('list.title')}
       </h2>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: arrow keys move among the buttons inside */}
       <div onKeyDown={move}>
         <div class="find-row">
           <input
