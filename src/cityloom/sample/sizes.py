@@ -46,7 +46,7 @@ class Size:
 SIZES: dict[SizeName, Size] = {
     "small": Size(
         name="small", entities=2_500, radius=2_400.0, spacing=205.0, districts=9, bridges=3, parks=12,
-        routes=5, traffic=12, bicycles=6, air=7, noise=7, rain=4, river=3, weather=2,
+        routes=6, traffic=12, bicycles=6, air=7, noise=7, rain=4, river=3, weather=2,
         containers=110, requests=480, step=3600, days_per_file=31,
     ),
     "medium": Size(
