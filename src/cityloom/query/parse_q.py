@@ -15,7 +15,7 @@ from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_datetime
 from cityloom.query.compare import comparable, temporal
 from cityloom.query.patterns import compile_pattern
-from cityloom.query.scanner import Scanner, is_name
+from cityloom.query.scanner import Scanner, is_name, is_unicode
 from cityloom.query.values import (
     MEMBERS,
     AnyOf,
@@ -227,6 +227,8 @@ class _QParser:
             text: str = json.loads(found[0])
         except ValueError:
             scanner.fail("the text in quotes is no JSON string", start)
+        if not is_unicode(text):
+            scanner.fail("half of a surrogate pair is no character", start)
         return text
 
     def _pattern(self) -> str:

@@ -30,6 +30,8 @@ class Scanner:
             raise BadRequestData(f"{parameter} is invalid: a text is required")
         if len(text) > MAX_TEXT:
             raise TooComplexQuery(f"{parameter} is invalid: longer than {MAX_TEXT} characters")
+        if not is_unicode(text):
+            raise BadRequestData(f"{parameter} is invalid: half of a surrogate pair is no character")
         if not text.strip():
             raise BadRequestData(f"{parameter} is invalid: a text that is not empty is required")
         self.text = text
@@ -108,6 +110,11 @@ class Scanner:
         """Fails unless everything was read."""
         if not self.at_end:
             self.fail(f"{self.text[self.position]!r} is not expected here")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether `text` can be written as UTF-8: no half of a surrogate pair."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def is_name(text: str) -> bool:

@@ -6,7 +6,7 @@ Source: ETSI GS CIM 009 clauses 4.9 (target element, target value), 4.5.5 (insta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import UNSET
 
@@ -14,6 +14,13 @@ from cityloom.model.entity import DEFAULT_INSTANCE, Attribute, Entity
 from cityloom.query.values import MEMBERS, Path
 
 Domain = Literal["value", "uri", "vocab"]
+
+
+_DOMAINS: Final[dict[str, Domain]] = {
+    "Relationship": "uri",
+    "ListRelationship": "uri",
+    "VocabProperty": "vocab",
+}
 
 
 class Target(NamedTuple):
@@ -111,30 +118,32 @@ def _attribute_member(name: str, instance: Attribute) -> Target | None:
 
 
 def _value(path: Path, instance: Attribute) -> Target | None:
+    """The instance's value, or its member; an instance is there whatever its value, a member may not be."""
     value = instance.value
-    match instance.kind:
-        case "Relationship" | "ListRelationship":
-            return None if path.members else _plain(value, "uri")
-        case "VocabProperty":
-            return None if path.members else _plain(value, "vocab")
-        case "LanguageProperty":
-            return _language(path.raw_members, value)
-        case "JsonProperty":
-            return _plain(_walk(value, path.raw_members, path.raw_members))
-        case _:
-            return _plain(_walk(value, path.members, path.raw_members))
+    domain = _DOMAINS.get(instance.kind, "value")
+    if instance.kind == "LanguageProperty":
+        return _language(path.raw_members, value)
+    if not path.members:
+        return _plain(value, domain) or Target((), True, domain)
+    if domain != "value":
+        return None
+    names = path.raw_members if instance.kind == "JsonProperty" else path.members
+    return _plain(_walk(value, names, path.raw_members))
 
 
 def _language(members: tuple[str, ...], value: Any) -> Target | None:
-    """Texts of a language map: of one tag (case ignored, RFC 5646), or of all for `*` and without a tag."""
+    """Texts of a language map: of one tag (case ignored, RFC 5646), or of all for `*` and without a tag.
+
+    The text without a language comes first, then by tag.
+    """
     if not isinstance(value, dict) or len(members) > 1:
         return None
     wanted = members[0].lower() if members else "*"
     texts: list[Any] = []
-    for tag, text in value.items():
+    for tag, text in sorted(value.items(), key=lambda pair: (pair[0] != "@none", pair[0])):
         if wanted in ("*", tag.lower()):
             texts.extend(text if isinstance(text, list) else [text])
-    return Target(texts, True, "value") if texts else None
+    return Target(texts, True, "value") if texts or not members else None
 
 
 def _walk(value: Any, names: tuple[str, ...], raw: tuple[str, ...]) -> Any:

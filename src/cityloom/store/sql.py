@@ -21,10 +21,12 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import LOCATION, Entity
+from cityloom.query.compare import temporal
 from cityloom.query.geo import search_boxes
 from cityloom.query.geometry import Box, box_of
 from cityloom.query.values import (
     MEMBERS,
+    AnyOf,
     OrderBy,
     Path,
     QAnd,
@@ -32,7 +34,9 @@ from cityloom.query.values import (
     QExists,
     QNode,
     QOr,
+    QText,
     Query,
+    Range,
     ScopeAnd,
     ScopeExpression,
     ScopeOr,
@@ -84,8 +88,9 @@ class Select(Struct, frozen=True):
         )
 
     def count(self) -> str:
-        """How many rows there are, without reading a body."""
-        return f"SELECT count(*) FROM {self._leading}{self._where()}"
+        """How many rows there are; without reading a body when `exact`."""
+        body = " CROSS JOIN entity e ON e.row = t.row" if self._key == "t" and not self.exact else ""
+        return f"SELECT count(*) FROM {self._leading}{body}{self._where()}"
 
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
@@ -268,7 +273,7 @@ class _Builder:
             case QExists(path):
                 return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
             case QCompare(path):
-                return self._path_part(path, key, decides=False)
+                return _all_of([self._path_part(path, key, decides=False), self._value_part(node)])
             case QAnd(terms):
                 return _all_of([self._q_part(term, key) for term in terms])
             case QOr(terms):
@@ -278,6 +283,44 @@ class _Builder:
         if path.attributes[0] in MEMBERS:
             return _NOTHING
         return _Part(self._attribute(path.attributes[0], key).sql, decides)
+
+    def _value_part(self, node: QCompare) -> _Part:
+        """Looks at values inside the body, where the outcome is certain to be that of `evaluate`.
+
+        Only numbers and texts of an attribute's own value: whatever is of another
+        type goes through. Measured: a third less time than decoding every body, and
+        that time is spent outside the interpreter's lock.
+        """
+        path = node.path
+        if len(path.attributes) > 1 or path.members or not _is_plain_key(path.attributes[0]):
+            return _NOTHING
+        test = self._value_test(node)
+        if test is None:
+            return _NOTHING
+        instances = self._bind(f'$.attributes."{path.attributes[0]}"')
+        return _Part(
+            f"EXISTS (SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test})", False
+        )
+
+    def _value_test(self, node: QCompare) -> str | None:
+        value, kind = "json_extract(i.value, '$.value')", "json_type(i.value, '$.value')"
+        literals = node.value.values if isinstance(node.value, AnyOf) else [node.value]
+        if node.operator in (">", "<", ">=", "<=") and _is_number(node.value):
+            wanted = f"{value} {node.operator} {self._bind(node.value)}"
+        elif node.operator == "==" and isinstance(node.value, Range) and _is_number(node.value.low):
+            low, high = self._bind(node.value.low), self._bind(node.value.high)
+            if not _is_number(node.value.high):
+                return None
+            wanted = f"{value} BETWEEN {low} AND {high}"
+        elif node.operator == "==" and all(_is_number(each) for each in literals):
+            wanted = f"{value} IN ({', '.join(self._bind(each) for each in literals)})"
+        elif node.operator == "==" and all(_is_plain_text(each) for each in literals):
+            texts = [text for each in literals for text in _spellings(each)]
+            wanted = f"{value} IN ({', '.join(self._bind(each) for each in texts)})"
+            return f"coalesce({kind} <> 'text', 1) OR {wanted}"
+        else:
+            return None
+        return f"coalesce({kind} NOT IN ('integer', 'real'), 1) OR {wanted}"
 
     def _scope_part(self, expression: ScopeExpression, key: str) -> _Part:
         match expression:
@@ -308,6 +351,27 @@ class _Builder:
             f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
             "+" not in levels,
         )
+
+
+def _is_plain_key(name: str) -> bool:
+    """Whether a JSON path can quote the name, and JSON writes it without escapes."""
+    return name not in MEMBERS and not any(char in '"\\' or char < " " for char in name)
+
+
+def _is_number(value: Any) -> bool:
+    """A number that SQLite holds exactly as Python does."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < 2**53
+
+
+def _is_plain_text(value: Any) -> bool:
+    """A text that only equals the same text: no time, of which there are several spellings."""
+    return isinstance(value, str | QText) and all(
+        temporal(text) is None and "\0" not in text for text in _spellings(value)
+    )
+
+
+def _spellings(value: str | QText) -> tuple[str, ...]:
+    return (value.text, value.iri) if isinstance(value, QText) else (value,)
 
 
 def _json(values: Sequence[str]) -> str:
