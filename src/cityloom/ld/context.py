@@ -44,12 +44,14 @@ class LdContext:
         inverse = _invert(active)
         self._terms = {iri: term for iri in inverse if (term := _select(inverse[iri], _PLAIN))}
         self._node_terms = {iri: term for iri in inverse if (term := _select(inverse[iri], _NODE))}
+        self._any_terms = {iri: _first(selection) for iri, selection in inverse.items()}
         self._raw = {term for term, definition in active.terms.items() if definition.coercion == "@json"}
-        # The caches: name -> IRI, checked name -> IRI, IRI -> name as a plain word or as a node's key.
+        # The caches: name -> IRI, checked name -> IRI, IRI -> name as a word, as an attribute's, as a key.
         self._expanded: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._compacted: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._members: dict[str, str] = {}
 
     def expand_term(self, term: str) -> str:
         """The IRI (or keyword) that a name of an attribute, type, vocabulary value or member stands for.
@@ -102,6 +104,17 @@ class LdContext:
         if name is None:
             name = self._node_terms.get(iri) or self._relative(iri, plain=False)
             _remember(self._keys, iri, name)
+        return name
+
+    def compact_member(self, iri: str) -> str:
+        """The name for the IRI of a key inside a value, whatever the coercion of the term.
+
+        Values are kept as written, so their keys are named as they were.
+        """
+        name = self._members.get(iri)
+        if name is None:
+            name = self._terms.get(iri) or self._any_terms.get(iri) or self._relative(iri, plain=True)
+            _remember(self._members, iri, name)
         return name
 
     def is_raw(self, key: str) -> bool:
@@ -195,6 +208,11 @@ def _select(selection: Selection, containers: tuple[str, ...]) -> str | None:
                 if preferred in types:
                     return types[preferred]
     return None
+
+
+def _first(selection: Selection) -> str:
+    terms = (term for types in selection.values() for term in types.values())
+    return min(terms, key=lambda term: (len(term), term))
 
 
 LdContext.core = compile_context(None, _nothing_remote)
