@@ -128,6 +128,9 @@ def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], 
         return lambda value: boolean(value, column)
     if part.datetime:
         return lambda value: iso(stamps.read(value, column).micros)
+    if part.date:
+        days = Stamps("UTC", part.date if isinstance(part.date, str) else "")
+        return lambda value: iso(days.read(value, column).micros)[:10]
     if part.split is not None:
         separator = part.split
         return lambda value: (

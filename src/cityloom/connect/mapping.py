@@ -78,6 +78,7 @@ class AttributePart(Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     number: bool = False
     boolean: bool = False
     datetime: bool | str = False
+    date: bool | str = False
     vocab: bool = False
     split: str | None = None
     map: dict[str, Any] | None = None
@@ -348,11 +349,15 @@ def _check_attribute(place: str, part: AttributePart, wrong: Any) -> None:
     if part.value is None:
         raise wrong(f"{place}.value", "null is no value")
     shapes = [
-        name for name in ("number", "boolean", "datetime", "vocab", "split", "map") if getattr(part, name)
+        name
+        for name in ("number", "boolean", "datetime", "date", "vocab", "split", "map")
+        if getattr(part, name)
     ]
     if shapes and given[0] != "from" and (shapes != ["vocab"] or given[0] != "value"):
         raise wrong(place, f"{shapes[0]} needs from")
-    exclusive = [name for name in shapes if name in ("number", "boolean", "datetime", "vocab", "split")]
+    exclusive = [
+        name for name in shapes if name in ("number", "boolean", "datetime", "date", "vocab", "split")
+    ]
     if len(exclusive) > 1:
         raise wrong(place, f"{exclusive[0]} and {exclusive[1]} do not go together")
     if (part.scale is not None or part.offset is not None) and not part.number:

@@ -45,7 +45,7 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     center: tuple[float, float]
     bbox: tuple[float, float, float, float] | None = None
     time_zone: str = "UTC"
-    languages: list[str] = ["en"]
+    languages: list[str] = []
     crs: str = ""
     context: Any = None
     sources: list[SourceEntry] = []

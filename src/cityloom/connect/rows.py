@@ -25,6 +25,7 @@ from cityloom.model.entity import LOCATION, NGSI_LD, Attribute, AttributeKind, E
 
 Attributes = dict[str, list[Attribute]]
 _DATE_TIME = NGSI_LD + "DateTime"
+_DATE = NGSI_LD + "Date"
 
 
 class Built(NamedTuple):
@@ -101,7 +102,7 @@ class RowBuilder:
             kind=kind,
             make=make,
             unit_code=part.unit_code,
-            value_type=_DATE_TIME if part.datetime else None,
+            value_type=_DATE_TIME if part.datetime else _DATE if part.date else None,
             dataset_id=part.dataset_id,
             observed_column=part.observed_at,
             stamped=not part.constant,
