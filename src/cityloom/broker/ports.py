@@ -82,6 +82,14 @@ class BatchResult(Struct, frozen=True, kw_only=True):
     errors: list[ItemError] = []
 
 
+class HistoryRefusal(Struct, frozen=True, kw_only=True):
+    """An instance that may not enter history, and why."""
+
+    entity_id: str
+    instance: Instance
+    error: CityloomError
+
+
 class UpdateResult(Struct, frozen=True, kw_only=True):
     """Answer of an attribute operation (5.2.18): expanded names updated, and those not, with the reason."""
 
@@ -147,9 +155,19 @@ class Broker(Protocol):
         ...
 
     async def merge_entity(
-        self, call: Call, entity_id: str, fragment: Entity, observed_at: str | None = None
+        self,
+        call: Call,
+        entity_id: str,
+        fragment: Entity,
+        observed_at: str | None = None,
+        lang: str | None = None,
     ) -> UpdateResult:
-        """5.6.17. Raises ResourceNotFound."""
+        """5.6.17. Raises ResourceNotFound.
+
+        Args:
+            observed_at: the common time of merged attributes that had one.
+            lang: the language that a plain string sets in a LanguageProperty.
+        """
         ...
 
     async def replace_entity(self, call: Call, entity_id: str, entity: Entity) -> None:
@@ -157,7 +175,7 @@ class Broker(Protocol):
         ...
 
     async def update_attributes(self, call: Call, entity_id: str, fragment: Entity) -> UpdateResult:
-        """5.6.2: only attributes that exist. Raises ResourceNotFound."""
+        """5.6.2: instances are replaced or added, an NGSI-LD Null deletes. Raises ResourceNotFound."""
         ...
 
     async def append_attributes(
@@ -208,7 +226,18 @@ class Broker(Protocol):
         ...
 
     async def append_history(self, call: Call, appends: Sequence[HistoryAppend]) -> list[int]:
-        """5.6.12 for many: how many instances of each were new. An entity unknown to history is made."""
+        """5.6.12 for many: how many instances of each were new. An entity unknown to history is made.
+
+        In works of a bounded number of instances, so an entity may get several events.
+
+        Raises:
+            BadRequestData: the schema of a type refuses an instance; nothing of the call is
+                stored. `check_history` tells all of them beforehand.
+        """
+        ...
+
+    async def check_history(self, call: Call, appends: Sequence[HistoryAppend]) -> list[HistoryRefusal]:
+        """The instances that the schemas of their types refuse."""
         ...
 
     async def append_attributes_history(self, call: Call, entity_id: str, instances: list[Instance]) -> None:
@@ -240,8 +269,18 @@ class Broker(Protocol):
         temporal: TemporalQuery,
         names: Sequence[str] = (),
         dataset_ids: Sequence[str] = (),
+        instances: int | None = None,
     ) -> TemporalPage:
-        """5.7.3. Raises ResourceNotFound."""
+        """5.7.3.
+
+        Args:
+            names: the attributes asked for; none is all.
+            dataset_ids: `@none` is the default instance; none is all.
+            instances: most instances of the answer (the node's bound when not given).
+
+        Raises:
+            ResourceNotFound: history does not know the entity, or none of `names` on it.
+        """
         ...
 
     async def query_history(
@@ -251,8 +290,13 @@ class Broker(Protocol):
         temporal: TemporalQuery,
         names: Sequence[str] = (),
         count: bool = False,
+        instances: int | None = None,
     ) -> TemporalPage:
-        """5.7.4."""
+        """5.7.4: `q` and the geo query are checked against the instances in the window.
+
+        Raises:
+            TooComplexQuery: it would look at more entities than a limit allows.
+        """
         ...
 
     # -- consumption (5.7) -------------------------------------------------
@@ -280,4 +324,29 @@ class Broker(Protocol):
         self, call: Call, entity_id: str, name: str, temporal: TemporalQuery, dataset_id: str | None = None
     ) -> list[Origin]:
         """Where the values of an attribute came from, latest first. Raises ResourceNotFound."""
+        ...
+
+
+class PersonalDoor(Protocol):
+    """Personal data that belong to an entity: apart from it, erasable, their reading logged."""
+
+    async def put(self, call: Call, entity_id: str, body: Any) -> None:
+        """Keeps personal data. Raises ResourceNotFound when the entity does not exist."""
+        ...
+
+    async def read(self, call: Call, entity_id: str) -> Any:
+        """Reads them for `call.purpose`, and logs that.
+
+        Raises:
+            BadRequestData: no purpose is named.
+            ResourceNotFound: there are none.
+        """
+        ...
+
+    async def erase(self, call: Call, entity_id: str) -> None:
+        """Erases them; the log of readings stays. Raises ResourceNotFound."""
+        ...
+
+    async def readings(self, call: Call, entity_id: str) -> list[dict[str, Any]]:
+        """Who read or erased them, when and for what: `{at, party, purpose, action}`."""
         ...

@@ -1,0 +1,256 @@
+"""Reading the past: temporal evolutions by id and by query, cut where they are too long.
+
+Source: ETSI GS CIM 009 clauses 5.7.3, 5.7.4, 4.11, 4.5.19, 6.3.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from cityloom.broker.door import Door
+from cityloom.broker.instances import brief
+from cityloom.broker.ports import AggregatedEvolution, AggregatedValue, Call, Evolution, TemporalPage
+from cityloom.broker.windows import bounded, conveying, cut, full_at, time_of, window_of
+from cityloom.model.entity import Entity
+from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery
+from cityloom.model.history import Instance
+from cityloom.query.aggregate import aggregate
+from cityloom.query.evaluate import matcher, matches_scope
+from cityloom.query.values import Query, ScopeExpression, TemporalQuery
+from cityloom.store.changes import SCOPE
+from cityloom.store.ports import HistoryEntity, HistoryReads, Snapshot, Window
+
+_LOOK_AT_ONCE: Final = 200
+"""Entities that a temporal query looks at in one snapshot, so that no reader is long."""
+
+
+class Evolutions(Door):
+    """Temporal evolutions."""
+
+    async def retrieve_history(
+        self,
+        call: Call,
+        entity_id: str,
+        temporal: TemporalQuery,
+        names: Sequence[str] = (),
+        dataset_ids: Sequence[str] = (),
+        instances: int | None = None,
+    ) -> TemporalPage:
+        """5.7.3. Raises ResourceNotFound."""
+        self._may(call, "read", entity_id)
+        window = window_of(temporal, names, dataset_ids)
+        most = self._most(instances)
+
+        def work(snapshot: Snapshot) -> TemporalPage:
+            entity = snapshot.history_entity(call.tenant, entity_id)
+            if entity is None:
+                raise ResourceNotFound(f"temporal evolution of entity {entity_id} does not exist")
+            if temporal.aggr_methods:
+                aggregated = _aggregated(snapshot, call.tenant, entity, window, temporal)
+                if names and not aggregated.attributes:
+                    _require_any(snapshot, call.tenant, entity_id, names)
+                return TemporalPage(evolutions=[], aggregated=[aggregated])
+            evolution = _evolution(snapshot, call.tenant, entity, window, most)
+            if names and not evolution.instances:
+                _require_any(snapshot, call.tenant, entity_id, names)
+            return _page([evolution], temporal, most)
+
+        return await self._read(call, work)
+
+    async def query_history(
+        self,
+        call: Call,
+        query: Query,
+        temporal: TemporalQuery,
+        names: Sequence[str] = (),
+        count: bool = False,
+        instances: int | None = None,
+    ) -> TemporalPage:
+        """5.7.4.
+
+        Raises:
+            TooComplexQuery: it would look at more entities than a limit allows.
+        """
+        self._may(call, "read", "history")
+        window = window_of(temporal, names, query.dataset_ids)
+        most = self._most(instances)
+        selects = _selection(query, temporal)
+        place = 0
+        matched = 0
+        page: list[HistoryEntity] = []
+        more = False
+        after_id = ""
+        while not more or count:
+
+            def look(snapshot: Snapshot, after_id: str = after_id) -> tuple[list[HistoryEntity], str]:
+                found = snapshot.history_entities(
+                    call.tenant,
+                    ids=query.ids,
+                    id_pattern=query.id_pattern,
+                    types=query.types,
+                    attrs=query.attrs,
+                    after_id=after_id,
+                    limit=_LOOK_AT_ONCE,
+                )
+                last = found[-1].id if len(found) == _LOOK_AT_ONCE else ""
+                return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
+
+            found, after_id = await self._read(call, look)
+            for entity in found:
+                matched += 1
+                if matched > query.offset and len(page) < query.limit:
+                    page.append(entity)
+                elif matched > query.offset + query.limit:
+                    more = True
+            place += _LOOK_AT_ONCE
+            if not after_id:
+                break
+            if place > self._limits.history_scan:
+                raise TooComplexQuery(
+                    f"the temporal query looks at more than {self._limits.history_scan} entities: "
+                    "name ids, a type or an id pattern that select fewer"
+                )
+
+        def read(snapshot: Snapshot) -> TemporalPage:
+            if temporal.aggr_methods:
+                aggregated = [_aggregated(snapshot, call.tenant, entity, window, temporal) for entity in page]
+                return TemporalPage(evolutions=[], aggregated=aggregated)
+            evolutions = [_evolution(snapshot, call.tenant, entity, window, most) for entity in page]
+            if query.dataset_ids or names:
+                evolutions = [evolution for evolution in evolutions if evolution.instances]
+            return _page(evolutions, temporal, most)
+
+        answer = await self._read(call, read)
+        return replace(answer, more=more, count=matched if count else None)
+
+    def _most(self, asked: int | None) -> int:
+        return self._limits.instances if asked is None else min(asked, self._limits.instances_max)
+
+
+Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
+
+
+def _selection(query: Query, temporal: TemporalQuery) -> Selects:
+    """What decides whether an entity in history is selected, by its instances in the window (5.7.4)."""
+    concerned = window_of(replace(temporal, last_n=None), query.attrs)
+    asked = None
+    if query.q is not None or query.geo is not None:
+        asked = matcher(Query(q=query.q, geo=query.geo))
+    scope_q = query.scope_q
+
+    def selects(reads: HistoryReads, tenant: str, entity: HistoryEntity) -> bool:
+        any_window = replace(concerned, last_n=1)
+        if temporal.timeproperty == "deletedAt":
+            any_window = concerned
+        if not conveying(reads.instances(tenant, entity.id, any_window), temporal.timeproperty):
+            return False
+        if asked is not None:
+            all_window = replace(concerned, names=None)
+            instances = conveying(reads.instances(tenant, entity.id, all_window), temporal.timeproperty)
+            attributes = {
+                name: [instance.attribute for instance in of_name if instance.attribute.deleted_at is None]
+                for name, of_name in instances.items()
+            }
+            seen = Entity(
+                id=entity.id,
+                types=entity.types,
+                scopes=entity.scopes,
+                attributes={name: of_name for name, of_name in attributes.items() if of_name},
+            )
+            if not asked(seen):
+                return False
+        return scope_q is None or _had_scope(reads, tenant, entity, scope_q, concerned)
+
+    return selects
+
+
+def _had_scope(
+    reads: HistoryReads, tenant: str, entity: HistoryEntity, scope_q: ScopeExpression, window: Window
+) -> bool:
+    """Whether the entity had matching scopes at any time of the window (4.18: valid until changed)."""
+    changes = reads.instances(tenant, entity.id, Window(names=[SCOPE])).get(SCOPE, [])
+    if not changes:
+        return matches_scope(scope_q, entity.scopes)
+    times = [time_of(change.attribute, "modifiedAt") for change in changes]
+    for change, begins, ends in zip(changes, times, [*times[1:], None], strict=True):
+        scopes = change.attribute.value
+        if change.attribute.deleted_at is not None or not isinstance(scopes, list):
+            continue
+        begins_in_time = window.end is None or begins < window.end
+        ends_in_time = window.start is None or ends is None or ends > window.start
+        if begins_in_time and ends_in_time and matches_scope(scope_q, scopes):
+            return True
+    return False
+
+
+def _evolution(
+    reads: HistoryReads, tenant: str, entity: HistoryEntity, window: Window, most: int
+) -> Evolution:
+    within = bounded(window, most)
+    if window.timeproperty == "deletedAt":
+        within = window
+    instances = reads.instances(tenant, entity.id, within)
+    full = [name for name, of_name in instances.items() if full_at(of_name, window, most)]
+    if full:
+        instances.update(reads.instances(tenant, entity.id, replace(window, names=full)))
+    return Evolution(entity=entity, instances=conveying(instances, window.timeproperty))
+
+
+def _page(evolutions: Sequence[Evolution], temporal: TemporalQuery, most: int) -> TemporalPage:
+    answer = cut(evolutions, temporal, most)
+    return TemporalPage(
+        evolutions=answer.evolutions,
+        cut=answer.cut,
+        range_start=answer.range_start,
+        range_end=answer.range_end,
+        size=temporal.last_n if answer.cut else None,
+    )
+
+
+def _require_any(reads: HistoryReads, tenant: str, entity_id: str, names: Sequence[str]) -> None:
+    if not reads.instances(tenant, entity_id, Window(names=list(names), last_n=1)):
+        listed = ", ".join(brief(name) for name in names)
+        raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes {listed}")
+
+
+def _aggregated(
+    reads: HistoryReads,
+    tenant: str,
+    entity: HistoryEntity,
+    window: Window,
+    temporal: TemporalQuery,
+) -> AggregatedEvolution:
+    """Aggregates each attribute and dataset, one attribute after the other, so that only one is held.
+
+    An attribute that was not asked for by name is left out when no method fits its values.
+
+    Raises:
+        InvalidRequest: no method fits the values of an attribute that was asked for (5.7.4.4).
+    """
+    attributes: dict[tuple[str, str], dict[str, list[AggregatedValue]]] = {}
+    kinds: dict[tuple[str, str], str] = {}
+    names = list(reads.instances(tenant, entity.id, replace(window, last_n=1)))
+    for name in names:
+        if window.names is None and name == SCOPE:
+            continue
+        by_dataset: dict[str, list[Instance]] = {}
+        found = reads.instances(tenant, entity.id, replace(window, names=[name])).get(name, [])
+        for instance in found:
+            by_dataset.setdefault(instance.attribute.dataset_id, []).append(instance)
+        for dataset_id, instances in by_dataset.items():
+            try:
+                results = aggregate(instances, temporal)
+            except InvalidRequest:
+                if window.names is not None:
+                    raise
+                continue
+            if results:
+                kinds[name, dataset_id] = instances[-1].attribute.kind
+                attributes[name, dataset_id] = {
+                    method: [AggregatedValue(*period) for period in periods]
+                    for method, periods in results.items()
+                }
+    return AggregatedEvolution(entity=entity, attributes=attributes, kinds=kinds)
