@@ -1,11 +1,12 @@
-/** The node's own API: the city, its layers, its sources. */
+/** The node's own API: the city, its layers, its sources, the lineage of an object. */
 import type { FeatureCollection, Geometry } from 'geojson';
+import type { ProvDocument } from '../lib/lineage';
 import { type Answer, getJson, query } from './http';
 
 export type Box = [west: number, south: number, east: number, north: number];
 
 export interface City {
-  name: string;
+  name: Name;
   profile: string;
   center: [lon: number, lat: number];
   bbox: Box | null;
@@ -33,14 +34,13 @@ export type Name = string | Record<string, string | string[]>;
 
 export interface FeatureProperties {
   name?: Name;
-  stale?: boolean;
 }
 
 export type Features = FeatureCollection<Geometry, FeatureProperties>;
 
 export interface Source {
   id: string;
-  name: string;
+  name: Name;
   type?: string | string[];
   format: string;
   lastRun: string | null;
@@ -65,5 +65,8 @@ export function readFeatures(
   const search = query({ bbox: box?.map((n) => n.toFixed(6)).join(','), limit });
   return getJson(`/map/layers/${encodeURIComponent(type)}/features${search}`, signal);
 }
+
+export const readLineage = (id: string, signal?: AbortSignal): Promise<Answer<ProvDocument>> =>
+  getJson(lineagePath(id), signal);
 
 export const lineagePath = (id: string): string => `/lineage/${encodeURIComponent(id)}`;

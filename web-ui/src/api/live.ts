@@ -9,7 +9,7 @@ export interface Change {
   kind: 'entityCreated' | 'entityUpdated' | 'entityDeleted' | 'historyAppended';
   entityId: string;
   type: string[];
-  changes: { name: string; deleted?: boolean }[];
+  changes: { name: string; value: unknown; deleted?: boolean }[];
   location?: Geometry;
 }
 

@@ -21,6 +21,7 @@ const signs: Record<string, string> = {
   HUR: 'h',
   KEL: 'K',
   KGM: 'kg',
+  KMK: 'km²',
   KMH: 'km/h',
   KMT: 'km',
   KWH: 'kWh',

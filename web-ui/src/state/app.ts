@@ -4,7 +4,15 @@ import { ApiError } from '../api/http';
 import { type Change, followChanges } from '../api/live';
 import { timeZone } from '../lib/format';
 import { entityChanged, retryEntity, showFromAddress } from './entity';
-import { applyChange, drawLayer, loadShown, loadView, renewLayers, startingLayers } from './layers';
+import {
+  applyChange,
+  drawLayer,
+  loadShown,
+  loadStale,
+  loadView,
+  renewLayers,
+  startingLayers,
+} from './layers';
 import {
   city,
   entity,
@@ -16,6 +24,7 @@ import {
   loaded,
   phase,
   sources,
+  staleUnknown,
 } from './store';
 
 const sourcesEvery = 60_000;
@@ -39,6 +48,7 @@ export async function start(): Promise<void> {
   }
   void watchSources();
   await loadShown();
+  await markStale();
 }
 
 /** Called when the map can draw: what was read before it was ready, and the object of the address. */
@@ -84,9 +94,19 @@ async function readAnew(): Promise<void> {
   try {
     renewLayers((await readLayers()).body);
     await loadShown();
+    await markStale();
     retryEntity();
   } catch {
     // The live state tells that the node is away; the next change or reset tries again.
+  }
+}
+
+/** Silence is drawn last: without it the map is still true. */
+async function markStale(): Promise<void> {
+  try {
+    await loadStale();
+  } catch {
+    staleUnknown.value = true;
   }
 }
 

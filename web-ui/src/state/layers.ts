@@ -1,12 +1,23 @@
 /** Reading layers for the map, and keeping them true as changes arrive. */
 import type { Geometry } from 'geojson';
-import { type Box, type Features, type Layer, readFeatures } from '../api/city';
+import type { GeoJSONFeatureDiff } from 'maplibre-gl';
+import { type Box, type Features, type Layer, type Name, readFeatures } from '../api/city';
+import { readStaleIds } from '../api/ngsi';
 import type { Change } from '../api/live';
 import { anchorOf } from '../lib/geometry';
 import { nameText } from '../lib/names';
 import { marksFor, roleOf } from '../lib/symbols';
 import type { MapFeature } from '../map/view';
-import { type LayerState, layerState, layers, loaded, map, patchLayer, revision } from './store';
+import {
+  type LayerState,
+  type Loaded,
+  layerState,
+  layers,
+  loaded,
+  map,
+  patchLayer,
+  revision,
+} from './store';
 
 /** A layer up to this size is read whole: a browser holds it, and then nothing is missing. */
 const wholeLimit = 100_000;
@@ -74,6 +85,29 @@ export async function loadView(): Promise<void> {
   await Promise.all(due.map(({ layer }) => loadLayer(layer.type)));
 }
 
+/** Objects that have been silent for longer than expected. */
+let stale = new Set<string>();
+
+/** Reads which objects are silent, and hollows their marks. */
+export async function loadStale(): Promise<void> {
+  stale = await readStaleIds();
+  for (const [type, { features }] of loaded) {
+    const update = [...features.values()]
+      .filter(({ properties }) => properties.stale !== stale.has(properties.id))
+      .map((feature) => staleDiff(feature, !feature.properties.stale));
+    if (update.length) map.value?.updateFeatures(type, { update });
+  }
+  revision.value++;
+}
+
+function staleDiff(feature: MapFeature, silent: boolean): GeoJSONFeatureDiff {
+  feature.properties.stale = silent;
+  return {
+    id: feature.properties.id,
+    addOrUpdateProperties: [{ key: 'stale', value: silent }],
+  };
+}
+
 const running = new Map<string, AbortController>();
 
 export async function loadLayer(type: string): Promise<void> {
@@ -108,7 +142,7 @@ function keep(type: string, collection: Features): void {
     if (typeof id !== 'string' || !geometry) continue;
     const name = properties?.name;
     if (name !== undefined) names.set(id, name);
-    features.set(id, featureOf(id, geometry, nameText(name), properties?.stale === true));
+    features.set(id, featureOf(id, geometry, nameText(name), stale.has(id)));
   }
   loaded.set(type, { features, names });
   revision.value++;
@@ -158,6 +192,8 @@ export function applyChange(change: Change): void {
   waiting.set(change.entityId, {
     ...change,
     kind: created ? 'entityCreated' : change.kind,
+    // The newest first: whoever looks for an attribute finds its last value.
+    changes: [...change.changes, ...(earlier?.changes ?? [])],
     ...((change.location ?? earlier?.location)
       ? { location: (change.location ?? earlier?.location) as Geometry }
       : {}),
@@ -183,8 +219,13 @@ function countObject({ kind, type }: Change): void {
   }
 }
 
-function drawChange({ kind, type, entityId, location }: Change): void {
+function drawChange({ kind, type, entityId, location, changes }: Change): void {
   const view = map.value;
+  const mark = changes.find(({ name }) => name === 'stale');
+  if (mark) {
+    if (mark.value === true) stale.add(entityId);
+    else stale.delete(entityId);
+  }
   for (const name of type) {
     const read = loaded.get(name);
     if (!read) continue;
@@ -193,18 +234,37 @@ function drawChange({ kind, type, entityId, location }: Change): void {
       if (read.features.delete(entityId)) view?.updateFeatures(name, { remove: [entityId] });
       continue;
     }
+    const named = changes.find(({ name: attribute }) => attribute === 'name');
+    const label = named ? labelOf(read, entityId, named.value) : undefined;
+    if (feature && label !== undefined && label !== feature.properties.label) {
+      feature.properties.label = label;
+      const addOrUpdateProperties = [{ key: 'label', value: label }];
+      view?.updateFeatures(name, { update: [{ id: entityId, addOrUpdateProperties }] });
+    }
     if (feature && location) {
       if (JSON.stringify(feature.geometry) !== JSON.stringify(location)) {
         feature.geometry = location;
         view?.updateFeatures(name, { update: [{ id: entityId, newGeometry: location }] });
       }
     } else if (location) {
-      const made = featureOf(entityId, location, '', false);
+      const made = featureOf(entityId, location, label ?? '', stale.has(entityId));
       read.features.set(entityId, made);
       view?.updateFeatures(name, { add: [made] });
+    }
+    if (feature && mark && feature.properties.stale !== stale.has(entityId)) {
+      view?.updateFeatures(name, { update: [staleDiff(feature, stale.has(entityId))] });
     }
     const place = location ?? feature?.geometry;
     const anchor = place && layerState(name)?.visible ? anchorOf(place) : null;
     if (anchor) view?.pulse(entityId, anchor);
   }
+}
+
+/** The name that a change brought, in the simplified form of its attribute kind. */
+function labelOf(read: Loaded, id: string, value: unknown): string {
+  const map = (value as { languageMap?: Name } | null)?.languageMap;
+  const name = map ?? (typeof value === 'string' ? value : undefined);
+  if (name === undefined) read.names.delete(id);
+  else read.names.set(id, name);
+  return nameText(name);
 }

@@ -49,6 +49,8 @@ export const layers = signal<LayerState[]>([]);
 export const loaded = new Map<string, Loaded>();
 export const revision = signal(0);
 export const sources = signal<{ phase: Phase; list: Source[] }>({ phase: 'loading', list: [] });
+/** Which objects are silent could not be read: the legend must not promise it. */
+export const staleUnknown = signal(false);
 export const live = signal<LiveState>('connecting');
 export const lastChange = signal<string | null>(null);
 export const entity = signal<EntityState | null>(null);

@@ -1,5 +1,6 @@
 import { useSignalEffect } from '@preact/signals';
 import { t } from '../lib/i18n';
+import { nameText } from '../lib/names';
 import { start } from '../state/app';
 import { city, entity, failure, layers, phase, sheet } from '../state/store';
 import { Header } from './Header';
@@ -13,7 +14,7 @@ import { Sources } from './Sources';
 
 export function App() {
   useSignalEffect(() => {
-    document.title = t('app.title', { city: city.value?.name ?? '' }).replace(/^ · /, '');
+    document.title = t('app.title', { city: nameText(city.value?.name) }).replace(/^ · /, '');
   });
   if (phase.value === 'error') {
     return (

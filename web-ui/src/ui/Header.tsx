@@ -1,5 +1,6 @@
 import { agoText } from '../lib/format';
 import { chooseLanguage, language, languages, t } from '../lib/i18n';
+import { nameText } from '../lib/names';
 import { relabel } from '../state/layers';
 import { city, lastChange, live } from '../state/store';
 
@@ -8,7 +9,7 @@ export function Header() {
   const shown = languages.filter(({ code }) => !offered.length || offered.includes(code));
   return (
     <header class="top">
-      <h1>{city.value?.name}</h1>
+      <h1>{nameText(city.value?.name)}</h1>
       <Live />
       <fieldset class="switch">
         <legend class="unseen">{t('header.language')}</legend>

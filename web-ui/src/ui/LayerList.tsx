@@ -2,7 +2,7 @@ import { numberText } from '../lib/format';
 import { plural, t } from '../lib/i18n';
 import { typeLabel } from '../lib/names';
 import { toggleLayer } from '../state/layers';
-import { type LayerState, layers, loaded, revision } from '../state/store';
+import { type LayerState, layers, loaded, revision, staleUnknown } from '../state/store';
 import { LayerSymbol } from './Symbol';
 
 /** The legend, the counts and the switches in one list. */
@@ -27,7 +27,7 @@ export function LayerList() {
             </ul>
           </div>
         ))}
-      <p class="quiet small">{t('layers.stale')}</p>
+      <p class="quiet small">{t(staleUnknown.value ? 'layers.staleUnknown' : 'layers.stale')}</p>
     </section>
   );
 }

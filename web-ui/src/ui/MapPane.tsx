@@ -2,7 +2,7 @@ import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Box } from '../api/city';
 import { plural, t } from '../lib/i18n';
-import { typeLabel } from '../lib/names';
+import { nameText, typeLabel } from '../lib/names';
 import { dark, light } from '../map/theme';
 import { CityMap } from '../map/view';
 import { mapReady, viewMoved } from '../state/app';
@@ -49,7 +49,7 @@ export function MapPane() {
   }, []);
 
   useSignalEffect(() => map.value?.setTheme(darkScheme.value ? dark : light));
-  useSignalEffect(() => map.value?.setLabel(t('map.label', { city: city.value?.name ?? '' })));
+  useSignalEffect(() => map.value?.setLabel(t('map.label', { city: nameText(city.value?.name) })));
 
   return (
     <main class="map-pane" id="map" tabIndex={-1}>

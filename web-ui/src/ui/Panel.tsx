@@ -1,5 +1,4 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { lineagePath } from '../api/city';
 import { locationOf, type Row } from '../lib/entity';
 import { t } from '../lib/i18n';
 import { inLanguage, shortId, typeLabel } from '../lib/names';
@@ -7,6 +6,7 @@ import { choose, retryEntity, showOnMap } from '../state/entity';
 import { type EntityState, entity, findFeature, revision } from '../state/store';
 import { Attributes } from './Attributes';
 import { History } from './History';
+import { Origins } from './Origins';
 import { Problem } from './Problem';
 import { Relationships } from './Relationships';
 
@@ -107,21 +107,7 @@ function Body({ now }: { now: EntityState }) {
       </section>
       <History rows={plain} id={now.id} changed={now.changed} revision={now.revision} />
       {links.length > 0 && <Relationships rows={links} />}
-      <section class="section" aria-labelledby="source-title">
-        <h3 id="source-title">{t('panel.source')}</h3>
-        <p class="links">
-          <a href={lineagePath(now.id)} target="_blank" rel="noopener">
-            {t('panel.lineage')}
-          </a>
-          <a
-            href={`/ngsi-ld/v1/entities/${encodeURIComponent(now.id)}`}
-            target="_blank"
-            rel="noopener"
-          >
-            {t('panel.raw')}
-          </a>
-        </p>
-      </section>
+      <Origins id={now.id} revision={now.revision} />
     </>
   );
 }

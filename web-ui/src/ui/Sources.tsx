@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { agoText, timeText } from '../lib/format';
 import { plural, t } from '../lib/i18n';
+import { nameText } from '../lib/names';
 import { city, lateSources, sheet, sources } from '../state/store';
 
 export const sourcesOpen = signal(false);
@@ -27,7 +28,7 @@ export function Sources() {
           .sort((a, b) => Number(late.includes(b)) - Number(late.includes(a)))
           .map((source) => (
             <li key={source.id} data-status={source.status}>
-              <span class="strong">{source.name || source.id}</span>
+              <span class="strong">{nameText(source.name) || source.id}</span>
               <span class={late.includes(source) ? 'warn' : 'quiet'}>
                 {t(`sources.status.${source.status}`)}
               </span>
