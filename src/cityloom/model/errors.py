@@ -43,9 +43,15 @@ class AlreadyExists(CityloomError):
 
 
 class OperationNotSupported(CityloomError):
-    """The operation is known and not supported here (5.5.2); also a known parameter not built yet."""
+    """The operation is known and not supported on this element (5.5.2)."""
 
     title = "The operation is not supported"
+
+
+class NotBuilt(CityloomError):
+    """An operation or a parameter that the standard knows and that is not built yet."""
+
+    title = "Known and not built yet"
 
 
 class ResourceNotFound(CityloomError):
@@ -100,6 +106,12 @@ class PayloadTooLarge(CityloomError):
     """A body, batch, string, nesting or geometry is over a limit of the settings."""
 
     title = "The request is larger than this node allows"
+
+
+class LengthRequired(CityloomError):
+    """The request has a body and no Content-Length (6.3.4)."""
+
+    title = "The length of the body is required"
 
 
 class UnsupportedMediaType(CityloomError):

@@ -1,0 +1,131 @@
+"""Answers of the NGSI-LD binding: JSON with the @context told as the media type demands.
+
+Source: ETSI GS CIM 009 clauses 6.3.6 (common requirements), 4.3.6.8 (Prefer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+
+from cityloom.broker.ports import BatchResult, UpdateResult
+from cityloom.ld.context import LdContext
+from cityloom.ld.core_terms import CORE_URL
+from cityloom.web.body import GEO_JSON, JSON
+from cityloom.web.incoming import Incoming
+from cityloom.web.ld_context import LD_CONTEXT, LdSource, context_link
+from cityloom.web.problem import problem_of
+from cityloom.web.resource import NGSI_LD_ROOT
+
+CONFORMANT_VERSION: Final = "1.8"
+_PATH_SAFE: Final = ":@!$&'()*+,;=-._~"
+
+encode = msgspec.json.encode
+
+
+def no_content() -> Response:
+    """204."""
+    return Response(status_code=204)
+
+
+def created(*segments: str) -> Response:
+    """201 with the Location of what was made: its path below the root of the binding."""
+    path = "/".join([NGSI_LD_ROOT, *(quote(segment, safe=_PATH_SAFE) for segment in segments)])
+    return Response(status_code=201, headers={"Location": path})
+
+
+def plain_json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON without an @context: results of batches, metadata, our own API."""
+    return Response(encode(body), status_code=status, headers=headers, media_type=JSON)
+
+
+async def ld_answer(
+    incoming: Incoming,
+    ld_context: LdContext,
+    body: dict[str, Any] | list[dict[str, Any]],
+    *,
+    status: int = 200,
+    links: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer in the terms of an @context, which a Link header or the body tells (6.3.6).
+
+    Args:
+        body: the document, or a list of documents; changed in place.
+        links: more link-values, of pages.
+    """
+    media_type = incoming.accept or JSON
+    preferences = incoming.headers.getlist("prefer")
+    in_body = media_type != JSON
+    if media_type == GEO_JSON and any("body=json" in value.replace('"', "") for value in preferences):
+        in_body = False
+    links = list(links)
+    if in_body:
+        _tell_in_body(body, _told(ld_context.source))
+    else:
+        links.insert(0, context_link(await _link_url(incoming, ld_context.source)))
+    response = Response(encode(body), status_code=status, headers=headers, media_type=media_type)
+    out = MutableHeaders(raw=response.raw_headers)
+    for link in links:
+        out.append("Link", link)
+    if any("ngsi-ld=" in value for value in preferences):
+        out["Preference-Applied"] = f"ngsi-ld={CONFORMANT_VERSION}"
+    return response
+
+
+def _tell_in_body(body: dict[str, Any] | list[dict[str, Any]], source: Any) -> None:
+    for document in body if isinstance(body, list) else (body,):
+        document[LD_CONTEXT] = source
+
+
+def _told(source: LdSource) -> Any:
+    """The @context to put into a body: the caller's, then the core."""
+    if source is None or source == CORE_URL:
+        return CORE_URL
+    if isinstance(source, list):
+        return source if CORE_URL in source else [*source, CORE_URL]
+    return [source, CORE_URL]
+
+
+async def _link_url(incoming: Incoming, source: LdSource) -> str:
+    """The one URL that stands for an @context in a Link header; one without a URL is hosted for it."""
+    if source is None:
+        return CORE_URL
+    if isinstance(source, str):
+        return source
+    return await incoming.services.contexts.host_implicitly(source)
+
+
+def update_answer(result: UpdateResult) -> Response:
+    """204, or 207 with the attributes that were and were not updated, as IRIs (5.2.18)."""
+    if not result.not_updated:
+        return no_content()
+    body = {
+        "updated": result.updated,
+        "notUpdated": [
+            {"attributeName": name, "reason": reason} for name, reason in result.not_updated.items()
+        ],
+    }
+    return plain_json(body, 207)
+
+
+def batch_answer(result: BatchResult, *, tells_created: bool) -> Response:
+    """What a batch came to (5.2.16): 207 item by item when something failed.
+
+    Args:
+        tells_created: whether success is 201 with the ids made (if any was), else 204.
+    """
+    if result.errors:
+        body = {
+            "success": [*result.created, *result.updated, *result.unchanged, *result.deleted],
+            "errors": [{"entityId": item.id, "error": problem_of(item.error)} for item in result.errors],
+        }
+        return plain_json(body, 207)
+    if tells_created and result.created:
+        return plain_json(result.created, 201)
+    return no_content()

@@ -1,0 +1,112 @@
+"""One request as the handlers see it: parsed once, with who asks and for which tenant."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.types import Receive
+
+from cityloom.broker.ports import Call
+from cityloom.ld.context import LdContext
+from cityloom.model.errors import BadRequestData, InvalidRequest
+from cityloom.query.scanner import is_uri
+from cityloom.web.body import content_type, decode_json, read_body
+from cityloom.web.ld_context import link_of, take_ld_context
+from cityloom.web.params import Params
+from cityloom.web.services import Services
+
+TENANT_HEADER: Final = "NGSILD-Tenant"
+_LONGEST_TENANT: Final = 256
+
+
+class Incoming:
+    """A request that was routed, and whose parameters are known to its operation.
+
+    Attributes:
+        path: the variables of the resource's path, decoded.
+        raw_path: the whole path as it came, percent-encoded.
+        accept: the media type to answer with.
+    """
+
+    __slots__ = (
+        "_receive",
+        "accept",
+        "call",
+        "headers",
+        "method",
+        "options",
+        "params",
+        "path",
+        "raw_path",
+        "services",
+    )
+
+    def __init__(
+        self,
+        services: Services,
+        call: Call,
+        method: str,
+        raw_path: str,
+        headers: Headers,
+        receive: Receive,
+    ) -> None:
+        self.services = services
+        self.call = call
+        self.method = method
+        self.raw_path = raw_path
+        self.headers = headers
+        self._receive = receive
+        self.path: dict[str, str] = {}
+        self.params: Params
+        self.options: frozenset[str] = frozenset()
+        self.accept = ""
+
+    def identifier(self, name: str = "entityId") -> str:
+        """A path variable that must be a URI. Raises BadRequestData."""
+        value = self.path[name]
+        if not value:
+            raise BadRequestData(f"{name} is required: it is empty in the path")
+        if not is_uri(value):
+            raise BadRequestData(f"{name} is invalid: {value[:200]!r} is no URI")
+        return value
+
+    async def ld_context(self) -> LdContext:
+        """The @context of a request without a body (or whose body has none): Link header or core."""
+        return await self.services.contexts.resolve(link_of(self.headers), self.call.tenant)
+
+    async def json(self) -> Any:
+        """The body as JSON, whatever its kind. Raises as `body.read_body` and `body.decode_json`."""
+        settings = self.services.settings
+        body = await read_body(self._receive, self.headers, settings.max_body_bytes)
+        return decode_json(body, settings.max_depth)
+
+    async def document(self) -> tuple[dict[str, Any], LdContext]:
+        """The body as one JSON object without its @context, and the @context that belongs to it (6.3.5)."""
+        media_type = content_type(self.headers, self.method)
+        document = await self.json()
+        if not isinstance(document, dict):
+            raise BadRequestData("the body is invalid: a JSON object is required")
+        source = take_ld_context(document, media_type, self.headers)
+        return document, await self.services.contexts.resolve(source, self.call.tenant)
+
+    async def array(self) -> tuple[list[Any], str]:
+        """The body as a JSON array, and its media type."""
+        media_type = content_type(self.headers, self.method)
+        document = await self.json()
+        if not isinstance(document, list):
+            raise BadRequestData("the body is invalid: a JSON array is required")
+        return document, media_type
+
+
+def tenant_of(headers: Headers) -> str:
+    """The tenant that a request names; "" is the default one. Raises BadRequestData."""
+    values = headers.getlist(TENANT_HEADER)
+    if not values:
+        return ""
+    if len(values) > 1:
+        raise InvalidRequest(f"header {TENANT_HEADER} is invalid: it is given twice")
+    tenant = values[0].strip()
+    if not tenant or len(tenant) > _LONGEST_TENANT or not tenant.isprintable():
+        raise BadRequestData(f"header {TENANT_HEADER} is invalid: 1 to {_LONGEST_TENANT} characters")
+    return tenant

@@ -1,0 +1,192 @@
+"""`/openapi.json`: an OpenAPI 3.1 document of every API of this node, made from the table of operations.
+
+Source: OpenAPI Specification 3.1.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from cityloom import __version__
+from cityloom.web.answers import encode
+from cityloom.web.body import JSON, LD_JSON, MERGE_PATCH
+from cityloom.web.incoming import Incoming
+from cityloom.web.problem import NGSI_LD_MEDIA_TYPE, PROBLEM_MEDIA_TYPE
+from cityloom.web.resource import NGSI_LD_ROOT, Operation, Schema
+
+_VARIABLE = re.compile(r"{(\w+)}")
+
+_TEXT: Final[Schema] = {"type": "string", "minLength": 1}
+_BOOLEAN: Final[Schema] = {"type": "boolean"}
+_DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+
+PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
+    "after": (_TEXT, "Begin after this id."),
+    "aggrMethods": (_TEXT, "Aggregation methods, comma separated (4.5.19)."),
+    "aggrPeriodDuration": (_TEXT, "ISO 8601 duration of one period of an aggregation."),
+    "attrs": (_TEXT, "Attributes that entities must have one of, and that are answered."),
+    "bbox": (_TEXT, "west,south,east,north in degrees."),
+    "collation": (_TEXT, "ICU collation of an order."),
+    "coordinates": (_TEXT, "Coordinates of the reference geometry, JSON."),
+    "count": (_BOOLEAN, "Tell the total in NGSILD-Results-Count."),
+    "datasetId": (_TEXT, "Instances of attributes, comma separated; @none is the default one."),
+    "deleteAll": (_BOOLEAN, "Delete every instance."),
+    "details": (_BOOLEAN, "Answer with details."),
+    "drop": (_TEXT, "Attributes to delete, comma separated."),
+    "endTimeAt": (_DATE_TIME, "End of the interval."),
+    "expandValues": (_TEXT, "Attributes whose values in q are terms to expand."),
+    "format": (_TEXT, "Representation of the answer."),
+    "geometry": (_TEXT, "Type of the reference geometry."),
+    "geometryProperty": (_TEXT, "GeoProperty that is the geometry of GeoJSON."),
+    "geoproperty": (_TEXT, "GeoProperty that the geoquery looks at."),
+    "georel": (_TEXT, "Geo relationship (4.10)."),
+    "id": (_TEXT, "Ids, comma separated."),
+    "idPattern": (_TEXT, "Regular expression for ids."),
+    "instanceId": (_TEXT, "Id of one attribute instance."),
+    "jsonKeys": (_TEXT, "Attributes whose members in q are not expanded."),
+    "keep": (_TEXT, "Attributes to keep, comma separated."),
+    "kind": ({"enum": ["Hosted", "Cached", "ImplicitlyCreated"]}, "Kind of @context."),
+    "lang": (_TEXT, "Language tag."),
+    "lastEventId": ({"type": "integer", "minimum": 0}, "The last change that was seen."),
+    "lastN": ({"type": "integer", "minimum": 1}, "Only the last n instances of each attribute."),
+    "limit": ({"type": "integer", "minimum": 0}, "The most to answer."),
+    "local": (_BOOLEAN, "Only what this node itself holds."),
+    "observedAt": (_DATE_TIME, "Time of observation."),
+    "offset": ({"type": "integer", "minimum": 0}, "How many to skip."),
+    "omit": (_TEXT, "Members to leave out (4.21)."),
+    "options": (_TEXT, "Keywords, comma separated."),
+    "orderBy": (_TEXT, "Members to order by (4.23)."),
+    "orderFrom": (_TEXT, "Coordinates of the geometry that distances are from."),
+    "orderGeometry": (_TEXT, "Type of the geometry that distances are from."),
+    "pick": (_TEXT, "Members to answer (4.21)."),
+    "purpose": (_TEXT, "What personal data are read for; it is logged."),
+    "q": (_TEXT, "Query on attribute values (4.9)."),
+    "reload": (_BOOLEAN, "Fetch the document anew."),
+    "scopeQ": (_TEXT, "Query on scopes (4.19)."),
+    "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
+    "timeAt": (_DATE_TIME, "Time that timerel refers to."),
+    "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
+    "timerel": ({"enum": ["before", "after", "between"]}, "Temporal relationship (4.11)."),
+    "type": (_TEXT, "Selection of entity types (4.17)."),
+}
+"""Schema and meaning of every query parameter; a test sees to it that none is missing."""
+
+_PROBLEM: Final[Schema] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+def describe(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The OpenAPI document of these operations."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Cityloom",
+            "version": __version__,
+            "summary": "One live, kept, traceable picture of a city.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": _PROBLEM},
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"apiKey": []}],
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": ["NGSI-LD" if _is_ngsi_ld(operation) else "Cityloom"],
+        "responses": _responses(operation),
+    }
+    if operation.clause:
+        described["description"] = f"ETSI GS CIM 009 clause {operation.clause}."
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in _VARIABLE.findall(operation.path)
+    ]
+    for name in sorted(operation.params):
+        schema, meaning = PARAMETERS[name]
+        required = name == "purpose"
+        parameters.append(
+            {"name": name, "in": "query", "required": required, "schema": schema, "description": meaning}
+        )
+    parameters.append({"name": "NGSILD-Tenant", "in": "header", "schema": _TEXT})
+    described["parameters"] = parameters
+    if operation.method in ("POST", "PUT", "PATCH"):
+        described["requestBody"] = _request(operation)
+    return described
+
+
+def _request(operation: Operation) -> dict[str, Any]:
+    media_types = [JSON]
+    if _is_ngsi_ld(operation):
+        media_types.append(LD_JSON)
+        if operation.method == "PATCH":
+            media_types.append(MERGE_PATCH)
+    schema = operation.request or {"type": ["object", "array"]}
+    return {"required": True, "content": {media_type: {"schema": schema} for media_type in media_types}}
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status in operation.statuses:
+        response: dict[str, Any] = {"description": _MEANINGS.get(status, "Success.")}
+        if status in (200, 206, 207, 503) and operation.response is not None:
+            media_types = operation.answers or (JSON,)
+            response["content"] = {name: {"schema": operation.response} for name in media_types}
+        responses[str(status)] = response
+    media_type = NGSI_LD_MEDIA_TYPE if _is_ngsi_ld(operation) else PROBLEM_MEDIA_TYPE
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    responses["default"] = {"description": "What went wrong.", "content": {media_type: problem}}
+    return responses
+
+
+_MEANINGS: Final = {
+    201: "It was made.",
+    204: "It was done.",
+    206: "Part of it: instances were cut.",
+    207: "Some of it: what was and was not done.",
+    501: "Not built yet.",
+}
+
+
+def _is_ngsi_ld(operation: Operation) -> bool:
+    return operation.path.startswith(NGSI_LD_ROOT)
+
+
+def openapi_operation(operations: list[Operation]) -> Operation:
+    """The operation that serves the document of `operations` and of itself."""
+    body = b""
+
+    async def read_openapi(incoming: Incoming) -> Response:
+        """`GET /openapi.json`."""
+        return Response(body, media_type=JSON)
+
+    operation = Operation(
+        name="readOpenapi",
+        method="GET",
+        path="/openapi.json",
+        handler=read_openapi,
+        summary="This document",
+        response={"type": "object", "required": ["openapi", "info", "paths"]},
+    )
+    body = encode(describe([*operations, operation]))
+    return operation

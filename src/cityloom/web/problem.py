@@ -1,0 +1,90 @@
+"""Errors as problem documents: the one table from error class to status.
+
+Source: ETSI GS CIM 009 clauses 5.5.2, 5.5.3, 6.3.2, 6.3.3; RFC 9457.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from cityloom.model import errors
+from cityloom.model.errors import CityloomError
+
+ERROR_BASE: Final = "https://uri.etsi.org/ngsi-ld/errors/"
+NGSI_LD_MEDIA_TYPE: Final = "application/json"
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[dict[type[CityloomError], int]] = {
+    errors.InvalidRequest: 400,
+    errors.BadRequestData: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.OutgoingRefused: 403,
+    errors.TooComplexQuery: 403,
+    errors.TooManyResults: 403,
+    errors.NonexistentTenant: 404,
+    errors.ResourceNotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.NotAcceptable: 406,
+    errors.AlreadyExists: 409,
+    errors.Conflict: 409,
+    errors.LengthRequired: 411,
+    errors.PayloadTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.OperationNotSupported: 422,
+    errors.ConfigurationError: 500,
+    errors.InternalError: 500,
+    errors.NoMultiTenantSupport: 501,
+    errors.NotBuilt: 501,
+    errors.OutgoingFailed: 502,
+    errors.LdContextNotAvailable: 503,
+    errors.Overloaded: 503,
+    errors.StoreFailed: 507,
+}
+"""Every error class of `model.errors` has a row (a test sees to it)."""
+
+_BARE: Final = (errors.LengthRequired, errors.UnsupportedMediaType)
+"""Answered by the NGSI-LD binding without a body (clause 6.3.4)."""
+
+
+def status_of(error: CityloomError) -> int:
+    """The HTTP status of an error."""
+    return STATUS[type(error)]
+
+
+def problem_of(error: CityloomError) -> dict[str, Any]:
+    """The problem document of an error: type, title, status, detail and what the error adds."""
+    return {
+        "type": ERROR_BASE + type(error).__name__,
+        "title": error.title,
+        "status": STATUS[type(error)],
+        "detail": error.detail,
+        **error.extra,
+    }
+
+
+def problem_response(error: CityloomError, *, ngsi_ld: bool) -> Response:
+    """The response that tells of `error`.
+
+    Args:
+        ngsi_ld: whether the NGSI-LD binding answers: `application/json` (6.3.3),
+            and 411 and 415 without a body (6.3.4); else `application/problem+json`.
+    """
+    headers = {}
+    if isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = "1"
+    if isinstance(error, errors.MethodNotAllowed):
+        headers["Allow"] = str(error.extra.get("allow", ""))
+    if ngsi_ld and isinstance(error, _BARE):
+        return Response(status_code=status_of(error), headers=headers)
+    return Response(
+        msgspec.json.encode(problem_of(error)),
+        status_code=status_of(error),
+        headers=headers,
+        media_type=NGSI_LD_MEDIA_TYPE if ngsi_ld else PROBLEM_MEDIA_TYPE,
+    )

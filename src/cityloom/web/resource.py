@@ -1,0 +1,177 @@
+"""Resources and their operations: what the route table, the OpenAPI document and the tests are made of.
+
+A `Resource` is one path. It picks the operation by method, refuses unknown
+parameters, answers OPTIONS and 405 by itself, and turns every error into its
+problem document, once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, Literal
+from urllib.parse import unquote
+
+import structlog
+from msgspec import Struct
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from cityloom.broker.ports import Call
+from cityloom.model.errors import (
+    CityloomError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    PayloadTooLarge,
+)
+from cityloom.model.events import Cause
+from cityloom.web.body import MERGE_PATCH, accepted
+from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of
+from cityloom.web.params import parse_options, parse_params
+from cityloom.web.problem import problem_response
+from cityloom.web.services import Services
+
+log = structlog.get_logger("cityloom.web")
+
+NGSI_LD_ROOT: Final = "/ngsi-ld/v1"
+
+Handler = Callable[[Incoming], Awaitable[Response]]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Schema = dict[str, Any]
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One method of one path.
+
+    `params` are the query parameters that are built, `unbuilt` those that the
+    standard knows and that answer 501; `options` are the keywords of the
+    `options` parameter. `answers` are the media types that can be produced,
+    the preferred first; empty where nothing is negotiated. `statuses` are
+    those of success. `any_params` says that parameters are not looked at.
+    `request` and `response` are JSON Schemas, for the OpenAPI document.
+    """
+
+    name: str
+    method: Method
+    path: str
+    handler: Handler
+    summary: str
+    clause: str = ""
+    params: frozenset[str] = frozenset()
+    unbuilt: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+    answers: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
+    any_params: bool = False
+    request: Schema | None = None
+    response: Schema | None = None
+
+
+class _SegmentConvertor(Convertor[str]):
+    """One segment of a path, which may be empty: an empty id is the handler's to refuse."""
+
+    regex = "[^/]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("segment", _SegmentConvertor())
+
+_VARIABLE = re.compile(r"{(\w+)}")
+
+
+class Resource:
+    """The ASGI endpoint of one path."""
+
+    def __init__(self, services: Services, operations: Sequence[Operation]) -> None:
+        self._services = services
+        self._operations = {operation.method: operation for operation in operations}
+        self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT) if operations else True
+        methods = [*self._operations, "OPTIONS"]
+        if "GET" in self._operations:
+            methods.append("HEAD")
+        self._allow = ", ".join(sorted(methods)) if self._operations else ""
+        # Of a path without operations nobody asks the limits of values.
+        self._longest = services.settings.max_query
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            response = await self._answer(scope, receive, headers)
+        except CityloomError as error:
+            response = problem_response(error, ngsi_ld=self._ngsi_ld)
+        except Exception:
+            log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
+            failure = InternalError("something failed here; the node's log tells more under the request id")
+            response = problem_response(failure, ngsi_ld=self._ngsi_ld)
+        tenant = headers.get(TENANT_HEADER)
+        if tenant is not None:
+            response.headers[TENANT_HEADER] = tenant
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
+        method = scope["method"]
+        operation = self._operations.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            if method == "OPTIONS" and self._operations:
+                return self._describe()
+            raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow)
+        scope["operation"] = operation.name
+        path, services = scope["path"], self._services
+        if len(path) > services.settings.max_url:
+            raise PayloadTooLarge(f"the path is longer than {services.settings.max_url} characters")
+        tenant = tenant_of(headers)
+        party = services.identify(headers)
+        cause = Cause(
+            kind="request", id=f"request:{scope['request_id']}", party=party, operation=operation.name
+        )
+        incoming = Incoming(
+            services, Call(tenant=tenant, party=party, cause=cause), operation.method, path, headers, receive
+        )
+        if operation.answers:
+            incoming.accept = accepted(headers, operation.answers)
+        if not operation.any_params:
+            incoming.params = parse_params(
+                scope["query_string"], operation.params, operation.unbuilt, self._longest
+            )
+        if "options" in operation.params:
+            incoming.options = parse_options(incoming.params, operation.options)
+        variables = scope["path_params"]
+        if variables:
+            incoming.path = {name: _decoded(name, value) for name, value in variables.items()}
+        return await operation.handler(incoming)
+
+    def _describe(self) -> Response:
+        headers = {"Allow": self._allow}
+        if "PATCH" in self._operations:
+            types = ["application/json", "application/ld+json", MERGE_PATCH]
+            headers["Accept-Patch"] = ", ".join(types if self._ngsi_ld else types[:1])
+        return Response(status_code=204, headers=headers)
+
+
+def _decoded(name: str, value: str) -> str:
+    if "%" not in value:
+        return value
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{name} is invalid: it is no percent-encoded UTF-8") from None
+
+
+def build_routes(services: Services, operations: Iterable[Operation]) -> list[Route]:
+    """One route for each path, in the order in which the paths first come."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, []).append(operation)
+    return [
+        Route(_VARIABLE.sub(r"{\1:segment}", path), Resource(services, group))
+        for path, group in by_path.items()
+    ]

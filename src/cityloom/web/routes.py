@@ -1,0 +1,127 @@
+"""The table of all operations, the routes made of it, and the application around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from cityloom.ld.context import LdContext
+from cityloom.model.errors import ResourceNotFound
+from cityloom.web import (
+    batch,
+    city,
+    discovery,
+    entities,
+    entity_attributes,
+    health,
+    ld_contexts,
+    lineage,
+    personal,
+    schemas,
+    sources,
+    subscriptions,
+    temporal,
+    unbuilt,
+)
+from cityloom.web.edge import Edge
+from cityloom.web.events import events_operations
+from cityloom.web.hub import Hub
+from cityloom.web.info import info_operations
+from cityloom.web.metrics import Metrics
+from cityloom.web.openapi import openapi_operation
+from cityloom.web.page import page_routes
+from cityloom.web.problem import problem_response
+from cityloom.web.resource import NGSI_LD_ROOT, Operation, Resource, build_routes
+from cityloom.web.services import Services
+
+_FIXED: Final[tuple[Sequence[Operation], ...]] = (
+    entities.OPERATIONS,
+    entity_attributes.OPERATIONS,
+    batch.OPERATIONS,
+    temporal.OPERATIONS,
+    discovery.OPERATIONS,
+    subscriptions.OPERATIONS,
+    ld_contexts.OPERATIONS,
+    unbuilt.OPERATIONS,
+    city.OPERATIONS,
+    lineage.OPERATIONS,
+    sources.OPERATIONS,
+    schemas.OPERATIONS,
+    personal.OPERATIONS,
+    health.OPERATIONS,
+)
+
+
+def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation]:
+    """Every operation of this node, the often used first."""
+    table = [operation for group in _FIXED for operation in group]
+    table += info_operations(services.clock, _alias(services))
+    table += events_operations(hub)
+    table.append(
+        Operation(
+            name="readMetrics",
+            method="GET",
+            path="/metrics",
+            handler=metrics.read,
+            summary="Meters for Prometheus, as text",
+        )
+    )
+    table.append(openapi_operation(table))
+    return table
+
+
+def _alias(services: Services) -> str:
+    letters = [char if char.isascii() and char.isalnum() else "-" for char in services.city.name.lower()]
+    return "cityloom-" + ("".join(letters).strip("-") or "city")
+
+
+def routes(services: Services, hub: Hub, metrics: Metrics) -> list[BaseRoute]:
+    """Every route of this node."""
+    # An empty attribute name is told from an instance's path: nothing is allowed there (6.22).
+    nameless = f"{NGSI_LD_ROOT}/temporal/entities/{{entityId:segment}}/attrs//{{instanceId:segment}}"
+    return [
+        Route(nameless, Resource(services, [])),
+        *build_routes(services, operations(services, hub, metrics)),
+        *page_routes(),
+    ]
+
+
+def application(services: Services, **options: Any) -> Starlette:
+    """The ASGI application.
+
+    Its `state.hub` ends the streams of events on `close()`, which a node does
+    before it stops; they would otherwise hold it up.
+
+    Args:
+        options: more for Starlette, such as `lifespan`.
+    """
+    metrics = Metrics(services.store)
+    hub = Hub(services.store, LdContext.core)
+    metrics.listeners.set_function(lambda: hub.listeners)
+    app = Starlette(
+        routes=routes(services, hub, metrics),
+        middleware=[Middleware(Edge, settings=services.settings, metrics=metrics)],
+        **options,
+    )
+    app.router.redirect_slashes = False
+    app.router.default = _no_such_path
+    app.state.hub = hub
+    return app
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http":
+        return
+    path = scope["path"]
+    error = ResourceNotFound(f"the path {path[:200]} does not exist")
+    response = problem_response(error, ngsi_ld=path.startswith(NGSI_LD_ROOT))
+    tenant = Headers(scope=scope).get("NGSILD-Tenant")
+    if tenant is not None:
+        response.headers["NGSILD-Tenant"] = tenant
+    await response(scope, receive, send)

@@ -1,0 +1,147 @@
+"""What the routes are handed: ports to everything below, filled by `app`."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from cityloom.broker.personal import Personal
+from cityloom.broker.ports import Access, Broker, Call
+from cityloom.broker.schemas import Schemas
+from cityloom.ld.context import LdContext
+from cityloom.ld.contexts import Contexts
+from cityloom.ld.limits import Limits
+from cityloom.model.clock import Clock
+from cityloom.model.settings import Settings
+from cityloom.store.ports import Store
+
+
+class Subscriptions(Protocol):
+    """Subscriptions to entities (ETSI GS CIM 009 clause 5.8) and their dead letters.
+
+    Documents are plain JSON objects with the names as the standard writes them
+    (5.2.12). On the way in, names are in the terms of `ld_context` and the
+    document holds no `@context`; on the way out they are compacted with it.
+    """
+
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
+        """5.8.1: the id, the caller's or one that was made.
+
+        Raises:
+            AlreadyExists: a subscription with this id exists.
+            BadRequestData: the document is no subscription; names the member.
+        """
+        ...
+
+    async def update(
+        self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
+    ) -> None:
+        """5.8.2. Raises ResourceNotFound, BadRequestData."""
+        ...
+
+    async def retrieve(
+        self, call: Call, subscription_id: str, ld_context: LdContext, *, sys_attrs: bool = False
+    ) -> dict[str, Any]:
+        """5.8.3. Raises ResourceNotFound."""
+        ...
+
+    async def list(
+        self, call: Call, ld_context: LdContext, *, limit: int, offset: int, sys_attrs: bool = False
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """5.8.4: one page, by id, and how many there are in all."""
+        ...
+
+    async def delete(self, call: Call, subscription_id: str) -> None:
+        """5.8.5. Raises ResourceNotFound."""
+        ...
+
+    async def dead_letters(
+        self, call: Call, *, after: str = "", limit: int = 1000
+    ) -> builtins.list[dict[str, Any]]:
+        """Notifications that were given up, by id."""
+        ...
+
+    async def replay(
+        self, call: Call, *, ids: Sequence[str] = (), subscription_id: str | None = None
+    ) -> Sequence[str]:
+        """Sends dead letters once more; the ids of those that are on their way again."""
+        ...
+
+
+class Sources(Protocol):
+    """Connected sources, their runs and rejects, and the HTTP push connector."""
+
+    async def list(self, call: Call) -> list[dict[str, Any]]:
+        """Every source with its state and last report (INTERFACES A)."""
+        ...
+
+    async def retrieve(self, call: Call, source_id: str) -> dict[str, Any]:
+        """One source. Raises ResourceNotFound."""
+        ...
+
+    async def runs(self, call: Call, source_id: str) -> builtins.list[dict[str, Any]]:
+        """The runs of a source, latest first. Raises ResourceNotFound."""
+        ...
+
+    async def rejects(self, call: Call, source_id: str) -> bytes:
+        """The reject file of the last run, JSON lines. Raises ResourceNotFound."""
+        ...
+
+    async def push(self, call: Call, source_id: str, rows: builtins.list[dict[str, Any]]) -> dict[str, Any]:
+        """Takes rows for a mapping of format `push`; the quality report. Raises ResourceNotFound."""
+        ...
+
+
+class City(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the page needs to know of the city; positions are lon, lat in CRS84 degrees."""
+
+    name: str
+    profile: str
+    center: tuple[float, float]
+    bbox: tuple[float, float, float, float] | None = None
+    languages: list[str] = ["en"]
+    time_zone: str = "UTC"
+    attribution: list[dict[str, str]] = []
+
+
+Identify = Callable[[Mapping[str, str]], str]
+"""Headers (lower case names) -> party; "" where nobody is named. Raises Unauthorized."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the routes work with.
+
+    `store` is for reads that are no business of the broker's: layers, the log,
+    tenants. `checks` are what `/health` asks besides: name -> an awaitable that
+    raises when something is wrong.
+    """
+
+    broker: Broker
+    store: Store
+    contexts: Contexts
+    access: Access
+    identify: Identify
+    subscriptions: Subscriptions
+    sources: Sources
+    schemas: Schemas
+    personal: Personal
+    city: City
+    clock: Clock
+    settings: Settings
+    checks: Mapping[str, Callable[[], Awaitable[None]]]
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The bounds of documents, from the settings."""
+        return Limits(
+            depth=self.settings.max_depth,
+            string=self.settings.max_string,
+            url=self.settings.max_url,
+            vertices=self.settings.max_vertices,
+        )

@@ -1,0 +1,197 @@
+"""`/subscriptions` of the NGSI-LD binding, and the dead letters of our own.
+
+Source: ETSI GS CIM 009 clauses 5.8, 6.10, 6.11.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.responses import Response
+
+from cityloom.model.errors import BadRequestData
+from cityloom.web.answers import created, ld_answer, no_content, plain_json
+from cityloom.web.body import JSON_TYPES
+from cityloom.web.incoming import Incoming
+from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, page_links, parse_paging
+from cityloom.web.resource import NGSI_LD_ROOT, Operation, Schema
+
+_PATH = f"{NGSI_LD_ROOT}/subscriptions"
+
+
+async def create_subscription(incoming: Incoming) -> Response:
+    """5.8.1."""
+    document, ld_context = await incoming.document()
+    made = await incoming.services.subscriptions.create(incoming.call, document, ld_context)
+    return created("subscriptions", made)
+
+
+async def list_subscriptions(incoming: Incoming) -> Response:
+    """5.8.4."""
+    paging = parse_paging(incoming.params, incoming.services.settings)
+    ld_context = await incoming.ld_context()
+    documents, total = await incoming.services.subscriptions.list(
+        incoming.call,
+        ld_context,
+        limit=paging.limit,
+        offset=paging.offset,
+        sys_attrs="sysAttrs" in incoming.options,
+    )
+    more = paging.offset + len(documents) < total
+    return await ld_answer(
+        incoming,
+        ld_context,
+        list(documents),
+        links=page_links(incoming.raw_path, incoming.params, paging, more, incoming.accept),
+        headers={RESULTS_COUNT: str(total)} if paging.count else None,
+    )
+
+
+async def retrieve_subscription(incoming: Incoming) -> Response:
+    """5.8.3."""
+    subscription_id = incoming.identifier("subscriptionId")
+    ld_context = await incoming.ld_context()
+    document = await incoming.services.subscriptions.retrieve(
+        incoming.call, subscription_id, ld_context, sys_attrs="sysAttrs" in incoming.options
+    )
+    return await ld_answer(incoming, ld_context, document)
+
+
+async def update_subscription(incoming: Incoming) -> Response:
+    """5.8.2."""
+    subscription_id = incoming.identifier("subscriptionId")
+    fragment, ld_context = await incoming.document()
+    await incoming.services.subscriptions.update(incoming.call, subscription_id, fragment, ld_context)
+    return no_content()
+
+
+async def delete_subscription(incoming: Incoming) -> Response:
+    """5.8.5."""
+    await incoming.services.subscriptions.delete(incoming.call, incoming.identifier("subscriptionId"))
+    return no_content()
+
+
+async def list_dead_letters(incoming: Incoming) -> Response:
+    """`GET /subscriptions/dead`: notifications that were given up."""
+    limit = incoming.params.integer("limit", 1)
+    letters = await incoming.services.subscriptions.dead_letters(
+        incoming.call, after=incoming.params.text("after") or "", limit=min(limit or 1000, 1000)
+    )
+    return plain_json(letters)
+
+
+class _Replay(Struct, forbid_unknown_fields=True, rename="camel"):
+    ids: list[str] = []
+    subscription_id: str | None = None
+
+
+async def replay_dead_letters(incoming: Incoming) -> Response:
+    """`POST /subscriptions/dead/replay`: sends them once more."""
+    try:
+        asked = msgspec.convert(await incoming.json(), _Replay)
+    except msgspec.ValidationError as error:
+        raise BadRequestData(f"the body is invalid: {error}") from None
+    if bool(asked.ids) == bool(asked.subscription_id):
+        raise BadRequestData("ids or subscriptionId is required, and only one of them")
+    replayed = await incoming.services.subscriptions.replay(
+        incoming.call, ids=asked.ids, subscription_id=asked.subscription_id
+    )
+    return plain_json({"replayed": list(replayed)})
+
+
+_DEAD_LETTER: Schema = {
+    "type": "object",
+    "required": ["id", "subscriptionId", "seq", "attempts", "lastError"],
+    "properties": {
+        "id": {"type": "string"},
+        "subscriptionId": {"type": "string"},
+        "seq": {"type": "integer"},
+        "attempts": {"type": "integer"},
+        "lastError": {"type": "string"},
+    },
+}
+_REPLAY: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "ids": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "subscriptionId": {"type": "string", "minLength": 1},
+    },
+    "oneOf": [{"required": ["ids"]}, {"required": ["subscriptionId"]}],
+}
+
+OPERATIONS = [
+    Operation(
+        name="createSubscription",
+        method="POST",
+        path=_PATH,
+        handler=create_subscription,
+        summary="Create a subscription",
+        clause="6.10.3.1",
+        statuses=(201,),
+    ),
+    Operation(
+        name="listSubscriptions",
+        method="GET",
+        path=_PATH,
+        handler=list_subscriptions,
+        summary="Query subscriptions",
+        clause="6.10.3.2",
+        params=PAGING_PARAMS | {"options"},
+        options=frozenset({"sysAttrs"}),
+        answers=JSON_TYPES,
+    ),
+    Operation(
+        name="retrieveSubscription",
+        method="GET",
+        path=_PATH + "/{subscriptionId}",
+        handler=retrieve_subscription,
+        summary="Retrieve a subscription",
+        clause="6.11.3.1",
+        params=frozenset({"options"}),
+        options=frozenset({"sysAttrs"}),
+        answers=JSON_TYPES,
+    ),
+    Operation(
+        name="updateSubscription",
+        method="PATCH",
+        path=_PATH + "/{subscriptionId}",
+        handler=update_subscription,
+        summary="Update a subscription",
+        clause="6.11.3.2",
+        statuses=(204,),
+    ),
+    Operation(
+        name="deleteSubscription",
+        method="DELETE",
+        path=_PATH + "/{subscriptionId}",
+        handler=delete_subscription,
+        summary="Delete a subscription",
+        clause="6.11.3.3",
+        statuses=(204,),
+    ),
+    Operation(
+        name="listDeadLetters",
+        method="GET",
+        path="/subscriptions/dead",
+        handler=list_dead_letters,
+        summary="Notifications that were given up, by id",
+        params=frozenset({"after", "limit"}),
+        response={"type": "array", "items": _DEAD_LETTER},
+    ),
+    Operation(
+        name="replayDeadLetters",
+        method="POST",
+        path="/subscriptions/dead/replay",
+        handler=replay_dead_letters,
+        summary="Send given-up notifications once more",
+        request=_REPLAY,
+        response={
+            "type": "object",
+            "required": ["replayed"],
+            "properties": {"replayed": {"type": "array", "items": {"type": "string"}}},
+        },
+    ),
+]

@@ -1,0 +1,58 @@
+"""What the standard knows and this node does not do yet: registrations, entity maps, snapshots (501).
+
+Source: ETSI GS CIM 009 clauses 6.8, 6.9, 6.12, 6.13, 6.32, 6.34 to 6.38.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from cityloom.model.errors import NotBuilt
+from cityloom.web.incoming import Incoming
+from cityloom.web.resource import NGSI_LD_ROOT, Method, Operation
+
+_TABLE: list[tuple[str, Method, str, str]] = [
+    ("createRegistration", "POST", "/csourceRegistrations", "6.8.3.1"),
+    ("queryRegistrations", "GET", "/csourceRegistrations", "6.8.3.2"),
+    ("retrieveRegistration", "GET", "/csourceRegistrations/{registrationId}", "6.9.3.1"),
+    ("updateRegistration", "PATCH", "/csourceRegistrations/{registrationId}", "6.9.3.2"),
+    ("deleteRegistration", "DELETE", "/csourceRegistrations/{registrationId}", "6.9.3.3"),
+    ("createRegistrationSubscription", "POST", "/csourceSubscriptions", "6.12.3.1"),
+    ("listRegistrationSubscriptions", "GET", "/csourceSubscriptions", "6.12.3.2"),
+    ("retrieveRegistrationSubscription", "GET", "/csourceSubscriptions/{subscriptionId}", "6.13.3.1"),
+    ("updateRegistrationSubscription", "PATCH", "/csourceSubscriptions/{subscriptionId}", "6.13.3.2"),
+    ("deleteRegistrationSubscription", "DELETE", "/csourceSubscriptions/{subscriptionId}", "6.13.3.3"),
+    ("retrieveEntityMap", "GET", "/entityMaps/{entityMapId}", "6.32.3.1"),
+    ("updateEntityMap", "PATCH", "/entityMaps/{entityMapId}", "6.32.3.2"),
+    ("deleteEntityMap", "DELETE", "/entityMaps/{entityMapId}", "6.32.3.3"),
+    ("createEntityMap", "GET", "/entityMaps", "6.34.3.1"),
+    ("createEntityMapByPost", "POST", "/entityMaps", "6.34.3.2"),
+    ("createTemporalEntityMap", "GET", "/temporal/entityMaps", "6.35.3.1"),
+    ("createTemporalEntityMapByPost", "POST", "/temporal/entityMaps", "6.35.3.2"),
+    ("createSnapshot", "POST", "/snapshots", "6.36.3.1"),
+    ("purgeSnapshots", "DELETE", "/snapshots", "6.36.3.2"),
+    ("retrieveSnapshot", "GET", "/snapshots/{snapshotId}", "6.37.3.1"),
+    ("updateSnapshot", "PATCH", "/snapshots/{snapshotId}", "6.37.3.2"),
+    ("deleteSnapshot", "DELETE", "/snapshots/{snapshotId}", "6.37.3.3"),
+    ("cloneSnapshot", "POST", "/snapshots/{snapshotId}/clone", "6.38.3.1"),
+]
+
+
+async def refuse(incoming: Incoming) -> Response:
+    """501 for every request."""
+    raise NotBuilt(f"{incoming.method} {incoming.raw_path[:200]} is not supported yet")
+
+
+OPERATIONS = [
+    Operation(
+        name=name,
+        method=method,
+        path=NGSI_LD_ROOT + path,
+        handler=refuse,
+        summary="Known to the standard and not built yet",
+        clause=clause,
+        statuses=(501,),
+        any_params=True,
+    )
+    for name, method, path, clause in _TABLE
+]
