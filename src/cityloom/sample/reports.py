@@ -16,7 +16,7 @@ from cityloom.sample.draw import stream
 from cityloom.sample.period import DAY, HOUR, Bools, Floats, Ints, Period
 from cityloom.sample.plan import Plan
 from cityloom.sample.rhythm import REPORTS, busy
-from cityloom.sample.sensors import Sites, beside
+from cityloom.sample.sensors import Sites, beside, pulled_inside, within_city
 from cityloom.sample.streets import Streets
 from cityloom.sample.weather import Weather
 
@@ -146,12 +146,14 @@ class Scene:
     containers: Sites
 
 
-def _roadside(rng: np.random.Generator, streets: Streets, count: int) -> Floats:
+def _roadside(rng: np.random.Generator, scene: Scene, count: int) -> Floats:
     """Points beside streets, every metre of street as likely as any other."""
+    streets = scene.streets
     dry = np.where(streets.bridge, 0.0, streets.length)
     segment = rng.choice(len(dry), count, p=dry / dry.sum())
     along = streets.length[segment] * rng.uniform(0.05, 0.95, count)
-    return beside(streets, segment, along, rng.uniform(3, 16, count) * rng.choice([-1.0, 1.0], count))
+    away = rng.uniform(3, 16, count) * rng.choice([-1.0, 1.0], count)
+    return pulled_inside(scene.plan, beside(streets, segment, along, away))
 
 
 def _usual(scene: Scene, rng: np.random.Generator, count: int) -> _Draft:
@@ -161,7 +163,7 @@ def _usual(scene: Scene, rng: np.random.Generator, count: int) -> _Draft:
     opened = rng.choice(minutes, count, p=chance / chance.sum()) - rng.integers(0, 60, count)
     weight = np.array([kind.weight for kind in KINDS])
     kind = rng.choice(len(KINDS), count, p=weight / weight.sum())
-    place = _roadside(rng, scene.streets, count)
+    place = _roadside(rng, scene, count)
     bins = np.flatnonzero(kind == BIN)
     place[bins] = scene.containers.place[rng.integers(0, len(scene.containers), len(bins))]
     opened = np.maximum(opened, scene.period.start + 1)
@@ -174,7 +176,7 @@ def _stormy(scene: Scene, rng: np.random.Generator, count: int) -> _Draft:
     delay = 2000 + rng.gamma(1.6, 9000.0, count)
     opened = scene.weather.storm + np.minimum(delay, 30 * HOUR).astype(np.int64)
     kind = np.where(rng.random(count) < 0.72, TREE, DRAIN)
-    place = _roadside(rng, scene.streets, count)
+    place = _roadside(rng, scene, count)
     return _Draft(kind, opened, place, np.ones(count, dtype=np.bool_), np.full(count, -1, dtype=np.int64))
 
 
@@ -186,10 +188,13 @@ def _dark(scene: Scene, rng: np.random.Generator, count: int) -> tuple[_Draft, l
     since = rng.integers(period.start + 2 * DAY, period.end - DAY, count)
     opened = since + rng.integers(3 * HOUR, 4 * DAY, count)
     told = np.flatnonzero((rng.random(count) < 0.8) & (opened <= period.end))
+    lamp_place = scene.lights.place[lamps[told]]
+    place = np.round(lamp_place + rng.normal(0, 3.0, lamp_place.shape), 2)
+    place = np.where(within_city(scene.plan, place)[:, None], place, lamp_place)
     draft = _Draft(
         np.full(len(told), LIGHT, dtype=np.int64),
         opened[told],
-        np.round(scene.lights.place[lamps[told]] + rng.normal(0, 3.0, (len(told), 2)), 2),
+        place,
         np.zeros(len(told), dtype=np.bool_),
         lamps[told],
     )
@@ -206,20 +211,21 @@ def _apart(draft: _Draft) -> _Draft:
     return draft.take(~np.isin(np.arange(len(points)), two[near]))
 
 
-def _repeated(rng: np.random.Generator, period: Period, draft: _Draft, count: int) -> tuple[_Draft, Ints]:
+def _repeated(rng: np.random.Generator, scene: Scene, draft: _Draft, count: int) -> tuple[_Draft, Ints]:
     """Second reports of the same thing by somebody else.
 
     Returns:
         the repetitions, and the rows that they repeat.
     """
-    early = np.flatnonzero(draft.opened < period.end - DAY)
+    early = np.flatnonzero(draft.opened < scene.period.end - DAY)
     rows = np.sort(rng.choice(early, count, replace=False))
     again = draft.take(rows)
     angle, metres = rng.uniform(0, 2 * np.pi, count), rng.uniform(1, 20, count)
-    shift = np.column_stack([np.cos(angle), np.sin(angle)]) * metres[:, None]
+    place = np.round(again.place + np.column_stack([np.cos(angle), np.sin(angle)]) * metres[:, None], 2)
+    place = np.where(within_city(scene.plan, place)[:, None], place, again.place)
     later = again.opened + rng.integers(300, 20 * HOUR, count)
     nothing = np.full(count, -1, dtype=np.int64)
-    return _Draft(again.kind, later, np.round(again.place + shift, 2), again.storm, nothing), rows
+    return _Draft(again.kind, later, place, again.storm, nothing), rows
 
 
 def _closing(rng: np.random.Generator, period: Period, draft: _Draft) -> tuple[Ints, Ints]:
@@ -265,7 +271,7 @@ def make_reports(scene: Scene, count: int) -> Reports:
     everyday = np.flatnonzero(~draft.storm & (draft.lamp < 0))
     surplus = rng.choice(everyday, len(draft.kind) - wanted, replace=False)
     draft = draft.take(~np.isin(np.arange(len(draft.kind)), surplus))
-    again, repeated = _repeated(rng, scene.period, draft, repeats)
+    again, repeated = _repeated(rng, scene, draft, repeats)
     draft = draft.joined(again)
     order = _place_order(draft)
     rank = np.argsort(order)

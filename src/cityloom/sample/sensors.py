@@ -9,7 +9,7 @@ import shapely
 
 from cityloom.sample.draw import stream
 from cityloom.sample.names import Name
-from cityloom.sample.period import Floats, Ints
+from cityloom.sample.period import Bools, Floats, Ints
 from cityloom.sample.plan import Plan
 from cityloom.sample.streets import AVENUE, STREET, Streets
 
@@ -60,8 +60,24 @@ def beside(streets: Streets, segment: Ints, along: Floats, away: Floats) -> Floa
     return np.asarray(np.round(here + left * away[:, None], 2))
 
 
+def within_city(plan: Plan, place: Floats) -> Bools:
+    """Which points lie in the city."""
+    shapely.prepare(plan.boundary)
+    return np.asarray(shapely.contains_xy(plan.boundary, place[:, 0], place[:, 1]))
+
+
+def pulled_inside(plan: Plan, place: Floats) -> Floats:
+    """Moves points just over the city boundary thirty metres towards the middle."""
+    moved = place.copy()
+    for _ in range(3):
+        over = ~within_city(plan, moved)
+        course = moved[over] / np.hypot(moved[over][:, 0], moved[over][:, 1])[:, None]
+        moved[over] = np.round(moved[over] - 30.0 * course, 2)
+    return moved
+
+
 def _site(plan: Plan, streets: Streets, prefix: str, segment: Ints, along: Floats, away: Floats) -> Sites:
-    place = beside(streets, segment, along, away)
+    place = pulled_inside(plan, beside(streets, segment, along, away))
     width = max(3, len(str(len(segment))))
     code = [f"{prefix}-{number:0{width}d}" for number in range(1, len(segment) + 1)]
     return Sites(code, place, segment, districts_of(plan, place))

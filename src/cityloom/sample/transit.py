@@ -14,7 +14,7 @@ from cityloom.sample.draw import stream
 from cityloom.sample.names import Name
 from cityloom.sample.period import Floats, Ints
 from cityloom.sample.plan import Plan
-from cityloom.sample.sensors import beside, districts_of
+from cityloom.sample.sensors import beside, districts_of, pulled_inside
 from cityloom.sample.streets import Streets
 
 SPEED = 5.3
@@ -188,6 +188,7 @@ class _StopBuilder:
         segment = np.array([key[0] for key in self.number], dtype=np.int64)
         forward = np.array([key[1] for key in self.number])
         place = beside(streets, segment, streets.length[segment] / 2, np.where(forward, -7.0, 7.0))
+        place = pulled_inside(plan, place)
         crossing = _crossings(streets)
         names = []
         for item in segment.tolist():
