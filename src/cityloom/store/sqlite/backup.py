@@ -1,0 +1,65 @@
+"""A consistent copy of a city's file, made while it is in use, by this process or another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from cityloom.model.errors import ConfigurationError
+from cityloom.store.sqlite.connection import check_place, opening, sync_folder
+
+_STEP: Final = 1024
+"""Pages copied between two reports of progress."""
+
+
+def copy_database(path: Path, target: Path, progress: Callable[[float], None] | None = None) -> None:
+    """Copies the file `path` as it is at one moment.
+
+    The copy is made under another name and gets its own when it is whole and
+    durable, so a copy that exists is a good one. While it is made the
+    write-ahead log of `path` grows with what is written meanwhile.
+
+    Args:
+        progress: is told the share that is done, 0 to 1.
+
+    Raises:
+        ConfigurationError: `path` does not exist or is damaged; `target` exists already or cannot be written.
+    """
+    if not path.exists():
+        raise ConfigurationError(f"the store {path} does not exist")
+    if target.exists():
+        raise ConfigurationError(f"the backup {target} already exists")
+    check_place(target)
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    with opening(path):
+        source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        with opening(target):
+            _copy(source, part, progress)
+            os.replace(part, target)
+            sync_folder(target)
+    finally:
+        source.close(True)
+        part.unlink(missing_ok=True)
+
+
+def _copy(source: apsw.Connection, part: Path, progress: Callable[[float], None] | None) -> None:
+    copy = apsw.Connection(str(part))
+    try:
+        copy.execute("PRAGMA synchronous=FULL")
+        # One read transaction for all: the copy is of one moment, and writers do not make it start again.
+        source.execute("BEGIN; SELECT seq FROM pulse").fetchall()
+        with copy.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(_STEP)
+                if progress is not None:
+                    progress(1 - backup.remaining / max(1, backup.page_count))
+        source.execute("COMMIT")
+        copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+    finally:
+        copy.close(True)

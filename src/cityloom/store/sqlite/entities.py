@@ -1,0 +1,192 @@
+"""Reading current entities: by id, by query, and what is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.model.entity import LOCATION, Entity, decode_entity
+from cityloom.query.evaluate import matcher
+from cityloom.query.order import sort_entities
+from cityloom.query.values import Query
+from cityloom.store.ports import AttributeUse, LayerSummary, TypeCount
+from cityloom.store.sql import Select, select_entities
+from cityloom.store.sqlite.session import Port
+from cityloom.store.sqlite.tallies import Box, Tallies, Tally, decode_tally
+
+
+class _Value(Struct):
+    """Of an attribute instance, what a map needs."""
+
+    value: Any = None
+    dataset_id: str = ""
+
+
+class _Light(Struct):
+    """Of a stored entity, what a map needs: other attributes are skipped, not built."""
+
+    attributes: dict[str, msgspec.Raw] = {}
+
+
+_decode_light: Final = msgspec.json.Decoder(_Light).decode
+_decode_values: Final = msgspec.json.Decoder(list[_Value]).decode
+_NAMES: Final = ("/name", "#name")
+
+
+class EntityReader(Port):
+    """The port `EntityReads`."""
+
+    def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The current entity, or None. Cost: one index lookup."""
+        number = self.db.tenants.find(tenant)
+        body = self.db.value("SELECT body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
+        return decode_entity(body) if body is not None else None
+
+    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
+        """Those of these entities that exist, by id."""
+        sql = (
+            "SELECT e.id, e.body FROM json_each(?) w CROSS JOIN entity e"
+            " ON e.tenant = ? AND e.id = w.value ORDER BY e.id"
+        )
+        wanted = msgspec.json.encode(list(entity_ids)).decode()
+        return {
+            entity_id: decode_entity(body)
+            for entity_id, body in self.db.rows(sql, (wanted, self.db.tenants.find(tenant)))
+        }
+
+    def query(self, tenant: str, query: Query) -> list[Entity]:
+        """The entities that `query` selects, exactly, in its order (by default: by id), paged."""
+        select = self._select(tenant, query)
+        if select is None:
+            return []
+        if select.ordered and select.exact:
+            return [decode_entity(row[2]) for row in self.db.rows(select.rows(limit=True), select.parameters)]
+        selected = self._selected(select, query)
+        if select.ordered or query.order_by is None:
+            return list(islice(selected, query.offset, query.offset + query.limit))
+        return sort_entities(list(selected), query.order_by)[query.offset : query.offset + query.limit]
+
+    def scan(self, tenant: str, query: Query) -> Iterator[Entity]:
+        """As `query`, without paging, one after the other by id."""
+        query = msgspec.structs.replace(query, order_by=None)
+        select = self._select(tenant, query)
+        return self._selected(select, query) if select is not None else iter(())
+
+    def count(self, tenant: str, query: Query) -> int:
+        """How many entities `query` selects, paging left aside."""
+        select = self._select(tenant, query)
+        if select is None:
+            return 0
+        if select.exact:
+            number: int = self.db.value(select.count(), select.parameters)
+            return number
+        return sum(1 for _ in self._selected(select, query))
+
+    def _select(self, tenant: str, query: Query) -> Select | None:
+        number = self.db.tenants.find(tenant)
+        return select_entities(query, number) if number is not None else None
+
+    def _selected(self, select: Select, query: Query) -> Iterator[Entity]:
+        entities = (decode_entity(row[2]) for row in self.db.stream(select.rows(), select.parameters))
+        return entities if select.exact else filter(matcher(query), entities)
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has ever been written to ("" is the default tenant)."""
+        return [row[0] for row in self.db.rows("SELECT name FROM tenant ORDER BY name")]
+
+    def type_counts(self, tenant: str) -> list[TypeCount]:
+        """The types in use, by name."""
+        return [TypeCount(type, tally.count) for type, _, tally in self._tallied(tenant)]
+
+    def attribute_uses(self, tenant: str, type: str | None = None) -> list[AttributeUse]:
+        """The attributes in use, by type and name (of one type when given)."""
+        return [
+            AttributeUse(name_of_type, name, use.count, sorted(use.kinds))
+            for name_of_type, _, tally in self._tallied(tenant)
+            if type is None or name_of_type == type
+            for name, use in sorted(tally.attributes.items())
+        ]
+
+    def layers(self, tenant: str) -> list[LayerSummary]:
+        """Each type in use, as a map layer.
+
+        Cost: one row a type; where an entity on the border of the box has gone, a scan of the type's places.
+        """
+        return [
+            LayerSummary(
+                type=type,
+                count=tally.count,
+                geometries=tally.geometries,
+                bbox=self._true_box(tenant, number) if tally.loose else tally.box,
+                modified=tally.modified,
+            )
+            for type, number, tally in self._tallied(tenant)
+        ]
+
+    def places(
+        self, tenant: str, type: str, bbox: tuple[float, float, float, float] | None, limit: int
+    ) -> list[tuple[str, dict[str, Any], Any]]:
+        """(id, GeoJSON geometry of `location`, `name` value or None) of one type in a box, by id."""
+        key = (self.db.tenants.find(tenant), self.db.names.find(type))
+        if bbox is None:
+            sql = (
+                "SELECT t.id, e.body FROM entity_type t CROSS JOIN entity e ON e.row = t.row"
+                " WHERE t.tenant = ? AND t.type = ? AND t.row IN (SELECT row FROM place) ORDER BY t.id"
+            )
+            found = self.db.stream(sql, key)
+        else:
+            west, south, east, north = bbox
+            sql = (
+                "WITH k AS MATERIALIZED (SELECT e.id AS id, e.row AS row FROM place p"
+                " CROSS JOIN entity e ON e.row = p.row CROSS JOIN entity_type t"
+                " ON t.tenant = e.tenant AND t.type = :type AND t.id = e.id"
+                " WHERE p.type_low <= :type AND p.type_high >= :type AND p.west <= :east AND p.east >= :west"
+                " AND p.south <= :north AND p.north >= :south AND e.tenant = :tenant ORDER BY e.id)"
+                " SELECT k.id, b.body FROM k CROSS JOIN entity b ON b.row = k.row ORDER BY k.id"
+            )
+            box = {"west": west, "south": south, "east": east, "north": north}
+            found = self.db.stream(sql, {"tenant": key[0], "type": key[1], **box})
+        return list(islice(_placed(found), limit))
+
+    def _tallied(self, tenant: str) -> list[tuple[str, int, Tally]]:
+        """(type, its number, what is counted of it), by type; those without entities left out."""
+        number = self.db.tenants.find(tenant)
+        if number is None:
+            return []
+        tallies = {key: tally.settled() for key, tally in self.tallies(number).items() if tally.count > 0}
+        return sorted((self.db.names.key(type), type, tally) for (_, type), tally in tallies.items())
+
+    def tallies(self, tenant: int) -> Tallies:
+        """What is counted of each type of a tenant."""
+        sql = "SELECT type, body FROM tally WHERE tenant = ?"
+        return {(tenant, type): decode_tally(body) for type, body in self.db.rows(sql, (tenant,))}
+
+    def _true_box(self, tenant: str, type: int) -> Box | None:
+        """The smallest box around a type's places, from the index (outward by at most 1 part in 2^23)."""
+        sql = (
+            "SELECT min(p.west), min(p.south), max(p.east), max(p.north)"
+            " FROM entity_type t CROSS JOIN place p ON p.row = t.row WHERE t.tenant = ? AND t.type = ?"
+        )
+        west, south, east, north = self.db.row(sql, (self.db.tenants.find(tenant), type))
+        return None if west is None else (west, south, east, north)
+
+
+def _placed(found: Iterator[Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    for entity_id, body in found:
+        attributes = _decode_light(body).attributes
+        location = _decode_values(attributes[LOCATION])
+        name = next((raw for iri, raw in attributes.items() if iri.endswith(_NAMES)), None)
+        yield (
+            entity_id,
+            _default(location).value,
+            _default(_decode_values(name)).value if name is not None else None,
+        )
+
+
+def _default(values: list[_Value]) -> _Value:
+    """The default instance, or else the first."""
+    return next((value for value in values if not value.dataset_id), values[0])

@@ -1,0 +1,304 @@
+"""Changing current entities: the state, its indexes, its history and its event, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from cityloom.model.entity import LOCATION, Entity, decode_entity, encode_entity
+from cityloom.model.errors import Conflict
+from cityloom.model.events import AttributeChange, Cause, Event, EventKind
+from cityloom.model.history import Instance
+from cityloom.model.time import format_datetime
+from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
+from cityloom.store.sql import place_row, scope_key
+from cityloom.store.sqlite.entities import EntityReader
+from cityloom.store.sqlite.history_writes import HistoryWriter
+from cityloom.store.sqlite.log import Body
+from cityloom.store.sqlite.session import Session
+from cityloom.store.sqlite.tallies import (
+    Place,
+    Tallies,
+    Tally,
+    add_all,
+    count_attribute,
+    count_entity,
+    count_place,
+    geometry_kind,
+    kinds_of,
+)
+
+_MOST_SEEN: Final = 10_000
+"""Entities that a work remembers having read."""
+
+
+class EntityWriter(EntityReader, HistoryWriter):
+    """The port `EntityWrites`.
+
+    Args:
+        pending: the counts of the works before this one in the same database transaction.
+    """
+
+    def __init__(self, session: Session, now: int, pending: Tallies) -> None:
+        super().__init__(session, now)
+        self._now_text = format_datetime(now)
+        self._pending = pending
+        self.counted: Tallies = {}
+        self._seen: dict[tuple[str, str], tuple[int | None, Entity | None]] = {}
+
+    def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The current entity, or None; writing it back as `before` then costs no second look."""
+        seen = self._seen.get((tenant, entity_id))
+        if seen is not None:
+            return seen[1]
+        row = self.db.row(
+            "SELECT row, body FROM entity WHERE tenant = ? AND id = ?",
+            (self.db.tenants.find(tenant), entity_id),
+        )
+        entity = decode_entity(row[1]) if row is not None else None
+        self._remember(tenant, entity_id, row[0] if row is not None else None, entity)
+        return entity
+
+    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
+        """Those of these entities that exist, by id."""
+        found = {entity_id: self.get(tenant, entity_id) for entity_id in sorted(set(entity_ids))}
+        return {entity_id: entity for entity_id, entity in found.items() if entity is not None}
+
+    def tallies(self, tenant: int) -> Tallies:
+        """What is counted of each type of a tenant, this transaction's changes included."""
+        tallies = super().tallies(tenant)
+        for changes in (self._pending, self.counted):
+            add_all(tallies, {key: change for key, change in changes.items() if key[0] == tenant})
+        return tallies
+
+    def create_tenant(self, tenant: str) -> None:
+        """Makes a tenant known (idempotent)."""
+        self.db.tenants.intern(tenant)
+
+    def write_entity(
+        self, tenant: str, before: Entity | None, after: Entity | None, cause: Cause, row: int | None = None
+    ) -> Event | None:
+        """Makes `after` the state of the entity, in one go with its history and its event.
+
+        Raises:
+            Conflict: the stored entity is not `before`.
+        """
+        entity = after if after is not None else before
+        if entity is None:
+            return None
+        number = self.db.tenants.intern(tenant)
+        key = self._check(tenant, number, entity.id, before)
+        if before == after:
+            return None
+        changes = attribute_changes(before, after)
+        if after is None:
+            assert before is not None
+            assert key is not None
+            kind: EventKind = "entityDeleted"
+            self._delete(number, key, before, changes, row)
+        elif before is None:
+            kind = "entityCreated"
+            key = self._create(number, after)
+            self._keep(key, None, after, changes, cause, row)
+        else:
+            assert key is not None
+            kind = "entityUpdated"
+            self._update(number, key, before, after, changes)
+            self._keep(key, before, after, changes, cause, row)
+        self._remember(tenant, entity.id, key if after is not None else None, after)
+        body = Body(
+            kind=kind,
+            entity_id=entity.id,
+            types=entity.types,
+            scopes=entity.scopes,
+            changes=changes if after is not None else [],
+            before=before if after is None else None,
+            row=row,
+        )
+        return self.write_event(tenant, number, cause, body, history=True)
+
+    def _remember(self, tenant: str, entity_id: str, key: int | None, entity: Entity | None) -> None:
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
+        self._seen[tenant, entity_id] = key, entity
+
+    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
+        """The entity's row, None when it is not there."""
+        seen = self._seen.get((tenant, entity_id))
+        if seen is not None and seen[1] is before:
+            return seen[0]
+        row = self.db.row("SELECT row, body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
+        if (row is None) != (before is None) or (
+            before is not None and row[1] != encode_entity(before) and decode_entity(row[1]) != before
+        ):
+            raise Conflict(f"entity {entity_id!r} was changed meanwhile")
+        return row[0] if row is not None else None
+
+    # -- state ---------------------------------------------------------------
+
+    def _create(self, tenant: int, entity: Entity) -> int:
+        key = self.begin_life(tenant, entity.id)
+        self.db.run(
+            "INSERT INTO entity (row, tenant, id, body, modified) VALUES (?, ?, ?, ?, ?)",
+            (key, tenant, entity.id, encode_entity(entity), self.now),
+        )
+        types = self._type_numbers(entity)
+        place = place_row(entity, types)
+        self._change_types(tenant, key, entity.id, [], types)
+        self._change_names(tenant, key, (), entity.attributes)
+        self._change_scopes(tenant, key, [], entity.scopes)
+        self._change_place(key, None, place)
+        for type in types:
+            count_entity(self._tally(tenant, type), entity, place, 1)
+        return key
+
+    def _update(
+        self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
+    ) -> None:
+        self.db.run(
+            "UPDATE entity SET body = ?, modified = ? WHERE row = ?", (encode_entity(after), self.now, key)
+        )
+        old_types = types = self._type_numbers(after)
+        if before.types != after.types:
+            old_types = self._type_numbers(before)
+            self._change_types(tenant, key, after.id, old_types, types)
+        if before.attributes.keys() != after.attributes.keys():
+            self._change_names(tenant, key, before.attributes, after.attributes)
+        if before.scopes != after.scopes:
+            self._change_scopes(tenant, key, before.scopes, after.scopes)
+        moved = old_types != types or any(change.name == LOCATION for change in changes)
+        old_place = place = None
+        if moved:
+            old_place, place = place_row(before, old_types), place_row(after, types)
+            self._change_place(key, old_place, place)
+        for type in old_types:
+            if type not in types:
+                count_entity(self._tally(tenant, type), before, old_place, -1)
+        for type in types:
+            tally = self._tally(tenant, type)
+            if type not in old_types:
+                count_entity(tally, after, place, 1)
+                continue
+            _recount_attributes(tally, before, after, changes)
+            if moved and (old_place != place or geometry_kind(before) != geometry_kind(after)):
+                count_place(tally, before, old_place, -1)
+                count_place(tally, after, place, 1)
+
+    def _delete(
+        self, tenant: int, key: int, before: Entity, changes: list[AttributeChange], row: int | None
+    ) -> None:
+        types = self._type_numbers(before)
+        place = place_row(before, types)
+        self.db.run("DELETE FROM entity WHERE row = ?", (key,))
+        self._change_types(tenant, key, before.id, types, [])
+        self._change_names(tenant, key, before.attributes, ())
+        self._change_scopes(tenant, key, before.scopes, [])
+        self._change_place(key, place, None)
+        for type in types:
+            count_entity(self._tally(tenant, type), before, place, -1)
+        self.write_instances(before.id, key, self._instances(changes, row), "")
+        self.end_life(tenant, key, replace(before, modified_at=self._now_text, deleted_at=self._now_text))
+
+    def _keep(
+        self,
+        key: int,
+        before: Entity | None,
+        after: Entity,
+        changes: list[AttributeChange],
+        cause: Cause,
+        row: int | None,
+    ) -> None:
+        """Writes what changed into history."""
+        instances = self._instances(changes, row)
+        if after.scopes != (before.scopes if before is not None else []):
+            scopes = scope_instance(after.scopes, self._now_text)
+            instances.append(Instance(name=SCOPE, attribute=scopes, row=row))
+        self.write_instances(after.id, key, instances, cause.source)
+
+    def _instances(self, changes: list[AttributeChange], row: int | None) -> list[Instance]:
+        instances = []
+        for change in changes:
+            attribute = change.after
+            if attribute is None:
+                assert change.before is not None
+                attribute = tombstone(change.before, self._now_text)
+            instances.append(Instance(name=change.name, attribute=attribute, row=row))
+        return instances
+
+    # -- indexes: touched only where the set changes ----------------------------
+
+    def _type_numbers(self, entity: Entity) -> list[int]:
+        return [self.db.names.intern(type) for type in dict.fromkeys(entity.types)]
+
+    def _change_types(
+        self, tenant: int, key: int, entity_id: str, old: Collection[int], new: Collection[int]
+    ) -> None:
+        for type in old:
+            if type not in new:
+                self.db.run(
+                    "DELETE FROM entity_type WHERE tenant = ? AND type = ? AND id = ?",
+                    (tenant, type, entity_id),
+                )
+        for type in new:
+            if type not in old:
+                self.db.run(
+                    "INSERT INTO entity_type (tenant, type, id, row) VALUES (?, ?, ?, ?)",
+                    (tenant, type, entity_id, key),
+                )
+
+    def _change_names(self, tenant: int, key: int, old: Collection[str], new: Collection[str]) -> None:
+        intern = self.db.names.intern
+        gone = [(tenant, intern(name), key) for name in old if name not in new]
+        if gone:
+            self.db.connection.executemany(
+                "DELETE FROM entity_attribute WHERE tenant = ? AND name = ? AND row = ?", gone
+            )
+        came = [(tenant, intern(name), key) for name in new if name not in old]
+        if came:
+            self.db.connection.executemany(
+                "INSERT INTO entity_attribute (tenant, name, row) VALUES (?, ?, ?)", came
+            )
+
+    def _change_scopes(self, tenant: int, key: int, old: list[str], new: list[str]) -> None:
+        before, after = set(map(scope_key, old)), set(map(scope_key, new))
+        for scope in before - after:
+            self.db.run(
+                "DELETE FROM entity_scope WHERE tenant = ? AND scope = ? AND row = ?", (tenant, scope, key)
+            )
+        for scope in after - before:
+            self.db.run(
+                "INSERT INTO entity_scope (tenant, scope, row) VALUES (?, ?, ?)", (tenant, scope, key)
+            )
+
+    def _change_place(self, key: int, old: Place | None, new: Place | None) -> None:
+        if old == new:
+            return
+        if new is None:
+            self.db.run("DELETE FROM place WHERE row = ?", (key,))
+        elif old is None:
+            self.db.run("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", (key, *new))
+        else:
+            self.db.run(
+                "UPDATE place SET west = ?, east = ?, south = ?, north = ?, type_low = ?, type_high = ?"
+                " WHERE row = ?",
+                (*new, key),
+            )
+
+    def _tally(self, tenant: int, type: int) -> Tally:
+        tally = self.counted.get((tenant, type))
+        if tally is None:
+            tally = self.counted[tenant, type] = Tally()
+        tally.modified = self.now
+        return tally
+
+
+def _recount_attributes(tally: Tally, before: Entity, after: Entity, changes: list[AttributeChange]) -> None:
+    for name in {change.name for change in changes}:
+        old, new = kinds_of(before, name), kinds_of(after, name)
+        if old != new:
+            if old:
+                count_attribute(tally, name, old, -1)
+            if new:
+                count_attribute(tally, name, new, 1)

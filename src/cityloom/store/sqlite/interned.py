@@ -1,0 +1,78 @@
+"""Things kept once and told by a small number: names, tenants, shapes."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import apsw
+
+K = TypeVar("K", str, bytes)
+_MOST = 200_000
+"""Entries of a cache before it is emptied: names are few, but a caller could invent many."""
+
+
+class Interned(Generic[K]):
+    """A table of (id, key) and what this connection knows of it.
+
+    Rows are never changed or deleted, so what was read stays true; what was
+    *added* is forgotten again when its savepoint or transaction is undone.
+    """
+
+    def __init__(self, connection: apsw.Connection, table: str, column: str) -> None:
+        self._connection = connection
+        self._find = f"SELECT id FROM {table} WHERE {column} = ?"
+        self._get = f"SELECT {column} FROM {table} WHERE id = ?"
+        self._add = f"INSERT INTO {table} ({column}) VALUES (?)"
+        self._ids: dict[K, int] = {}
+        self._keys: dict[int, K] = {}
+        self._added: list[K] = []
+
+    def find(self, key: K) -> int | None:
+        """The number of `key`, or None when it has none."""
+        number = self._ids.get(key)
+        if number is None:
+            number = self._connection.execute(self._find, (key,)).get
+            if number is not None:
+                self._learn(key, number)
+        return number
+
+    def key(self, number: int) -> K:
+        """What `number` stands for."""
+        key = self._keys.get(number)
+        if key is None:
+            key = self._connection.execute(self._get, (number,)).get
+            if key is None:
+                raise KeyError(number)
+            self._learn(key, number)
+        return key
+
+    def intern(self, key: K) -> int:
+        """The number of `key`, given now if it has none."""
+        number = self._ids.get(key) or self.find(key)
+        if number is None:
+            self._connection.execute(self._add, (key,))
+            number = self._connection.last_insert_rowid()
+            self._learn(key, number)
+            self._added.append(key)
+        return number
+
+    def mark(self) -> int:
+        """Where `undo` should go back to."""
+        return len(self._added)
+
+    def undo(self, mark: int) -> None:
+        """Forgets what was added since `mark`."""
+        for key in self._added[mark:]:
+            del self._keys[self._ids.pop(key)]
+        del self._added[mark:]
+
+    def settle(self) -> None:
+        """What was added is committed."""
+        self._added.clear()
+        if len(self._ids) > _MOST:
+            self._ids.clear()
+            self._keys.clear()
+
+    def _learn(self, key: K, number: int) -> None:
+        self._ids[key] = number
+        self._keys[number] = key

@@ -1,0 +1,25 @@
+"""The ports joined: what a reader sees, and what a work may do."""
+
+from __future__ import annotations
+
+from cityloom.store.sqlite.documents import (
+    DeliveryReader,
+    DeliveryWriter,
+    DocumentReader,
+    DocumentWriter,
+    TimerReader,
+    TimerWriter,
+)
+from cityloom.store.sqlite.entities import EntityReader
+from cityloom.store.sqlite.entity_writes import EntityWriter
+from cityloom.store.sqlite.history import HistoryReader
+from cityloom.store.sqlite.log import LogReader
+from cityloom.store.sqlite.personal import PersonalWriter
+
+
+class SqliteSnapshot(EntityReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
+    """One consistent state of everything: the port `Snapshot`."""
+
+
+class SqliteTransaction(EntityWriter, DocumentWriter, DeliveryWriter, TimerWriter, PersonalWriter):
+    """The port `Transaction`: made for one work, and of no use after it."""

@@ -1,0 +1,215 @@
+"""A city kept in one SQLite file: the writer, the readers, and their end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from cityloom.model.clock import Clock
+from cityloom.model.errors import StoreFailed
+from cityloom.store.migrations import migrations
+from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.sqlite.backup import copy_database
+from cityloom.store.sqlite.connection import (
+    FileLock,
+    Synchronous,
+    check_place,
+    failed,
+    migrate,
+    open_reader,
+    open_writer,
+    opening,
+    sync_folder,
+)
+from cityloom.store.sqlite.session import Session
+from cityloom.store.sqlite.snapshot import SqliteSnapshot
+from cityloom.store.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+READERS: Final = 4
+"""Threads that read: more would only wait for the processors."""
+
+
+class _Reader:
+    """A thread's connection, and how deep in snapshots the thread is."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.session = Session(connection)
+        self.snapshot = SqliteSnapshot(self.session)
+        self.depth = 0
+
+
+class SqliteStore:
+    """The port `Store` in one file.
+
+    Args:
+        path: the file; made when it does not exist. Its folder must exist.
+        clock: where every time comes from.
+        queue_items: works that may wait for the writer.
+        queue_bytes: bytes that they may hold together.
+        synchronous: FULL is durable; the others are for proving that it is.
+        vfs: the name of an apsw VFS, for proofs.
+
+    Raises:
+        ConfigurationError: the file cannot be used; one sentence says why.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        queue_items: int = 10_000,
+        queue_bytes: int = 64 * 1024 * 1024,
+        synchronous: Synchronous = "FULL",
+        vfs: str | None = None,
+    ) -> None:
+        self._path = path
+        self._vfs = vfs
+        self._local = threading.local()
+        self._readers: list[_Reader] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        check_place(path)
+        with opening(path):
+            self._lock = FileLock(path)
+            try:
+                session = self._open(synchronous)
+                self._writer = Writer(session, path, clock, queue_items=queue_items, queue_bytes=queue_bytes)
+            except BaseException:
+                self._lock.release()
+                raise
+        self._session = session
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    def _open(self, synchronous: Synchronous) -> Session:
+        new = not self._path.exists() or self._path.stat().st_size == 0
+        connection = open_writer(self._path, synchronous, self._vfs)
+        try:
+            migrate(connection, self._path, migrations("sqlite"))
+            # What an erasure left in the log of a process that died must not stay there.
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except BaseException:
+            connection.close(True)
+            raise
+        if new:
+            sync_folder(self._path)
+        return Session(connection)
+
+    def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
+        """Hands a work to the writer; the future resolves when its commit is durable.
+
+        Raises:
+            Overloaded: the queue is full.
+            StoreFailed: the store is closed.
+        """
+        return self._writer.submit(work, size)
+
+    def read(self, work: Callable[[Snapshot], T]) -> Future[T]:
+        """Runs `work` on a reader thread in one snapshot."""
+
+        def run() -> T:
+            with self.snapshot() as snapshot:
+                return work(snapshot)
+
+        try:
+            return self._pool.submit(run)
+        except RuntimeError:
+            raise StoreFailed(f"the store {self._path} is closed") from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A snapshot for this thread; inside another one, the same state."""
+        reader = self._reader()
+        connection = reader.session.connection
+        try:
+            if reader.depth == 0:
+                connection.execute("BEGIN")
+            reader.depth += 1
+            try:
+                yield reader.snapshot
+            finally:
+                reader.depth -= 1
+                if reader.depth == 0:
+                    reader.session.close_cursors()
+                    connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise failed(self._path, error) from error
+
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            with self._readers_lock:
+                if self._closed:
+                    raise StoreFailed(f"the store {self._path} is closed")
+                try:
+                    reader = _Reader(open_reader(self._path, self._vfs))
+                except apsw.Error as error:
+                    raise failed(self._path, error) from error
+                self._readers.append(reader)
+            self._local.reader = reader
+        return reader
+
+    def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Calls `callback(last_seq)` on the writer thread after each commit; returns how to stop that."""
+        return self._writer.on_commit(callback)
+
+    def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
+        """Writes a consistent copy to the file `target` while the store is in use.
+
+        Raises:
+            ConfigurationError: `target` exists already, or cannot be written.
+        """
+        copy_database(self._path, Path(target), progress)
+
+    def stats(self) -> dict[str, Any]:
+        """Sizes and counts for `/metrics` and `doctor`."""
+        works, size = self._writer.waiting
+        counters = self._writer.counters
+        log = self._path.with_name(self._path.name + "-wal")
+        with self.snapshot() as snapshot:
+            pending, dead = snapshot.delivery_counts()
+            return {
+                "fileBytes": self._path.stat().st_size,
+                "logBytes": log.stat().st_size if log.exists() else 0,
+                "entities": self._reader().session.value("SELECT count(*) FROM entity"),
+                "firstSeq": snapshot.first_seq(),
+                "lastSeq": snapshot.last_seq(),
+                "cursors": dict(snapshot.cursors()),
+                "deliveriesPending": pending,
+                "deliveriesDead": dead,
+                "queueWorks": works,
+                "queueBytes": size,
+                "works": counters.works,
+                "refused": counters.refused,
+                "commits": counters.commits,
+                "failedCommits": counters.failed_commits,
+                "largestGroup": counters.largest_group,
+                "checkpoints": counters.checkpoints,
+            }
+
+    def close(self) -> None:
+        """Finishes what is queued and closes the files. No snapshot may be in use any more."""
+        if self._closed:
+            return
+        self._writer.close()
+        self._pool.shutdown()
+        with self._readers_lock:
+            self._closed = True
+            for reader in self._readers:
+                reader.session.connection.close(True)
+            self._readers.clear()
+        self._local = threading.local()
+        try:
+            self._session.connection.close(True)
+        except apsw.Error as error:
+            raise failed(self._path, error) from error
+        finally:
+            self._lock.release()
