@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
+import { startClock } from './lib/format';
 import { firstLanguage, language, languages } from './lib/i18n';
 import { start } from './state/app';
 import { showFromAddress } from './state/entity';
@@ -24,5 +25,6 @@ const place = document.getElementById('app');
 if (place) {
   render(<App />, place);
   offerTestHook();
+  startClock();
   void start();
 }

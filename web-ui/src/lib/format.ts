@@ -6,6 +6,14 @@ import { unitSign } from './units';
 /** The city's time zone (IANA name): every time on the page is told in it. */
 export const timeZone = signal('UTC');
 
+/** Ticks now and then, so that "a minute ago" does not stand still while nothing else changes. */
+export const clock = signal(0);
+const tickEvery = 20_000;
+
+export function startClock(): void {
+  setInterval(() => clock.value++, tickEvery);
+}
+
 export function numberText(value: number, digits = 3): string {
   return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
 }
@@ -39,6 +47,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 
 /** How long ago, in the largest whole unit; beyond a month the date itself says more. */
 export function agoText(time: string | number | Date, now: number = Date.now()): string {
+  void clock.value;
   const seconds = (new Date(time).getTime() - now) / 1000;
   if (Number.isNaN(seconds)) return String(time);
   if (Math.abs(seconds) > 31 * 86_400) return timeText(time);

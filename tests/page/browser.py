@@ -1,0 +1,116 @@
+"""The page in a real Chromium, and what a visit must never do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from playwright.async_api import ConsoleMessage, Locator, Page, Request, async_playwright, expect
+
+CHROMIUM = "/usr/bin/chromium"
+# WebGL by software: test machines have no graphics card. The rest keeps the browser from calling home.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+WAIT_SECONDS = 60
+expect.set_options(timeout=WAIT_SECONDS * 1000)
+
+
+@dataclass
+class Visit:
+    """One visit of the page; everything that went wrong in it is kept."""
+
+    page: Page
+    origin: str
+    strays: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.on("request", self._requested)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+
+    def _requested(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("data", "blob"):
+            return
+        if f"{parts.scheme}://{parts.netloc}" != self.origin:
+            self.strays.append(request.url)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+    async def open(self, path: str = "/") -> None:
+        """Opens the page and waits until the map has drawn every shown layer."""
+        await self.page.goto(self.origin + path)
+        await self.until("window.__cityloom?.ready() === true")
+
+    async def until(self, condition: str) -> None:
+        """Waits for an expression of the page to be true.
+
+        Not `wait_for_function`: it makes code from text in the page, which the page's policy forbids.
+        """
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not await self.page.evaluate(condition):
+                await asyncio.sleep(0.05)
+
+    async def rendered(self, type_name: str) -> int:
+        """How many objects of a type the map shows now."""
+        count: int = await self.page.evaluate("type => window.__cityloom.rendered(type)", type_name)
+        return count
+
+    async def click_object(self, entity_id: str) -> None:
+        """Clicks an object where the map has drawn it."""
+        place: list[float] = await self.page.evaluate("id => window.__cityloom.pixelOf(id)", entity_id)
+        await self.page.mouse.click(*place)
+
+    def attribute(self, name: str) -> Locator:
+        """The row of an attribute in the panel."""
+        return self.page.locator(f'.panel [data-attribute="{name}"]').first
+
+    def layer(self, type_name: str) -> Locator:
+        """The row of a layer in the legend."""
+        return self.page.locator(f'.layer[data-type="{type_name}"]')
+
+    def assert_clean(self) -> None:
+        """Nothing left the origin and nothing went wrong."""
+        assert self.strays == []
+        assert self.complaints == []
+
+
+@asynccontextmanager
+async def visiting(
+    origin: str,
+    *,
+    size: tuple[int, int] = (1440, 900),
+    locale: str = "en-GB",
+    scheme: Literal["light", "dark"] = "light",
+    phone: bool = False,
+) -> AsyncIterator[Visit]:
+    """A fresh browser with one page; at the end the visit must be clean, but for what a test forgave."""
+    options: dict[str, Any] = {"is_mobile": True, "has_touch": True} if phone else {}
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme, **options
+        )
+        visit = Visit(await context.new_page(), origin)
+        visit.listen()
+        try:
+            yield visit
+            visit.assert_clean()
+        finally:
+            await browser.close()
