@@ -30,7 +30,10 @@ def vehicle(number: int | str = 1, scopes: list[str] | None = None, **attributes
         types=[VEHICLE],
         scopes=scopes or [],
         attributes=named(
-            {name: one if isinstance(one, Attribute | list) else prop(one) for name, one in attributes.items()}
+            {
+                name: one if isinstance(one, Attribute | list) else prop(one)
+                for name, one in attributes.items()
+            }
         ),
     )
 

@@ -24,7 +24,11 @@ async def test_create_answers_item_by_item(broker, call):
     result = await broker.batch(
         call,
         "create",
-        [*items(vehicle(1, speed=1), vehicle(2, speed=9)), Item(id="urn:bad", error=refused), *items(vehicle(3))],
+        [
+            *items(vehicle(1, speed=1), vehicle(2, speed=9)),
+            Item(id="urn:bad", error=refused),
+            *items(vehicle(3)),
+        ],
     )
     assert result.created == ids(1, 3)
     assert [(error.id, type(error.error)) for error in result.errors] == [
@@ -119,14 +123,19 @@ async def test_works_are_bounded_in_bytes(make, call, store):
 
 
 async def test_an_unchanged_entity_is_left_alone_when_asked(broker, call, store, clock):
-    entities = [vehicle(1, speed=prop(1, attributes={V + "by": [prop(1)]})), vehicle(2, speed=prop({"a": [1]}))]
+    entities = [
+        vehicle(1, speed=prop(1, attributes={V + "by": [prop(1)]})),
+        vehicle(2, speed=prop({"a": [1]})),
+    ]
     await broker.batch(call, "upsert-update", items(*entities), skip_unchanged=True)
     clock.advance(60)
     seq = _last_seq(store)
     result = await broker.batch(call, "upsert-update", items(*entities), skip_unchanged=True)
     assert (result.updated, result.unchanged, result.errors) == (ids(1, 2), ids(1, 2), [])
     assert _last_seq(store) == seq
-    changed = await broker.batch(call, "upsert-replace", items(vehicle(1, speed=True), entities[1]), skip_unchanged=True)
+    changed = await broker.batch(
+        call, "upsert-replace", items(vehicle(1, speed=True), entities[1]), skip_unchanged=True
+    )
     assert changed.unchanged == ids(2)
     assert _last_seq(store) == seq + 1
 
@@ -142,7 +151,9 @@ async def test_a_write_of_the_same_value_counts_as_a_write_otherwise(broker, cal
 
 
 async def test_the_row_of_an_item_stands_in_its_event(broker, call, store):
-    await broker.batch(call, "upsert-update", [msgspec.structs.replace(items(vehicle(1, speed=1))[0], row=17)])
+    await broker.batch(
+        call, "upsert-update", [msgspec.structs.replace(items(vehicle(1, speed=1))[0], row=17)]
+    )
     with store.snapshot() as snapshot:
         assert snapshot.events(0)[-1].row == 17
 

@@ -23,12 +23,18 @@ NOON = "2026-05-01T12:00:00Z"
 
 
 async def test_create_keeps_the_entity_with_the_systems_times(broker, call):
-    await broker.create_entity(call, vehicle(speed=prop(50, unit_code="KMH", attributes={V + "by": [prop("x")]})))
+    await broker.create_entity(
+        call, vehicle(speed=prop(50, unit_code="KMH", attributes={V + "by": [prop("x")]}))
+    )
     entity = await broker.retrieve_entity(call, ID)
     assert value(entity, "speed") == 50
     assert entity.created_at == entity.modified_at
     speed = entity.instance(V + "speed")
-    assert (speed.unit_code, speed.created_at, speed.modified_at) == ("KMH", entity.created_at, entity.created_at)
+    assert (speed.unit_code, speed.created_at, speed.modified_at) == (
+        "KMH",
+        entity.created_at,
+        entity.created_at,
+    )
     assert speed.attributes[V + "by"][0].created_at == entity.created_at
 
 
@@ -243,7 +249,8 @@ async def test_replace_entity_replaces_all_but_its_creation(broker, call, clock)
 async def test_merge_goes_into_values_and_members(broker, call):
     address = {"street": "Straße des 17. Juni", "city": "Berlin", "country": "Germany"}
     await broker.create_entity(
-        call, vehicle(address=address, speed=prop(25, unit_code="CEL", observed_at="2022-03-14T01:59:26.535Z"))
+        call,
+        vehicle(address=address, speed=prop(25, unit_code="CEL", observed_at="2022-03-14T01:59:26.535Z")),
     )
     await broker.merge_entity(
         call,
@@ -260,7 +267,9 @@ async def test_merge_goes_into_values_and_members(broker, call):
 
 
 async def test_merge_uses_the_common_time_only_where_there_was_one(broker, call):
-    await broker.create_entity(call, vehicle(a=prop(1, observed_at=NOON), b=prop(1), c=prop(1, observed_at=NOON)))
+    await broker.create_entity(
+        call, vehicle(a=prop(1, observed_at=NOON), b=prop(1), c=prop(1, observed_at=NOON))
+    )
     later, own = "2026-05-02T00:00:00Z", "2026-05-03T00:00:00Z"
     await broker.merge_entity(call, ID, fragment(a=2, b=2, c=prop(2, observed_at=own), d=2), later)
     entity = await broker.retrieve_entity(call, ID)

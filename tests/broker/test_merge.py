@@ -21,14 +21,18 @@ KEYS = st.sampled_from(["a", "b", "c"])
 DATASETS = st.sampled_from(["", "urn:d:1", "urn:d:2"])
 SCALARS = st.one_of(st.integers(-5, 5), st.booleans(), st.sampled_from(["x", "y"]), st.just(1.5))
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=6
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=6,
 )
 PATCHES = st.recursive(
     st.one_of(SCALARS, st.just(NULL)), lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
 )
 
 
-def attributes(values: st.SearchStrategy[Any], depth: int = 1) -> st.SearchStrategy[dict[str, list[Attribute]]]:
+def attributes(
+    values: st.SearchStrategy[Any], depth: int = 1
+) -> st.SearchStrategy[dict[str, list[Attribute]]]:
     """Attributes by name, each instance with a dataset of its own."""
     subs = attributes(values, depth - 1) if depth else st.just({})
     kinds = st.one_of(
@@ -168,7 +172,9 @@ def test_a_merge_twice_is_the_merge_once(values, patch):
 def test_same_but_times_tells_true_from_one(entity, flag):
     name = V + "flag"
     one = replace(entity, attributes={**entity.attributes, name: [Attribute(kind="Property", value=flag)]})
-    other = replace(entity, attributes={**entity.attributes, name: [Attribute(kind="Property", value=int(flag))]})
+    other = replace(
+        entity, attributes={**entity.attributes, name: [Attribute(kind="Property", value=int(flag))]}
+    )
     assert merge.same_but_times(one, one)
     assert not merge.same_but_times(one, other)
 
@@ -196,7 +202,12 @@ def test_merge_to_another_kind_needs_a_value_and_drops_what_belonged_to_the_old_
         merge.merged(before, Entity(attributes={V + "a": [Attribute(kind="Relationship")]}), T1)
     new = Attribute(kind="Relationship", value="urn:x:1")
     after = merge.merged(before, Entity(attributes={V + "a": [new]}), T1).entity.attributes[V + "a"][0]
-    assert (after.kind, after.value, after.unit_code, after.observed_at) == ("Relationship", "urn:x:1", None, T0)
+    assert (after.kind, after.value, after.unit_code, after.observed_at) == (
+        "Relationship",
+        "urn:x:1",
+        None,
+        T0,
+    )
 
 
 def test_merge_sets_and_removes_the_end_of_a_transient_entity():
