@@ -74,7 +74,7 @@ def compact_entity(
 
     Cost: linear in the entity, about 20 µs for 1 kB.
     """
-    writer = _Writer(ld_context, form, linked)
+    writer = Writer(ld_context, form, linked)
     document = writer.head(entity)
     writer.add_attributes(document, entity.attributes, previous or {}, ())
     return _feature(entity, document, form) if form.geojson else document
@@ -93,7 +93,7 @@ def compact_attribute(
     Args:
         name: the expanded name.
     """
-    return _Writer(ld_context, form, None).attribute(name, instances, {}, ())
+    return Writer(ld_context, form, None).attribute(name, instances, {}, ())
 
 
 def compact_names(names: Iterable[str], ld_context: LdContext) -> list[str]:
@@ -113,7 +113,7 @@ def _feature(entity: Entity, properties: dict[str, Any], form: Form) -> dict[str
     return {**identifier, "type": "Feature", "properties": properties, "geometry": geometry}
 
 
-class _Writer:
+class Writer:
     """One rendering: the context, the form, and where joined entities come from."""
 
     def __init__(self, ld_context: LdContext, form: Form, linked: Linked | None) -> None:
@@ -176,7 +176,7 @@ class _Writer:
     ) -> Any:
         """One instance, normalized or concise; in an array of several (not `alone`) always an object."""
         before = previous.get((name, attribute.dataset_id)) if previous else None
-        if attribute.value == NULL and type(attribute.value) is str:
+        if is_deleted(attribute):
             return self.deleted(attribute, before, alone)
         kind = KINDS[attribute.kind or "Property"]
         value: Any = attribute.value
@@ -282,7 +282,7 @@ class _Writer:
     def simple(self, name: str, attribute: Attribute, path: tuple[str, ...]) -> Any:
         """One instance in the simplified form (4.5.4)."""
         value: Any = attribute.value
-        if value is UNSET or (type(value) is str and value == NULL):
+        if value is UNSET or is_deleted(attribute):
             return NULL
         kind = KINDS[attribute.kind or "Property"]
         if kind.linked and self.linked is not None:
@@ -311,6 +311,16 @@ class _Writer:
                 self.add_attributes(document, entity.attributes, {}, further)
                 documents.append(document)
         return documents
+
+
+def is_deleted(attribute: Attribute) -> bool:
+    """Whether an instance tells a deletion: its value is NGSI-LD Null in one of its encodings (4.5.0)."""
+    value: Any = attribute.value
+    if type(value) is str:
+        return value == NULL
+    if type(value) is list:
+        return len(value) == 1 and value[0] == NULL
+    return type(value) is dict and len(value) == 1 and value.get("@none") == NULL
 
 
 def null_of(kind: Kind) -> Any:

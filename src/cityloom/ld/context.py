@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from cityloom.ld.core_terms import CORE_URL, CORE_URLS, core_context
+from cityloom.ld.core_terms import CORE_URL
 from cityloom.ld.limits import DEFAULT_LIMITS, Limits
 from cityloom.ld.names import is_name, is_uri
 from cityloom.ld.processing import ActiveContext, Definition, Load, expand_iri, process
@@ -52,6 +52,11 @@ class LdContext:
         self._compacted: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._members: dict[str, str] = {}
+
+    @property
+    def term_count(self) -> int:
+        """How many terms it has, those of the core included."""
+        return len(self._active.terms)
 
     def expand_term(self, term: str) -> str:
         """The IRI (or keyword) that a name of an attribute, type, vocabulary value or member stands for.
@@ -149,14 +154,9 @@ def compile_context(context: Any, load: Load, limits: Limits = DEFAULT_LIMITS) -
     Raises:
         BadRequestData: the context is invalid.
 
-    Cost: about 3 µs a term.
+    Cost: about 0.4 ms, and 8 µs for each term of the context.
     """
-
-    def load_any(url: str) -> Any:
-        version = CORE_URLS.get(url)
-        return load(url) if version is None else core_context(version)
-
-    active = process([] if context is None else context, load_any, limits)
+    active = process([] if context is None else context, load, limits)
     return LdContext(active, CORE_URL if context is None else context)
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urljoin
 
 from msgspec import Struct
 
-from cityloom.ld.core_terms import CORE_URLS
+from cityloom.ld.core_terms import CORE_URL, CORE_URLS, core_context
 from cityloom.ld.limits import Limits
 from cityloom.model.errors import BadRequestData
 
@@ -94,18 +95,32 @@ def process(local: Any, load: Load, limits: Limits) -> ActiveContext:
     """
     active = ActiveContext()
     _Processing(active, load, limits).add(local, "", ())
-    _Processing(active, load, limits, override=True).add(next(iter(reversed(CORE_URLS))), "", ())
+    # The core's definitions are made of its own alone, so they can be laid over what is there.
+    core = _core()
+    active.terms.update(core.terms)
+    active.vocab = core.vocab
     return active
+
+
+@cache
+def _core() -> ActiveContext:
+    active = ActiveContext()
+    _Processing(active, core_of, Limits()).add(CORE_URL, "", ())
+    return active
+
+
+def core_of(url: str) -> Any:
+    """The context of one of the core's published addresses."""
+    return core_context(CORE_URLS[url])
 
 
 class _Processing:
     """One run over a context and what it refers to."""
 
-    def __init__(self, active: ActiveContext, load: Load, limits: Limits, override: bool = False) -> None:
+    def __init__(self, active: ActiveContext, load: Load, limits: Limits) -> None:
         self.active = active
         self.load = load
         self.limits = limits
-        self.override = override
 
     def add(self, local: Any, base: str, chain: tuple[str, ...]) -> None:
         """Adds a context; `chain` are the URLs of the remote documents it stands in."""
@@ -131,7 +146,8 @@ class _Processing:
             raise _invalid(f"{url} refers to itself")
         if len(chain) >= self.limits.context_depth:
             raise _invalid(f"its documents refer to each other deeper than {self.limits.context_depth}")
-        self.add(self.load(url), url, (*chain, url))
+        context = core_of(url) if url in CORE_URLS else self.load(url)
+        self.add(context, url, (*chain, url))
 
     def _add_object(self, context: dict[str, Any], base: str, chain: tuple[str, ...]) -> None:
         if "@import" in context:
@@ -165,7 +181,8 @@ class _Processing:
         reference = context["@import"]
         if not isinstance(reference, str):
             raise _invalid("@import is not a string")
-        imported = self.load(urljoin(base, reference))
+        url = urljoin(base, reference)
+        imported = core_of(url) if url in CORE_URLS else self.load(url)
         if not isinstance(imported, dict) or "@import" in imported:
             raise _invalid(f"@import of {reference} is not a single context object")
         merged = {**imported, **context}
@@ -194,7 +211,6 @@ class _Definer:
 
     def __init__(self, processing: _Processing, local: dict[str, Any], protect: bool) -> None:
         self.active = processing.active
-        self.override = processing.override
         self.limits = processing.limits
         self.local = local
         self.protect = protect
@@ -222,7 +238,7 @@ class _Definer:
         self.done[term] = True
 
     def _guarded(self, term: str, previous: Definition | None, definition: Definition) -> Definition:
-        if previous is None or not previous.protected or self.override:
+        if previous is None or not previous.protected:
             return definition
         if not previous.means_the_same(definition):
             raise _invalid(f"the term {term!r} is protected and cannot be defined again")
