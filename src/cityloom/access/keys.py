@@ -27,6 +27,8 @@ ROLES: dict[str, list[Action]] = {
     "admin": ["read", "write", "personal", "admin"],
 }
 ANY_TENANT = "*"
+CITY = "urn:cityloom:city"
+"""The party that the node itself acts as: connectors and feeds. No key can be made for it."""
 
 
 class Key(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -75,6 +77,8 @@ class Keys:
             raise ConfigurationError(f"role {role!r} does not exist; the roles are {', '.join(ROLES)}")
         if not party:
             raise ConfigurationError("party is required: the name of who will hold the key")
+        if party == CITY:
+            raise ConfigurationError(f"party {party!r} is the node's own and can hold no key")
         if self.by_party(party) is not None:
             raise ConfigurationError(f"a key of party {party!r} already exists; remove it first")
         token = "cl_" + secrets.token_urlsafe(32)
@@ -139,6 +143,8 @@ class KeyAccess:
 
     def check(self, call: Call, action: Action, resource: str = "") -> None:
         """Returns when `call.party` may do `action` in `call.tenant`; see `broker.ports.Access`."""
+        if call.party == CITY:
+            return
         key = self._keys.by_party(call.party) if call.party else None
         if key is None:
             if self._open or (action == "read" and self._public_read):

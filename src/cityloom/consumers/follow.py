@@ -49,8 +49,12 @@ class Follower:
         self._batch = batch
         self.position = 0
 
+    async def start(self) -> None:
+        """Takes its place in the log: what is committed after this is seen."""
+        self.position = await self._start()
+
     async def run(self) -> None:
-        """Follows the log until it is cancelled."""
+        """Follows the log from where `start` found it, until it is cancelled."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
 
@@ -60,7 +64,7 @@ class Follower:
 
         stop = self._store.on_commit(committed)
         try:
-            self.position = marked = await self._start()
+            marked = self.position
             while True:
                 wake.clear()
                 events = await self._next()

@@ -47,8 +47,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     # Limits of what is answered
     page_default: Annotated[int, _setting("entities", "Page size when none is asked.", ge=1)] = 20
     page_max: Annotated[int, _setting("entities", "Largest page that may be asked.", ge=1)] = 1000
-    temporal_instances: Annotated[
-        int, _setting("instances", "Most instances of an answer before it is cut (status 206).", ge=1)
+    temporal_default: Annotated[
+        int,
+        _setting("instances", "Instances of a temporal answer that asked for no number (206 beyond).", ge=1),
+    ] = 30
+    temporal_max: Annotated[
+        int, _setting("instances", "Most instances of a temporal answer that asked for a number.", ge=1)
     ] = 10_000
 
     # The writer
@@ -102,6 +106,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     def loopback(self) -> bool:
         """Whether the node listens on loopback only."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def url(self) -> str:
+        """How others reach this node, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
 
 def read_settings(values: dict[str, Any]) -> Settings:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from cityloom.ld.compact import Form, compact_entity
+from cityloom.ld.compact import Form, compact_collection, compact_entity
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
@@ -93,16 +93,17 @@ def render(payload: Payload, compiled: Compiled, delivery: str, ld_context: LdCo
         sys_attrs=notification.sys_attrs,
         geojson=geojson,
         lang=subscription.lang,
-        previous={
-            (change.name, change.dataset_id): change.before for change in payload.previous if change.before
-        },
     )
+    previous = {
+        (change.name, change.dataset_id): change.before for change in payload.previous if change.before
+    }
     data: Any = [
-        compact_entity(_projected(entity, compiled), ld_context, form) for entity in payload.entities
+        compact_entity(_projected(entity, compiled), ld_context, form, previous=previous)
+        for entity in payload.entities
     ]
     plain_body = geojson and receiver.get("Prefer") == "body=json"
     if geojson:
-        data = {"type": "FeatureCollection", "features": data}
+        data = compact_collection(data)
         if not plain_body:
             data["@context"] = subscription.ld_context
     elif accept == "application/ld+json":

@@ -71,10 +71,14 @@ class Subscriptions:
         self._timers = Timers(store, CONSUMER, clock, self._matching.fire, timer_set)
         self._follower = Follower(store, CONSUMER, self._matching.handle)
 
-    async def run(self) -> None:
-        """Matches and delivers until it is cancelled."""
-        self._matching.load()
+    async def start(self) -> None:
+        """Reads the subscriptions, takes its place in the log, takes up what was left undelivered."""
+        await self._follower.start()
+        await asyncio.to_thread(self._matching.load)
         await self._deliverer.take_up()
+
+    async def run(self) -> None:
+        """Matches and delivers until it is cancelled; after `start`."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._deliverer.run())

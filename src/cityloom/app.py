@@ -1,0 +1,251 @@
+"""The only place that builds and wires: a `Node` from a city's folder, and the web application over it.
+
+Nothing here decides anything about entities, subscriptions or sources; it
+makes the rooms, hands each the ports that it asked for, and starts and stops
+what runs in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import structlog
+from starlette.applications import Starlette
+
+from cityloom.access.keys import CITY, KeyAccess, Keys
+from cityloom.broker.door import Limits
+from cityloom.broker.local import LocalBroker
+from cityloom.broker.upkeep import Upkeep
+from cityloom.connect.feeds import Feeds
+from cityloom.connect.mapping import Mapping as SourceMapping
+from cityloom.connect.profile import Profile, load_profile
+from cityloom.connect.run import Importer
+from cityloom.connect.sources import Sources
+from cityloom.connect.work import Target
+from cityloom.folder import CityFolder
+from cityloom.ld.context import LdContext, compile_context
+from cityloom.ld.contexts import Contexts, ContextSettings
+from cityloom.model.clock import Clock, SystemClock
+from cityloom.model.errors import OutgoingRefused, Unauthorized
+from cityloom.model.settings import Settings
+from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.sqlite import SqliteStore
+from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.routes import application
+from cityloom.web.services import City, Services
+
+_log = structlog.get_logger("app")
+_Run = Callable[[], Awaitable[None]]
+_UPKEEP_EVERY = 60.0
+"""Seconds between two rounds of expiry, retention and trimming of the log."""
+
+
+class Node:
+    """Everything of one city in one process, wired but not yet running.
+
+    Args:
+        folder: the city's folder.
+        settings: see `CityFolder.settings`.
+
+    Raises:
+        ConfigurationError: the profile, a mapping or the store's file is not usable.
+    """
+
+    def __init__(self, folder: CityFolder, settings: Settings, clock: Clock | None = None) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.profile: Profile | None = None
+        self.mappings: list[SourceMapping] = []
+        if folder.profile:
+            loaded = load_profile(folder.profile)
+            self.profile, self.mappings = loaded.profile, loaded.mappings
+        self.ld_context = _profile_context(self.profile)
+        self.keys = Keys(folder.keys_file, self.clock)
+        self.access = KeyAccess(
+            self.keys,
+            open_node=settings.loopback and not settings.require_key,
+            public_read=settings.public_read,
+        )
+        self.store = SqliteStore(
+            folder.store_file,
+            self.clock,
+            queue_items=settings.queue_items,
+            queue_bytes=settings.queue_bytes,
+        )
+        self.outgoing = Outgoing(_outgoing_settings(settings))
+        self.contexts = Contexts(
+            self.store, self.outgoing, self.clock, settings=ContextSettings(public_url=settings.url)
+        )
+        limits = Limits(instances=settings.temporal_default, instances_max=settings.temporal_max)
+        self.broker = LocalBroker(self.store, self.access, self.clock, limits)
+        self.upkeep = Upkeep(self.store, self.clock, self._retention(), limits)
+        self.importer = Importer(
+            Target(
+                broker=self.broker,
+                store=self.store,
+                clock=self.clock,
+                expand=self.ld_context.expand_term,
+                rejects=folder.runs,
+                party=CITY,
+            )
+        )
+        self.sources = Sources(self.importer, self.mappings, self.access)
+        self.feeds = Feeds(self.sources, self.outgoing)
+        self.subscriptions = Subscriptions(
+            self.store, self.access, self.contexts, self.outgoing, self.clock, settings
+        )
+
+    def identify(self, headers: Mapping[str, str]) -> str:
+        """The party that the headers (lower case) name; "" when they name none.
+
+        Raises:
+            Unauthorized: they hold a key that nobody has.
+        """
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        token = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if not token:
+            return ""
+        key = self.keys.identify(token)
+        if key is None:
+            raise Unauthorized("the API key is invalid: nobody has it")
+        return key.party
+
+    def city(self) -> City:
+        """What the page needs to know."""
+        name = self.folder.configuration.name
+        if self.profile is None:
+            return City(name=name, profile="", center=(0.0, 0.0))
+        profile = self.profile
+        return City(
+            name=name,
+            profile=profile.name,
+            center=profile.center,
+            bbox=profile.bbox,
+            languages=profile.languages,
+            time_zone=profile.time_zone,
+            attribution=[
+                {"name": entry.name, "licence": entry.licence, "url": entry.url}
+                for entry in profile.attribution
+            ],
+        )
+
+    def services(self) -> Services:
+        """What the routes work with."""
+        return Services(
+            broker=self.broker,
+            store=self.store,
+            contexts=self.contexts,
+            access=self.access,
+            identify=self.identify,
+            subscriptions=self.subscriptions,
+            sources=self.sources,
+            schemas=self.broker.schemas,
+            personal=self.broker.personal,
+            city=self.city(),
+            clock=self.clock,
+            settings=self.settings,
+            checks={"store": self._check_store},
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
+        await self.subscriptions.start()
+        tasks = [
+            asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
+            asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
+            asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.contexts.flush()
+            await self.outgoing.close()
+            await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Closes the store; every write that was taken is finished first."""
+        self.store.close()
+
+    def _retention(self) -> dict[str, str]:
+        """How long history is kept, by expanded type: the settings go before the profile's."""
+        profile = self.profile.retention if self.profile is not None else {}
+        named = {**profile, **self.settings.retention}
+        return {self.ld_context.expand_term(type): duration for type, duration in named.items()}
+
+    async def _kept_running(self, name: str, run: _Run) -> None:
+        """A background part that fails is told and begun again: the node goes on."""
+        wait = 1.0
+        while True:
+            try:
+                await run()
+            except Exception:
+                _log.exception("background part failed", part=name, again_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 60.0)
+
+    async def _keep_up(self) -> None:
+        while True:
+            done = await self.upkeep.run_once()
+            await self.contexts.flush()
+            trimmed = await asyncio.wrap_future(self.store.submit(self._trim))
+            if done.expired_entities or done.expired_instances or trimmed:
+                _log.info(
+                    "upkeep",
+                    entities=done.expired_entities,
+                    instances=done.expired_instances,
+                    events=trimmed,
+                )
+            await asyncio.sleep(_UPKEEP_EVERY)
+
+    def _trim(self, tx: Transaction) -> int:
+        return tx.trim_log(self.settings.log_keep)
+
+    async def _check_store(self) -> None:
+        """Raises when the store does not answer."""
+
+        def look(snapshot: Snapshot) -> int:
+            return snapshot.last_seq()
+
+        await asyncio.wrap_future(self.store.read(look))
+
+
+def create_app(node: Node) -> Starlette:
+    """The ASGI application of a node; its lifespan starts and stops what runs behind it."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with node.running():
+            yield
+
+    return application(node.services(), lifespan=lifespan)
+
+
+def _outgoing_settings(settings: Settings) -> OutgoingSettings:
+    loopback = settings.out_allow_loopback
+    return OutgoingSettings(
+        allow_loopback=settings.loopback if loopback is None else loopback,
+        allow_private=settings.out_allow_private,
+        allow_hosts=tuple(settings.out_allow_hosts),
+        total_timeout=settings.out_timeout,
+        max_bytes=settings.out_max_bytes,
+        max_url=settings.max_url,
+    )
+
+
+def _profile_context(profile: Profile | None) -> LdContext:
+    """What the names in a profile's mappings mean: its own @context over the core, nothing remote."""
+    if profile is None or profile.context is None:
+        return LdContext.core
+
+    def nothing_remote(url: str) -> object:
+        raise OutgoingRefused(f"the context of profile {profile.name!r} names {url}; it must be whole")
+
+    return compile_context(profile.context, nothing_remote)

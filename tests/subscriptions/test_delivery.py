@@ -1,0 +1,173 @@
+"""Deliveries: tried again, never lost by a restart, nobody held up by another, dead letters replayed."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import msgspec
+import pytest
+from tests.subscriptions.helpers import WAIT, City, Receiver
+
+from cityloom.model.errors import ResourceNotFound
+
+LIGHT = "urn:ngsi-ld:Streetlight:1"
+
+
+def on(value: Any = "on") -> dict[str, Any]:
+    return {"type": "Property", "value": value}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_failed_notification_is_tried_again_with_the_same_key(city: City, receiver: Receiver) -> None:
+    receiver.answer = lambda path, call: 503 if call < 3 else 204
+    await city.subscribe(f"{receiver.url}/a")
+    await city.create(LIGHT, level=on(1))
+    told = await receiver.until("/a", 3)
+    await city.settled()
+    assert len({one.headers["Idempotency-Key"] for one in told}) == 1
+    assert len(receiver.at("/a")) == 3
+
+
+async def test_given_up_notification_is_a_dead_letter_that_can_be_replayed(
+    city: City, receiver: Receiver
+) -> None:
+    receiver.answer = lambda path, call: 500 if call <= 3 else 200
+    id = await city.subscribe(f"{receiver.url}/a")
+    await city.create(LIGHT, level=on(1))
+    await receiver.until("/a", 3)
+    await city.settled()
+    (letter,) = await city.node.subscriptions.dead_letters(city.call())
+    assert letter["subscriptionId"] == id
+    assert letter["entities"] == [LIGHT]
+    assert letter["attempts"] == 3
+    assert "500" in letter["lastError"]
+    with pytest.raises(ResourceNotFound):
+        await city.node.subscriptions.replay(city.call(), ids=["urn:none"])
+    assert await city.node.subscriptions.replay(city.call(), subscription_id=id) == [letter["id"]]
+    told = await receiver.until("/a", 4)
+    await city.settled()
+    assert told[3].headers["Idempotency-Key"] == letter["id"]
+    assert await city.node.subscriptions.dead_letters(city.call()) == []
+
+
+async def test_dead_and_slow_endpoints_hold_nobody_up(city: City, receiver: Receiver) -> None:
+    receiver.hold["/slow"] = asyncio.Event()
+    await city.subscribe(f"http://127.0.0.1:{free_port()}/dead")
+    await city.subscribe(f"{receiver.url}/slow")
+    await city.subscribe(f"{receiver.url}/good")
+    await city.create(LIGHT, level=on(0))
+    for level in range(1, 20):
+        await city.patch(LIGHT, level=on(level))
+    told = await receiver.until("/good", 20)
+    assert [one.entity["level"]["value"] for one in told] == list(range(20))
+    assert receiver.at("/slow") == []
+
+
+async def test_nothing_is_lost_and_nothing_forgotten_by_a_restart(city: City, receiver: Receiver) -> None:
+    receiver.answer = lambda path, call: 503
+    await city.subscribe(f"{receiver.url}/a")
+    await city.create(LIGHT, level=on(1))
+    await city.patch(LIGHT, level=on(2))
+    await receiver.until("/a", 1)
+    await city.stop()
+    before = {one.headers["Idempotency-Key"] for one in receiver.at("/a")}
+    receiver.told.clear()
+    receiver.answer = lambda path, call: 200
+    await city.start()
+    await receiver.until("/a", 2)
+    await city.settled()
+    keys = [one.headers["Idempotency-Key"] for one in receiver.at("/a")]
+    assert len(keys) == len(set(keys)) == 2
+    assert before <= set(keys)
+    assert [one.entity["level"]["value"] for one in receiver.at("/a")] == [1, 2]
+    await city.patch(LIGHT, level=on(3))
+    told = await receiver.until("/a", 3)
+    assert told[2].entity["level"]["value"] == 3
+
+
+async def test_deleted_subscription_sends_nothing_that_was_waiting(city: City, receiver: Receiver) -> None:
+    receiver.answer = lambda path, call: 503
+    id = await city.subscribe(f"{receiver.url}/a")
+    await city.create(LIGHT, level=on(1))
+    await receiver.until("/a", 1)
+    await city.node.subscriptions.delete(city.call(), id)
+    await city.settled()
+    with pytest.raises(ResourceNotFound):
+        await city.node.subscriptions.retrieve(city.call(), id, city.ld_context)
+    assert await city.node.subscriptions.dead_letters(city.call()) == []
+
+
+async def test_matching_finds_its_few_among_many_subscriptions(city: City, receiver: Receiver) -> None:
+    for number in range(300):
+        await city.subscribe(f"{receiver.url}/other", entities=[{"type": f"Type{number}"}])
+    await city.subscribe(f"{receiver.url}/a")
+    await city.create(LIGHT, level=on(1))
+    await receiver.until("/a", 1)
+    await city.settled()
+    assert receiver.at("/other") == []
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[int]:
+    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+    if not Path(program).exists():
+        pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
+    port = free_port()
+    configuration = tmp_path / "mosquitto.conf"
+    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        process.poll()
+        import time
+
+        time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait()
+
+
+@pytest.mark.parametrize("version", ["mqtt3.1.1", "mqtt5.0"])
+async def test_mqtt_endpoint_gets_metadata_and_body(city: City, mosquitto: int, version: str) -> None:
+    async with aiomqtt.Client("127.0.0.1", mosquitto) as client:
+        await client.subscribe("city/lights")
+        await city.subscribe(
+            f"mqtt://127.0.0.1:{mosquitto}/city/lights",
+            endpoint={
+                "notifierInfo": [
+                    {"key": "MQTT-QoS", "value": "1"},
+                    {"key": "MQTT-Version", "value": version},
+                ],
+                "receiverInfo": [{"key": "purpose", "value": "test"}],
+            },
+        )
+        await city.create(LIGHT, level=on(1))
+        async with asyncio.timeout(WAIT):
+            message = await anext(aiter(client.messages))
+        assert isinstance(message.payload, bytes)
+        document = msgspec.json.decode(message.payload)
+    assert document["metadata"]["Content-Type"] == "application/json"
+    assert document["metadata"]["purpose"] == "test"
+    assert document["body"]["data"][0]["level"]["value"] == 1
+
+
+async def test_mqtt_broker_that_is_down_makes_dead_letters(city: City) -> None:
+    await city.subscribe(f"mqtt://127.0.0.1:{free_port()}/city/lights")
+    await city.create(LIGHT, level=on(1))
+    await city.settled()
+    async with asyncio.timeout(WAIT):
+        while not (letters := await city.node.subscriptions.dead_letters(city.call())):
+            await asyncio.sleep(0.02)
+    assert "could not be reached" in letters[0]["lastError"]
