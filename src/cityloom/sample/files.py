@@ -78,7 +78,7 @@ class Folder:
 
     def json(self, name: str, content: Any) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1)
-        self.place(name).write_text(text + "\n", encoding="utf-8")
+        (self.root / name).write_text(text + "\n", encoding="utf-8")
 
     def binary(self, name: str, content: bytes, rows: int) -> None:
         self.place(name, rows).write_bytes(content)

@@ -23,10 +23,12 @@ LAYOVER = 420
 STOP_GAP = 420.0
 
 HEADWAYS: dict[str, tuple[tuple[int, int], ...]] = {
-    "WK": ((5, 1200), (7, 600), (10, 900), (16, 600), (19, 900), (22, 1800), (24, 3600)),
-    "WE": ((5, 1800), (9, 1200), (20, 1800), (24, 3600)),
+    "WK": ((5, 1200), (7, 600), (10, 900), (16, 600), (19, 900), (22, 1800), (24, 1200)),
+    "WE": ((5, 1800), (9, 1200), (20, 1800), (24, 1200)),
 }
-"""Service -> (from local hour, seconds between two buses). A service day ends at 29:00."""
+"""Service -> (from local hour, seconds between two buses). A service day goes from 05:00 to 29:00."""
+NIGHT = 24 * 3600
+"""From here on night buses run, a fleet of their own, so that the morning finds the day's buses free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,38 +230,55 @@ def _reversed(streets: Streets, path: list[tuple[int, int]]) -> list[tuple[int, 
     return [(segment, int(ends[segment]) - entered) for segment, entered in path[::-1]]
 
 
-def _departures(service: str, duration: int, shift: int) -> list[int]:
-    """Seconds after midnight at which buses leave; the last one is back before 29:00."""
-    plan = [*HEADWAYS[service], (29, 0)]
+def _departures(service: str, shift: float) -> list[int]:
+    """Seconds after midnight at which buses leave; `shift` is a share of the headway."""
     times: list[int] = []
-    for (hour, gap), (until, _) in pairwise(plan):
-        times += range(hour * 3600 + shift % gap, until * 3600, gap)
-    return [time for time in times if time + duration + LAYOVER <= 29 * 3600]
+    for (hour, gap), (until, _) in pairwise([*HEADWAYS[service], (29, 0)]):
+        times += range(hour * 3600 + int(gap * shift) // 60 * 60, until * 3600, gap)
+    return times
 
 
 def _timetable(line: str, number: int, pair: list[Direction]) -> list[Trip]:
     """All trips of a line, each with the bus that runs it: the first one free at that end, else a new one."""
     trips: list[Trip] = []
     for service in HEADWAYS:
+        # The golden ratio spreads the lines' departures, so that some bus is always on its way.
         runs = sorted(
             (time, side)
             for side in (0, 1)
-            for time in _departures(service, int(pair[side].times[-1]), 300 * side + 60 * (number % 5))
+            for time in _departures(service, (0.5 * side + 0.618034 * number) % 1.0)
         )
-        waiting: list[list[tuple[int, int]]] = [[], []]
-        fleet = 0
-        for time, side in runs:
-            if waiting[side] and waiting[side][0][0] <= time:
-                bus = heapq.heappop(waiting[side])[1]
-            else:
-                fleet += 1
-                bus = fleet
-            arrive = time + int(pair[side].times[-1]) + LAYOVER
-            heapq.heappush(waiting[1 - side], (arrive, bus))
-            clock = f"{time // 3600:02d}{time // 60 % 60:02d}"
-            code = f"{line}-{side}-{service}-{clock}"
-            trips.append(Trip(code, 2 * number + side, service, time, f"{line}-{bus:02d}"))
+        for fleet, part in (
+            ("", [run for run in runs if run[0] < NIGHT]),
+            ("N", [run for run in runs if run[0] >= NIGHT]),
+        ):
+            buses = _buses(part, [int(one.times[-1]) + LAYOVER for one in pair])
+            for (time, side), bus in zip(part, buses, strict=True):
+                clock = f"{time // 3600:02d}{time // 60 % 60:02d}"
+                code = f"{line}-{side}-{service}-{clock}"
+                trips.append(Trip(code, 2 * number + side, service, time, f"{line}-{fleet}{bus:02d}"))
     return trips
+
+
+def _buses(runs: list[tuple[int, int]], busy: list[int]) -> list[int]:
+    """The number of the bus for each run.
+
+    Args:
+        runs: departure and direction, by time.
+        busy: seconds from a departure until the bus can leave from the other end, by direction.
+    """
+    waiting: list[list[tuple[int, int]]] = [[], []]
+    fleet = 0
+    result: list[int] = []
+    for time, side in runs:
+        if waiting[side] and waiting[side][0][0] <= time:
+            bus = heapq.heappop(waiting[side])[1]
+        else:
+            fleet += 1
+            bus = fleet
+        heapq.heappush(waiting[1 - side], (time + busy[side], bus))
+        result.append(bus)
+    return result
 
 
 def draw_transit(seed: int, plan: Plan, streets: Streets) -> Transit:

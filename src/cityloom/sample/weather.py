@@ -58,7 +58,7 @@ class Weather:
         """Ozone over open ground in micrograms a cubic metre: sun and heat make it."""
         sun = self.at(stamps - HOUR, self.sun)
         heat = np.exp((self.at(stamps, self.temperature) - 26.0) / 14.0)
-        return 28.0 + 80.0 * sun * heat
+        return 28.0 + 88.0 * sun * heat
 
 
 def _smooth_days(rng: np.random.Generator, hours: Ints, spread: float) -> Floats:
