@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from entities import CONTEXT, entities
 from hypothesis import given, settings
+from ld_entities import CONTEXT, entities
 from msgspec.structs import replace
 
 from cityloom.ld.compact import Form, compact_entity

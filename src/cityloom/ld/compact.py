@@ -217,6 +217,8 @@ class Writer:
             document["instanceId"] = attribute.instance_id
         if self.form.sys_attrs:
             self.add_times(document, attribute)
+        elif self.form.instance_ids and attribute.deleted_at is not None:
+            document["deletedAt"] = attribute.deleted_at
 
     def add_times(self, document: dict[str, Any], attribute: Attribute) -> None:
         """Adds the system's times (6.3.11)."""

@@ -7,6 +7,7 @@ Source: ETSI GS CIM 009 clauses 4.6.2 (names), 4.6.3 (DateTime, URI), 4.6.5
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from cityloom.ld.limits import Limits
@@ -54,10 +55,21 @@ def check_datetime(value: Any, place: str) -> str:
     Raises:
         BadRequestData: it is no such DateTime.
     """
-    if not isinstance(value, str) or _DATE_TIME.fullmatch(value) is None:
+    if not isinstance(value, str) or not _is_datetime(value):
         raise BadRequestData(f"{place} is invalid: it is no DateTime like 2026-05-01T12:00:00Z")
-    parse_datetime(value, place)
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_datetime(text: str) -> bool:
+    # Kept, since the attributes of one reading share their time.
+    if _DATE_TIME.fullmatch(text) is None:
+        return False
+    try:
+        parse_datetime(text)
+    except BadRequestData:
+        return False
+    return True
 
 
 def check_scopes(value: Any, place: str = "scope") -> list[str]:
