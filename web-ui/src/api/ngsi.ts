@@ -10,6 +10,11 @@ export function readEntity(id: string, signal?: AbortSignal): Promise<Answer<Nor
   return getJson(`${entities}/${encodeURIComponent(id)}${query({ options: 'sysAttrs' })}`, signal);
 }
 
+/** What an entity is called, and nothing else of it. */
+export function readName(id: string, signal?: AbortSignal): Promise<Answer<NormalizedEntity>> {
+  return getJson(`${entities}/${encodeURIComponent(id)}${query({ pick: 'id,type,name' })}`, signal);
+}
+
 /** Entities of a type that has no place on the map, for the list. */
 export function readEntitiesOfType(
   type: string,

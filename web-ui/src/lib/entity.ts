@@ -5,6 +5,7 @@
  * serve every language.
  */
 import type { Geometry } from 'geojson';
+import type { Name } from '../api/city';
 import type { Json, NormalizedEntity } from '../api/ngsi';
 
 export type Shown =
@@ -165,6 +166,12 @@ export function changedKeys(before: Row[], after: Row[]): Set<string> {
 export function locationOf(rows: Row[]): Geometry | null {
   const row = rows.find(({ name, shown }) => name === 'location' && shown.kind === 'geometry');
   return row?.shown.kind === 'geometry' ? row.shown.value : null;
+}
+
+/** The name of an entity as its document has it: plain, or one text per language. */
+export function nameOf(rows: Row[]): Name | undefined {
+  const shown = rows.find(({ name }) => name === 'name')?.shown;
+  return shown?.kind === 'text' || shown?.kind === 'language' ? shown.value : undefined;
 }
 
 /** Rows whose past can be drawn: numbers first, then states. */

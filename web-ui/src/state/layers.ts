@@ -26,7 +26,7 @@ const viewLimit = 20_000;
 /** Layers are shown at the start, the small ones first, while they stay within this many objects. */
 const startBudget = 50_000;
 /** From this size on, points far away are dots, below the marks of rarer objects. */
-const crowdSize = 300;
+const crowdSize = 600;
 
 /** The states of a city's layers at the start, in the order of the list. */
 export function startingLayers(list: Layer[]): LayerState[] {

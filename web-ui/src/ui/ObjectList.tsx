@@ -1,10 +1,10 @@
 import { computed, signal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { readEntitiesOfType } from '../api/ngsi';
-import { rowsOf } from '../lib/entity';
+import { nameOf, rowsOf } from '../lib/entity';
 import { numberText } from '../lib/format';
 import { plural, t } from '../lib/i18n';
-import { inLanguage, shortId, typeLabel } from '../lib/names';
+import { nameText, shortId, typeLabel } from '../lib/names';
 import { choose } from '../state/entity';
 import { type LayerState, layers, loaded, revision } from '../state/store';
 import { LayerSymbol } from './Symbol';
@@ -170,14 +170,7 @@ async function readPlaceless(state: LayerState): Promise<void> {
   try {
     const { body } = await readEntitiesOfType(typeIri, placelessLimit);
     const items = body.map((entity): Item => {
-      const name = rowsOf(entity).find((row) => row.name === 'name')?.shown;
-      const label =
-        name?.kind === 'text'
-          ? name.value
-          : name?.kind === 'language'
-            ? inLanguage(name.value)
-            : '';
-      return { id: entity.id, label, state };
+      return { id: entity.id, label: nameText(nameOf(rowsOf(entity))), state };
     });
     placeless.value = { type, items };
   } catch {

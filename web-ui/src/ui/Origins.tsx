@@ -1,10 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { lineagePath, readLineage } from '../api/city';
 import { agoText, timeText } from '../lib/format';
-import { known, t } from '../lib/i18n';
+import { known, plural, t } from '../lib/i18n';
 import { type Origin, originsOf } from '../lib/lineage';
 import { attributeLabel, nameText } from '../lib/names';
 import { sources } from '../state/store';
+
+/** The lineage document has them all. */
+const mostFiles = 2;
 
 type Read = { id: string; origins: Origin[] } | { id: string; failed: true };
 
@@ -49,11 +52,16 @@ function List({ of }: { of: Origin[] }) {
               {agoText(origin.time)}
             </time>
           </span>
-          {origin.files.map((file) => (
+          {origin.files.slice(0, mostFiles).map((file) => (
             <span key={file} class="quiet small">
               {file}
             </span>
           ))}
+          {origin.files.length > mostFiles && (
+            <span class="quiet small">
+              {plural('origin.files', origin.files.length - mostFiles)}
+            </span>
+          )}
           <span class="quiet small">{origin.attributes.map(attributeLabel).join(' · ')}</span>
         </li>
       ))}

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { locationOf, type Row } from '../lib/entity';
+import { locationOf, nameOf, type Row } from '../lib/entity';
 import { t } from '../lib/i18n';
-import { inLanguage, shortId, typeLabel } from '../lib/names';
+import { nameText, shortId, typeLabel } from '../lib/names';
 import { choose, retryEntity, showOnMap } from '../state/entity';
 import { type EntityState, entity, findFeature, revision } from '../state/store';
 import { Attributes } from './Attributes';
@@ -39,10 +39,9 @@ export function Panel() {
 }
 
 function titleOf(now: EntityState): string {
-  const name = now.rows.find((row) => row.name === 'name')?.shown;
-  if (name?.kind === 'text') return name.value;
-  if (name?.kind === 'language') return inLanguage(name.value);
-  return findFeature(now.id)?.feature.properties.label || shortId(now.id);
+  return (
+    nameText(nameOf(now.rows)) || findFeature(now.id)?.feature.properties.label || shortId(now.id)
+  );
 }
 
 function isPlaced(now: EntityState): boolean {

@@ -1,6 +1,9 @@
-import type { Row } from '../lib/entity';
+import { useEffect, useState } from 'preact/hooks';
+import type { Name } from '../api/city';
+import { readName } from '../api/ngsi';
+import { nameOf, type Row, rowsOf } from '../lib/entity';
 import { t } from '../lib/i18n';
-import { attributeLabel, shortId } from '../lib/names';
+import { attributeLabel, nameText, shortId } from '../lib/names';
 import { choose } from '../state/entity';
 import { findFeature } from '../state/store';
 
@@ -25,7 +28,17 @@ export function Relationships({ rows }: { rows: Row[] }) {
 }
 
 function ObjectLink({ id }: { id: string }) {
-  const label = findFeature(id)?.feature.properties.label || shortId(id);
+  const drawn = findFeature(id)?.feature.properties.label;
+  const [name, setName] = useState<Name>();
+  useEffect(() => {
+    if (drawn) return;
+    const stop = new AbortController();
+    // A name that cannot be read is no loss: the id is a link as well.
+    readName(id, stop.signal)
+      .then(({ body }) => setName(nameOf(rowsOf(body))))
+      .catch(() => undefined);
+    return () => stop.abort();
+  }, [id, drawn]);
   return (
     <a
       href={`?id=${encodeURIComponent(id)}`}
@@ -37,7 +50,7 @@ function ObjectLink({ id }: { id: string }) {
         choose(id, { fly: true });
       }}
     >
-      {label}
+      {drawn || nameText(name) || shortId(id)}
     </a>
   );
 }
