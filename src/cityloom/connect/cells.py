@@ -101,6 +101,9 @@ def cell_maker(part: AttributePart, stamps: Stamps, empty: list[Any]) -> Maker:
     shape = _shape(part, column, stamps)
     words = part.map
 
+    if shape is None and not nothing and words is None:
+        return _plain_maker(column)
+
     def make(row: Row) -> Any:
         value = row.get(column)
         if value is None or is_empty(value):
@@ -113,12 +116,25 @@ def cell_maker(part: AttributePart, stamps: Stamps, empty: list[Any]) -> Maker:
                 value = words[key]
                 if value is None:
                     return None
-        return shape(value)
+        return plain(value, column) if shape is None else shape(value)
 
     return make
 
 
-def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], Any]:
+def _plain_maker(column: str) -> Maker:
+    """The commonest cell, a text taken as it is, by the shortest way."""
+
+    def make(row: Row) -> Any:
+        value = row.get(column)
+        if type(value) is str:
+            return value.strip() or None
+        return None if value is None or is_empty(value) else plain(value, column)
+
+    return make
+
+
+def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], Any] | None:
+    """What makes a value of a cell that is not empty; None where it is taken as it is."""
     if part.number:
         scale, offset = part.scale, part.offset
         if scale is None and offset is None:
@@ -136,7 +152,7 @@ def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], 
         return lambda value: (
             [text for piece in plain_text(value).split(separator) if (text := piece.strip())] or None
         )
-    return lambda value: plain(value, column)
+    return None
 
 
 def _linear(value: float, scale: float | None, offset: float | None) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 from google.transit import gtfs_realtime_pb2 as pb
 
@@ -96,8 +97,8 @@ def _vehicles(entity: Any, stamp: datetime | None) -> Iterator[Row]:
 
 
 def _single(value: float | None) -> float | None:
-    """A single-precision number, without the digits it does not have (42.340687, not 42.34068679)."""
-    return None if value is None else float(f"{value:.8g}")
+    """A single-precision number without the digits that it does not have: 42.36, not 42.36000061."""
+    return None if value is None else float(str(np.float32(value)))
 
 
 def _trip_updates(entity: Any, stamp: datetime | None) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from cityloom.connect.rejects import Unreadable
 from cityloom.model.errors import ConfigurationError
@@ -45,24 +45,28 @@ def open_bytes(content: Content) -> tuple[BinaryIO, Callable[[], float]]:
     Raises:
         ConfigurationError: the file does not exist or cannot be opened.
     """
-    raw: BinaryIO
     try:
         if isinstance(content, bytes):
-            raw, size = io.BytesIO(content), len(content)
+            raw: BinaryIO = io.BytesIO(content)
+            size = len(content)
         else:
             raw, size = content.open("rb"), content.stat().st_size
-        head = raw.read(2)
+        zipped = raw.read(len(_GZIP)) == _GZIP
         raw.seek(0)
     except FileNotFoundError:
         raise ConfigurationError(f"{content!s} does not exist") from None
     except OSError as error:
         raise ConfigurationError(f"{name_of(content)} cannot be read: {error}") from None
-    stream = gzip.GzipFile(fileobj=raw) if head == _GZIP else raw
+    stream = raw
+    if zipped:
+        unzipped = gzip.GzipFile(fileobj=raw)
+        unzipped.myfileobj = raw  # type: ignore[assignment]  # closes the file below it too
+        stream = cast(BinaryIO, unzipped)
 
     def fraction() -> float:
         return 1.0 if raw.closed or not size else raw.tell() / size
 
-    return stream, fraction  # type: ignore[return-value]  # GzipFile is a binary stream in all but name
+    return stream, fraction
 
 
 def read_bytes(content: Content) -> bytes:
