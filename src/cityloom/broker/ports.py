@@ -325,28 +325,3 @@ class Broker(Protocol):
     ) -> list[Origin]:
         """Where the values of an attribute came from, latest first. Raises ResourceNotFound."""
         ...
-
-
-class PersonalDoor(Protocol):
-    """Personal data that belong to an entity: apart from it, erasable, their reading logged."""
-
-    async def put(self, call: Call, entity_id: str, body: Any) -> None:
-        """Keeps personal data. Raises ResourceNotFound when the entity does not exist."""
-        ...
-
-    async def read(self, call: Call, entity_id: str) -> Any:
-        """Reads them for `call.purpose`, and logs that.
-
-        Raises:
-            BadRequestData: no purpose is named.
-            ResourceNotFound: there are none.
-        """
-        ...
-
-    async def erase(self, call: Call, entity_id: str) -> None:
-        """Erases them; the log of readings stays. Raises ResourceNotFound."""
-        ...
-
-    async def readings(self, call: Call, entity_id: str) -> list[dict[str, Any]]:
-        """Who read or erased them, when and for what: `{at, party, purpose, action}`."""
-        ...
