@@ -60,6 +60,9 @@ class Rest(Struct, frozen=True, omit_defaults=True):
     attributes: dict[str, list[Attribute]] = {}
 
 
+_NO_REST: Final = Rest()
+
+
 class Key(NamedTuple):
     """What tells an instance from the others of its entity and attribute."""
 
@@ -117,29 +120,22 @@ def iso(micros: int) -> str:
     return format_datetime(micros)
 
 
+@lru_cache(maxsize=65_536)
 def read_time(text: str, place: str) -> tuple[int, bool]:
     """(microseconds, whether `iso` gives `text` back).
 
-    The form that nearly every stamp has, whole seconds with a Z, is read on a
-    quick path.
+    The forms that nearly every stamp has are read on a quick path. The times
+    of writing repeat, so the latest are remembered.
     """
-    if len(text) == 20 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "Z":
-        try:
-            return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND, True
-        except ValueError:
-            pass
+    if text[4:5] == text[7:8] == "-" and text[10:11] == "T" and text[-1] == "Z":
+        whole = len(text) == 20
+        if whole or (text[19] == "." and len(text) <= 27 and text[-2] != "0"):
+            try:
+                return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND, True
+            except ValueError:
+                pass
     micros = parse_datetime(text, place)
     return micros, iso(micros) == text
-
-
-def event_origin(seq: int) -> int:
-    """The origin of instances that an event tells."""
-    return seq << 1
-
-
-def source_origin(source: int) -> int:
-    """The origin of instances that a source (its number) tells."""
-    return source << 1 | 1
 
 
 def foreign_key(instance_id: str, time: int, dataset: int) -> Key:
@@ -196,6 +192,7 @@ class Encoder:
         self._source = source
         self._source_number = session.names.intern("source:" + source) if source else 0
         self._numbers: dict[tuple[str, str], int] = {}
+        self._shapes: dict[tuple[Any, ...], int] = {}
 
     def row(self, instance: Instance, series: bool) -> tuple[Row, str | None]:
         """The row of an instance, and its id if that does not follow from its key.
@@ -208,7 +205,7 @@ class Encoder:
             BadRequestData: a time is invalid.
         """
         attribute = instance.attribute
-        names = self._db.names
+        intern = self._db.names.intern
         observed, exact = None, True
         if attribute.observed_at is not None:
             observed, exact = read_time(attribute.observed_at, "observedAt")
@@ -216,51 +213,51 @@ class Encoder:
         modified, modified_rest = self._time(attribute.modified_at, "modifiedAt")
         written = self._at if modified is None else modified
         time = written if observed is None else observed
-        dataset = names.intern(attribute.dataset_id) if attribute.dataset_id else 0
+        dataset = intern(attribute.dataset_id) if attribute.dataset_id else 0
         key, foreign = self._key(instance, time, dataset, series and observed is not None)
-        deleted_rest = None
-        if attribute.deleted_at is not None and attribute.deleted_at != (
-            attribute.modified_at or self._at_text
-        ):
-            deleted_rest = attribute.deleted_at
-        rest = None
-        if (
-            attribute.attributes or foreign or not exact or created_rest or modified_rest
-            or deleted_rest or attribute.expires_at
-        ):  # fmt: skip
-            rest = _encode(
-                Rest(
-                    observed_at=None if exact else attribute.observed_at,
-                    created_at=created_rest,
-                    modified_at=modified_rest,
-                    deleted_at=deleted_rest,
-                    expires_at=attribute.expires_at,
-                    instance_id=foreign,
-                    attributes=attribute.attributes,
-                )
-            )
-        shape = Shape(
-            attribute.kind,
-            attribute.unit_code,
-            tuple(attribute.object_type) if attribute.object_type is not None else None,
-            attribute.value_type,
-            observed is not None,
-            attribute.deleted_at is not None,
+        rest = Rest(
+            observed_at=None if exact else attribute.observed_at,
+            created_at=created_rest,
+            modified_at=modified_rest,
+            deleted_at=self._odd_deletion(attribute) if attribute.deleted_at is not None else None,
+            expires_at=attribute.expires_at,
+            instance_id=foreign,
+            attributes=attribute.attributes,
         )
-        row = Row(
+        row = (
             self._incarnation,
-            names.intern(instance.name),
+            intern(instance.name),
             *key,
             store_value(attribute.value),
-            self._db.shapes.intern(shape_text(shape)),
-            None if key.origin == self._seq << 1 else self._seq,
+            self._shape(attribute),
+            None if key[1] == self._seq << 1 else self._seq,
             instance.row,
             instance.occurrence,
             created,
             modified,
-            rest,
+            _encode(rest) if rest != _NO_REST else None,
         )
-        return row, foreign
+        return Row._make(row), foreign
+
+    def _odd_deletion(self, attribute: Attribute) -> str | None:
+        """deletedAt, where it is not modifiedAt."""
+        same = attribute.deleted_at == (attribute.modified_at or self._at_text)
+        return None if same else attribute.deleted_at
+
+    def _shape(self, attribute: Attribute) -> int:
+        types = attribute.object_type
+        parts = (
+            attribute.kind,
+            attribute.unit_code,
+            tuple(types) if types is not None else None,
+            attribute.value_type,
+            attribute.observed_at is not None,
+            attribute.deleted_at is not None,
+        )
+        number = self._shapes.get(parts)
+        if number is None:
+            number = self._shapes[parts] = self._db.shapes.intern(shape_text(Shape(*parts)))
+        return number
 
     def _time(self, text: str | None, place: str) -> tuple[int | None, str | None]:
         """(column, text for the rest): neither where it is the event's time."""
@@ -269,20 +266,22 @@ class Encoder:
         micros, exact = read_time(text, place)
         return micros, None if exact else text
 
-    def _key(self, instance: Instance, time: int, dataset: int, series: bool) -> tuple[Key, str | None]:
+    def _key(
+        self, instance: Instance, time: int, dataset: int, series: bool
+    ) -> tuple[tuple[int, int, int, int], str | None]:
         attribute = instance.attribute
         given = attribute.instance_id
         if given is None:
             if series and self._source:
-                return Key(time, source_origin(self._source_number), instance.occurrence, dataset), None
+                return (time, self._source_number << 1 | 1, instance.occurrence, dataset), None
             number = self._numbers.get((instance.name, attribute.dataset_id), 0)
             self._numbers[instance.name, attribute.dataset_id] = number + 1
-            return Key(time, event_origin(self._seq), number, dataset), None
+            return (time, self._seq << 1, number, dataset), None
         parsed = parse_instance_id(given)
         if parsed is not None and self._source and parsed[0] == time and parsed[2] is None:
             prefix = series_prefix(self._entity_id, instance.name, attribute.dataset_id, self._source)
             if given == f"{prefix}{time}:{parsed[1]}":
-                return Key(time, source_origin(self._source_number), parsed[1], dataset), None
+                return (time, self._source_number << 1 | 1, parsed[1], dataset), None
         return foreign_key(given, time, dataset), given
 
 
@@ -355,9 +354,6 @@ class Decoder:
             occurrence=row.occurrence,
             row=row.row,
         )
-
-
-_NO_REST: Final = Rest()
 
 
 class Origins:

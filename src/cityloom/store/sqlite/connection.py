@@ -108,7 +108,7 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=512)
     connection.set_busy_timeout(BUSY_MS)
     schema_version(connection, path)  # before anything of another program's file is changed
-    connection.execute("PRAGMA page_size=8192")
+    connection.execute("PRAGMA page_size=4096")
     if connection.execute("PRAGMA journal_mode=WAL").get != "wal":
         raise ConfigurationError(f"the store {path} cannot be used: its disk keeps no write-ahead log")
     for pragma in (

@@ -48,15 +48,16 @@ class EntityReader(Port):
 
     def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
         """Those of these entities that exist, by id."""
+        return {row[0]: decode_entity(row[2]) for row in self.rows_of(tenant, entity_ids)}
+
+    def rows_of(self, tenant: str, entity_ids: Sequence[str]) -> list[Any]:
+        """(id, row, body) of those of these entities that exist, by id."""
         sql = (
-            "SELECT e.id, e.body FROM json_each(?) w CROSS JOIN entity e"
+            "SELECT e.id, e.row, e.body FROM json_each(?) w CROSS JOIN entity e"
             " ON e.tenant = ? AND e.id = w.value ORDER BY e.id"
         )
         wanted = msgspec.json.encode(list(entity_ids)).decode()
-        return {
-            entity_id: decode_entity(body)
-            for entity_id, body in self.db.rows(sql, (wanted, self.db.tenants.find(tenant)))
-        }
+        return self.db.rows(sql, (wanted, self.db.tenants.find(tenant)))
 
     def query(self, tenant: str, query: Query) -> list[Entity]:
         """The entities that `query` selects, exactly, in its order (by default: by id), paged."""

@@ -30,8 +30,8 @@ from cityloom.store.sqlite.tallies import Tallies, add_all, decode_tally, encode
 GROUP_SECONDS: Final = 0.05
 """How long works may join a group: nobody waits longer for others' works than this and one work."""
 GROUP_WORKS: Final = 1000
-CHECKPOINT_PAGES: Final = 4096
-"""Pages in the write-ahead log (of 8 KiB: 32 MiB) from which it is moved into the file."""
+CHECKPOINT_PAGES: Final = 8192
+"""Pages in the write-ahead log (of 4 KiB: 32 MiB) from which it is moved into the file."""
 _WIPE_AGAIN_SECONDS: Final = 0.05
 
 _log = structlog.get_logger("store")

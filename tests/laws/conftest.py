@@ -1,0 +1,50 @@
+"""The law: what every store promises. A new kind of store is added to `HOMES`, and must pass it whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import pytest
+
+from cityloom.model.clock import SimulatedClock
+from cityloom.store.ports import Store
+from cityloom.store.sqlite import SqliteStore
+
+START: Final = 1_780_000_000_000_000
+"""Where the simulated clock stands first."""
+
+
+class Home(Protocol):
+    """A place where one city is kept, and opened again and again."""
+
+    clock: SimulatedClock
+
+    def open(self, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024) -> Store: ...
+
+
+class SqliteHome:
+    """A folder with one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = SimulatedClock(START)
+        self._path = folder / "city.db"
+
+    def open(self, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024) -> Store:
+        return SqliteStore(self._path, self.clock, queue_items=queue_items, queue_bytes=queue_bytes)
+
+
+HOMES: Final[dict[str, Callable[[Path], Home]]] = {"sqlite": SqliteHome}
+
+
+@pytest.fixture(params=sorted(HOMES))
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+    return HOMES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    store = home.open()
+    yield store
+    store.close()

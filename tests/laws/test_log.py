@@ -1,0 +1,102 @@
+"""Law: the event log, its numbers, its cursors and its trimming."""
+
+from __future__ import annotations
+
+from cityloom.store.ports import Store, Transaction
+from tests.laws.conftest import Home
+from tests.laws.values import CAUSE, RUN, append, do, lamp, put, reading, remove, see
+
+
+def test_events_are_read_as_they_were_written(store: Store) -> None:
+    written = [
+        put(store, lamp(1), row=3, cause=RUN),
+        put(store, lamp(1, "off", scopes=["/a"]), "t"),
+        append(store, "urn:s", reading(1, 5)),
+        remove(store, lamp(1).id),
+    ]
+    written.append(do(store, lambda tx: tx.put_document("", "subscription", "urn:sub", {"a": 1}, CAUSE)))
+    assert see(store, lambda snapshot: snapshot.events(0)) == written
+    assert see(store, lambda snapshot: snapshot.events(2, limit=2)) == written[2:4]
+    assert see(store, lambda snapshot: snapshot.events(0, tenant="t")) == [written[1]]
+
+
+def test_events_of_a_work_follow_each_other_and_share_its_time(store: Store) -> None:
+    def work(tx: Transaction) -> int:
+        for number in range(3):
+            tx.write_entity("", None, lamp(number), CAUSE)
+        return tx.now
+
+    at = do(store, work)
+    events = see(store, lambda snapshot: snapshot.events(0))
+    assert [event.seq for event in events] == [1, 2, 3]
+    assert {event.at for event in events} == {at}
+
+
+def test_numbers_go_on_after_the_log_was_emptied_and_reopened(home: Home) -> None:
+    store = home.open()
+    for number in range(3):
+        put(store, lamp(number))
+    do(store, lambda tx: tx.trim_log(0))
+    assert see(store, lambda snapshot: (snapshot.first_seq(), snapshot.last_seq())) == (0, 3)
+    store.close()
+    store = home.open()
+    event = put(store, lamp(4))
+    assert event is not None
+    assert event.seq == 4
+    assert see(store, lambda snapshot: (snapshot.first_seq(), snapshot.last_seq())) == (4, 4)
+    store.close()
+
+
+def test_cursors_are_durable(home: Home) -> None:
+    store = home.open()
+    assert see(store, lambda snapshot: snapshot.cursor("maps")) is None
+    do(store, lambda tx: tx.move_cursor("maps", 5))
+    do(store, lambda tx: tx.move_cursor("maps", 7))
+    do(store, lambda tx: tx.move_cursor("rules", 1))
+    do(store, lambda tx: tx.drop_cursor("rules"))
+    store.close()
+    store = home.open()
+    assert see(store, lambda snapshot: (snapshot.cursor("maps"), dict(snapshot.cursors()))) == (
+        7,
+        {"maps": 7},
+    )
+    store.close()
+
+
+def test_trim_log_stays_behind_the_slowest_consumer_and_keeps_the_last(store: Store) -> None:
+    for number in range(10):
+        put(store, lamp(number))
+    do(store, lambda tx: (tx.move_cursor("slow", 4), tx.move_cursor("quick", 10)))
+    assert do(store, lambda tx: tx.trim_log(0)) == 4
+    assert see(store, lambda snapshot: snapshot.first_seq()) == 5
+    do(store, lambda tx: tx.move_cursor("slow", 10))
+    assert do(store, lambda tx: tx.trim_log(3)) == 3
+    assert [event.seq for event in see(store, lambda snapshot: snapshot.events(0))] == [8, 9, 10]
+
+
+def test_time_never_goes_back_when_the_clock_does(home: Home) -> None:
+    store = home.open()
+    times = [do(store, lambda tx: tx.now)]
+    first = put(store, lamp(1))
+    assert first is not None
+    times.append(first.at)
+    home.clock.advance(-3600)
+    times.append(do(store, lambda tx: tx.now))
+    second = put(store, lamp(1, "off"))
+    assert second is not None
+    times.append(second.at)
+    store.close()
+    store = home.open()
+    times.append(do(store, lambda tx: tx.now))
+    home.clock.advance(7200)
+    times.append(do(store, lambda tx: tx.now))
+    store.close()
+    assert times == sorted(set(times))
+    assert times[-1] == home.clock.now()
+
+
+def test_an_event_of_a_deletion_holds_the_whole_entity(store: Store) -> None:
+    put(store, lamp(1, scopes=["/x"]))
+    remove(store, lamp(1).id)
+    (event,) = see(store, lambda snapshot: snapshot.events(1))
+    assert event.before == lamp(1, scopes=["/x"])
