@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from tests.connect.conftest import make
 
 
 def read(content: bytes | Path, **values: object) -> list[tuple[int, object]]:
-    return list(open_table(make(**values), content).rows)
+    with closing(open_table(make(**values), content)) as table:
+        return list(table.rows)
 
 
 def test_csv_gives_rows_with_their_numbers() -> None:

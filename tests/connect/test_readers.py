@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from tests.connect.conftest import make
 
 
 def rows_of(content: bytes | Path, **values: Any) -> list[Any]:
-    return [row for _, row in open_table(make(**values), content).rows]
+    with closing(open_table(make(**values), content)) as table:
+        return [row for _, row in table.rows]
 
 
 def test_parquet_keeps_types_and_reads_only_the_columns_that_are_used(tmp_path: Path) -> None:
@@ -96,8 +98,9 @@ def test_ogr_tells_a_file_that_it_cannot_read(tmp_path: Path) -> None:
 
 def test_gtfs_reads_a_table_and_notes_what_the_feed_lacks(tmp_path: Path) -> None:
     (tmp_path / "stops.txt").write_text("stop_id,stop_name\n1,Park Street\n")
-    table = open_table(make(format="gtfs", layer="stops", path="."), tmp_path)
-    assert [row for _, row in table.rows] == [{"stop_id": "1", "stop_name": "Park Street"}]
+    with closing(open_table(make(format="gtfs", layer="stops", path="."), tmp_path)) as table:
+        rows = [row for _, row in table.rows]
+    assert rows == [{"stop_id": "1", "stop_name": "Park Street"}]
     assert table.notes["missingTables"] == ["agency", "routes", "trips", "stop_times", "shapes"]
 
 

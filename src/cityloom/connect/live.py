@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -106,7 +107,8 @@ class Live:
             begun = time.monotonic()
             try:
                 work = Work(importer.target, intake, report, self._rejects)
-                await work.take(table, self._call(report, file, caller), file)
+                with closing(table):
+                    await work.take(table, self._call(report, file, caller), file)
                 report.status = "ok"
             except CityloomError as error:
                 report.status, report.error = "failed", error.detail

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -96,11 +97,12 @@ class Importer:
             file = FileRead(name=source_file.name, bytes=size, sha256=sha256)
             report.files.append(file)
             table = await asyncio.to_thread(open_table, mapping, source_file.path)
-            check_columns(mapping, table, file.name, report)
             part: Progress | None = None
             if progress is not None:
                 part = _part_of(progress, done / total, size / total)
-            await work.take(table, self.call(mapping, report, file), file, part)
+            with closing(table):
+                check_columns(mapping, table, file.name, report)
+                await work.take(table, self.call(mapping, report, file), file, part)
             done += size
 
     async def areas(self, mapping: Mapping) -> Areas | None:

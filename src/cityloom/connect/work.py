@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -84,8 +84,6 @@ class Work:
                     progress(min(table.fraction(), 1.0), self._report.read)
         finally:
             await asyncio.wait([upcoming])  # the reader must not be left running in its thread
-            if isinstance(table.rows, Generator):
-                table.rows.close()
         if self._mapping.series:
             await self._write_latest(call)
 

@@ -65,7 +65,7 @@ def open_csv(mapping: Mapping, content: Content) -> Table:
 
 
 def csv_table(mapping: Mapping, stream: BinaryIO, fraction: Callable[[], float], name: str) -> Table:
-    """A table of an open stream of CSV; it is closed after the last row."""
+    """A table of an open stream of CSV; the table closes it."""
     encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     lines = _Lines(text)
@@ -79,37 +79,37 @@ def csv_table(mapping: Mapping, stream: BinaryIO, fraction: Callable[[], float],
     doubled = {column for column in header if header.count(column) > 1}
     if doubled:
         raise ConfigurationError(f"{name} is invalid: the column {min(doubled)!r} is there twice")
-    return Table(rows=_rows(reader, lines, text, header, name), columns=header, fraction=fraction)
+    rows = _rows(reader, lines, header, name)
+    return Table(rows=rows, columns=header, fraction=fraction, close=text.close)
 
 
-def _rows(reader: Any, lines: _Lines, text: io.TextIOBase, header: list[str], name: str) -> Rows:
+def _rows(reader: Any, lines: _Lines, header: list[str], name: str) -> Rows:
     number = 0
     width = len(header)
-    with text:
-        while True:
-            lines.begin()
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                number += 1
-                lines.give_back()
-                yield number, _unreadable("broken quoting", f"the row cannot be read: {error}", lines)
-                continue
-            except (OSError, EOFError) as error:
-                raise ConfigurationError(f"{name} cannot be read after row {number}: {error}") from None
-            if not cells:
-                continue  # an empty line holds nothing
+    while True:
+        lines.begin()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
             number += 1
-            if len(cells) != width:
-                lines.give_back()
-                problem = f"the row has {len(cells)} columns, the header {width}"
-                yield number, _unreadable("wrong number of columns", problem, lines)
-            elif lines.torn:
-                yield number, _unreadable("broken UTF-8", "the row has bytes that are no text", lines)
-            else:
-                yield number, dict(zip(header, cells, strict=True))
+            lines.give_back()
+            yield number, _unreadable("broken quoting", f"the row cannot be read: {error}", lines)
+            continue
+        except (OSError, EOFError) as error:
+            raise ConfigurationError(f"{name} cannot be read after row {number}: {error}") from None
+        if not cells:
+            continue  # an empty line holds nothing
+        number += 1
+        if len(cells) != width:
+            lines.give_back()
+            problem = f"the row has {len(cells)} columns, the header {width}"
+            yield number, _unreadable("wrong number of columns", problem, lines)
+        elif lines.torn:
+            yield number, _unreadable("broken UTF-8", "the row has bytes that are no text", lines)
+        else:
+            yield number, dict(zip(header, cells, strict=True))
 
 
 def _unreadable(reason: str, detail: str, lines: _Lines) -> Unreadable:

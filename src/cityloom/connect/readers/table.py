@@ -26,12 +26,14 @@ class Table:
         columns: the columns' names where the format has a header, else None.
         fraction: how much of it has been read, 0 to 1.
         notes: what the report should tell.
+        close: closes what it reads from, also when not all of it was read.
     """
 
     rows: Rows
     columns: list[str] | None = None
     fraction: Callable[[], float] = lambda: 0.0
     notes: dict[str, Any] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
 
 
 def name_of(content: Content) -> str:
