@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
+from cityloom.ld.link import write_context_link
 from cityloom.model.errors import BadRequestData
-from cityloom.web.ld_context import context_link, link_of, take_ld_context
+from cityloom.web.ld_context import link_of, take_ld_context
 
 URL = "https://example.org/context.jsonld"
 LINK = f'<{URL}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
@@ -36,7 +37,7 @@ def test_link_of_finds_none_when_there_is_none(link: str) -> None:
 
 def test_link_of_refuses_two_that_differ() -> None:
     assert link_of(headers(LINK, LINK)) == URL
-    with pytest.raises(BadRequestData, match="two"):
+    with pytest.raises(BadRequestData, match="more than one"):
         link_of(headers(LINK, LINK.replace("context.jsonld", "other.jsonld")))
 
 
@@ -68,5 +69,5 @@ def test_take_ld_context_refuses_ld_json_with_a_link() -> None:
         take_ld_context({"@context": URL}, "application/ld+json", headers(LINK))
 
 
-def test_context_link_is_read_back() -> None:
-    assert link_of(headers(context_link(URL))) == URL
+def test_write_context_link_is_read_back() -> None:
+    assert link_of(headers(write_context_link(URL))) == URL

@@ -16,9 +16,10 @@ from starlette.responses import Response
 from cityloom.broker.ports import BatchResult, UpdateResult
 from cityloom.ld.context import LdContext
 from cityloom.ld.core_terms import CORE_URL
+from cityloom.ld.link import write_context_link
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.incoming import Incoming
-from cityloom.web.ld_context import LD_CONTEXT, LdSource, context_link
+from cityloom.web.ld_context import LD_CONTEXT, LdSource
 from cityloom.web.problem import problem_of
 from cityloom.web.resource import NGSI_LD_ROOT
 
@@ -68,7 +69,7 @@ async def ld_answer(
     if in_body:
         _tell_in_body(body, _told(ld_context.source))
     else:
-        links.insert(0, context_link(await _link_url(incoming, ld_context.source)))
+        links.insert(0, write_context_link(await _link_url(incoming, ld_context.source)))
     response = Response(encode(body), status_code=status, headers=headers, media_type=media_type)
     out = MutableHeaders(raw=response.raw_headers)
     for link in links:
@@ -98,7 +99,7 @@ async def _link_url(incoming: Incoming, source: LdSource) -> str:
         return CORE_URL
     if isinstance(source, str):
         return source
-    return await incoming.services.contexts.host_implicitly(source)
+    return await incoming.services.contexts.host_implicitly(source, incoming.call.tenant)
 
 
 def update_answer(result: UpdateResult) -> Response:

@@ -5,44 +5,26 @@ Source: ETSI GS CIM 009 clauses 6.3.5 and 6.3.6; JSON-LD 1.1 section 6.2; RFC 82
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 
+from cityloom.ld.link import context_link
 from cityloom.model.errors import BadRequestData
 from cityloom.web.body import LD_JSON
 
 LD_CONTEXT: Final = "@context"
-CONTEXT_REL: Final = "http://www.w3.org/ns/json-ld#context"
-
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]+))?)*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 LdSource = str | list[Any] | dict[str, Any] | None
 """An @context as it was given: a URL, an array, an object; None for the core alone."""
 
 
 def link_of(headers: Headers) -> str | None:
-    """The URL of the JSON-LD Link header, or None.
-
-    Raises:
-        BadRequestData: there are two that differ.
-    """
-    found: str | None = None
-    for value in headers.getlist("link"):
-        if CONTEXT_REL not in value:
-            continue
-        for target, parameters in _LINK.findall(value):
-            relation = _REL.search(parameters)
-            if relation is None or CONTEXT_REL not in (relation[1] or relation[2]).split():
-                continue
-            if found is not None and found != target:
-                raise BadRequestData("header Link is invalid: it names two different @context documents")
-            found = target
-    if found == "":
+    """The URL of the JSON-LD Link header, or None. Raises BadRequestData when there are two that differ."""
+    url = context_link(headers.getlist("link"))
+    if url == "":
         raise BadRequestData("header Link is invalid: the target of the @context is empty")
-    return found
+    return url
 
 
 def take_ld_context(document: dict[str, Any], media_type: str, headers: Headers) -> LdSource:
@@ -67,8 +49,3 @@ def checked_source(source: Any) -> LdSource:
     if not isinstance(source, str | list | dict) or source == "":
         raise BadRequestData("@context is invalid: a URL, an array or an object is required")
     return source
-
-
-def context_link(url: str) -> str:
-    """The value of the Link header that tells an answer's @context."""
-    return f'<{url}>; rel="{CONTEXT_REL}"; type="application/ld+json"'

@@ -104,7 +104,7 @@ class City(Struct, frozen=True, kw_only=True, rename="camel"):
     profile: str
     center: tuple[float, float]
     bbox: tuple[float, float, float, float] | None = None
-    languages: list[str] = ["en"]
+    languages: list[str] = []
     time_zone: str = "UTC"
     attribution: list[dict[str, str]] = []
 

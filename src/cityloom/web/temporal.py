@@ -5,21 +5,25 @@ Source: ETSI GS CIM 009 clauses 5.6.11 to 5.6.16, 5.7.3, 5.7.4, 6.18 to 6.22, 6.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
 from starlette.responses import Response
 
-from cityloom.broker.ports import TemporalPage
-from cityloom.ld.compact import compact_aggregated, compact_evolution
+from cityloom.broker.ports import AggregatedEvolution, TemporalPage
+from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_attribute_fragment, expand_entity, expand_fragment
+from cityloom.ld.temporal import compact_aggregated, compact_evolution
 from cityloom.model.entity import DEFAULT_INSTANCE, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
-from cityloom.query.values import Projection
+from cityloom.query.project import project
+from cityloom.query.values import Projection, TemporalQuery
+from cityloom.store.ports import HistoryEntity
 from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.batch import read_query_document
 from cityloom.web.body import JSON_TYPES
@@ -84,7 +88,7 @@ async def retrieve_history(incoming: Incoming) -> Response:
     page = await incoming.services.broker.retrieve_history(
         incoming.call, entity_id, temporal, projected_names(projection), projection.dataset_ids
     )
-    documents = _written(page, ld_context, form, projection)
+    documents = _written(page, ld_context, form, temporal, projection)
     return await _answer(incoming, ld_context, page, documents[0])
 
 
@@ -123,27 +127,56 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
         incoming,
         ld_context,
         page,
-        _written(page, ld_context, form, projection),
+        _written(page, ld_context, form, temporal, projection),
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
         headers={RESULTS_COUNT: str(page.count)} if paging.count else {},
     )
 
 
 def _written(
-    page: TemporalPage, ld_context: LdContext, form: TemporalForm, projection: Projection
+    page: TemporalPage,
+    ld_context: LdContext,
+    form: TemporalForm,
+    temporal: TemporalQuery,
+    projection: Projection,
 ) -> list[dict[str, Any]]:
+    written = Form(
+        representation="simplified" if form.representation == "temporalValues" else "normalized",
+        sys_attrs=form.sys_attrs,
+        lang=projection.lang,
+    )
     if form.representation == "aggregatedValues":
-        return [compact_aggregated(one, ld_context, projection=projection) for one in page.aggregated]
+        return [_aggregated(one, ld_context, written, projection) for one in page.aggregated]
     return [
         compact_evolution(
-            one,
+            project(_as_entity(one.entity, one.instances), projection),
             ld_context,
-            values_only=form.representation == "temporalValues",
-            sys_attrs=form.sys_attrs,
-            projection=projection,
+            written,
+            timeproperty=temporal.timeproperty,
         )
         for one in page.evolutions
     ]
+
+
+def _as_entity(found: HistoryEntity, instances: Mapping[str, list[Instance]]) -> Entity:
+    return Entity(
+        id=found.id,
+        types=found.types,
+        scopes=found.scopes,
+        attributes={name: [one.attribute for one in many] for name, many in instances.items()},
+        created_at=found.created_at,
+        modified_at=found.modified_at,
+        deleted_at=found.deleted_at,
+    )
+
+
+def _aggregated(
+    found: AggregatedEvolution, ld_context: LdContext, form: Form, projection: Projection
+) -> dict[str, Any]:
+    entity = project(_as_entity(found.entity, {}), projection)
+    omitted = {path[0] for path in projection.omit}
+    attributes = {key: values for key, values in found.attributes.items() if key[0] not in omitted}
+    return compact_aggregated(entity, attributes, found.kinds, ld_context, form)
 
 
 async def _answer(

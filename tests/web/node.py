@@ -1,0 +1,171 @@
+"""A whole node for tests: the real rooms on a file, behind a real server on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import uvicorn
+import yarl
+
+from cityloom.broker.local import LocalBroker
+from cityloom.broker.ports import Action, Call
+from cityloom.connect.run import Importer
+from cityloom.connect.sources import Sources
+from cityloom.connect.work import Target
+from cityloom.ld.context import LdContext
+from cityloom.ld.contexts import Contexts
+from cityloom.model.clock import SystemClock
+from cityloom.model.errors import Forbidden, Unauthorized
+from cityloom.model.settings import Settings
+from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.store.sqlite import SqliteStore
+from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.routes import application
+from cityloom.web.services import City, Services
+
+API = "/ngsi-ld/v1"
+LD_JSON = "application/ld+json"
+
+
+class OpenAccess:
+    """Everyone may do everything, but the party `reader`, who may read."""
+
+    def check(self, call: Call, action: Action, resource: str = "") -> None:
+        if call.party == "reader" and action != "read":
+            raise Forbidden(f"party reader may not {action} {resource}")
+
+
+def identify(headers: Mapping[str, str]) -> str:
+    key = headers.get("x-api-key", "")
+    if key == "wrong":
+        raise Unauthorized("the API key is invalid: nobody has it")
+    return key
+
+
+@dataclass
+class Answer:
+    """An answer, read whole."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    @property
+    def problem(self) -> str:
+        """The name of the problem's type."""
+        return str(self.json["type"]).removeprefix("https://uri.etsi.org/ngsi-ld/errors/")
+
+
+class Client:
+    """Asks one node."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: str, services: Services, app: Any) -> None:
+        self.session = session
+        self.base = base
+        self.services = services
+        self.app = app
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Sends one request; `body` goes as JSON, or ld+json when it has an @context."""
+        sent = dict(headers or {})
+        data = raw
+        if body is not None:
+            data = msgspec.json.encode(body)
+            first = body[0] if isinstance(body, list) and body else body
+            has_context = isinstance(first, dict) and "@context" in first
+            sent.setdefault("Content-Type", LD_JSON if has_context else "application/json")
+        url = path if path.startswith("http") else self.base + path
+        target = yarl.URL(url, encoded=True)
+        if params:
+            target = target.with_query(dict(params))
+        async with self.session.request(
+            method, target, data=data, headers=sent, skip_auto_headers=["Content-Type"], allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return await self.ask("POST", path, body, **options)
+
+    async def patch(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return await self.ask("PATCH", path, body, **options)
+
+    async def put(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return await self.ask("PUT", path, body, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        return await self.ask("DELETE", path, **options)
+
+
+def make_services(folder: Path, settings: Settings) -> Services:
+    """Real rooms over a fresh file in `folder`."""
+    clock, access = SystemClock(), OpenAccess()
+    store = SqliteStore(folder / "city.db", clock)
+    outgoing = Outgoing(OutgoingSettings(allow_loopback=True))
+    contexts = Contexts(store, outgoing, clock)
+    broker = LocalBroker(store, access, clock)
+    target = Target(
+        broker=broker,
+        store=store,
+        clock=clock,
+        expand=LdContext.core.expand_term,
+        rejects=folder / "runs",
+        party="city",
+    )
+    return Services(
+        broker=broker,
+        store=store,
+        contexts=contexts,
+        access=access,
+        identify=identify,
+        subscriptions=Subscriptions(store, access, contexts, outgoing, clock, settings),
+        sources=Sources(Importer(target), [], access),
+        schemas=broker.schemas,
+        personal=broker.personal,
+        city=City(name="Testville", profile="test", center=(-71.06, 42.36)),
+        clock=clock,
+        settings=settings,
+        checks={},
+    )
+
+
+@asynccontextmanager
+async def running_node(folder: Path, settings: Settings | None = None) -> AsyncIterator[Client]:
+    """A node that serves until the block ends."""
+    services = make_services(folder, settings or Settings())
+    app = application(services)
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False, ws="none")
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    # Its parts by hand: `serve` looks only ten times a second whether it shall stop.
+    await server.startup()
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with aiohttp.ClientSession() as session:
+            yield Client(session, f"http://127.0.0.1:{port}", services, app)
+    finally:
+        app.state.hub.close()
+        await server.shutdown()
+        services.store.close()
