@@ -9,7 +9,7 @@ import pytest
 from cityloom.ld.compact import Form, compact_attribute, compact_collection, compact_entity
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.expand import expand_entity
-from cityloom.ld.language import choose_language
+from cityloom.ld.language import check_languages, choose_language
 from cityloom.model.entity import DEFAULT_VOCAB, LOCATION, NULL, Attribute, Entity
 from cityloom.model.errors import BadRequestData
 
@@ -190,10 +190,12 @@ def test_choose_language_takes_any_when_nothing_fits() -> None:
     assert choose_language({"nl": "b", "fr": "a"}, "en") == ("nl", "b")
 
 
-@pytest.mark.parametrize("ranges", ["", "fr;q=x", "fr;q=2", "fr;x=1", ",", "fr;q=nan"])
+@pytest.mark.parametrize("ranges", ["", "fr;q=x", "fr;q=2", "fr;x=1", ",", "fr;q=nan", "f" * 2000 + ";q=9"])
 def test_choose_language_refuses_what_is_no_list_of_ranges(ranges: str) -> None:
     with pytest.raises(BadRequestData, match="lang is invalid"):
         choose_language({"fr": "a"}, ranges)
+    with pytest.raises(BadRequestData, match="lang is invalid"):
+        check_languages(ranges)
 
 
 def test_compact_entity_with_a_language_makes_plain_properties() -> None:

@@ -388,7 +388,7 @@ def test_expand_entity_refuses_an_attribute(value: Any, why: str) -> None:
         ({"type": "Point", "coordinates": [math.nan, 2]}, "no finite number"),
         ({"type": "Point", "coordinates": [181, 2]}, "no longitude"),
         ({"type": "Point", "coordinates": [1, -91]}, "no longitude"),
-        ({"type": "Point", "coordinates": [1, 2], "crs": "x"}, "type, coordinates and bbox"),
+        ({"type": "Point", "coordinates": [1, 2], "crs": math.nan}, "no number of JSON"),
         ({"type": "Point", "coordinates": [1, 2], "bbox": [1]}, "bbox"),
         ({"type": "LineString", "coordinates": [[1, 2]]}, "two positions"),
         ({"type": "MultiLineString", "coordinates": [[[1, 2]]]}, "two positions"),
@@ -403,6 +403,13 @@ def test_expand_entity_refuses_an_attribute(value: Any, why: str) -> None:
 def test_expand_entity_refuses_an_invalid_geometry(geometry: Any, why: str) -> None:
     with pytest.raises(BadRequestData, match=why):
         read(location={"type": "GeoProperty", "value": geometry})
+
+
+def test_expand_entity_keeps_foreign_members_of_a_geometry_under_value_only() -> None:
+    point = {"type": "Point", "coordinates": [1, 2], "observedAt": NOON, "bbox": [1, 2, 1, 2]}
+    assert read(location={"value": point}).attributes[LOCATION][0].value == point
+    with pytest.raises(BadRequestData, match=r"location\.observedAt is invalid"):
+        read(location=point)
 
 
 def test_expand_entity_accepts_a_polygon_that_crosses_itself() -> None:

@@ -8,11 +8,14 @@ import msgspec
 from hypothesis import given, settings
 from ld_entities import CONTEXT, entities
 from msgspec.structs import replace
+from pyld import jsonld
 
 from cityloom.ld.compact import Form, compact_entity
 from cityloom.ld.context import LdContext, compile_context
+from cityloom.ld.core_terms import CORE_URL, CORE_URLS, core_context
 from cityloom.ld.expand import expand_entity
-from cityloom.model.entity import Attribute, Entity, decode_entity, encode_entity
+from cityloom.ld.kinds import SCOPE
+from cityloom.model.entity import NGSI_LD, Attribute, Entity, decode_entity, encode_entity
 from cityloom.model.errors import BadRequestData
 
 
@@ -55,6 +58,29 @@ def test_what_one_context_wrote_another_reads_the_same(entity: Entity) -> None:
     read = expand_entity(written, MINE)
     rendered = through_json(compact_entity(read, LdContext.core, Form(sys_attrs=True)))
     assert expand_entity(rendered, LdContext.core) == entity
+
+
+def load_core(url: str, _: Any) -> dict[str, Any]:
+    document = {"@context": core_context(CORE_URLS[url])}
+    return {
+        "contentType": "application/ld+json",
+        "contextUrl": None,
+        "documentUrl": url,
+        "document": document,
+    }
+
+
+@given(entities())
+@settings(max_examples=50)
+def test_what_we_write_an_independent_processor_reads_by_the_same_names(entity: Entity) -> None:
+    document = compact_entity(entity, MINE)
+    (node,) = jsonld.expand({**document, "@context": [CONTEXT, CORE_URL]}, {"documentLoader": load_core})
+    assert node["@id"] == entity.id
+    assert sorted(node["@type"]) == sorted(entity.types)
+    assert set(node) - {"@id", "@type", SCOPE} == set(entity.attributes)
+    for name, instances in entity.attributes.items():
+        kinds = sorted(found["@type"][0] for found in node[name])
+        assert kinds == sorted(NGSI_LD + instance.kind for instance in instances)
 
 
 def simple(attribute: Attribute) -> Any:

@@ -96,11 +96,6 @@ def compact_attribute(
     return Writer(ld_context, form, None).attribute(name, instances, {}, ())
 
 
-def compact_names(names: Iterable[str], ld_context: LdContext) -> list[str]:
-    """Names of types or attributes for lists of them, compacted."""
-    return [ld_context.compact_iri(name) for name in names]
-
-
 def one_or_many(values: Sequence[Any]) -> Any:
     """A single value by itself, several as an array, as JSON-LD compacts them."""
     return values[0] if len(values) == 1 else list(values)

@@ -18,6 +18,7 @@ from cityloom.model.entity import DEFAULT_VOCAB
 from cityloom.model.errors import BadRequestData
 
 _CACHED_NAMES: Final = 10_000
+_CACHED_LENGTH: Final = 500
 _PLAIN: Final = ("@set", "@none")
 _NODE: Final = ("@id", "@id@set", "@type", "@set@type", "@set", "@none", "@index", "@index@set")
 _PREFERRED: Final = ("@id", "@none")
@@ -166,6 +167,8 @@ def _nothing_remote(url: str) -> Any:
 
 def _remember(cache: dict[str, str], key: str, value: str) -> None:
     # Names come from callers, so what is kept of them is bounded.
+    if len(key) > _CACHED_LENGTH:
+        return
     if len(cache) >= _CACHED_NAMES:
         cache.clear()
     cache[key] = value

@@ -15,6 +15,7 @@ import msgspec
 
 from cityloom.ld.kinds import GEOMETRY_TYPES
 from cityloom.ld.limits import Limits
+from cityloom.ld.values import check_json
 from cityloom.model.errors import BadRequestData
 
 _DEPTH: Final = {
@@ -37,11 +38,13 @@ def is_geometry(value: Any) -> bool:
     )
 
 
-def check_geometry(value: Any, place: str, limits: Limits) -> dict[str, Any]:
+def check_geometry(value: Any, place: str, limits: Limits, *, foreign: bool = True) -> dict[str, Any]:
     """The geometry that stands at `place`, an object or a string that holds one as JSON.
 
     Args:
         value: lon and lat in CRS84 degrees, altitude in metres if any.
+        foreign: whether it may have members that GeoJSON does not know (RFC 7946
+            6.1), which are kept; not where they would be meant as sub-attributes.
 
     Raises:
         BadRequestData: another type, numbers out of range, rings not closed, or too many vertices.
@@ -56,13 +59,10 @@ def check_geometry(value: Any, place: str, limits: Limits) -> dict[str, Any]:
     if not is_geometry(value):
         kinds = ", ".join(sorted(GEOMETRY_TYPES))
         raise BadRequestData(f"{place} is invalid: it is no GeoJSON geometry with coordinates ({kinds})")
-    for key in value:
-        if key not in ("type", "coordinates", "bbox"):
-            raise BadRequestData(f"{place}.{key} is invalid: a geometry has type, coordinates and bbox only")
+    if len(value) > 2:
+        _check_others(value, place, limits, foreign)
     geometry: dict[str, Any] = value
     kind, coordinates = value["type"], value["coordinates"]
-    if "bbox" in value:
-        _check_bbox(value["bbox"], f"{place}.bbox")
     where = f"{place}.coordinates"
     left = _check_nested(coordinates, _DEPTH[kind], where, limits.vertices)
     if left < 0:
@@ -118,6 +118,16 @@ def _check_rings(rings: list[Any], place: str) -> None:
             raise BadRequestData(
                 f"{place} is invalid: a ring has four positions or more, the last equal to the first"
             )
+
+
+def _check_others(geometry: dict[str, Any], place: str, limits: Limits, foreign: bool) -> None:
+    for key, value in geometry.items():
+        if key == "bbox":
+            _check_bbox(value, f"{place}.bbox")
+        elif key not in ("type", "coordinates"):
+            if not foreign:
+                raise BadRequestData(f"{place}.{key} is invalid: beside a geometry write it under value")
+            check_json(value, f"{place}.{key}", limits, 1)
 
 
 def _check_bbox(bbox: Any, place: str) -> None:

@@ -38,6 +38,18 @@ def choose_language(language_map: Mapping[str, Any], ranges: str) -> tuple[str, 
     return chosen, language_map[chosen]
 
 
+def check_languages(ranges: str) -> str:
+    """The language ranges, when they are such.
+
+    Raises:
+        BadRequestData: `ranges` is no list of language ranges.
+    """
+    if len(ranges) > 1000:
+        raise BadRequestData("lang is invalid: it has more than 1000 characters")
+    _parse(ranges)
+    return ranges
+
+
 def _look_up(tags: Mapping[str, str], wanted: str) -> str | None:
     shorter = wanted
     while shorter:

@@ -55,7 +55,7 @@ def check_datetime(value: Any, place: str) -> str:
     Raises:
         BadRequestData: it is no such DateTime.
     """
-    if not isinstance(value, str) or not _is_datetime(value):
+    if not isinstance(value, str) or len(value) > 30 or not _is_datetime(value):
         raise BadRequestData(f"{place} is invalid: it is no DateTime like 2026-05-01T12:00:00Z")
     return value
 

@@ -120,7 +120,7 @@ def _read_object(reading: Reading, iri: str, raw: dict[str, Any], place: str, de
     if depth >= reading.limits.depth:
         raise BadRequestData(f"{place} is invalid: it is nested deeper than {reading.limits.depth} levels")
     if is_geometry(raw):
-        geometry = check_geometry(raw, place, reading.limits)
+        geometry = check_geometry(raw, place, reading.limits, foreign=False)
         return [Attribute(kind="GeoProperty", value=geometry)]
     found, extra = _sort_members(reading, raw, place)
     if "type" in found:
