@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,12 @@ def _rows(mapping, folder: Path):
     intake = Intake(mapping, lambda name: name, None)
     built, rejects = [], []
     for file in find_files(mapping, folder):
-        table = open_table(mapping, file.path)
-        if table.columns is not None:
-            assert set(mapping.columns()) <= set(table.columns), mapping.source
-        while (batch := intake.batch(table.rows, file.name, 5000)).read:
-            built += batch.built
-            rejects += batch.rejects
+        with closing(open_table(mapping, file.path)) as table:
+            if table.columns is not None:
+                assert set(mapping.columns()) <= set(table.columns), mapping.source
+            while (batch := intake.batch(table.rows, file.name, 5000)).read:
+                built += batch.built
+                rejects += batch.rejects
     return built, rejects, intake
 
 

@@ -15,7 +15,7 @@ from shapely import LineString, MultiPoint, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from cityloom.sample.draw import stream
-from cityloom.sample.period import Floats, Shapes
+from cityloom.sample.period import Floats, Ints, Shapes
 from cityloom.sample.sizes import Size
 
 CENTER = (123.4, 30.2)
@@ -229,3 +229,19 @@ def draw_plan(seed: int, size: Size) -> Plan:
         districts=districts,
         boundary=shapely.union_all(districts),
     )
+
+
+def districts_of(plan: Plan, place: Floats) -> Ints:
+    """The district that contains each point; the nearest one for a point on a border.
+
+    Args:
+        place: shape (n, 2), metres.
+    """
+    points = shapely.points(place)
+    cell, inside = shapely.STRtree(points).query(plan.districts, predicate="contains")
+    district = np.full(len(points), -1, dtype=np.int64)
+    district[inside] = cell
+    rest = np.flatnonzero(district < 0)
+    _, nearest = shapely.STRtree(plan.districts).query_nearest(points[rest], all_matches=False)
+    district[rest] = nearest
+    return district

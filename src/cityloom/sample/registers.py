@@ -12,7 +12,7 @@ from cityloom.sample.files import LOCAL, Folder
 from cityloom.sample.gtfs import shape_code
 from cityloom.sample.names import LAKE, RIVER, SEA, people
 from cityloom.sample.period import OFFSET, Floats, Ints, Shapes
-from cityloom.sample.plan import CENTER, to_lonlat
+from cityloom.sample.plan import CENTER, districts_of, to_lonlat
 from cityloom.sample.reports import KINDS
 from cityloom.sample.sensors import Sites
 from cityloom.sample.weather import ALERT_LEVEL, DANGER_LEVEL
@@ -259,8 +259,7 @@ def write_reports(folder: Folder, city: City) -> None:
     rows = {"swapped": wrong.swapped, "zero": wrong.zero, "far": wrong.far}
     degrees = misplace(degrees, rows, rng)
     degrees[wrong.nowhere] = CENTER
-    tree = shapely.STRtree(city.plan.districts)
-    _, district = tree.query_nearest(shapely.points(reports.place), all_matches=False)
+    district = districts_of(city.plan, reports.place)
     names, phones = people(count, rng)
     kinds = pl.DataFrame(
         {

@@ -10,7 +10,7 @@ import shapely
 from cityloom.sample.draw import stream
 from cityloom.sample.names import Name
 from cityloom.sample.period import Bools, Floats, Ints
-from cityloom.sample.plan import Plan
+from cityloom.sample.plan import Plan, districts_of
 from cityloom.sample.streets import AVENUE, STREET, Streets
 
 
@@ -36,12 +36,6 @@ class Sites:
     def names(self, streets: Streets) -> list[Name]:
         """The street that each stands at."""
         return [streets.names[way] for way in streets.way[self.segment]]
-
-
-def districts_of(plan: Plan, place: Floats) -> Ints:
-    """The district that contains each point; the nearest one for a point on a border."""
-    _, district = shapely.STRtree(plan.districts).query_nearest(shapely.points(place), all_matches=False)
-    return np.asarray(district, dtype=np.int64)
 
 
 def beside(streets: Streets, segment: Ints, along: Floats, away: Floats) -> Floats:

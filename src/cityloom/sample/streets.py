@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from cityloom.sample.draw import stream
 from cityloom.sample.names import Name, street_names
 from cityloom.sample.period import Bools, Floats, Ints, Shapes
-from cityloom.sample.plan import Plan
+from cityloom.sample.plan import Plan, districts_of
 
 AVENUE, ROAD, STREET = 0, 1, 2
 
@@ -224,8 +224,7 @@ def lay_streets(seed: int, plan: Plan) -> Streets:
     used, way = np.unique(parent, return_inverse=True)
     nodes, start, finish = _ends(pieces)
     shape = plan.bend.lines(pieces)
-    middle = shapely.line_interpolate_point(shape, 0.5, normalized=True)
-    _, district = shapely.STRtree(plan.districts).query_nearest(middle, all_matches=False)
+    middle = shapely.get_coordinates(shapely.line_interpolate_point(shape, 0.5, normalized=True))
     kinds = [grades[index] for index in used]
     return Streets(
         shape=shape,
@@ -236,7 +235,7 @@ def lay_streets(seed: int, plan: Plan) -> Streets:
         nodes=plan.bend.points(nodes),
         length=np.round(shapely.length(shape), 1),
         bridge=np.asarray(shapely.intersects(pieces, plan.river)),
-        district=district,
+        district=districts_of(plan, middle),
         names=street_names(kinds, rng),
         grades=kinds,
         blocks=np.asarray(shapely.get_parts(shapely.polygonize(list(pieces)))),

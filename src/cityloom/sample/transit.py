@@ -13,8 +13,8 @@ import shapely
 from cityloom.sample.draw import stream
 from cityloom.sample.names import Name
 from cityloom.sample.period import Floats, Ints
-from cityloom.sample.plan import Plan
-from cityloom.sample.sensors import beside, districts_of, pulled_inside
+from cityloom.sample.plan import Plan, districts_of
+from cityloom.sample.sensors import beside, pulled_inside
 from cityloom.sample.streets import Streets
 
 SPEED = 5.3
