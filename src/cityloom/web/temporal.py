@@ -5,7 +5,6 @@ Source: ETSI GS CIM 009 clauses 5.6.11 to 5.6.16, 5.7.3, 5.7.4, 6.18 to 6.22, 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -86,7 +85,12 @@ async def retrieve_history(incoming: Incoming) -> Response:
     temporal = read_temporal(incoming.params, form)
     projection = read_projection(incoming.params, ld_context)
     page = await incoming.services.broker.retrieve_history(
-        incoming.call, entity_id, temporal, projected_names(projection), projection.dataset_ids
+        incoming.call,
+        entity_id,
+        temporal,
+        projected_names(projection),
+        projection.dataset_ids,
+        _most(incoming, temporal),
     )
     documents = _written(page, ld_context, form, temporal, projection)
     return await _answer(incoming, ld_context, page, documents[0])
@@ -121,7 +125,12 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
     projection = read_projection(words, ld_context)
     query = replace(query, dataset_ids=projection.dataset_ids)
     page = await incoming.services.broker.query_history(
-        incoming.call, query, temporal, projected_names(projection), paging.count
+        incoming.call,
+        query,
+        temporal,
+        projected_names(projection),
+        paging.count,
+        _most(incoming, temporal),
     )
     return await _answer(
         incoming,
@@ -131,6 +140,11 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
         headers={RESULTS_COUNT: str(page.count)} if paging.count else {},
     )
+
+
+def _most(incoming: Incoming, temporal: TemporalQuery) -> int | None:
+    """How many instances are answered uncut: the node's default, unless the caller asked for a number."""
+    return None if temporal.last_n is None else incoming.services.settings.temporal_max
 
 
 def _written(
@@ -149,7 +163,8 @@ def _written(
         return [_aggregated(one, ld_context, written, projection) for one in page.aggregated]
     return [
         compact_evolution(
-            project(_as_entity(one.entity, one.instances), projection),
+            project(_head(one.entity), projection),
+            {name: many for name, many in one.instances.items() if _asked(name, projection)},
             ld_context,
             written,
             timeproperty=temporal.timeproperty,
@@ -158,25 +173,29 @@ def _written(
     ]
 
 
-def _as_entity(found: HistoryEntity, instances: Mapping[str, list[Instance]]) -> Entity:
+def _head(found: HistoryEntity) -> Entity:
     return Entity(
         id=found.id,
         types=found.types,
         scopes=found.scopes,
-        attributes={name: [one.attribute for one in many] for name, many in instances.items()},
         created_at=found.created_at,
         modified_at=found.modified_at,
         deleted_at=found.deleted_at,
     )
 
 
+def _asked(name: str, projection: Projection) -> bool:
+    """Whether an attribute (expanded) is answered; the broker has read no more than those picked."""
+    picked = {path[0] for path in projection.pick} or set(projection.attrs)
+    return (not picked or name in picked) and name not in {path[0] for path in projection.omit}
+
+
 def _aggregated(
     found: AggregatedEvolution, ld_context: LdContext, form: Form, projection: Projection
 ) -> dict[str, Any]:
-    entity = project(_as_entity(found.entity, {}), projection)
-    omitted = {path[0] for path in projection.omit}
-    attributes = {key: values for key, values in found.attributes.items() if key[0] not in omitted}
-    return compact_aggregated(entity, attributes, found.kinds, ld_context, form)
+    attributes = {key: values for key, values in found.attributes.items() if _asked(key[0], projection)}
+    head = project(_head(found.entity), projection)
+    return compact_aggregated(head, attributes, found.kinds, ld_context, form)
 
 
 async def _answer(

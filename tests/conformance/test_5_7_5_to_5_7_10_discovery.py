@@ -1,0 +1,77 @@
+"""Clauses 5.7.5 to 5.7.10: which types and attributes there are."""
+
+import pytest
+
+from tests.conformance.data import DEFAULT, ENTITIES, lamp, prop
+from tests.web.node import Client
+
+ROOT = "/ngsi-ld/v1"
+
+
+@pytest.fixture
+async def town(node: Client) -> Client:
+    await node.post(ENTITIES, lamp(1))
+    await node.post(ENTITIES, lamp(2, height=prop(1)))
+    await node.post(ENTITIES, {"id": "urn:a:1", "type": "Bus", "height": prop(3)})
+    return node
+
+
+async def test_list_types(town: Client) -> None:
+    found = (await town.get(f"{ROOT}/types")).json
+    assert found["type"] == "EntityTypeList"
+    assert found["id"].startswith("urn:ngsi-ld:EntityTypeList:")
+    assert sorted(found["typeList"]) == ["Bus", "Streetlight"]
+
+
+async def test_list_types_with_details(town: Client) -> None:
+    found = {each["id"]: each for each in (await town.get(f"{ROOT}/types/?details=true")).json}
+    assert found[DEFAULT + "Bus"] == {
+        "id": DEFAULT + "Bus",
+        "type": "EntityType",
+        "typeName": "Bus",
+        "attributeNames": ["height"],
+    }
+
+
+async def test_retrieve_type_by_name_and_by_iri(town: Client) -> None:
+    for name in ("Streetlight", f"{DEFAULT}Streetlight".replace("/", "%2F").replace(":", "%3A")):
+        found = (await town.get(f"{ROOT}/types/{name}")).json
+        assert (found["type"], found["typeName"], found["entityCount"]) == (
+            "EntityTypeInfo",
+            "Streetlight",
+            2,
+        )
+        details = {each["attributeName"]: each["attributeTypes"] for each in found["attributeDetails"]}
+        assert details == {"height": ["Property"], "location": ["GeoProperty"], "powerState": ["Property"]}
+
+
+async def test_list_attributes(town: Client) -> None:
+    found = (await town.get(f"{ROOT}/attributes")).json
+    assert (found["type"], sorted(found["attributeList"])) == (
+        "AttributeList",
+        ["height", "location", "powerState"],
+    )
+    details = {
+        each["attributeName"]: each for each in (await town.get(f"{ROOT}/attributes?details=true")).json
+    }
+    assert sorted(details["height"]["typeNames"]) == ["Bus", "Streetlight"]
+
+
+async def test_retrieve_attribute(town: Client) -> None:
+    found = (await town.get(f"{ROOT}/attributes/height")).json
+    assert (found["id"], found["type"]) == (DEFAULT + "height", "Attribute")
+    assert (found["attributeCount"], found["attributeTypes"]) == (2, ["Property"])
+    assert sorted(found["typeNames"]) == ["Bus", "Streetlight"]
+
+
+@pytest.mark.parametrize("path", ["/types/Nothing", "/attributes/nothing"])
+async def test_discovery_answers_404_when_there_is_none(town: Client, path: str) -> None:
+    answer = await town.get(ROOT + path)
+    assert (answer.status, answer.problem) == (404, "ResourceNotFound")
+
+
+async def test_source_identity_tells_the_tenant_and_the_time(node: Client) -> None:
+    found = (await node.get(f"{ROOT}/info/sourceIdentity")).json
+    assert (found["type"], found["contextSourceAlias"]) == ("ContextSourceIdentity", "cityloom-testville")
+    other = await node.get(f"{ROOT}/info/sourceIdentity", headers={"NGSILD-Tenant": "north"})
+    assert other.json["contextSourceAlias"] == "cityloom-testville~north"

@@ -1,0 +1,181 @@
+"""Clause 6.3: what is common to all requests and answers."""
+
+import pytest
+
+from tests.conformance.data import BATCH, ENTITIES, TEMPORAL, lamp, prop
+from tests.web.node import Client
+
+LAMP = f"{ENTITIES}/{lamp()['id']}"
+TENANT = "NGSILD-Tenant"
+
+
+@pytest.mark.parametrize("path", ["/entities", "/types", "/attributes", "/subscriptions", "/jsonldContexts"])
+async def test_one_trailing_slash_means_nothing_and_does_not_redirect(node: Client, path: str) -> None:
+    query = "?local=true" if path == "/entities" else ""
+    assert (await node.get(f"/ngsi-ld/v1{path}{query}")).status == 200
+    assert (await node.get(f"/ngsi-ld/v1{path}/{query}")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1", "/ngsi-ld/v1/nothing", "/ngsi-ld/v2/entities"])
+async def test_unknown_path_answers_404(node: Client, path: str) -> None:
+    answer = await node.get(path)
+    assert (answer.status, answer.problem) == (404, "ResourceNotFound")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/entities", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
+        ("POST", "/entities/urn:a:1", {"GET", "HEAD", "PATCH", "PUT", "DELETE", "OPTIONS"}),
+        ("GET", "/entities/urn:a:1/attrs", {"POST", "PATCH", "OPTIONS"}),
+        ("GET", "/entityOperations/create", {"POST", "OPTIONS"}),
+        ("PATCH", "/temporal/entities/urn:a:1/attrs/a", {"DELETE", "OPTIONS"}),
+        ("PATCH", "/types", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+async def test_wrong_method_answers_405_with_those_allowed(
+    node: Client, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = await node.ask(method, "/ngsi-ld/v1" + path)
+    assert (answer.status, answer.problem) == (405, "MethodNotAllowed")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+async def test_options_tells_what_patch_reads(node: Client) -> None:
+    answer = await node.ask("OPTIONS", LAMP)
+    assert answer.status == 204
+    assert "application/merge-patch+json" in answer.headers["Accept-Patch"]
+    assert "Accept-Patch" not in (await node.ask("OPTIONS", ENTITIES)).headers
+
+
+async def test_head_is_get_without_a_body(node: Client) -> None:
+    await node.post(ENTITIES, lamp())
+    answer = await node.ask("HEAD", LAMP)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", ENTITIES),
+        ("PATCH", f"{ENTITIES}/urn:a:none"),
+        ("PUT", f"{ENTITIES}/urn:a:none"),
+        ("POST", f"{BATCH}/create"),
+        ("POST", TEMPORAL),
+        ("POST", "/ngsi-ld/v1/subscriptions"),
+        ("POST", "/ngsi-ld/v1/jsonldContexts"),
+    ],
+)
+async def test_foreign_media_type_answers_415_bare_before_anything_is_looked_for(
+    node: Client, method: str, path: str
+) -> None:
+    answer = await node.ask(method, path, raw=b"{}", headers={"Content-Type": "text/plain"})
+    assert (answer.status, answer.body) == (415, b"")
+
+
+async def test_missing_length_answers_411_bare(node: Client) -> None:
+    async def chunks():  # type: ignore[no-untyped-def]
+        yield b"{}"
+
+    headers = {"Content-Type": "application/json"}
+    async with node.session.post(node.base + ENTITIES, data=chunks(), headers=headers) as answer:
+        assert (answer.status, await answer.read()) == (411, b"")
+
+
+@pytest.mark.parametrize("path", [ENTITIES + "?local=true", "/ngsi-ld/v1/types", "/ngsi-ld/v1/subscriptions"])
+async def test_foreign_accept_answers_406_with_what_there_is(node: Client, path: str) -> None:
+    answer = await node.get(path, headers={"Accept": "text/html"})
+    assert (answer.status, answer.problem) == (406, "NotAcceptable")
+    assert "application/ld+json" in answer.json["available"]
+
+
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1/types", f"{TEMPORAL}/urn:a:1"])
+async def test_geojson_is_for_entities_alone(node: Client, path: str) -> None:
+    assert (await node.get(path, headers={"Accept": "application/geo+json"})).status == 406
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ({**lamp(), "@context": {}}, {"Content-Type": "application/json"}),
+        (lamp(), {"Content-Type": "application/ld+json"}),
+        ({**lamp(), "@context": {}}, {"Link": '<http://a.b/c>; rel="http://www.w3.org/ns/json-ld#context"'}),
+    ],
+)
+async def test_mixing_the_ways_of_a_context_answers_400(
+    node: Client, body: dict[str, object], headers: dict[str, str]
+) -> None:
+    answer = await node.post(ENTITIES, body, headers=headers)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+async def test_tenants_are_apart_and_told_in_the_answer(node: Client) -> None:
+    north = {TENANT: "north"}
+    answer = await node.get(LAMP, headers=north)
+    assert (answer.status, answer.problem, answer.headers[TENANT]) == (404, "NonexistentTenant", "north")
+    made = await node.post(ENTITIES, lamp(), headers=north)
+    assert (made.status, made.headers[TENANT]) == (201, "north")
+    found = await node.get(LAMP, headers=north)
+    assert (found.status, found.headers[TENANT]) == (200, "north")
+    default = await node.get(LAMP)
+    assert (default.status, TENANT in default.headers) == (404, False)
+    listed = await node.get(f"{ENTITIES}?type=Streetlight", headers={TENANT: "south"})
+    assert listed.problem == "NonexistentTenant"
+
+
+@pytest.mark.parametrize("tenant", ["", "x" * 300, "\t"])
+async def test_invalid_tenant_answers_400(node: Client, tenant: str) -> None:
+    assert (await node.get(LAMP, headers={TENANT: tenant})).status == 400
+
+
+async def test_prefer_is_answered_with_the_version_applied(node: Client) -> None:
+    await node.post(ENTITIES, lamp())
+    answer = await node.get(LAMP, headers={"Prefer": "ngsi-ld=1.5"})
+    assert answer.headers["Preference-Applied"] == "ngsi-ld=1.8"
+    assert "Preference-Applied" not in (await node.get(LAMP)).headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/csourceRegistrations"),
+        ("GET", "/csourceRegistrations/?type=A"),
+        ("GET", "/csourceRegistrations/urn:a:1"),
+        ("GET", "/csourceSubscriptions"),
+        ("GET", "/entityMaps/urn:a:1"),
+        ("POST", "/snapshots"),
+    ],
+)
+async def test_known_and_unbuilt_operation_answers_501(node: Client, method: str, path: str) -> None:
+    answer = await node.ask(method, "/ngsi-ld/v1" + path)
+    assert (answer.status, answer.problem) == (501, "NotBuilt")
+
+
+async def test_request_id_is_given_back_or_made(node: Client) -> None:
+    assert (await node.get(LAMP, headers={"X-Request-Id": "mine-1"})).headers["X-Request-Id"] == "mine-1"
+    made = (await node.get(LAMP, headers={"X-Request-Id": "not allowed"})).headers["X-Request-Id"]
+    assert len(made) == 32
+
+
+async def test_access_is_asked_on_every_write(node: Client) -> None:
+    reader = {"X-API-Key": "reader"}
+    answer = await node.post(ENTITIES, lamp(), headers=reader)
+    assert (answer.status, answer.problem) == (403, "Forbidden")
+    assert (await node.get(f"{ENTITIES}?local=true", headers=reader)).status == 200
+    wrong = await node.get(LAMP, headers={"X-API-Key": "wrong"})
+    assert (wrong.status, wrong.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+async def test_foreign_host_is_refused_on_a_loopback_node(node: Client) -> None:
+    answer = await node.get("/ngsi-ld/v1/types", headers={"Host": "evil.example"})
+    assert (answer.status, answer.problem) == (403, "Forbidden")
+
+
+async def test_updates_answer_full_names(node: Client) -> None:
+    context = {"shine": "https://example.org/shine"}
+    await node.post(ENTITIES, {**lamp(), "@context": context, "shine": prop(1)})
+    body = {"@context": context, "shine": prop(2), "new": prop(1)}
+    answer = await node.post(f"{LAMP}/attrs?options=noOverwrite", body)
+    assert answer.status == 207
+    assert answer.json["notUpdated"][0]["attributeName"] == "https://example.org/shine"
