@@ -146,6 +146,9 @@ def test_distance_goes_over_the_antimeridian_and_into_areas() -> None:
     island = shapely.box(179.9, -17, 179.99, -16)
     assert distance(shapely.Point(-179.99, -16.5), island) == pytest.approx(2_132, rel=0.01)
     assert distance(shapely.box(-179.99, -17, -179.9, -16), island) == pytest.approx(2_130, rel=0.01)
+    west, east = shapely.box(130, -17, 179.99, -16), shapely.box(-179.99, 10, -130, 11)
+    nearest = WGS84.inv(179.99, -16, -179.99, 10)[2]
+    assert [distance(west, east), distance(east, west)] == pytest.approx([nearest] * 2, rel=1e-4)
     assert distance(shapely.Point(0.5, 0.5), shapely.box(0, 0, 1, 1)) == 0
 
 
