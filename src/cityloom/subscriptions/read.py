@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cityloom.ld.context import LdContext
+from cityloom.ld.language import check_languages
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_datetime
 from cityloom.subscriptions.compiled import Compiled
@@ -206,6 +207,8 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
         moment = parse_datetime(subscription.expires_at, "expiresAt")
         if expiring and moment <= now:
             raise BadRequestData(f"expiresAt is invalid: {subscription.expires_at} is in the past")
+    if subscription.lang is not None:
+        check_languages(subscription.lang)
     _check_endpoint(notification.endpoint.uri)
     wrong = check_notifier_info(notification.endpoint)
     if wrong is not None:
