@@ -21,7 +21,7 @@ PHONE = (390, 844)
 @pytest.fixture(scope="session")
 def street_light(sample_node: NodeProcess) -> dict[str, Any]:
     """A street light with a place and a history of its brightness."""
-    query = "type=Streetlight&attrs=illuminanceLevel&limit=50"
+    query = "type=Streetlight&q=illuminanceLevel>0&limit=50"
     lights = sample_node.get(f"/ngsi-ld/v1/entities?{query}")
     found: dict[str, Any] = next(light for light in lights if "location" in light)
     return found
