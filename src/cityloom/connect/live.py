@@ -169,8 +169,6 @@ class Live:
         if self.report.status == "running":
             self.report.status = "ok"
         await self._importer.finish(self.mapping, self.report, self.newest)
-        if self._rejects is not None:
-            await asyncio.to_thread(self._rejects.close)
         self.report, self._rejects = None, None
 
     async def _keep(self, *, force_state: bool = False) -> None:

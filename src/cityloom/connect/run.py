@@ -74,7 +74,6 @@ class Importer:
             report.error = error.detail
             raise
         finally:
-            await asyncio.to_thread(rejects.close)
             if report.status != "ok":
                 report.status = "failed"
             report.seconds = round(time.monotonic() - begun, 3)

@@ -1,0 +1,234 @@
+"""The open data of Boston and Cambridge, through the profile `boston`: the figures a right import gives.
+
+Runs where the data is: the folder named by CITYLOOM_CITY_DATA, or ../shared/city beside the project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cityloom.connect.profile import City, load_profile
+from cityloom.connect.report import Report
+from cityloom.model.clock import SystemClock
+from cityloom.model.entity import LOCATION, Entity
+from cityloom.model.time import parse_datetime
+from cityloom.query.values import Query, TypeIs
+from cityloom.store.ports import Window
+from tests.connect.conftest import TestCity, expand
+
+DATA = Path(os.environ.get("CITYLOOM_CITY_DATA") or Path(__file__).parents[3] / "shared" / "city")
+REQUESTS, LIGHTS, BICYCLES = "boston-service-requests", "boston-streetlights", "cambridge-bicycles"
+BROADWAY = "urn:ngsi-ld:TrafficFlowObserved:cambridge:broadway"
+
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(),
+    reason=f"the real city's data is not there: {DATA} does not exist (set CITYLOOM_CITY_DATA)",
+)
+
+
+class Imported:
+    """Everything imported once, and the three largest sources once more."""
+
+    def __init__(self, city: TestCity, profile: City) -> None:
+        self.city = city
+        self.profile = profile
+        self.first: dict[str, Report] = {}
+        self.again: dict[str, Report] = {}
+        self.events: dict[str, int] = {}
+
+    async def run(self) -> None:
+        importer = self.city.importer
+        for mapping in self.profile.mappings:
+            self.first[mapping.source] = await importer.run(mapping, DATA)
+        self.events = self._types_of_events()
+        for source in (REQUESTS, LIGHTS, BICYCLES):
+            mapping = self.profile.mapping(source)
+            assert mapping is not None
+            self.again[source] = await importer.run(mapping, DATA)
+
+    def _types_of_events(self) -> dict[str, int]:
+        with self.city.store.snapshot() as snapshot:
+            return {"last": snapshot.last_seq()}
+
+    def entities(self, type: str) -> Iterator[Entity]:
+        with self.city.store.snapshot() as snapshot:
+            yield from snapshot.scan("", Query(types=TypeIs(type=expand(type))))
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    city = TestCity(tmp_path_factory.mktemp("boston"), SystemClock())
+    imported = Imported(city, load_profile("boston"))
+    asyncio.run(imported.run())
+    yield imported
+    city.store.close()
+
+
+def value(entity: Entity, name: str) -> Any:
+    attribute = entity.instance(expand(name))
+    return None if attribute is None else attribute.value
+
+
+def test_every_source_is_imported_without_a_rejected_row(imported: Imported) -> None:
+    rejected = {source: report.rejected for source, report in imported.first.items() if report.rejected}
+    assert rejected == {}
+    assert {report.status for report in imported.first.values()} == {"ok"}
+
+
+def test_every_file_of_the_city_has_a_mapping(imported: Imported) -> None:
+    read = {file.name for report in imported.first.values() for file in report.files}
+    there = {path.relative_to(DATA).as_posix() for path in DATA.rglob("*") if path.is_file()}
+    assert {name for name in there - read if not name.endswith(".md")} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "rows"),
+    [
+        (REQUESTS, 58_251),
+        (LIGHTS, 74_065),
+        (BICYCLES, 263_558),
+        ("boston-districts", 26),
+        ("boston-bikelanes", 2_608),
+        ("boston-buildings", 2_000),
+        ("boston-public-schools", 132),
+        ("boston-nonpublic-schools", 87),
+        ("boston-colleges", 60),
+        ("boston-rain", 170_928),
+        ("cambridge-streetlights", 6_117),
+        ("cambridge-hydrants", 1_960),
+        ("cambridge-centerlines", 2_643),
+        ("cambridge-solar", 1_209),
+        ("mbta-stops", 9_709),
+        ("mbta-routes", 241),
+        ("mbta-vehicles", 449),
+        ("mbta-2018-alerts", 51),
+    ],
+)
+def test_import_reads_as_many_rows_as_there_are(imported: Imported, source: str, rows: int) -> None:
+    assert imported.first[source].read == rows
+
+
+def test_requests_on_the_default_point_have_no_location_and_are_counted(imported: Imported) -> None:
+    report = imported.first[REQUESTS]
+    assert (report.created, report.no_place) == (58_251, 4_775)
+    located = sum(request.instance(LOCATION) is not None for request in imported.entities("ServiceRequest"))
+    assert located == 58_251 - 4_775
+
+
+def test_late_recomputed_agrees_with_the_citys_flag(imported: Imported) -> None:
+    counts: Counter[str] = Counter()
+    for request in imported.entities("ServiceRequest"):
+        promised, closed = value(request, "promisedAt"), value(request, "closedAt")
+        flag = value(request, "cityFlag")
+        if promised is None:
+            counts["no promise"] += 1
+            counts["no promise, flag says on time"] += flag == "ONTIME"
+        elif closed is None:
+            counts["open with promise"] += 1
+            counts["open with promise, flag says overdue"] += flag == "OVERDUE"
+        else:
+            late = parse_datetime(closed) > parse_datetime(promised)
+            counts["closed with promise"] += 1
+            if flag is None:
+                counts["without flag"] += 1
+                counts["without flag, late"] += late
+            else:
+                counts["agree"] += late == (flag == "OVERDUE")
+                counts["late"] += late
+    assert counts["closed with promise"] == 43_821
+    assert counts["agree"] == 43_664
+    assert round(100 * counts["late"] / 43_664, 1) == 18.5
+    assert (counts["without flag"], counts["without flag, late"]) == (157, 157)
+    assert counts["no promise"] == counts["no promise, flag says on time"] == 10_981
+    assert (counts["open with promise"], counts["open with promise, flag says overdue"]) == (3_449, 3_448)
+
+
+def test_located_requests_fall_in_a_district(imported: Imported) -> None:
+    located = within = boston = 0
+    for request in imported.entities("ServiceRequest"):
+        if request.instance(LOCATION) is None:
+            continue
+        located += 1
+        district = value(request, "refDistrict")
+        within += district is not None
+        boston += district is not None and district.startswith("urn:ngsi-ld:District:boston:")
+    assert round(100 * within / located, 2) == 99.97
+    assert round(100 * boston / located, 2) == 99.97
+
+
+def test_street_lights_have_their_typing_errors_cleaned(imported: Imported) -> None:
+    report = imported.first[LIGHTS]
+    assert report.created == 74_065
+    kinds: Counter[str | None] = Counter()
+    for light in imported.entities("Streetlight"):
+        if ":boston:" in light.id:
+            kinds[value(light, "streetlightType")] += 1
+    assert set(kinds) == {"LIGHT", None}
+    assert kinds["LIGHT"] > 74_000
+
+
+def test_bicycle_counts_are_all_kept_with_the_repeats_flagged(imported: Imported) -> None:
+    report = imported.first[BICYCLES]
+    name = expand("intensity")
+    with imported.city.store.snapshot() as snapshot:
+        found = snapshot.instances("", BROADWAY, Window(names=[name]))[name]
+        single = snapshot.instances("", BROADWAY, Window(names=[name], with_repeats=False))[name]
+    assert len(found) == 263_558
+    repeats = sum(one.occurrence > 0 for one in found)
+    # 407 rows have a stamp that was there before: 8 are the autumn hour's second time, another instant.
+    assert repeats == report.repeated == 399
+    assert repeats + report.notes["autumnHourSecondTime"] == 407
+    assert len(single) == 263_558 - 399
+    assert len({one.attribute.observed_at for one in single}) == len(single)
+    assert report.values_new == 3 * 263_558
+
+
+def test_the_autumn_hour_of_2020_is_there_twice(imported: Imported) -> None:
+    start, end = parse_datetime("2020-11-01T04:45:00Z"), parse_datetime("2020-11-01T07:15:00Z")
+    name = expand("intensity")
+    with imported.city.store.snapshot() as snapshot:
+        found = snapshot.instances("", BROADWAY, Window(names=[name], start=start, end=end))[name]
+    stamps = [parse_datetime(one.attribute.observed_at or "") for one in found]
+    assert stamps == list(range(start, end, 900_000_000))
+    assert all(one.occurrence == 0 for one in found)
+
+
+@pytest.mark.parametrize("source", [REQUESTS, LIGHTS, BICYCLES])
+def test_second_import_changes_nothing(imported: Imported, source: str) -> None:
+    first, again = imported.first[source], imported.again[source]
+    assert (again.created, again.updated, again.values_new) == (0, 0, 0)
+    assert again.unchanged == first.created
+    assert again.values_known == first.values_new
+    assert (again.read, again.repeated, again.no_place) == (first.read, first.repeated, first.no_place)
+
+
+def test_second_import_leaves_no_event_but_its_reports(imported: Imported) -> None:
+    with imported.city.store.snapshot() as snapshot:
+        events = snapshot.events(imported.events["last"], 1000)
+    assert {tuple(event.types) for event in events} == {(expand("ImportRun"),)}
+
+
+def test_counts_come_from_their_rows_of_the_file(imported: Imported) -> None:
+    request = "urn:ngsi-ld:ServiceRequest:boston:101000295615"
+    with imported.city.store.snapshot() as snapshot:
+        (origin,) = snapshot.origins(
+            "", request, Window(names=[expand("promisedAt")], timeproperty="modifiedAt")
+        )
+    assert origin.instance.row == 3
+    assert origin.cause.file == "boston_311_2011h2/cases.csv.gz"
+    assert origin.cause.sha256 == imported.first[REQUESTS].files[0].sha256
+
+
+def test_the_storm_of_august_2011_is_in_the_requests(imported: Imported) -> None:
+    trees: Counter[str] = Counter()
+    for request in imported.entities("ServiceRequest"):
+        if value(request, "service_name") == "Tree Emergencies":
+            trees[value(request, "requestedAt")[:10]] += 1
+    assert trees.most_common(1)[0][0] == "2011-08-28"
