@@ -243,7 +243,9 @@ class Subscriptions:
         source: Any = subscription.jsonld_context
         if source is None:
             source = subscription.ld_context
-            url = source if isinstance(source, str) else await self._contexts.host_implicitly(source, call.tenant)
+            url = source
+            if not isinstance(url, str):
+                url = await self._contexts.host_implicitly(source, call.tenant)
             subscription = msgspec.structs.replace(subscription, jsonld_context=url)
         else:
             await self._contexts.resolve(source, call.tenant)
