@@ -218,6 +218,19 @@ async def test_file_marks_sensors_that_fell_silent_before_the_others(city: TestC
     assert city.events_of("Thing") == events
 
 
+async def test_changed_file_is_imported_again(city: TestCity, outgoing: Outgoing) -> None:
+    city.write("things.csv", "id,level\n1,5\n")
+    sources = city.sources(make(attributes=LEVEL))
+    await city.run(make(attributes=LEVEL))
+
+    async def changed() -> bool:
+        city.write("things.csv", "id,level\n1,6\n")
+        return (await city.values("urn:ngsi-ld:Thing:1"))["level"] == 6
+
+    async with running(Feeds(sources, outgoing, data=city.data)):
+        await until(changed, "the new level")
+
+
 @pytest.fixture
 async def mosquitto(tmp_path: Path) -> AsyncIterator[int]:
     with socket.socket() as probe:

@@ -1,16 +1,19 @@
-"""What runs as long as the node: urls that are polled, MQTT topics, and the watch over silence."""
+"""What runs as long as the node: polled urls, MQTT topics, watched files, and the watch over silence."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import structlog
+from watchfiles import awatch
 
+from cityloom.connect.files import find_files
 from cityloom.connect.live import Live
 from cityloom.connect.mapping import Mapping
 from cityloom.connect.silence import mark_silent
@@ -33,11 +36,19 @@ class Feeds:
         sources: which, and where their rows go.
         outgoing: the guarded client for urls and MQTT brokers.
         max_bytes: largest answer of a polled url.
+        data: the folder of the source files; a source whose file is changed there is imported again.
     """
 
-    def __init__(self, sources: Sources, outgoing: Outgoing, max_bytes: int = 256 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        outgoing: Outgoing,
+        max_bytes: int = 256 * 1024 * 1024,
+        data: Path | None = None,
+    ) -> None:
         self._sources = sources
         self._outgoing = outgoing
+        self._data = None if data is None else data.resolve()
         self._max_bytes = max_bytes
 
     async def run(self) -> None:
@@ -45,6 +56,8 @@ class Feeds:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch())
+                if self._data is not None and self._data.is_dir():
+                    group.create_task(self._follow_files(self._data))
                 for mapping in self._sources.mappings:
                     if mapping.url:
                         group.create_task(self._follow(mapping, self._poll))
@@ -68,6 +81,19 @@ class Feeds:
                 await self._note(live, problem)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _RETRY_MOST)
+
+    async def _follow_files(self, data: Path) -> None:
+        """Imports sources again whose files change; a file that is still written changes again."""
+        async for changes in awatch(data):
+            changed = {Path(path) for _, path in changes}
+            for mapping in self._sources.mappings:
+                if not mapping.path or mapping.is_live:
+                    continue
+                try:
+                    if any(file.content in changed for file in find_files(mapping, data)):
+                        await self._sources.importer.run(mapping, data)
+                except CityloomError as error:  # the run is kept as failed, with this sentence
+                    _log.warning("import failed", source=mapping.source, problem=error.detail)
 
     async def _note(self, live: Live, problem: str) -> None:
         try:
