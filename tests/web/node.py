@@ -152,8 +152,14 @@ def make_services(folder: Path, settings: Settings) -> Services:
 
 @asynccontextmanager
 async def running_node(folder: Path, settings: Settings | None = None) -> AsyncIterator[Client]:
+    """A node over a fresh file in `folder` that serves until the block ends."""
+    async with running(make_services(folder, settings or Settings())) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(services: Services) -> AsyncIterator[Client]:
     """A node that serves until the block ends."""
-    services = make_services(folder, settings or Settings())
     app = application(services)
     config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False, ws="none")
     config.load()

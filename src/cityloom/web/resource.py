@@ -93,12 +93,12 @@ class Resource:
 
     def __init__(self, services: Services, operations: Sequence[Operation]) -> None:
         self._services = services
-        self._operations = {operation.method: operation for operation in operations}
+        self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT) if operations else True
-        methods = [*self._operations, "OPTIONS"]
-        if "GET" in self._operations:
+        methods = [*self.operations, "OPTIONS"]
+        if "GET" in self.operations:
             methods.append("HEAD")
-        self._allow = ", ".join(sorted(methods)) if self._operations else ""
+        self._allow = ", ".join(sorted(methods)) if self.operations else ""
         # Of a path without operations nobody asks the limits of values.
         self._longest = services.settings.max_query
 
@@ -119,9 +119,9 @@ class Resource:
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
         method = scope["method"]
-        operation = self._operations.get("GET" if method == "HEAD" else method)
+        operation = self.operations.get("GET" if method == "HEAD" else method)
         if operation is None:
-            if method == "OPTIONS" and self._operations:
+            if method == "OPTIONS" and self.operations:
                 return self._describe()
             raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow)
         scope["operation"] = operation.name
@@ -151,7 +151,7 @@ class Resource:
 
     def _describe(self) -> Response:
         headers = {"Allow": self._allow}
-        if "PATCH" in self._operations:
+        if "PATCH" in self.operations:
             types = ["application/json", "application/ld+json", MERGE_PATCH]
             headers["Accept-Patch"] = ", ".join(types if self._ngsi_ld else types[:1])
         return Response(status_code=204, headers=headers)

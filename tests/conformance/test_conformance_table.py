@@ -1,0 +1,68 @@
+"""`conformance.yaml` says what the routes do: both are compared, row by row."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cityloom.web.metrics import Metrics
+from cityloom.web.resource import NGSI_LD_ROOT, Operation
+from cityloom.web.routes import operations
+from tests.web.node import Client
+
+TABLE = Path(__file__).parents[2] / "conformance.yaml"
+Key = tuple[str, str, str, str]
+
+
+def rows() -> list[dict[str, Any]]:
+    loaded: list[dict[str, Any]] = yaml.load(TABLE.read_text(), yaml.BaseLoader)
+    return loaded
+
+
+def key(row: dict[str, Any]) -> Key:
+    return row["clause"], row.get("method", ""), row.get("path", ""), row.get("parameter", "")
+
+
+def test_rows_are_well_formed_and_come_once() -> None:
+    seen = set()
+    for row in rows():
+        assert row.keys() <= {"clause", "method", "path", "parameter", "status", "comment"}, row
+        assert row["status"] in ("done", "todo", "exempt"), row
+        assert row["status"] != "exempt" or row["comment"], row
+        assert key(row) not in seen, row
+        seen.add(key(row))
+
+
+@pytest.fixture
+def bound(node: Client) -> list[Operation]:
+    """The operations of the NGSI-LD binding of a node."""
+    table = operations(node.services, node.app.state.hub, Metrics(node.services.store))
+    return [each for each in table if each.path.startswith(NGSI_LD_ROOT)]
+
+
+def test_every_operation_and_parameter_has_a_row_and_every_row_is_there(bound: list[Operation]) -> None:
+    routed: dict[Key, str] = {}
+    for each in bound:
+        place = (each.clause, each.method, each.path.removeprefix(NGSI_LD_ROOT))
+        routed[*place, ""] = "todo" if each.any_params else "done"
+        routed.update({(*place, name): "done" for name in each.params})
+        routed.update({(*place, name): "todo" for name in each.unbuilt})
+    told = {key(row): row["status"] for row in rows() if "method" in row}
+    assert told == routed
+
+
+async def test_parameters_that_are_not_built_answer_501(node: Client, bound: list[Operation]) -> None:
+    for each in bound:
+        path = each.path.replace("{", "").replace("}", "")
+        for name in each.unbuilt:
+            answer = await node.ask(each.method, f"{path}?{name}=x")
+            assert (answer.status, answer.problem) == (501, "NotBuilt"), (each.name, name)
+
+
+async def test_unknown_parameters_answer_400(node: Client, bound: list[Operation]) -> None:
+    for each in bound:
+        if not each.any_params:
+            path = each.path.replace("{", "").replace("}", "")
+            answer = await node.ask(each.method, f"{path}?nonsense=x")
+            assert (answer.status, answer.problem) == (400, "InvalidRequest"), each.name

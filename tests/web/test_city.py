@@ -1,0 +1,194 @@
+"""Our own API: the city, its layers, lineage, schemas, sources, personal data, health, meters."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cityloom.broker.ports import Call
+from cityloom.model.events import Cause
+from cityloom.model.settings import Settings
+from cityloom.web.page import STATIC
+from tests.web.node import Client, make_services, running
+
+ENTITIES = "/ngsi-ld/v1/entities"
+DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
+
+
+def tree(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"urn:ngsi-ld:Tree:{number}",
+        "type": "Tree",
+        "name": {"type": "Property", "value": f"Tree {number}"},
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [number / 10, 1]}},
+        **more,
+    }
+
+
+@pytest.fixture
+async def park(node: Client) -> Client:
+    for number in range(5):
+        assert (await node.post(ENTITIES, tree(number))).status == 201
+    await node.post(ENTITIES, {"id": "urn:ngsi-ld:Rule:1", "type": "Rule", "text": {"value": "no fire"}})
+    return node
+
+
+async def test_describe_city_tells_where_the_log_stands(park: Client) -> None:
+    found = (await park.get("/city")).json
+    assert (found["name"], found["center"], found["bbox"]) == ("Testville", [-71.06, 42.36], None)
+    assert (found["seq"], found["datum"]) == (6, "WGS 84")
+
+
+async def test_list_layers_tells_kind_box_and_attributes(park: Client) -> None:
+    layers = {each["type"]: each for each in (await park.get("/map/layers")).json}
+    assert layers.keys() == {"Tree", "Rule"}
+    assert (layers["Tree"]["typeIri"], layers["Tree"]["count"]) == (DEFAULT + "Tree", 5)
+    assert (layers["Tree"]["geometry"], layers["Rule"]["geometry"]) == ("Point", None)
+    assert layers["Tree"]["bbox"] == pytest.approx([0, 1, 0.4, 1])
+    assert layers["Tree"]["attributes"] == ["location", "name"]
+    assert layers["Tree"]["lastModified"].endswith("Z")
+
+
+async def test_layer_features_are_light_and_by_id(park: Client) -> None:
+    answer = await park.get("/map/layers/Tree/features")
+    assert answer.headers["Content-Type"] == "application/geo+json"
+    assert answer.headers["NGSILD-Results-Count"] == "5"
+    features = answer.json["features"]
+    assert [each["id"] for each in features] == [tree(number)["id"] for number in range(5)]
+    assert features[1]["geometry"] == {"type": "Point", "coordinates": [0.1, 1]}
+    assert features[1]["properties"] == {"name": "Tree 1"}
+
+
+async def test_layer_features_count_beyond_the_limit_and_keep_to_the_box(park: Client) -> None:
+    answer = await park.get("/map/layers/Tree/features?limit=2")
+    assert (len(answer.json["features"]), answer.headers["NGSILD-Results-Count"]) == (2, "5")
+    answer = await park.get("/map/layers/Tree/features?bbox=0.05,0.5,0.35,1.5&limit=2")
+    assert (len(answer.json["features"]), answer.headers["NGSILD-Results-Count"]) == (2, "3")
+    assert (await park.get("/map/layers/Nothing/features")).json["features"] == []
+
+
+@pytest.mark.parametrize("query", ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=5,0,1,1", "limit=0", "limit=300000"])
+async def test_layer_features_refuse_parameters(node: Client, query: str) -> None:
+    answer = await node.get(f"/map/layers/Tree/features?{query}")
+    assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+async def test_lineage_leads_from_a_value_to_the_request_that_wrote_it(node: Client) -> None:
+    await node.post(ENTITIES, tree(1), headers={"X-Request-Id": "planting"})
+    body = {"name": {"type": "Property", "value": "Old oak"}}
+    headers = {"X-Request-Id": "naming", "X-API-Key": "forester"}
+    await node.patch(f"{ENTITIES}/{tree(1)['id']}/attrs", body, headers=headers)
+    found = (await node.get(f"/lineage/{tree(1)['id']}/attrs/name")).json
+    instances = [each for each in found["entity"].values() if each["prov:type"] == "ngsi-ld:Property"]
+    assert [each["prov:value"] for each in instances] == ["Old oak"]
+    (activity,) = found["activity"]
+    assert "naming" in activity
+    assert found["activity"][activity]["cityloom:operation"] == "updateAttributes"
+    assert [each["prov:label"] for each in found["agent"].values()] == ["forester"]
+    generated = next(iter(found["wasGeneratedBy"].values()))
+    assert generated["prov:activity"] == activity
+    whole = (await node.get(f"/lineage/{tree(1)['id']}")).json
+    assert len(whole["activity"]) == 2
+    both = (await node.get(f"/lineage/{tree(1)['id']}/attrs/name?lastN=5")).json
+    assert len(both["wasGeneratedBy"]) == 2
+
+
+async def test_lineage_answers_404_when_there_is_none(park: Client) -> None:
+    for path in (
+        "/lineage/urn:a:none",
+        f"/lineage/{tree(1)['id']}/attrs/none",
+        "/lineage/urn:a:none/attrs/a",
+    ):
+        assert (await park.get(path)).status == 404, path
+
+
+async def test_schema_refuses_data_that_breaks_it(node: Client) -> None:
+    schema = {"type": "object", "required": ["name"], "properties": {"height": {"type": "number"}}}
+    assert (await node.put("/schemas/Tree", schema)).status == 201
+    assert (await node.put("/schemas/Tree", schema)).status == 204
+    assert (await node.get("/schemas")).json == [{"type": "Tree", "typeIri": DEFAULT + "Tree"}]
+    assert (await node.get("/schemas/Tree")).json == schema
+    answer = await node.post(ENTITIES, tree(1, height={"type": "Property", "value": "tall"}))
+    assert (answer.status, "height" in answer.json["detail"]) == (400, True)
+    assert (await node.delete("/schemas/Tree")).status == 204
+    assert (await node.get("/schemas/Tree")).status == 404
+    assert (await node.put("/schemas/Tree", {"type": 7})).status == 400
+
+
+async def test_personal_data_are_read_for_a_purpose_and_erased(node: Client) -> None:
+    await node.post(ENTITIES, tree(1))
+    call = Call(cause=Cause(kind="system", id="system:test"))
+    await node.services.personal.put(call, tree(1)["id"], {"phone": "555"})
+    path = f"/personal/{tree(1)['id']}"
+    assert (await node.get(path)).status == 400
+    assert (await node.get(f"{path}?purpose=call%20back")).json == {"phone": "555"}
+    readings = (await node.get(f"{path}/readings")).json
+    assert [each["purpose"] for each in readings][-1] == "call back"
+    assert (await node.delete(path)).status == 204
+    assert (await node.get(f"{path}?purpose=again")).status == 404
+
+
+async def test_sources_of_a_city_without_any(node: Client) -> None:
+    assert (await node.get("/sources")).json == []
+    for path in ("/sources/none", "/sources/none/runs", "/sources/none/rejects"):
+        assert (await node.get(path)).status == 404
+    assert (await node.post("/push/none", {"a": 1})).status == 404
+    assert (await node.post("/push/none", [1])).status == 400
+
+
+async def test_dead_letters_of_a_city_without_any(node: Client) -> None:
+    assert (await node.get("/subscriptions/dead")).json == []
+    assert (await node.post("/subscriptions/dead/replay", {})).status == 400
+    assert (await node.post("/subscriptions/dead/replay", {"subscriptionId": "urn:a:1"})).json == {
+        "replayed": []
+    }
+
+
+async def test_health_and_metrics(park: Client) -> None:
+    health = await park.get("/health")
+    assert (health.status, health.json["status"]) == (200, "ok")
+    text = (await park.get("/metrics")).body.decode()
+    assert 'cityloom_requests_total{operation="createEntity",status="201"} 6.0' in text
+    assert "cityloom_store_entities 6.0" in text
+    assert "cityloom_event_listeners 0.0" in text
+
+
+async def test_page_is_served_under_a_strict_policy_or_says_that_it_is_not_built(node: Client) -> None:
+    answer = await node.get("/")
+    if (STATIC / "index.html").is_file():
+        policy = answer.headers["Content-Security-Policy"]
+        assert (answer.status, "default-src 'none'" in policy) == (200, True)
+        script = next(path for path in (STATIC / "assets").iterdir() if path.suffix in (".js", ".mjs"))
+        asset = await node.get(f"/assets/{script.name}")
+        assert (asset.status, "immutable" in asset.headers["Cache-Control"]) == (200, True)
+    else:
+        assert (answer.status, b"make page" in answer.body) == (503, True)
+    assert (await node.get("/assets/none.js")).status == 404
+    assert (await node.get("/assets/..%2f..%2fnode.py")).status == 404
+
+
+async def test_unknown_path_answers_a_problem(node: Client) -> None:
+    answer = await node.get("/nothing")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+async def test_failed_check_makes_health_fail(tmp_path: Path) -> None:
+    async def broken() -> None:
+        raise OSError("the disk is gone")
+
+    services = make_services(tmp_path, Settings())
+    async with running(dataclasses.replace(services, checks={"disk": broken})) as node:
+        health = await node.get("/health")
+        assert (health.status, health.json["checks"]) == (503, {"disk": "failed"})
+
+
+async def test_answers_are_not_kept_waiting_by_a_client_that_sends_slowly(park: Client) -> None:
+    async def slow():  # type: ignore[no-untyped-def]
+        yield b'{"id":'
+        assert (await park.get("/city")).status == 200
+        yield b'"urn:a:slow","type":"A"}'
+
+    headers = {"Content-Type": "application/json", "Content-Length": "30"}
+    async with park.session.post(park.base + ENTITIES, data=slow(), headers=headers) as answer:
+        assert answer.status == 201
