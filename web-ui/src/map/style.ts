@@ -251,7 +251,7 @@ export function drawingOf(
         iconName(type, true),
         iconName(type, false),
       ],
-      'icon-size': ['interpolate', ['linear'], ['zoom'], 10, 0.5, 14, 0.8, 17, 1.05],
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13, 0.62, 15, 0.9, 17, 1.05],
       'icon-allow-overlap': true,
       'icon-ignore-placement': true,
     },
