@@ -226,7 +226,8 @@ async def test_run_reads_all_files_of_a_glob_as_one_source(city: TestCity) -> No
     )
     report = await city.run(mapping)
     assert [file.name for file in report.files] == ["c/1.csv", "c/2.csv"]
-    assert (report.read, report.repeated) == (3, 1)
+    assert (report.read, report.repeated, report.created, report.updated) == (3, 1, 1, 0)
+    assert (await city.values("urn:ngsi-ld:Counter:a"))["intensity"] == 2
 
 
 async def test_run_names_file_digest_and_row_of_every_value(city: TestCity) -> None:

@@ -107,8 +107,10 @@ class Live:
             begun = time.monotonic()
             try:
                 work = Work(importer.target, intake, report, self._rejects)
+                call = self._call(report, file, caller)
                 with closing(table):
-                    await work.take(table, self._call(report, file, caller), file)
+                    await work.take(table, call, file)
+                await work.finish(call)
                 report.status = "ok"
             except CityloomError as error:
                 report.status, report.error = "failed", error.detail

@@ -101,8 +101,10 @@ class Importer:
                 part = _part_of(progress, done / total, size / total)
             with closing(table):
                 check_columns(mapping, table, file.name, report)
-                await work.take(table, self.call(mapping, report, file), file, part)
+                call = self.call(mapping, report, file)
+                await work.take(table, call, file, part)
             done += size
+        await work.finish(call)
 
     async def areas(self, mapping: Mapping) -> Areas | None:
         """The areas that the mapping joins with, as they are now; None when it joins with none."""

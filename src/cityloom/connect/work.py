@@ -47,7 +47,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class Work:
-    """The rows of one file or message on their way into the city.
+    """The rows of one run or message on their way into the city.
 
     Args:
         report: takes the counts.
@@ -61,6 +61,7 @@ class Work:
         self._report = report
         self._rejects = rejects
         self._latest = Latest(intake.mapping.source)
+        self._files = 0
 
     async def take(self, table: Table, call: Call, file: FileRead, progress: Progress | None = None) -> None:
         """Takes every row of `table`; the next batch is read while the last one is written.
@@ -69,6 +70,7 @@ class Work:
             CityloomError: the source became unreadable, or the store failed. What was written stays.
         """
         size = _SERIES_BATCH if self._mapping.series else _BATCH
+        self._files += 1
         self._report.notes.update(table.notes)
         upcoming = asyncio.ensure_future(asyncio.to_thread(self._intake.batch, table.rows, file.name, size))
         try:
@@ -84,6 +86,9 @@ class Work:
                     progress(min(table.fraction(), 1.0), self._report.read)
         finally:
             await asyncio.wait([upcoming])  # the reader must not be left running in its thread
+
+    async def finish(self, call: Call) -> None:
+        """Brings the current entities of a series up to its newest values; `call` is the last file's."""
         if self._mapping.series:
             await self._write_latest(call)
 
@@ -162,7 +167,8 @@ class Work:
             for entity_id, row, held in part:
                 newest = self._latest.attributes(entity_id, held, current.get(entity_id))
                 entity = entity_of(entity_id, builder.types, builder.scopes, (builder.constants, newest))
-                items.append(Item(id=entity_id, entity=entity, row=row))
+                # The row is one of the file that the call's cause names, or it says nothing.
+                items.append(Item(id=entity_id, entity=entity, row=row if self._files == 1 else None))
             await self._upsert_latest(call, items)
 
     async def _upsert_latest(self, call: Call, items: Sequence[Item]) -> None:
