@@ -15,6 +15,8 @@ export default defineConfig({
     // MapLibre alone is a megabyte; it is one file that browsers keep.
     chunkSizeWarningLimit: 1600,
     modulePreload: { polyfill: false },
+    // What the built files owe to others goes with them, into the wheel too.
+    license: { fileName: 'assets/licences.md' },
   },
   server: {
     proxy: Object.fromEntries(apis.map((path) => [path, node])),

@@ -78,7 +78,8 @@ export function ObjectList() {
 
   const { items, total } = found.value;
   const typed = text.value.trim();
-  const isId = /^[a-z][a-z0-9+.-]*:\S+$/i.test(typed);
+  // An id of something that is in no shown layer can be opened all the same.
+  const isId = total === 0 && /^[a-z][a-z0-9+.-]*:\S+$/i.test(typed);
   return (
     <section class="section find" aria-labelledby="find-title">
       <h2 id="find-title" class="unseen">
@@ -94,7 +95,8 @@ export function ObjectList() {
             value={text.value}
             onInput={(event) => (text.value = event.currentTarget.value)}
             onKeyDown={(event) => {
-              if (event.key === 'Enter' && items[0]) choose(items[0].id, { fly: true });
+              const first = items[0]?.id ?? (isId ? typed : undefined);
+              if (event.key === 'Enter' && first) choose(first, { fly: true });
             }}
           />
           <select
@@ -119,7 +121,7 @@ export function ObjectList() {
         </p>
         {(typed || among.value) && (
           <ul class="objects" ref={list}>
-            {isId && !items.some(({ id }) => id === typed) && (
+            {isId && (
               <li>
                 <button type="button" class="object" onClick={() => choose(typed, { fly: true })}>
                   <span class="object-name">{t('list.open', { id: typed })}</span>
