@@ -95,6 +95,18 @@ def test_parse_q_fails_cleanly_when_the_text_is_noise(text: str) -> None:
         assert isinstance(parse_q(text, expand), QNode)
 
 
+def test_parse_q_keeps_texts_that_are_no_terms() -> None:
+    def strict(name: str) -> str:
+        if name.startswith("@"):
+            raise BadRequestData("no term")
+        return expand(name)
+
+    read = parse_q('a[@x]=="@home"', strict)
+    assert read == QCompare(Path((expand("a"),), ("@x",), ("@x",)), "==", "@home")
+    with pytest.raises(BadRequestData, match="no term"):
+        parse_q('a=="@home"', strict, expand_values=["a"])
+
+
 @pytest.mark.parametrize(
     ("q", "reason"),
     [

@@ -84,13 +84,21 @@ def read_path(scanner: Scanner, expand: Expand, json_keys: Collection[str] = fro
         scanner.fail("linked entities can only be reached together with join")
     raw = _read_members(scanner) if scanner.take("[") else ()
     is_raw = names[-1] in json_keys or raw == ("*",)
-    members = raw if is_raw else tuple(expand(name) for name in raw)
+    members = raw if is_raw else tuple(expand_or_keep(name, expand) for name in raw)
     return Path(tuple(attribute_name(name, expand) for name in names), members, raw), names[-1]
 
 
 def attribute_name(name: str, expand: Expand) -> str:
     """The name as paths and projections hold it: a member's stays plain, an attribute's is expanded."""
     return name if name in MEMBERS else expand(name)
+
+
+def expand_or_keep(text: str, expand: Expand) -> str:
+    """The IRI of a text that may be a term but need not be: `"@home"` is a good value and no keyword."""
+    try:
+        return expand(text) if text else text
+    except BadRequestData:
+        return text
 
 
 def _read_members(scanner: Scanner) -> tuple[str, ...]:
@@ -212,7 +220,7 @@ class _QParser:
         return value
 
     def _literal_text(self, text: str, *, expands: bool, quoted: bool = True) -> Any:
-        iri = self._expand(text) if text else text
+        iri = self._expand(text) if expands else expand_or_keep(text, self._expand)
         if expands or iri == text:
             return iri
         return QText(text, iri, quoted)
