@@ -43,7 +43,9 @@ export function startingLayers(list: Layer[]): LayerState[] {
   for (const state of [...states].sort(
     (a, b) => ground(a) - ground(b) || a.layer.count - b.layer.count,
   )) {
-    if (!state.layer.geometry || state.layer.count > budget) continue;
+    // Surfaces that are not ground would lie over everything: they wait until someone asks for them.
+    const covers = state.role === 'object' && state.layer.geometry === 'Polygon';
+    if (!state.layer.geometry || covers || state.layer.count > budget) continue;
     budget -= state.layer.count;
     state.visible = true;
   }
