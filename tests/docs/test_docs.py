@@ -4,17 +4,21 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_settings_page_is_what_the_settings_say() -> None:
-    spec = importlib.util.spec_from_file_location("settings_page", ROOT / "scripts" / "settings_page.py")
+@pytest.mark.parametrize("name", ["settings", "conformance"])
+def test_generated_page_is_what_its_source_says(name: str) -> None:
+    script = ROOT / "scripts" / f"{name}_page.py"
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "settings.md").read_text() == module.page(), (
-        "run: python scripts/settings_page.py > docs/settings.md"
+    assert (ROOT / "docs" / f"{name}.md").read_text() == module.page(), (
+        f"run: python scripts/{name}_page.py > docs/{name}.md"
     )
 
 
