@@ -118,10 +118,12 @@ class Client:
         return await self.ask("DELETE", path, **options)
 
 
-def make_services(folder: Path, settings: Settings) -> Services:
-    """Real rooms over a fresh file in `folder`."""
+@asynccontextmanager
+async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Services]:
+    """Real rooms over a fresh file in `folder`, closed at the end of the block."""
     clock, access = SystemClock(), OpenAccess()
-    store = SqliteStore(folder / "city.db", clock)
+    # What survives a power cut is the store's own test; here nothing waits for the disk.
+    store = SqliteStore(folder / "city.db", clock, synchronous="OFF")
     outgoing = Outgoing(OutgoingSettings(allow_loopback=True))
     contexts = Contexts(store, outgoing, clock)
     broker = LocalBroker(store, access, clock)
@@ -133,27 +135,31 @@ def make_services(folder: Path, settings: Settings) -> Services:
         rejects=folder / "runs",
         party="city",
     )
-    return Services(
-        broker=broker,
-        store=store,
-        contexts=contexts,
-        access=access,
-        identify=identify,
-        subscriptions=Subscriptions(store, access, contexts, outgoing, clock, settings),
-        sources=Sources(Importer(target), [], access),
-        schemas=broker.schemas,
-        personal=broker.personal,
-        city=City(name="Testville", profile="test", center=(-71.06, 42.36)),
-        clock=clock,
-        settings=settings,
-        checks={},
-    )
+    try:
+        yield Services(
+            broker=broker,
+            store=store,
+            contexts=contexts,
+            access=access,
+            identify=identify,
+            subscriptions=Subscriptions(store, access, contexts, outgoing, clock, settings),
+            sources=Sources(Importer(target), [], access),
+            schemas=broker.schemas,
+            personal=broker.personal,
+            city=City(name="Testville", profile="test", center=(-71.06, 42.36)),
+            clock=clock,
+            settings=settings,
+            checks={},
+        )
+    finally:
+        await outgoing.close()
+        store.close()
 
 
 @asynccontextmanager
 async def running_node(folder: Path, settings: Settings | None = None) -> AsyncIterator[Client]:
     """A node over a fresh file in `folder` that serves until the block ends."""
-    async with running(make_services(folder, settings or Settings())) as client:
+    async with open_services(folder, settings or Settings()) as services, running(services) as client:
         yield client
 
 
@@ -174,4 +180,3 @@ async def running(services: Services) -> AsyncIterator[Client]:
     finally:
         app.state.hub.close()
         await server.shutdown()
-        services.store.close()

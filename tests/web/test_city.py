@@ -10,7 +10,7 @@ from cityloom.broker.ports import Call
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.web.page import STATIC
-from tests.web.node import Client, make_services, running
+from tests.web.node import Client, open_services, running
 
 ENTITIES = "/ngsi-ld/v1/entities"
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -177,10 +177,12 @@ async def test_failed_check_makes_health_fail(tmp_path: Path) -> None:
     async def broken() -> None:
         raise OSError("the disk is gone")
 
-    services = make_services(tmp_path, Settings())
-    async with running(dataclasses.replace(services, checks={"disk": broken})) as node:
+    async with (
+        open_services(tmp_path, Settings()) as services,
+        running(dataclasses.replace(services, checks={"disk": broken})) as node,
+    ):
         health = await node.get("/health")
-        assert (health.status, health.json["checks"]) == (503, {"disk": "failed"})
+    assert (health.status, health.json["checks"]) == (503, {"disk": "failed"})
 
 
 async def test_answers_are_not_kept_waiting_by_a_client_that_sends_slowly(park: Client) -> None:

@@ -1,7 +1,6 @@
 """The OpenAPI document is true: it says what the routes do, and answers are what it says."""
 
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,11 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route
 
-from cityloom.model.settings import Settings
 from cityloom.web.openapi import PARAMETERS, describe
 from cityloom.web.resource import NGSI_LD_ROOT
-from cityloom.web.routes import application
-from tests.web.node import Client, make_services
+from tests.web.node import Client
 
 TREE = {"id": "urn:ngsi-ld:Tree:1", "type": "Tree", "name": {"type": "Property", "value": "oak"}}
 OUTSIDE = {"/"}
@@ -64,11 +61,8 @@ async def test_document_is_well_formed(node: Client) -> None:
                         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_no_parameter_is_described_that_nobody_knows(tmp_path: Path) -> None:
-    services = make_services(tmp_path, Settings())
-    app = application(services)
-    known = {name for route in app.routes if isinstance(route, Route) for name in _params(route)}
-    services.store.close()
+def test_no_parameter_is_described_that_nobody_knows(node: Client) -> None:
+    known = {name for route in node.app.routes if isinstance(route, Route) for name in _params(route)}
     assert set(PARAMETERS) == known
 
 
