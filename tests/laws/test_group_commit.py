@@ -12,7 +12,7 @@ import pytest
 
 from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.query.values import Query
-from cityloom.store.ports import Store, Transaction
+from cityloom.store.ports import Snapshot, Store, Transaction
 from tests.laws.conftest import Home
 from tests.laws.values import CAUSE, do, lamp, put, see
 
@@ -99,8 +99,11 @@ def test_read_runs_in_one_snapshot_on_another_thread(store: Store) -> None:
     found = store.read(lambda snapshot: (snapshot.count("", Query()), threading.get_ident())).result(10)
     assert found[0] == 1
     assert found[1] != threading.get_ident()
-    failing = store.read(lambda snapshot: snapshot.events("x"))  # type: ignore[arg-type]
-    assert failing.result(10) == []
+
+    def failing(_snapshot: Snapshot) -> None:
+        raise KeyError("x")
+
+    assert isinstance(store.read(failing).exception(10), KeyError)
 
 
 def test_a_stream_that_is_not_read_to_its_end_stands_in_nobodys_way(store: Store) -> None:
