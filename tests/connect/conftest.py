@@ -42,7 +42,7 @@ class TestCity:
     def __init__(self, folder: Path, clock: SimulatedClock) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.data.mkdir()
+        self.data.mkdir(exist_ok=True)
         self.clock = clock
         self.store = SqliteStore(folder / "city.db", clock, synchronous="OFF")
         self.broker = LocalBroker(self.store, Everyone(), clock)

@@ -27,10 +27,13 @@ DATA = Path(os.environ.get("CITYLOOM_CITY_DATA") or Path(__file__).parents[3] / 
 REQUESTS, LIGHTS, BICYCLES = "boston-service-requests", "boston-streetlights", "cambridge-bicycles"
 BROADWAY = "urn:ngsi-ld:TrafficFlowObserved:cambridge:broadway"
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(),
-    reason=f"the real city's data is not there: {DATA} does not exist (set CITYLOOM_CITY_DATA)",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not DATA.is_dir(),
+        reason=f"the real city's data is not there: {DATA} does not exist (set CITYLOOM_CITY_DATA)",
+    ),
+    pytest.mark.timeout(900),
+]
 
 
 class Imported:

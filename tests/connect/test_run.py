@@ -4,7 +4,10 @@ import asyncio
 import gzip
 import hashlib
 import json
+import signal
+import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,13 +16,14 @@ import pytest
 from cityloom.broker.ports import Call
 from cityloom.connect.mapping import Mapping
 from cityloom.connect.report import RUN_TYPE, Report
+from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TemporalQuery
 from cityloom.store.ports import Window
-from tests.connect.conftest import TestCity, expand, make
+from tests.connect.conftest import NOON, TestCity, expand, make
 
 THING = "urn:ngsi-ld:Thing:"
 COUNTS = make(
@@ -272,6 +276,46 @@ async def test_run_that_was_stopped_is_completed_by_the_next(city: TestCity) -> 
     found = history(city, "urn:ngsi-ld:Counter:c", "intensity")
     assert len(found) == 28 * 24
     assert {occurrence for _, _, occurrence in found} == {0}
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from cityloom.model.clock import SimulatedClock
+from tests.connect.conftest import NOON, TestCity
+from tests.connect.test_run import COUNTS
+folder = Path(sys.argv[1])
+city = TestCity(folder, SimulatedClock(NOON))
+def progress(fraction, rows):
+    if rows >= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(city.importer.run(COUNTS, city.data, progress))
+"""
+
+
+@pytest.mark.parametrize("rows", [5_000, 10_000])
+async def test_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, rows: int) -> None:
+    times = [(day, hour, minute) for day in range(1, 29) for hour in range(24) for minute in range(0, 60, 5)]
+    lines = [
+        f"{site},2020-01-{day:02d}T{hour:02d}:{minute:02d}:00,1"
+        for day, hour, minute in times
+        for site in "ab"
+    ]
+    folder = tmp_path / "killed"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "counts.csv").write_text("site,at,n\n" + "\n".join(lines) + "\n")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _KILLED, str(folder), str(rows))
+    assert await process.wait() == -signal.SIGKILL
+    city = TestCity(folder, SimulatedClock(NOON))
+    try:
+        report = await city.run(COUNTS)
+        assert report.notes["resumes"] == "urn:ngsi-ld:ImportRun:counts:1"
+        assert report.values_known >= rows
+        assert report.values_new + report.values_known == len(lines)
+        assert len(history(city, "urn:ngsi-ld:Counter:a", "intensity")) == len(times)
+        assert set(await city.entities("Counter")) == {"urn:ngsi-ld:Counter:a", "urn:ngsi-ld:Counter:b"}
+    finally:
+        city.store.close()
 
 
 async def test_run_notes_the_run_that_was_killed_before_it(city: TestCity) -> None:
