@@ -68,6 +68,13 @@ async def test_layer_features_count_beyond_the_limit_and_keep_to_the_box(park: C
     assert (await park.get("/map/layers/Nothing/features")).json["features"] == []
 
 
+async def test_layer_features_tell_which_are_silent(park: Client) -> None:
+    await park.post(f"{ENTITIES}/{tree(3)['id']}/attrs", {"stale": {"value": True}})
+    await park.post(f"{ENTITIES}/{tree(2)['id']}/attrs", {"stale": {"value": False}})
+    features = (await park.get("/map/layers/Tree/features")).json["features"]
+    assert [each["id"] for each in features if each["properties"].get("stale")] == [tree(3)["id"]]
+
+
 @pytest.mark.parametrize("query", ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=5,0,1,1", "limit=0", "limit=300000"])
 async def test_layer_features_refuse_parameters(node: Client, query: str) -> None:
     answer = await node.get(f"/map/layers/Tree/features?{query}")
@@ -135,6 +142,15 @@ async def test_sources_of_a_city_without_any(node: Client) -> None:
         assert (await node.get(path)).status == 404
     assert (await node.post("/push/none", {"a": 1})).status == 404
     assert (await node.post("/push/none", [1])).status == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/push/none"), ("POST", "/subscriptions/dead/replay"), ("PUT", "/schemas/A")],
+)
+async def test_body_that_is_not_told_to_be_json_is_refused(node: Client, method: str, path: str) -> None:
+    answer = await node.ask(method, path, raw=b"{}", headers={"Content-Type": "text/plain"})
+    assert (answer.status, answer.problem) == (415, "UnsupportedMediaType")
 
 
 async def test_dead_letters_of_a_city_without_any(node: Client) -> None:

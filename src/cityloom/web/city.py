@@ -9,10 +9,11 @@ import msgspec
 from starlette.responses import Response
 
 from cityloom import __version__
+from cityloom.connect.silence import STALE
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, NonexistentTenant
 from cityloom.model.time import format_datetime
-from cityloom.query.values import GeoQuery, Query, TypeIs
+from cityloom.query.values import GeoQuery, Path, QCompare, Query, TypeIs
 from cityloom.store.ports import EntityReads, Snapshot
 from cityloom.web.answers import encode, plain_json
 from cityloom.web.body import GEO_JSON
@@ -100,8 +101,9 @@ async def layer_features(incoming: Incoming) -> Response:
         require_tenant(snapshot, tenant)
         places = snapshot.places(tenant, type_iri, bbox, limit)
         total = len(places) if len(places) < limit else _count(snapshot, tenant, type_iri, bbox)
+        stale = _stale(snapshot, tenant, type_iri)
         features = [
-            {"type": "Feature", "id": id, "geometry": geometry, "properties": _properties(name)}
+            {"type": "Feature", "id": id, "geometry": geometry, "properties": _properties(name, id in stale)}
             for id, geometry, name in places
         ]
         return encode({"type": "FeatureCollection", "features": features}), total
@@ -110,8 +112,19 @@ async def layer_features(incoming: Incoming) -> Response:
     return Response(body, media_type=GEO_JSON, headers={RESULTS_COUNT: str(total)})
 
 
-def _properties(name: Any) -> dict[str, Any]:
-    return {} if name is None else {"name": name}
+def _properties(name: Any, stale: bool) -> dict[str, Any]:
+    properties: dict[str, Any] = {} if name is None else {"name": name}
+    if stale:
+        properties["stale"] = True
+    return properties
+
+
+def _stale(snapshot: Snapshot, tenant: str, type_iri: str) -> set[str]:
+    """The entities of a type that are marked silent; few, and found by the attribute's index."""
+    name = LdContext.core.expand_term(STALE)
+    silent = QCompare(Path((name,)), "==", True)
+    query = Query(types=TypeIs(type_iri), attrs=[name], q=silent, limit=_MOST_FEATURES)
+    return {entity.id for entity in snapshot.query(tenant, query)}
 
 
 def _count(snapshot: Snapshot, tenant: str, type_iri: str, bbox: BBox | None) -> int:

@@ -28,7 +28,7 @@ from cityloom.web.answers import encode
 log = structlog.get_logger("cityloom.web")
 
 _RING: Final = 8192
-_CHUNK: Final = 1000
+_CHUNK: Final = 250
 _PING_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 1.0
 _KINDS: Final = ("entityCreated", "entityUpdated", "entityDeleted", "historyAppended")

@@ -76,7 +76,13 @@ class Incoming:
         return await self.services.contexts.resolve(link_of(self.headers), self.call.tenant)
 
     async def json(self) -> Any:
-        """The body as JSON, whatever its kind. Raises as `body.read_body` and `body.decode_json`."""
+        """The body as JSON, whatever its kind.
+
+        It must be told to be JSON, also on our own API: a page from elsewhere
+        cannot send that without asking, and nobody answers such a question.
+        Raises as `body.content_type`, `body.read_body` and `body.decode_json`.
+        """
+        content_type(self.headers, self.method)
         settings = self.services.settings
         body = await read_body(self._receive, self.headers, settings.max_body_bytes)
         return decode_json(body, settings.max_depth)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cityloom.ld.kept import KINDS
 from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.web.answers import created, encode, no_content, plain_json
-from cityloom.web.body import JSON_TYPES, LD_JSON, content_type
+from cityloom.web.body import JSON_TYPES, LD_JSON
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 
@@ -24,7 +24,6 @@ async def add_context(incoming: Incoming) -> Response:
     """5.13.2."""
     services, call = incoming.services, incoming.call
     services.access.check(call, "write", _RESOURCE)
-    content_type(incoming.headers, incoming.method)
     made = await services.contexts.add(call.tenant, await incoming.json(), call.cause)
     return created("jsonldContexts", made)
 
