@@ -13,17 +13,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from cityloom.broker.ports import Call
+from cityloom.broker.local import LocalBroker
+from cityloom.broker.ports import BatchResult, Call, ItemError
 from cityloom.connect.mapping import Mapping
 from cityloom.connect.report import RUN_TYPE, Report
+from cityloom.connect.run import Importer
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import LOCATION
-from cityloom.model.errors import ConfigurationError
+from cityloom.model.errors import ConfigurationError, Overloaded, StoreFailed
 from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TemporalQuery
 from cityloom.store.ports import Window
-from tests.connect.conftest import NOON, TestCity, expand, make
+from tests.connect.conftest import NOON, Everyone, TestCity, expand, make
 
 THING = "urn:ngsi-ld:Thing:"
 COUNTS = make(
@@ -282,7 +284,7 @@ _KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from cityloom.model.clock import SimulatedClock
-from tests.connect.conftest import NOON, TestCity
+from tests.connect.conftest import NOON, Everyone, TestCity
 from tests.connect.test_run import COUNTS
 folder = Path(sys.argv[1])
 city = TestCity(folder, SimulatedClock(NOON))
@@ -361,6 +363,62 @@ async def test_run_rejects_what_the_schema_of_its_type_refuses(city: TestCity) -
     (reject,) = city.rejects("things")
     assert reject["row"] == 2
     assert "level" in reject["detail"]
+
+
+async def test_run_of_a_series_rejects_whole_rows_that_the_schema_refuses(city: TestCity) -> None:
+    schema = {"type": "object", "properties": {"intensity": {"type": "number", "maximum": 10}}}
+    await city.broker.schemas.put(city.call, expand("Counter"), schema)
+    rows = ["a,2020-01-01T00:00:00,5", "a,2020-01-01T00:15:00,50", "b,2020-01-01T00:15:00,6"]
+    city.write("counts.csv", "site,at,n\n" + "\n".join(rows) + "\n")
+    report = await city.run(COUNTS)
+    assert (report.read, report.values_new, report.rejected) == (3, 2, {"refused": 1})
+    (reject,) = city.rejects("counts")
+    assert (reject["row"], reject["field"]) == (2, "intensity")
+    assert len(history(city, "urn:ngsi-ld:Counter:a", "intensity")) == 1
+    assert (await city.values("urn:ngsi-ld:Counter:a"))["intensity"] == 5
+
+
+async def test_run_waits_for_a_busy_store_and_counts_every_row_once(city: TestCity) -> None:
+    refusals = iter([True, True, False, True, False])
+
+    class Busy(LocalBroker):
+        async def batch(
+            self, call: Call, operation: Any, items: Any, skip_unchanged: bool = False
+        ) -> BatchResult:
+            if next(refusals, False):
+                raise Overloaded("the queue is full")
+            if len(items) < 3 or operation != "upsert-update":
+                return await super().batch(call, operation, items, skip_unchanged)
+            done = await super().batch(call, operation, items[:2], skip_unchanged)
+            busy = [ItemError(item.id, Overloaded("the queue is full")) for item in items[2:]]
+            return msgspec.structs.replace(done, errors=busy)
+
+    busy = Busy(city.store, Everyone(), city.clock)
+    city.write("things.csv", "id\n" + "".join(f"{number}\n" for number in range(9)))
+    importer = Importer(msgspec.structs.replace(city.target, broker=busy))
+    report = await importer.run(make(), city.data)
+    assert (report.read, report.created, report.unchanged, report.rejected) == (9, 9, 0, {})
+    assert len(await city.entities("Thing")) == 9
+
+
+async def test_run_fails_when_the_store_fails_and_rejects_no_row_for_it(city: TestCity) -> None:
+    class Full(LocalBroker):
+        async def batch(
+            self, call: Call, operation: Any, items: Any, skip_unchanged: bool = False
+        ) -> BatchResult:
+            if operation == "upsert-replace":
+                return await super().batch(call, operation, items, skip_unchanged)
+            return BatchResult(errors=[ItemError(item.id, StoreFailed("the disk is full")) for item in items])
+
+    full = Full(city.store, Everyone(), city.clock)
+    city.write("things.csv", "id\n1\n")
+    importer = Importer(msgspec.structs.replace(city.target, broker=full))
+    with pytest.raises(StoreFailed, match="the disk is full"):
+        await importer.run(make(), city.data)
+    assert city.rejects("things") == []
+    state = await importer.states.get("things")
+    assert state.report is not None
+    assert (state.report.status, state.report.error) == ("failed", "the disk is full")
 
 
 async def test_run_tells_a_missing_file_and_keeps_the_run_as_failed(city: TestCity) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
-from cityloom.broker.ports import Broker, Call, Item
+from cityloom.broker.ports import BatchOperation, Broker, Call, Item, ItemError
 from cityloom.connect.intake import Batch, Intake
 from cityloom.connect.latest import Latest, entity_of
 from cityloom.connect.readers import Table
@@ -16,11 +18,13 @@ from cityloom.connect.rejectfile import RejectFile
 from cityloom.connect.report import FileRead, Report
 from cityloom.connect.rows import Built
 from cityloom.model.clock import Clock
+from cityloom.model.errors import CityloomError, Overloaded, StoreFailed
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import Query
 from cityloom.store.ports import Store, Transaction
 
+T = TypeVar("T")
 Progress = Callable[[float, int], None]
 """Called with how much of the source was read (0 to 1) and how many rows."""
 
@@ -28,6 +32,8 @@ _BATCH = 1000
 _SERIES_BATCH = 5000
 _HELD_ENTITIES = 20_000
 _ASK = 500
+_BUSY, _TRIES = 0.2, 150
+"""Seconds to wait for a full queue, and how often."""
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -96,7 +102,7 @@ class Work:
         report = self._report
         refused: set[str] = set()
         if self._mapping.series:
-            await self._append(call, batch.built)
+            await self._append(call, batch, file.name)
         elif batch.built:
             builder = self._intake.builder
             items = [Item(id=b.entity_id, entity=builder.entity(b), row=b.row) for b in batch.built]
@@ -111,44 +117,75 @@ class Work:
             report.reject(reject.reason)
         await asyncio.to_thread(self._rejects.write, batch.rejects)
 
-    async def _upsert(self, call: Call, items: Sequence[Item], batch: Batch, file: str) -> set[str]:
-        operation = "upsert-replace" if self._mapping.update == "replace" else "upsert-update"
-        result = await self._city.broker.batch(
-            call,
-            operation,  # type: ignore[arg-type]  # one of the two literals above
-            items,
-            skip_unchanged=True,
-        )
-        unchanged = set(result.unchanged)
-        self._report.created += len(result.created)
-        self._report.unchanged += len(unchanged)
-        self._report.updated += sum(entity_id not in unchanged for entity_id in result.updated)
-        by_id = {built.entity_id: built for built in batch.built}
-        for failed in result.errors:
-            field = str(failed.error.extra.get("field", ""))
-            batch.rejects.append(self._intake.refused(file, by_id[failed.id], field, failed.error.detail))
-        return {failed.id for failed in result.errors}
-
-    async def _append(self, call: Call, built: Sequence[Built]) -> None:
+    def _appends(self, rows: Sequence[Built]) -> list[HistoryAppend]:
         by_entity: dict[str, list[Instance]] = {}
-        for row in built:
+        for row in rows:
             instances = by_entity.setdefault(row.entity_id, [])
             for name, attributes in row.attributes.items():
                 for attribute in attributes:
                     instances.append(
                         Instance(name=name, attribute=attribute, occurrence=row.occurrence, row=row.row)
                     )
-            self._latest.offer(row)
         builder = self._intake.builder
-        appends = [
+        return [
             HistoryAppend(
                 entity_id=entity_id, types=builder.types, instances=instances, scopes=builder.scopes
             )
             for entity_id, instances in by_entity.items()
             if instances
         ]
+
+    async def _upsert(self, call: Call, items: Sequence[Item], batch: Batch, file: str) -> set[str]:
+        """Hands entities to the broker; gives the ids that it refused, which are rejected."""
+        operation: BatchOperation = "upsert-replace" if self._mapping.update == "replace" else "upsert-update"
+        by_id = {built.entity_id: built for built in batch.built}
+        failures = await self._put(call, operation, items)
+        for failed in failures:
+            field = str(failed.error.extra.get("field", ""))
+            batch.rejects.append(self._intake.refused(file, by_id[failed.id], field, failed.error.detail))
+        return {failed.id for failed in failures}
+
+    async def _put(self, call: Call, operation: BatchOperation, items: Sequence[Item]) -> list[ItemError]:
+        """Writes entities and counts them; what a busy store did not take is offered again.
+
+        Raises:
+            StoreFailed: the store cannot keep them; nothing is wrong with the rows.
+        """
+        report, failures = self._report, []
+        while items:
+            put = partial(self._city.broker.batch, call, operation, items, skip_unchanged=True)
+            result = await _when_free(put)
+            unchanged = set(result.unchanged)
+            report.created += len(result.created)
+            report.unchanged += len(unchanged)
+            report.updated += sum(entity_id not in unchanged for entity_id in result.updated)
+            busy = set()
+            for failed in result.errors:
+                if isinstance(failed.error, StoreFailed):
+                    raise failed.error
+                if isinstance(failed.error, Overloaded):
+                    busy.add(failed.id)
+                else:
+                    failures.append(failed)
+            items = [item for item in items if item.id in busy]
+        return failures
+
+    async def _append(self, call: Call, batch: Batch, file: str) -> None:
+        appends = self._appends(batch.built)
+        refused: dict[int, CityloomError] = {}
+        for refusal in await self._city.broker.check_history(call, appends):
+            refused.setdefault(refusal.instance.row or 0, refusal.error)
+        if refused:  # whole rows, never half ones
+            for built in batch.built:
+                if (error := refused.get(built.row)) is not None:
+                    field = str(error.extra.get("field", ""))
+                    batch.rejects.append(self._intake.refused(file, built, field, error.detail))
+            batch.built = [built for built in batch.built if built.row not in refused]
+            appends = self._appends(batch.built)
+        for built in batch.built:
+            self._latest.offer(built)
         if appends:
-            new = await self._city.broker.append_history(call, appends)
+            new = await _when_free(lambda: self._city.broker.append_history(call, appends))
             offered = sum(len(append.instances) for append in appends)
             self._report.values_new += sum(new)
             self._report.values_known += offered - sum(new)
@@ -169,16 +206,8 @@ class Work:
                 entity = entity_of(entity_id, builder.types, builder.scopes, (builder.constants, newest))
                 # The row is one of the file that the call's cause names, or it says nothing.
                 items.append(Item(id=entity_id, entity=entity, row=row if self._files == 1 else None))
-            await self._upsert_latest(call, items)
-
-    async def _upsert_latest(self, call: Call, items: Sequence[Item]) -> None:
-        result = await self._city.broker.batch(call, "upsert-update", items, skip_unchanged=True)
-        unchanged = set(result.unchanged)
-        self._report.created += len(result.created)
-        self._report.unchanged += len(unchanged)
-        self._report.updated += sum(entity_id not in unchanged for entity_id in result.updated)
-        for failed in result.errors:
-            self._report.notes.setdefault("currentRefused", {})[failed.id] = failed.error.detail
+            for failed in await self._put(call, "upsert-update", items):
+                self._report.notes.setdefault("currentRefused", {})[failed.id] = failed.error.detail
 
     async def _keep_personal(self, personal: dict[str, dict[str, object]], cause: Cause) -> None:
         tenant = self._city.tenant
@@ -193,7 +222,21 @@ class Work:
                     tx.put_personal(tenant, entity_id, body, cause)
             return left_out
 
-        left_out = await asyncio.wrap_future(self._city.store.submit(work))
+        left_out = await _when_free(lambda: asyncio.wrap_future(self._city.store.submit(work)))
         if left_out:
             notes = self._report.notes
             notes["personalErasedBefore"] = int(notes.get("personalErasedBefore", 0)) + left_out
+
+
+async def _when_free(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Tries again while the store's queue is full: a run can wait for others, for half a minute.
+
+    Raises:
+        Overloaded: it stayed full.
+    """
+    for _ in range(_TRIES):
+        try:
+            return await attempt()
+        except Overloaded:
+            await asyncio.sleep(_BUSY)
+    return await attempt()
