@@ -1,0 +1,80 @@
+"""Copies made while the store is in use are whole, of one moment, and never half there."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from cityloom.model.clock import SystemClock
+from cityloom.model.errors import ConfigurationError
+from cityloom.store.sqlite import SqliteStore, copy_database
+from tests.laws.values import lamp, put
+from tests.store import load
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "city.db"
+
+
+def test_backup_of_a_busy_store_is_a_consistent_city(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path, SystemClock())
+    done = load.Done()
+    load.run(store, 1, 40, done.note)
+    shares: list[float] = []
+    writing = threading.Thread(target=load.run, args=(store, 2, 400, lambda *_: None))
+    # the second run writes other versions of the same lamps, whose readings are there already
+    writing = threading.Thread(target=lambda: [put(store, lamp(n % 50, n)) for n in range(1, 200)])
+    writing.start()
+    store.backup(str(tmp_path / "copy.db"), shares.append)
+    writing.join()
+    store.close()
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    copy = SqliteStore(tmp_path / "copy.db", SystemClock())
+    assert load.losses(copy, done) == []
+    put(copy, lamp(99))
+    copy.close()
+
+
+def test_copy_database_copies_what_another_process_has_open(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path, SystemClock())
+    done = load.Done()
+    load.run(store, 1, 40, done.note)
+    copy_database(path, tmp_path / "copy.db")
+    store.close()
+    copy = SqliteStore(tmp_path / "copy.db", SystemClock())
+    load.check_whole(copy, tmp_path / "copy.db")
+    assert load.losses(copy, done) == []
+    copy.close()
+
+
+def test_backup_never_overwrites(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path, SystemClock())
+    (tmp_path / "copy.db").write_text("dear")
+    with pytest.raises(ConfigurationError, match=r"copy\.db already exists"):
+        store.backup(str(tmp_path / "copy.db"))
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        store.backup(str(tmp_path / "none" / "copy.db"))
+    store.close()
+    assert (tmp_path / "copy.db").read_text() == "dear"
+
+
+def test_a_backup_that_fails_leaves_nothing(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path, SystemClock())
+    put(store, lamp(1))
+
+    def stop(_share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.backup(str(tmp_path / "copy.db"), stop)
+    store.close()
+    assert {file.name for file in tmp_path.iterdir()} == {"city.db", "city.db.lock"}
+
+
+def test_copy_database_refuses_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        copy_database(tmp_path / "none.db", tmp_path / "copy.db")
