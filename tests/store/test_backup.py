@@ -24,8 +24,6 @@ def test_backup_of_a_busy_store_is_a_consistent_city(path: Path, tmp_path: Path)
     done = load.Done()
     load.run(store, 1, 40, done.note)
     shares: list[float] = []
-    writing = threading.Thread(target=load.run, args=(store, 2, 400, lambda *_: None))
-    # the second run writes other versions of the same lamps, whose readings are there already
     writing = threading.Thread(target=lambda: [put(store, lamp(n % 50, n)) for n in range(1, 200)])
     writing.start()
     store.backup(str(tmp_path / "copy.db"), shares.append)

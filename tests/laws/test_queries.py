@@ -1,0 +1,66 @@
+"""Law: a query answers exactly what `evaluate` selects of everything, in the asked order, page by page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cityloom.model.entity import Entity
+from cityloom.query.evaluate import matcher
+from cityloom.query.order import sort_entities
+from cityloom.query.parse import parse_order_by, parse_q
+from cityloom.query.values import GeoQuery, Query
+from cityloom.store.ports import Store
+from query.draws import entities, expand, expressions, geometries, print_q, scope_queries, type_selections
+from tests.laws.values import CAUSE, do
+
+CITY = [f"urn:e:{number}" for number in range(6)]
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    node = draw(st.none() | expressions)
+    order = draw(st.sampled_from([None, "a", "b;desc", "id", "id;desc", "a,b;desc"]))
+    geometry = draw(st.none() | geometries)
+    relation: Any = draw(st.sampled_from(["within", "intersects", "disjoint", "contains"]))
+    return Query(
+        ids=draw(st.lists(st.sampled_from(CITY), max_size=3)),
+        id_pattern=draw(st.none() | st.sampled_from([":[1-3]$", "urn:e:5"])),
+        types=draw(st.none() | type_selections()),
+        attrs=[expand(name) for name in draw(st.lists(st.sampled_from(["a", "location"]), max_size=1))],
+        q=parse_q(print_q(node), expand) if node is not None else None,
+        scope_q=draw(st.none() | scope_queries()),
+        geo=GeoQuery(georel=relation, geometry=geometry) if geometry is not None else None,
+        order_by=parse_order_by({"orderBy": order}, expand) if order is not None else None,
+        limit=draw(st.integers(0, 4)),
+        offset=draw(st.integers(0, 3)),
+    )
+
+
+def refill(store: Store, city: list[Entity]) -> None:
+    """Makes `city` the whole state."""
+
+    def work(tx: Any) -> None:
+        for entity_id, entity in zip(CITY, city + [None] * len(CITY), strict=False):
+            after = replace(entity, id=entity_id) if entity is not None else None
+            tx.write_entity("", tx.get("", entity_id), after, CAUSE)
+
+    do(store, work)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(city=st.lists(entities(), max_size=6), query=queries())
+def test_query_scan_and_count_agree_with_evaluate(store: Store, city: list[Entity], query: Query) -> None:
+    refill(store, city)
+    test = matcher(query)
+    whole = [replace(entity, id=entity_id) for entity_id, entity in zip(CITY, city, strict=False)]
+    selected = [entity for entity in whole if test(entity)]
+    with store.snapshot() as snapshot:
+        assert list(snapshot.scan("", query)) == selected
+        assert snapshot.count("", query) == len(selected)
+        if query.order_by is not None:
+            selected = sort_entities(selected, query.order_by)
+        assert snapshot.query("", query) == selected[query.offset : query.offset + query.limit]
