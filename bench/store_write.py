@@ -1,6 +1,6 @@
 """How fast the embedded store writes, durably: `python bench/store_write.py FOLDER [--entities N] …`.
 
-Measures, on entities of about 1 kB with six attributes:
+Measures, on entities of about 1 kB with five attributes:
 
 - creating them, in works of 100, each with its event and history;
 - updating two numeric attributes of each (its event, two instances), in works of 100;
@@ -62,7 +62,6 @@ def make_entity(number: int, now: str) -> Entity:
             DEFAULT_VOCAB + "temperature": attribute("Property", 12.5, "CEL", now),
             DEFAULT_VOCAB + "pm10": attribute("Property", 40.25, "GQ", now),
             DEFAULT_VOCAB + "refDistrict": attribute("Relationship", "urn:ngsi-ld:District:bench:7"),
-            DEFAULT_VOCAB + "description": attribute("Property", "x" * 120),
         },
         created_at=now,
         modified_at=now,

@@ -136,7 +136,8 @@ class EntityReader(Port):
         if bbox is None:
             sql = (
                 "SELECT t.id, e.body FROM entity_type t CROSS JOIN entity e ON e.row = t.row"
-                " WHERE t.tenant = ? AND t.type = ? AND EXISTS (SELECT 1 FROM place p WHERE p.row = t.row) ORDER BY t.id"
+                " WHERE t.tenant = ? AND t.type = ? AND EXISTS (SELECT 1 FROM place p WHERE p.row = t.row)"
+                " ORDER BY t.id"
             )
             found = self.db.stream(sql, key)
         else:
