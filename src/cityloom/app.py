@@ -27,6 +27,7 @@ from cityloom.connect.work import Target
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.contexts import Contexts, ContextSettings
+from cityloom.ld.limits import limits_of
 from cityloom.model.clock import Clock, SystemClock
 from cityloom.model.errors import OutgoingRefused, Unauthorized
 from cityloom.model.settings import Settings
@@ -78,7 +79,11 @@ class Node:
         )
         self.outgoing = Outgoing(_outgoing_settings(settings))
         self.contexts = Contexts(
-            self.store, self.outgoing, self.clock, settings=ContextSettings(public_url=settings.url)
+            self.store,
+            self.outgoing,
+            self.clock,
+            limits_of(settings),
+            ContextSettings(public_url=settings.url),
         )
         limits = Limits(instances=settings.temporal_default, instances_max=settings.temporal_max)
         self.broker = LocalBroker(self.store, self.access, self.clock, limits)
@@ -94,7 +99,7 @@ class Node:
             )
         )
         self.sources = Sources(self.importer, self.mappings, self.access)
-        self.feeds = Feeds(self.sources, self.outgoing)
+        self.feeds = Feeds(self.sources, self.outgoing, data=folder.sources)
         self.subscriptions = Subscriptions(
             self.store, self.access, self.contexts, self.outgoing, self.clock, settings
         )

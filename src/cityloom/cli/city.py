@@ -24,7 +24,6 @@ from cityloom.connect.report import Report
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.settings import Settings
-from cityloom.sample import generate
 
 SAMPLE = "sample"
 _GRACE = 3
@@ -103,6 +102,8 @@ def up(
     listening = _listen(settings)
     settings = _at(settings, listening)
     if place.configuration.profile == SAMPLE and not place.sources.exists():
+        from cityloom.sample import generate  # its libraries would slow every other command
+
         with progress_bars() as begin:
             move = begin("drawing the sample city")
             end = datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")

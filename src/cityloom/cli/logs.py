@@ -26,7 +26,10 @@ def configure_logs(settings: Settings) -> None:
         )
     as_json = settings.log_json if settings.log_json is not None else not sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        # The plain traceback: the other shows local variables, and with them a request's key.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[

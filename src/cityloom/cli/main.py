@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -45,6 +46,8 @@ keys.add_to(app)
 
 def main() -> None:
     """Runs a command; a known failure is one sentence and exit status 1."""
+    # Entities are many small objects without cycles: fewer collections save a third of an import.
+    gc.set_threshold(50_000, 20, 20)
     try:
         app()
     except CityloomError as error:

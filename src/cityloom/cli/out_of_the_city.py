@@ -26,7 +26,6 @@ from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.time import parse_datetime
 from cityloom.query.parse import parse_type_selection
 from cityloom.query.values import Query
-from cityloom.sample import DEFAULT_END, SIZES, SizeName, generate
 from cityloom.store.ports import Snapshot, Window
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
@@ -44,19 +43,21 @@ def add_to(app: typer.Typer) -> None:
 def sample(
     output: Annotated[Path, typer.Option("--out", help="A new folder for the files.")],
     seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 1,
-    size: Annotated[str, typer.Option(help=f"One of {', '.join(SIZES)}.")] = "small",
-    end: Annotated[str, typer.Option(help="The last moment, ISO 8601 in UTC.")] = DEFAULT_END,
+    size: Annotated[str, typer.Option(help="small, medium or large (a million entities).")] = "small",
+    end: Annotated[str | None, typer.Option(help="The last moment, ISO 8601 in UTC.")] = None,
 ) -> None:
     """Draws the sample city as source files, with the truth beside them in truth.json.
 
     Example: `cityloom sample --seed 7 --size medium --out files`
     """
+    from cityloom.sample import DEFAULT_END, SIZES, SizeName, generate  # slow to import, used here alone
+
     if size not in SIZES:
         raise ConfigurationError(f"size {size!r} does not exist; the sizes are {', '.join(SIZES)}")
     chosen: SizeName = size
     with progress_bars() as begin:
         move = begin(f"drawing a {size} city")
-        generate(output, seed=seed, size=chosen, end=end, progress=lambda _, part: move(part))
+        generate(output, seed=seed, size=chosen, end=end or DEFAULT_END, progress=lambda _, part: move(part))
     out.print(f"{output}: a {size} city of seed {seed}; truth.json says what was planted")
 
 

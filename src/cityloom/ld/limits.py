@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from cityloom.model.settings import Settings
+
 
 class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of documents and contexts; a document over one of them is refused whole.
@@ -26,3 +28,13 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds that a node's settings give."""
+    return Limits(
+        depth=settings.max_depth,
+        string=settings.max_string,
+        url=settings.max_url,
+        vertices=settings.max_vertices,
+    )

@@ -15,7 +15,7 @@ from cityloom.broker.ports import Access, Broker, Call
 from cityloom.broker.schemas import Schemas
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
-from cityloom.ld.limits import Limits
+from cityloom.ld.limits import Limits, limits_of
 from cityloom.model.clock import Clock
 from cityloom.model.settings import Settings
 from cityloom.store.ports import Store
@@ -139,9 +139,4 @@ class Services:
     @cached_property
     def limits(self) -> Limits:
         """The bounds of documents, from the settings."""
-        return Limits(
-            depth=self.settings.max_depth,
-            string=self.settings.max_string,
-            url=self.settings.max_url,
-            vertices=self.settings.max_vertices,
-        )
+        return limits_of(self.settings)

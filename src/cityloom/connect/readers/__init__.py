@@ -7,32 +7,27 @@ whole is unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from cityloom.connect.mapping import Format, Mapping
-from cityloom.connect.readers.csvfile import open_csv
-from cityloom.connect.readers.geojson import open_geojson
-from cityloom.connect.readers.gtfs import open_gtfs
-from cityloom.connect.readers.gtfs_realtime import open_gtfs_realtime
-from cityloom.connect.readers.jsonrows import open_json
-from cityloom.connect.readers.ogr import open_ogr
-from cityloom.connect.readers.parquet import open_parquet
 from cityloom.connect.readers.table import Content, Rows, Table
 
 __all__ = ["Content", "Rows", "Table", "open_table"]
 
-_OPENERS: dict[Format, Callable[[Mapping, Content], Table]] = {
-    "csv": open_csv,
-    "parquet": open_parquet,
-    "geojson": open_geojson,
-    "shapefile": open_ogr,
-    "geopackage": open_ogr,
-    "gtfs": open_gtfs,
-    "gtfs-realtime": open_gtfs_realtime,
-    "json": open_json,
-    "mqtt": open_json,
-    "push": open_json,
+# Imported when a source of the format is first read: their libraries take most of a node's start.
+_OPENERS: dict[Format, tuple[str, str]] = {
+    "csv": ("csvfile", "open_csv"),
+    "parquet": ("parquet", "open_parquet"),
+    "geojson": ("geojson", "open_geojson"),
+    "shapefile": ("ogr", "open_ogr"),
+    "geopackage": ("ogr", "open_ogr"),
+    "gtfs": ("gtfs", "open_gtfs"),
+    "gtfs-realtime": ("gtfs_realtime", "open_gtfs_realtime"),
+    "json": ("jsonrows", "open_json"),
+    "mqtt": ("jsonrows", "open_json"),
+    "push": ("jsonrows", "open_json"),
 }
 
 
@@ -42,4 +37,5 @@ def open_table(mapping: Mapping, content: Path | bytes) -> Table:
     Raises:
         ConfigurationError: it is not of that format at all; one sentence.
     """
-    return _OPENERS[mapping.format](mapping, content)
+    module, opener = _OPENERS[mapping.format]
+    return cast(Table, getattr(import_module(f"{__name__}.{module}"), opener)(mapping, content))
