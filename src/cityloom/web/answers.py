@@ -85,12 +85,11 @@ def _tell_in_body(body: dict[str, Any] | list[dict[str, Any]], source: Any) -> N
 
 
 def _told(source: LdSource) -> Any:
-    """The @context to put into a body: the caller's, then the core."""
-    if source is None or source == CORE_URL:
-        return CORE_URL
-    if isinstance(source, list):
-        return source if CORE_URL in source else [*source, CORE_URL]
-    return [source, CORE_URL]
+    """The @context to put into a body: the caller's as it was given, else the core (6.3.5).
+
+    Readers add the core context themselves (5.5.7), so it is not repeated behind the caller's.
+    """
+    return CORE_URL if source is None else source
 
 
 async def _link_url(incoming: Incoming, source: LdSource) -> str:

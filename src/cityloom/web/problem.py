@@ -40,8 +40,8 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.NoMultiTenantSupport: 501,
     errors.NotBuilt: 501,
     errors.OutgoingFailed: 502,
-    errors.LdContextNotAvailable: 503,
     errors.Overloaded: 503,
+    errors.LdContextNotAvailable: 504,
     errors.StoreFailed: 507,
 }
 """Every error class of `model.errors` has a row (a test sees to it)."""
