@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from tests.subscriptions.helpers import City, Receiver
 
 from cityloom.model.settings import Settings
+from tests.subscriptions.helpers import City, Receiver
 
 
 @pytest.fixture

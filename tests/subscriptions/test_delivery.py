@@ -11,9 +11,9 @@ from typing import Any
 import aiomqtt
 import msgspec
 import pytest
-from tests.subscriptions.helpers import WAIT, City, Receiver
 
 from cityloom.model.errors import ResourceNotFound
+from tests.subscriptions.helpers import WAIT, City, Receiver
 
 LIGHT = "urn:ngsi-ld:Streetlight:1"
 

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.subscriptions.helpers import City, Receiver
 
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, NonexistentTenant, ResourceNotFound
+from tests.subscriptions.helpers import City, Receiver
 
 LIGHT = "urn:ngsi-ld:Streetlight:1"
 
