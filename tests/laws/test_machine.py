@@ -182,6 +182,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert "lost tenant" not in snapshot.tenants()
             assert snapshot.last_seq() == self.written
             assert dict(snapshot.cursors()) == self.marks
+        assert self.store.stats()["entities"] == len(self.state)
 
     @invariant()
     def counts_are_as_modelled(self) -> None:

@@ -246,7 +246,10 @@ class HistoryWrites(Protocol):
         ...
 
     def expire_history(self, tenant: str, type: str, before: int, limit: int) -> int:
-        """Deletes up to `limit` instances of entities of `type` older than `before` (µs); how many."""
+        """Deletes up to `limit` instances of entities of `type` older than `before` (µs); how many.
+
+        A call looks at a bounded number of entities; the next call goes on after them.
+        """
         ...
 
 
@@ -286,7 +289,10 @@ class LogWrites(Protocol):
         ...
 
     def trim_log(self, keep: int) -> int:
-        """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went."""
+        """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went.
+
+        A call deletes a bounded number; while it returns more than 0 there may be more.
+        """
         ...
 
 

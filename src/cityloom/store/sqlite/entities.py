@@ -16,7 +16,7 @@ from cityloom.query.values import Query
 from cityloom.store.ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.sql import Select, select_entities
 from cityloom.store.sqlite.session import Port
-from cityloom.store.sqlite.tallies import Box, Tallies, Tally, decode_tally
+from cityloom.store.sqlite.tallies import EVERY_TYPE, Box, Tallies, Tally, decode_tally
 
 
 class _Value(Struct):
@@ -35,6 +35,8 @@ class _Light(Struct):
 _decode_light: Final = msgspec.json.Decoder(_Light).decode
 _decode_values: Final = msgspec.json.Decoder(list[_Value]).decode
 _NAMES: Final = ("/name", "#name")
+_MOST_COUNTED: Final = 200_000
+_IN_BOX: Final = " AND p.west <= :east AND p.east >= :west AND p.south <= :north AND p.north >= :south"
 
 
 class EntityReader(Port):
@@ -99,6 +101,11 @@ class EntityReader(Port):
         """Every tenant that has ever been written to ("" is the default tenant)."""
         return [row[0] for row in self.db.rows("SELECT name FROM tenant ORDER BY name")]
 
+    def size(self) -> int:
+        """How many entities there are, over all tenants."""
+        bodies = self.db.rows("SELECT body FROM tally WHERE type = ?", (EVERY_TYPE,))
+        return sum(decode_tally(body).count for (body,) in bodies)
+
     def type_counts(self, tenant: str) -> list[TypeCount]:
         """The types in use, by name."""
         return [TypeCount(type, tally.count) for type, _, tally in self._tallied(tenant)]
@@ -133,33 +140,53 @@ class EntityReader(Port):
     ) -> list[tuple[str, dict[str, Any], Any]]:
         """(id, GeoJSON geometry of `location`, `name` value or None) of one type in a box, by id."""
         key = (self.db.tenants.find(tenant), self.db.names.find(type))
-        if bbox is None:
+        inside = ""
+        parameters: dict[str, Any] = {"tenant": key[0], "type": key[1]}
+        if bbox is not None:
+            inside = _IN_BOX
+            parameters |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+        if self._better_walked(inside, parameters, limit):
             sql = (
                 "SELECT t.id, e.body FROM entity_type t CROSS JOIN entity e ON e.row = t.row"
-                " WHERE t.tenant = ? AND t.type = ? AND EXISTS (SELECT 1 FROM place p WHERE p.row = t.row)"
-                " ORDER BY t.id"
+                " WHERE t.tenant = :tenant AND t.type = :type AND EXISTS"
+                f" (SELECT 1 FROM place p WHERE p.row = t.row{inside}) ORDER BY t.id"
             )
-            found = self.db.stream(sql, key)
         else:
-            west, south, east, north = bbox
+            # Sorted without bodies, which are read of those alone that are wanted.
             sql = (
-                "WITH k AS MATERIALIZED (SELECT e.id AS id, e.row AS row FROM place p"
+                "WITH k AS MATERIALIZED (SELECT t.id AS id, t.row AS row FROM place p"
                 " CROSS JOIN entity e ON e.row = p.row CROSS JOIN entity_type t"
-                " ON t.tenant = e.tenant AND t.type = :type AND t.id = e.id"
-                " WHERE p.type_low <= :type AND p.type_high >= :type AND p.west <= :east AND p.east >= :west"
-                " AND p.south <= :north AND p.north >= :south AND e.tenant = :tenant ORDER BY e.id)"
+                " ON t.tenant = :tenant AND t.type = :type AND t.id = e.id AND t.row = e.row"
+                f" WHERE p.type_low <= :type AND p.type_high >= :type{inside} ORDER BY t.id)"
                 " SELECT k.id, b.body FROM k CROSS JOIN entity b ON b.row = k.row ORDER BY k.id"
             )
-            box = {"west": west, "south": south, "east": east, "north": north}
-            found = self.db.stream(sql, {"tenant": key[0], "type": key[1], **box})
-        return list(islice(_placed(found), limit))
+        return list(islice(_placed(self.db.stream(sql, parameters)), limit))
+
+    def _better_walked(self, inside: str, parameters: dict[str, Any], limit: int) -> bool:
+        """Whether walking the type by id until `limit` is found beats sorting all that the box holds."""
+        if not inside:
+            return True
+        body = self.db.value("SELECT body FROM tally WHERE tenant = :tenant AND type = :type", parameters)
+        if body is None:
+            return False
+        sql = (
+            "SELECT count(*) FROM (SELECT 1 FROM place p"
+            f" WHERE p.type_low <= :type AND p.type_high >= :type{inside} LIMIT {_MOST_COUNTED})"
+        )
+        hits: int = self.db.value(sql, parameters)
+        walked = limit * decode_tally(body).count / max(hits, 1)
+        return walked < 2 * hits
 
     def _tallied(self, tenant: str) -> list[tuple[str, int, Tally]]:
         """(type, its number, what is counted of it), by type; those without entities left out."""
         number = self.db.tenants.find(tenant)
         if number is None:
             return []
-        tallies = {key: tally.settled() for key, tally in self.tallies(number).items() if tally.count > 0}
+        tallies = {
+            key: tally.settled()
+            for key, tally in self.tallies(number).items()
+            if tally.count > 0 and key[1] != EVERY_TYPE
+        }
         return sorted((self.db.names.key(type), type, tally) for (_, type), tally in tallies.items())
 
     def tallies(self, tenant: int) -> Tallies:

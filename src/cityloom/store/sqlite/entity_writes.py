@@ -19,6 +19,7 @@ from cityloom.store.sqlite.history_writes import HistoryWriter
 from cityloom.store.sqlite.log import Body
 from cityloom.store.sqlite.session import Session
 from cityloom.store.sqlite.tallies import (
+    EVERY_TYPE,
     Place,
     Tallies,
     Tally,
@@ -161,6 +162,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_place(key, None, place)
         for type in types:
             count_entity(self._tally(tenant, type), entity, place, 1)
+        self._tally(tenant, EVERY_TYPE).count += 1
         return key
 
     def _update(
@@ -207,6 +209,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_place(key, place, None)
         for type in types:
             count_entity(self._tally(tenant, type), before, place, -1)
+        self._tally(tenant, EVERY_TYPE).count -= 1
         self.write_instances(before.id, key, self._instances(changes, row), "")
         self.end_life(tenant, key, replace(before, modified_at=self._now_text, deleted_at=self._now_text))
 

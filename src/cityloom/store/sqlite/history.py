@@ -42,13 +42,19 @@ class HotTier:
     def __init__(self, session: Session) -> None:
         self._db = session
 
-    def names(self, incarnation: int) -> list[int]:
-        """The attributes that an incarnation has instances of. Cost: one seek for each."""
-        sql = "SELECT name FROM instance WHERE incarnation = ? AND name > ? ORDER BY name LIMIT 1"
+    def names(self, incarnation: int, before: int | None = None) -> list[int]:
+        """The attributes that an incarnation has instances of (older than `before`).
+
+        Cost: one seek for each attribute.
+        """
+        sql = "SELECT name, time FROM instance WHERE incarnation = ? AND name > ? ORDER BY name, time LIMIT 1"
         found: list[int] = []
-        name: int | None = -1
-        while (name := self._db.value(sql, (incarnation, name))) is not None:
-            found.append(name)
+        first = self._db.row(sql, (incarnation, -1))
+        while first is not None:
+            name, oldest = first
+            if before is None or oldest < before:
+                found.append(name)
+            first = self._db.row(sql, (incarnation, name))
         return found
 
     def has_any(self, incarnation: int) -> bool:
@@ -130,7 +136,7 @@ class HistoryReader(Port):
             return []
         pattern = compile_pattern(id_pattern, "idPattern") if id_pattern is not None else None
         selected = self._past_and_present(
-            number, self._candidates(number, ids, types, after_id), types, names, pattern
+            number, self.candidates(number, ids, types, after_id), types, names, pattern
         )
         return list(islice(selected, limit))
 
@@ -154,7 +160,7 @@ class HistoryReader(Port):
             if entity is not None and (types is None or matches_types(types, entity.types)):
                 yield entity
 
-    def _candidates(
+    def candidates(
         self, tenant: int, ids: Sequence[str], types: TypeExpression | None, after_id: str
     ) -> Iterable[str]:
         """Ids in order, perhaps twice: those of current entities merged with those of past ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -13,12 +14,16 @@ from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
+from cityloom.query.values import TypeIs
 from cityloom.store.sqlite.codec import COLUMNS, FOREIGN, Decoder, Encoder, Row
 from cityloom.store.sqlite.history import HistoryReader, Incarnation
 from cityloom.store.sqlite.log import Body, LogWriter
 
 CHANGES_IN_EVENT: Final = 100
 """Up to so many new instances stand in the event of an append; of more, only their count."""
+
+EXPIRE_ENTITIES: Final = 1000
+"""Entities that one call of `expire_history` looks at, so that it never holds up the writer for long."""
 
 _INSERT: Final = (
     f"INSERT INTO instance ({COLUMNS}) VALUES ({', '.join('?' * (COLUMNS.count(',') + 1))})"
@@ -149,24 +154,26 @@ class HistoryWriter(HistoryReader, LogWriter):
     def expire_history(self, tenant: str, type: str, before: int, limit: int) -> int:
         """Deletes up to `limit` instances of entities of `type` older than `before` (µs); how many.
 
-        Cost: one seek for each attribute of each entity of the type, and what is deleted.
+        A call looks at no more than `EXPIRE_ENTITIES` entities; the next one goes on after them.
+
+        Cost: one seek for each attribute of each entity, and what is deleted.
         """
         tenant_number, type_number = self.db.tenants.find(tenant), self.db.names.find(type)
         if tenant_number is None or type_number is None:
             return 0
+        mark = f"expire:{tenant_number}:{type_number}"
+        reached = self.db.value("SELECT value FROM meta WHERE key = ?", (mark,)) or ""
+        candidates = self.candidates(tenant_number, (), TypeIs(type), reached)
+        ids = list(dict.fromkeys(islice(candidates, EXPIRE_ENTITIES)))
         left = limit
-        key = (tenant_number, type_number)
-        for (number,) in self.db.rows("SELECT row FROM entity_type WHERE tenant = ? AND type = ?", key):
-            left -= self._expire(number, before, left)
+        for entity_id in ids:
+            left -= self._expire_entity((tenant_number, type_number, entity_id), before, left)
             if left <= 0:
-                return limit
-        past = "SELECT incarnation FROM history_type WHERE tenant = ? AND type = ?"
-        for (number,) in self.db.rows(past, key):
-            left -= self._expire(number, before, left)
-            if left <= 0:
-                return limit
-            if not self.hot.has_any(number):
-                self._forget_past(number)
+                break
+            reached = entity_id
+        else:
+            reached = reached if len(ids) == EXPIRE_ENTITIES else ""
+        self.db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (mark, reached))
         return limit - left
 
     def write_instances(
@@ -317,27 +324,37 @@ class HistoryWriter(HistoryReader, LogWriter):
             self.db.run("INSERT INTO history_cleared VALUES (?) ON CONFLICT DO NOTHING", (number,))
         return count
 
-    def _expire(self, incarnation: int, before: int, limit: int) -> int:
-        """Deletes up to `limit` instances of one entity that are older than `before`."""
+    def _expire_entity(self, key: tuple[int, int, str], before: int, limit: int) -> int:
+        """Deletes up to `limit` old instances of every life of an entity; `key` is (tenant, type, id)."""
         left = limit
-        for name in self.hot.names(incarnation):
-            deleted = self.db.run(
+        current = "SELECT row FROM entity_type WHERE tenant = ? AND type = ? AND id = ?"
+        for (number,) in self.db.rows(current, key):
+            left -= self._expire(number, before, left)
+        past = "SELECT incarnation FROM history_type WHERE tenant = ? AND type = ? AND id = ?"
+        for (number,) in self.db.rows(past, key):
+            left -= self._expire(number, before, left)
+            if not self.hot.has_any(number):
+                self._forget_past(number)
+        return limit - left
+
+    def _expire(self, incarnation: int, before: int, limit: int) -> int:
+        """Deletes up to `limit` instances of one life that are older than `before`."""
+        left = limit
+        for name in self.hot.names(incarnation, before):
+            if left <= 0:
+                break
+            left -= self.db.run(
                 f"DELETE FROM instance WHERE {_OF_ATTRIBUTE} AND (time, origin, tie, dataset) IN"
                 f" (SELECT time, origin, tie, dataset FROM instance WHERE {_OF_ATTRIBUTE} AND time < ?"
                 " ORDER BY time LIMIT ?)",
                 (incarnation, name, incarnation, name, before, left),
             )
-            if deleted:
-                self.db.run(
-                    f"DELETE FROM instance_key AS k WHERE {_OF_ATTRIBUTE} AND NOT EXISTS"
-                    " (SELECT 1 FROM instance i WHERE i.incarnation = k.incarnation AND i.name = k.name"
-                    " AND i.time = k.time AND i.origin = k.origin AND i.tie = k.tie"
-                    " AND i.dataset = k.dataset)",
-                    (incarnation, name),
-                )
-            left -= deleted
-            if left <= 0:
-                break
+            self.db.run(
+                f"DELETE FROM instance_key AS k WHERE {_OF_ATTRIBUTE} AND NOT EXISTS"
+                " (SELECT 1 FROM instance i WHERE i.incarnation = k.incarnation AND i.name = k.name"
+                " AND i.time = k.time AND i.origin = k.origin AND i.tie = k.tie AND i.dataset = k.dataset)",
+                (incarnation, name),
+            )
         return limit - left
 
     def _life(self, tenant: str, entity_id: str) -> tuple[int, Incarnation]:

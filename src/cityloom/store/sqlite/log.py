@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +11,9 @@ from msgspec import Struct
 from cityloom.model.entity import Entity
 from cityloom.model.events import AttributeChange, Cause, Event, EventKind
 from cityloom.store.sqlite.session import Port, Session
+
+TRIM_EVENTS: Final = 100_000
+"""Events that one call of `trim_log` deletes, so that it never holds up the writer for long."""
 
 
 class Body(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -135,9 +139,12 @@ class LogWriter(LogReader):
         self.db.run("DELETE FROM cursor WHERE consumer = ?", (consumer,))
 
     def trim_log(self, keep: int) -> int:
-        """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went."""
+        """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went.
+
+        A call deletes no more than `TRIM_EVENTS`: when it did, there may be more.
+        """
         slowest: int | None = self.db.value("SELECT min(seq) FROM cursor")
-        end = self.db.pulse.seq - keep
+        end = min(self.db.pulse.seq - keep, self.first_seq() - 1 + TRIM_EVENTS)
         if slowest is not None:
             end = min(end, slowest)
         return self.db.run("DELETE FROM event WHERE seq <= ?", (end,))

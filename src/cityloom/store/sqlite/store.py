@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -124,9 +124,12 @@ class SqliteStore:
         except RuntimeError:
             raise StoreFailed(f"the store {self._path} is closed") from None
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A snapshot for this thread; inside another one, the same state."""
+        return self._snapshot()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[SqliteSnapshot]:
         reader = self._reader()
         connection = reader.session.connection
         try:
@@ -174,12 +177,12 @@ class SqliteStore:
         works, size = self._writer.waiting
         counters = self._writer.counters
         log = self._path.with_name(self._path.name + "-wal")
-        with self.snapshot() as snapshot:
+        with self._snapshot() as snapshot:
             pending, dead = snapshot.delivery_counts()
             return {
                 "fileBytes": self._path.stat().st_size,
                 "logBytes": log.stat().st_size if log.exists() else 0,
-                "entities": self._reader().session.value("SELECT count(*) FROM entity"),
+                "entities": snapshot.size(),
                 "firstSeq": snapshot.first_seq(),
                 "lastSeq": snapshot.last_seq(),
                 "cursors": dict(snapshot.cursors()),

@@ -69,6 +69,8 @@ class Tally(Struct, omit_defaults=True):
 
 Key = tuple[int, int]
 """(tenant, type)"""
+EVERY_TYPE: Final = 0
+"""The number under which a tenant's entities are counted, each once."""
 Tallies = dict[Key, Tally]
 
 _encode = msgspec.json.Encoder().encode

@@ -1,0 +1,62 @@
+"""Long labours are cut into short works, so that nobody waits for them behind the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cityloom.model.clock import SimulatedClock
+from cityloom.store.ports import Store
+from cityloom.store.sqlite import SqliteStore, entities, history_writes, log
+from tests.laws.conftest import START
+from tests.laws.values import HOUR, LAMP, SENSOR, append, do, lamp, placed_lamp, put, reading, see
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = SqliteStore(tmp_path / "city.db", SimulatedClock(START))
+    yield store
+    store.close()
+
+
+def test_trim_log_called_again_and_again_trims_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "TRIM_EVENTS", 3)
+    for number in range(10):
+        put(store, lamp(number))
+    assert [do(store, lambda tx: tx.trim_log(2)) for _ in range(4)] == [3, 3, 2, 0]
+    assert see(store, lambda snapshot: snapshot.first_seq()) == 9
+
+
+def test_expire_history_goes_on_where_the_last_call_ended(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_writes, "EXPIRE_ENTITIES", 3)
+    for number in range(8):
+        append(store, f"urn:ngsi-ld:Sensor:{number}", reading(1, START), reading(2, START + HOUR))
+
+    def expire() -> int:
+        return do(store, lambda tx: tx.expire_history("", SENSOR, START + 1, 100))
+
+    assert [expire() for _ in range(4)] == [3, 3, 2, 0]
+    append(store, "urn:ngsi-ld:Sensor:7", reading(0, START - HOUR))
+    assert sum(expire() for _ in range(3)) == 1
+
+
+@pytest.mark.parametrize("counted", [1, 1000])
+def test_places_are_the_same_whether_walked_or_sorted(
+    store: Store, counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entities, "_MOST_COUNTED", counted)
+    for number in range(40):
+        put(store, placed_lamp(number, number % 10, number // 10))
+    with store.snapshot() as snapshot:
+        for box in ((0, 0, 9, 9), (2, 1, 4, 2), (20, 20, 30, 30)):
+            found = [place[0] for place in snapshot.places("", LAMP, box, 5)]
+            inside = [
+                lamp(number).id
+                for number in range(40)
+                if box[0] <= number % 10 <= box[2] and box[1] <= number // 10 <= box[3]
+            ]
+            assert found == inside[:5]
