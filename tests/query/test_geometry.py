@@ -126,8 +126,10 @@ def test_distance_agrees_with_brute_force_at_the_size_of_a_city(
         return
     expected = brute_force(here, there, size / 20)
     longest = size / 20 * 111_000
-    assert measured <= expected * 1.0005 + 0.01
-    assert measured >= expected * 0.9995 - longest
+    # Near a pole an edge that is straight in degrees bends in the projection, so no city's figure holds there.
+    part = 0.0005 if abs(lat) < 70 else 0.002
+    assert measured <= expected * (1 + part) + 0.01
+    assert measured >= expected * (1 - part) - longest
 
 
 @given(lon=lons, lat=lats, other_lon=lons, other_lat=lats)
