@@ -2,20 +2,32 @@ import { describe, expect, it } from 'vitest';
 import { marksFor, roleOf } from './symbols';
 
 describe('marksFor', () => {
-  const types = Array.from({ length: 40 }, (_, i) => ({ type: `Type${i}` }));
+  const layersOf = (count: number, geometry: 'Point' | 'LineString' | 'Polygon') =>
+    Array.from({ length: count }, (_, i) => ({ type: `${geometry}${i}`, geometry }));
+  const points = layersOf(40, 'Point');
 
-  it('gives no two layers the same colour and shape', () => {
-    const marks = [...marksFor([...types, { type: 'Streetlight' }]).values()];
+  it('gives no two layers of points the same colour and shape', () => {
+    const lamp = { type: 'Streetlight', geometry: 'Point' } as const;
+    const marks = [...marksFor([...points, lamp]).values()];
     expect(new Set(marks.map(({ colour, shape }) => `${colour} ${shape}`)).size).toBe(41);
   });
 
+  it('gives no two layers of lines, or of surfaces, the same colour and dash', () => {
+    for (const kind of ['LineString', 'Polygon'] as const) {
+      const marks = [...marksFor([...points, ...layersOf(28, kind)])]
+        .filter(([type]) => type.startsWith(kind))
+        .map(([, { colour, dash }]) => `${colour} ${dash}`);
+      expect(new Set(marks).size).toBe(28);
+    }
+  });
+
   it('gives the same layers the same marks, whatever their order', () => {
-    expect(marksFor([...types].reverse())).toEqual(marksFor(types));
+    expect(marksFor([...points].reverse())).toEqual(marksFor(points));
   });
 
   it('still marks a city of more types than there are pairs', () => {
-    const many = Array.from({ length: 80 }, (_, i) => ({ type: `Type${i}` }));
-    expect(marksFor(many).size).toBe(80);
+    expect(marksFor(layersOf(80, 'Point')).size).toBe(80);
+    expect(marksFor(layersOf(40, 'LineString')).size).toBe(40);
   });
 });
 

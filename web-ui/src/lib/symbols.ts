@@ -80,34 +80,53 @@ export function roleOf(type: string): Role {
   return 'object';
 }
 
+type Marked = Pick<Layer, 'type' | 'geometry'>;
+
 /**
- * A mark for every layer, no two alike while there are enough (56 pairs), the same for the same layers.
+ * A mark for every layer, the same for the same layers.
+ *
+ * No two layers of points are alike while there are 56 or fewer (7 colours by 8 shapes), and no two of
+ * lines or of surfaces while there are 28 or fewer (7 colours by 4 dashes).
  */
-export function marksFor(layers: Pick<Layer, 'type'>[]): Map<string, Mark> {
+export function marksFor(layers: Marked[]): Map<string, Mark> {
   const marks = new Map<string, Mark>();
-  const taken = new Set<string>();
-  const types = layers.map(({ type }) => type).sort();
-
-  const give = (type: string, colour: number, shape: Shape): void => {
-    taken.add(`${colour} ${shape}`);
-    const dash = dashes[marks.size % dashes.length] ?? [1];
-    marks.set(type, { colour: palette[colour] ?? palette[0], shape, dash });
-  };
-
-  for (const type of types) {
-    const custom = customary[localName(type)];
-    if (custom && !taken.has(custom.join(' '))) give(type, ...custom);
-  }
-  let next = 0;
-  for (const type of types) {
-    if (marks.has(type)) continue;
-    for (let tries = 0; tries < palette.length * shapeNames.length; tries++, next++) {
-      // 7 colours and 8 shapes share no divisor: stepping both walks through every pair.
-      const shape = shapeNames[next % shapeNames.length] ?? 'circle';
-      if (!taken.has(`${next % palette.length} ${shape}`)) break;
+  for (const kind of ['Point', 'LineString', 'Polygon'] as const) {
+    const types = layers.filter(({ geometry }) => geometry === kind).map(({ type }) => type);
+    const seconds = kind === 'Point' ? shapeNames.length : dashes.length;
+    for (const [type, [colour, second]] of pairsFor(types.sort(), seconds, kind === 'Point')) {
+      marks.set(type, {
+        colour: palette[colour] ?? palette[0],
+        shape: (kind === 'Point' && shapeNames[second]) || 'circle',
+        dash: (kind !== 'Point' && dashes[second]) || [1],
+      });
     }
-    give(type, next % palette.length, shapeNames[next % shapeNames.length] ?? 'circle');
-    next++;
   }
   return marks;
+}
+
+type Pair = [colour: number, second: number];
+
+function pairsFor(types: string[], seconds: number, customs: boolean): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  const taken = new Set<string>();
+  const give = (type: string, pair: Pair): void => {
+    taken.add(pair.join(' '));
+    pairs.set(type, pair);
+  };
+  for (const type of customs ? types : []) {
+    const custom = customary[localName(type)];
+    if (!custom) continue;
+    const pair: Pair = [custom[0], shapeNames.indexOf(custom[1])];
+    if (!taken.has(pair.join(' '))) give(type, pair);
+  }
+  // Neither 8 nor 4 shares a divisor with 7: stepping both walks through every pair.
+  const all = palette.length * seconds;
+  const pairAt = (step: number): Pair => [step % palette.length, step % seconds];
+  let next = 0;
+  for (const type of types) {
+    if (pairs.has(type)) continue;
+    for (let tries = 0; tries < all && taken.has(pairAt(next).join(' ')); tries++) next++;
+    give(type, pairAt(next++));
+  }
+  return pairs;
 }

@@ -30,7 +30,7 @@ const crowdSize = 600;
 
 /** The states of a city's layers at the start, in the order of the list. */
 export function startingLayers(list: Layer[]): LayerState[] {
-  const marks = marksFor(list.filter(({ geometry }) => geometry !== null));
+  const marks = marksFor(list);
   const states = list.map((layer): LayerState => {
     // A ground layer of points could not be drawn as ground.
     const role = layer.geometry === 'Point' ? 'object' : roleOf(layer.type);

@@ -19,7 +19,10 @@ export function LayerList() {
         .filter(({ list }) => list.length)
         .map(({ title, list }) => (
           <div key={title}>
-            <h3>{title}</h3>
+            <div class="group">
+              <h3>{title}</h3>
+              <AllSwitch title={title} list={list} />
+            </div>
             <ul class="layers">
               {list.map((state) => (
                 <LayerItem key={state.layer.type} state={state} />
@@ -29,6 +32,23 @@ export function LayerList() {
         ))}
       <p class="quiet small">{t(staleUnknown.value ? 'layers.staleUnknown' : 'layers.stale')}</p>
     </section>
+  );
+}
+
+function AllSwitch({ title, list }: { title: string; list: LayerState[] }) {
+  const some = list.some(({ visible }) => visible);
+  const label = t(some ? 'layers.hideAll' : 'layers.showAll');
+  return (
+    <button
+      type="button"
+      class="button plain small"
+      aria-label={`${label}: ${title}`}
+      onClick={() => {
+        for (const { layer, visible } of list) if (visible === some) void toggleLayer(layer.type);
+      }}
+    >
+      {label}
+    </button>
   );
 }
 
