@@ -16,7 +16,7 @@ from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.query.values import Query
 from cityloom.store.migrations import Migration, migrations
 from cityloom.store.ports import Store
-from cityloom.store.sqlite import SqliteStore
+from cityloom.store.sqlite import SqliteStore, writer
 from cityloom.store.sqlite.connection import APPLICATION_ID, migrate
 from tests.laws.values import CAUSE, do, lamp, put, see
 from tests.store.power import Disk
@@ -40,6 +40,15 @@ def test_open_makes_the_file_and_finds_it_again(path: Path) -> None:
     store = open_store(path)
     assert see(store, lambda snapshot: snapshot.get("", lamp(1).id)) == lamp(1)
     store.close()
+
+
+def test_the_file_is_for_its_owner_alone(path: Path, tmp_path: Path) -> None:
+    store = open_store(path)
+    put(store, lamp(1))
+    store.backup(str(tmp_path / "copy.db"))
+    modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir() if file.suffix != ".lock"}
+    store.close()
+    assert modes == dict.fromkeys(["city.db", "city.db-wal", "city.db-shm", "copy.db"], 0)
 
 
 def test_open_refuses_when_the_folder_does_not_exist(tmp_path: Path) -> None:
@@ -111,7 +120,7 @@ def test_open_refuses_a_read_only_file(path: Path) -> None:
         from pathlib import Path
         from cityloom.model.clock import SystemClock
         from cityloom.model.errors import ConfigurationError
-        from cityloom.store.sqlite import SqliteStore
+        from cityloom.store.sqlite import SqliteStore, writer
         if os.getuid() == 0:
             os.chmod({str(path)!r} + ".lock", 0o666)
             os.setuid(65534)
@@ -166,6 +175,23 @@ def test_a_full_disk_fails_every_work_of_the_group(path: Path) -> None:
     put(store, lamp(20))
     store.close()
     disk.unregister()
+
+
+def test_a_surprise_in_a_commit_answers_everyone_and_the_writer_lives(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(path)
+
+    def surprise(_tally: object) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "encode_tally", surprise)
+        with pytest.raises(StoreFailed, match="MemoryError"):
+            put(store, lamp(1))
+    put(store, lamp(2))
+    assert see(store, lambda snapshot: [entity.id for entity in snapshot.query("", Query())]) == [lamp(2).id]
+    store.close()
 
 
 def test_a_disk_that_is_full_at_opening_is_told(path: Path) -> None:

@@ -64,15 +64,16 @@ def cut_and_reopen(seed: int, loss: Loss, synchronous: Synchronous) -> list[str]
 
 
 def lost_without_sync(path: Path, done: load.Done) -> list[str]:
-    """What is lost; a file that cannot even be opened lost everything."""
+    """What is lost; a file that cannot be opened or read lost everything."""
+    store = None
     try:
         store = SqliteStore(path, SystemClock())
+        return load.losses(store, done)
     except CityloomError:
         return [f"everything up to event {done.seq}"] if done.seq else []
-    try:
-        return load.losses(store, done)
     finally:
-        store.close()
+        if store is not None:
+            store.close()
 
 
 @pytest.mark.parametrize("loss", ["all", "random", "torn"])

@@ -36,6 +36,8 @@ def copy_database(path: Path, target: Path, progress: Callable[[float], None] | 
     check_place(target)
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
+    with opening(target):
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o600))
     with opening(path):
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:

@@ -35,16 +35,16 @@ _REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
 )
 
 
-def reason(error: apsw.Error) -> str:
+def reason(error: Exception) -> str:
     """Why SQLite failed, in words for an operator."""
     for kind, words in _REASONS:
         if isinstance(error, kind):
             return f"{words} ({error})"
-    return str(error)
+    return str(error) if isinstance(error, apsw.Error) else repr(error)
 
 
-def failed(path: Path, error: apsw.Error) -> StoreFailed:
-    """SQLite's error as the house's own."""
+def failed(path: Path, error: Exception) -> StoreFailed:
+    """SQLite's error (or a surprise of ours) as the house's own."""
     return StoreFailed(f"the store {path} failed: {reason(error)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -91,6 +92,9 @@ class SqliteStore:
 
     def _open(self, synchronous: Synchronous) -> Session:
         new = not self._path.exists() or self._path.stat().st_size == 0
+        if new:
+            # Nobody else on this machine reads a city's file: personal data stand in it.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = open_writer(self._path, synchronous, self._vfs)
         try:
             migrate(connection, self._path, migrations("sqlite"))

@@ -22,7 +22,7 @@ from msgspec import Struct
 from cityloom.model.clock import Clock
 from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
-from cityloom.store.sqlite.connection import failed
+from cityloom.store.sqlite.connection import BUSY_MS, failed
 from cityloom.store.sqlite.session import Session
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.tallies import Tallies, add_all, decode_tally, encode_tally
@@ -32,6 +32,8 @@ GROUP_SECONDS: Final = 0.05
 GROUP_WORKS: Final = 1000
 CHECKPOINT_PAGES: Final = 8192
 """Pages in the write-ahead log (of 4 KiB: 32 MiB) from which it is moved into the file."""
+LONG_LOG: Final = 8
+"""Times that the log may grow before readers are waited for, so that it can begin anew."""
 _WIPE_AGAIN_SECONDS: Final = 0.05
 
 _log = structlog.get_logger("store")
@@ -89,6 +91,7 @@ class Writer:
         self._wipe = False
         self._callbacks: list[Callable[[int], None]] = []
         self._log_pages = 0
+        self._moved_pages = 0
         self.counters = Counters()
         session.pulse  # noqa: B018  (read before the thread starts: a damaged file is told at once)
         session.connection.set_wal_hook(self._saw_log)
@@ -200,7 +203,7 @@ class Writer:
                 )
                 connection.execute("COMMIT")
                 self.counters.commits += 1
-        except apsw.Error as error:
+        except Exception as error:  # whatever it was, everyone is answered and the thread lives on
             self._give_up(mark)
             if waiting is not None:
                 group.append(Done(waiting.future, None, None))
@@ -288,9 +291,17 @@ class Writer:
 
         After the answers, so that nobody waits for it.
         """
-        if not self._wipe and self._log_pages < CHECKPOINT_PAGES:
+        if self._log_pages < self._moved_pages:
+            self._moved_pages = 0  # the log began anew
+        if self._wipe:
+            mode = apsw.SQLITE_CHECKPOINT_TRUNCATE
+        elif self._log_pages - self._moved_pages < CHECKPOINT_PAGES:
             return
-        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if self._wipe else apsw.SQLITE_CHECKPOINT_PASSIVE
+        elif self._log_pages > LONG_LOG * CHECKPOINT_PAGES:
+            mode = apsw.SQLITE_CHECKPOINT_RESTART
+        else:
+            mode = apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._moved_pages = self._log_pages
         connection = self._db.connection
         try:
             connection.set_busy_timeout(int(_WIPE_AGAIN_SECONDS * 1000))
@@ -301,7 +312,6 @@ class Writer:
             _log.error("checkpoint failed", reason=str(error))
             return
         finally:
-            connection.set_busy_timeout(5_000)
+            connection.set_busy_timeout(BUSY_MS)
         self._wipe = False
-        self._log_pages = 0
         self.counters.checkpoints += 1
