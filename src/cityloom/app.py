@@ -121,12 +121,12 @@ class Node:
 
     def city(self) -> City:
         """What the page needs to know."""
-        name = self.folder.configuration.name
+        given = self.folder.configuration.name
         if self.profile is None:
-            return City(name=name, profile="", center=(0.0, 0.0))
+            return City(name={"en": given}, profile="", center=(0.0, 0.0))
         profile = self.profile
         return City(
-            name=name,
+            name={"en": given} if given else profile.title or {"en": profile.name},
             profile=profile.name,
             center=profile.center,
             bbox=profile.bbox,

@@ -30,11 +30,11 @@ KEYS = "keys.json"
 class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What stands in `city.yaml`.
 
-    `profile` is the name of a built-in profile or a folder; "" is a city without one. `sources` is
+    `name` "" is the profile's title. `profile` is the name of a built-in profile or a folder; "" is a city without one. `sources` is
     the folder of the source files, relative to the city's folder unless absolute.
     """
 
-    name: str = "City"
+    name: str = ""
     profile: str = ""
     sources: str = "sources"
     settings: dict[str, Any] = {}

@@ -126,7 +126,7 @@ def test_distance_agrees_with_brute_force_at_the_size_of_a_city(
         return
     expected = brute_force(here, there, size / 20)
     longest = size / 20 * 111_000
-    # Near a pole an edge that is straight in degrees bends in the projection, so no city's figure holds there.
+    # Near a pole an edge that is straight in degrees bends in the projection: no figure of a city holds.
     part = 0.0005 if abs(lat) < 70 else 0.002
     assert measured <= expected * (1 + part) + 0.01
     assert measured >= expected * (1 - part) - longest

@@ -146,7 +146,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
             personal=broker.personal,
-            city=City(name="Testville", profile="test", center=(-71.06, 42.36)),
+            city=City(name={"en": "Testville"}, profile="test", center=(-71.06, 42.36)),
             clock=clock,
             settings=settings,
             checks={},

@@ -36,7 +36,7 @@ async def park(node: Client) -> Client:
 
 async def test_describe_city_tells_where_the_log_stands(park: Client) -> None:
     found = (await park.get("/city")).json
-    assert (found["name"], found["center"], found["bbox"]) == ("Testville", [-71.06, 42.36], None)
+    assert (found["name"], found["center"], found["bbox"]) == ({"en": "Testville"}, [-71.06, 42.36], None)
     assert (found["seq"], found["datum"]) == (6, "WGS 84")
 
 

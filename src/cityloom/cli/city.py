@@ -19,7 +19,7 @@ from cityloom.app import Node, create_app
 from cityloom.cli.console import err, out, progress_bars
 from cityloom.cli.logs import configure_logs
 from cityloom.connect.mapping import Mapping
-from cityloom.connect.profile import load_profile
+from cityloom.connect.profile import builtin_profiles, load_profile
 from cityloom.connect.report import Report
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.errors import CityloomError, ConfigurationError
@@ -60,12 +60,12 @@ def init(
 
 
 def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> None:
-    loaded = load_profile(profile)
-    known = Path(profile).is_dir()
+    load_profile(profile)
+    built_in = profile in builtin_profiles()
     folder.write(
         CityConfiguration(
-            name=name or loaded.profile.title.get("en", loaded.profile.name),
-            profile=str(Path(profile).resolve()) if known else profile,
+            name=name,
+            profile=profile if built_in else str(Path(profile).resolve()),
             sources=str(sources.resolve()) if sources is not None else "sources",
         )
     )

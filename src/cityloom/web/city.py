@@ -162,7 +162,7 @@ _CITY: Schema = {
     "type": "object",
     "required": ["name", "profile", "center", "bbox", "languages", "timeZone", "attribution", "seq"],
     "properties": {
-        "name": {"type": "string"},
+        "name": {"type": "object"},
         "profile": {"type": "string"},
         "center": _POSITION,
         "bbox": _BOX,

@@ -77,7 +77,8 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
 
 
 def _alias(services: Services) -> str:
-    letters = [char if char.isascii() and char.isalnum() else "-" for char in services.city.name.lower()]
+    name = services.city.name.get("en", services.city.profile)
+    letters = [char if char.isascii() and char.isalnum() else "-" for char in name.lower()]
     return "cityloom-" + ("".join(letters).strip("-") or "city")
 
 

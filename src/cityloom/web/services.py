@@ -98,9 +98,12 @@ class Sources(Protocol):
 
 
 class City(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the page needs to know of the city; positions are lon, lat in CRS84 degrees."""
+    """What the page needs to know of the city; positions are lon, lat in CRS84 degrees.
 
-    name: str
+    `name` is by language (`en`, `zh`).
+    """
+
+    name: dict[str, str]
     profile: str
     center: tuple[float, float]
     bbox: tuple[float, float, float, float] | None = None

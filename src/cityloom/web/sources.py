@@ -54,7 +54,7 @@ _SOURCE: Schema = {
     "required": ["id", "name", "format", "status"],
     "properties": {
         "id": {"type": "string"},
-        "name": {"type": "string"},
+        "name": {"type": ["object", "string"]},
         "format": {"type": "string"},
         "lastRun": {"type": ["string", "null"]},
         "status": {"enum": ["ok", "stale", "failed", "never"]},
