@@ -30,8 +30,9 @@ KEYS = "keys.json"
 class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What stands in `city.yaml`.
 
-    `name` "" is the profile's title. `profile` is the name of a built-in profile or a folder; "" is a city without one. `sources` is
-    the folder of the source files, relative to the city's folder unless absolute.
+    `name` "" is the profile's title. `profile` is the name of a built-in profile or a folder; "" is a
+    city without one. `sources` is the folder of the source files, relative to the city's folder
+    unless absolute.
     """
 
     name: str = ""
