@@ -24,6 +24,7 @@ from cityloom.connect.report import Report
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.settings import Settings
+from cityloom.web.protocol import bounded_protocol
 
 SAMPLE = "sample"
 _GRACE = 3
@@ -261,7 +262,8 @@ class _Server(uvicorn.Server):
 def _run(node: Node, listening: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(node),
-        http="httptools",
+        http=bounded_protocol(node.settings),
+        ws="none",
         loop="uvloop",
         lifespan="on",
         access_log=False,
@@ -269,7 +271,6 @@ def _run(node: Node, listening: socket.socket) -> None:
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=_GRACE,
-        h11_max_incomplete_event_size=None,
     )
     server = _Server(config)
     server.where = node.settings.url

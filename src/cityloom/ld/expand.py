@@ -6,6 +6,7 @@ Source: ETSI GS CIM 009 clauses 4.5.1 (entity), 4.18 (scope), 4.22 (expiresAt),
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from msgspec import UNSET
@@ -152,6 +153,10 @@ def _read_entity(document: Any, reading: Reading) -> Entity:
                 if reading.operation != "temporal":
                     check_datasets(instances, key)
             attributes[iri] = instances
+    counted = attributes if reading.operation == "temporal" else [*chain(*attributes.values())]
+    for what, many in (("attribute instances", counted), ("types", types), ("scopes", scopes)):
+        if len(many) > reading.limits.attributes:
+            raise BadRequestData(f"the entity is invalid: more than {reading.limits.attributes} {what}")
     return Entity(id=entity_id, types=types, scopes=scopes, attributes=attributes, expires_at=expires_at)
 
 

@@ -10,7 +10,8 @@ from cityloom.model.settings import Settings
 class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of documents and contexts; a document over one of them is refused whole.
 
-    `depth` counts nested objects and arrays of one entity, `string` characters
+    `depth` counts nested objects and arrays of one entity, `attributes` its attribute
+    instances, types or scopes (of an evolution its attributes), `string` characters
     of one string, `url` characters of an id, name or URL, `vertices` positions
     of one geometry; `contexts` remote documents behind one `@context`,
     `context_depth` how deep they may refer to each other, `context_terms` the
@@ -18,6 +19,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """
 
     depth: int = 64
+    attributes: int = 10_000
     string: int = 1_000_000
     url: int = 8_192
     vertices: int = 200_000
@@ -34,6 +36,7 @@ def limits_of(settings: Settings) -> Limits:
     """The bounds that a node's settings give."""
     return Limits(
         depth=settings.max_depth,
+        attributes=settings.max_attributes,
         string=settings.max_string,
         url=settings.max_url,
         vertices=settings.max_vertices,

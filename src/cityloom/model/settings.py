@@ -35,8 +35,18 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
 
     # Limits of what comes in
     max_body_bytes: Annotated[int, _setting("bytes", "Largest body of a request.", ge=1)] = 32 * 1024 * 1024
+    max_head_bytes: Annotated[
+        int, _setting("bytes", "Largest head of a request: its line and headers.", ge=1024)
+    ] = 128 * 1024
+    request_timeout: Annotated[
+        float, _setting("seconds", "Time in which a request must have come in whole.", ge=0.01)
+    ] = 60.0
+    max_values: Annotated[int, _setting("values", "Most JSON values in a body.", ge=1)] = 2_000_000
     max_depth: Annotated[int, _setting("levels", "Deepest nesting of JSON.", ge=1)] = 64
     max_batch: Annotated[int, _setting("entities", "Most entities of a batch.", ge=1)] = 10_000
+    max_attributes: Annotated[
+        int, _setting("instances", "Most attribute instances, types or scopes of an entity.", ge=1)
+    ] = 10_000
     max_string: Annotated[int, _setting("characters", "Longest string in an entity.", ge=1)] = 1_000_000
     max_url: Annotated[int, _setting("characters", "Longest URL or id.", ge=1)] = 8_192
     max_vertices: Annotated[int, _setting("vertices", "Most vertices of one geometry.", ge=1)] = 200_000

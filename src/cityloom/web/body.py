@@ -42,6 +42,8 @@ _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _LARGEST_INTEGER = 2**63 - 1
 
 _decode = msgspec.json.Decoder().decode
+_check_only = msgspec.json.Decoder(msgspec.Raw).decode
+"""Reads JSON without making anything of it."""
 
 
 def content_type(headers: Any, method: str) -> str:
@@ -101,21 +103,29 @@ async def read_body(receive: Callable[[], Awaitable[Any]], headers: Any, limit: 
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def decode_json(body: bytes, max_depth: int) -> Any:
-    """Reads JSON that is not nested deeper than `max_depth` levels.
+def decode_json(body: bytes, max_depth: int, max_values: int = 2_000_000) -> Any:
+    """Reads JSON that is not nested deeper than `max_depth` levels and has no more than `max_values` values.
+
+    A value takes up to thirty times as much memory as it has bytes, so they are counted before one is made.
 
     Raises:
         InvalidRequest: empty, malformed, not UTF-8, or holds NaN or Infinity.
         BadRequestData: a number is out of the range that can be kept.
-        PayloadTooLarge: it is nested deeper.
+        PayloadTooLarge: it is nested deeper, or has more values.
 
-    Cost: that of the decoder; bodies with more brackets than `max_depth` are looked through once more.
+    Cost: that of the decoder; bodies with more brackets than `max_depth`, or more commas and
+    brackets than `max_values`, are looked through once more.
     """
     if body.startswith(_BOM):
         body = body[3:]
     if not body:
         raise InvalidRequest("the body is required: it is empty")
+    opened = body.count(b"{") + body.count(b"[")
     try:
+        if opened + body.count(b",") > max_values:
+            _check_only(body)
+            if _values(body) > max_values:
+                raise PayloadTooLarge(f"the body is invalid: it holds more than {max_values} values")
         document = _decode(body)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"the body is invalid: {error}") from None
@@ -123,7 +133,7 @@ def decode_json(body: bytes, max_depth: int) -> Any:
         raise InvalidRequest(f"the body is invalid: {error}") from None
     except RecursionError:
         raise PayloadTooLarge(f"the body is invalid: it is nested deeper than {max_depth} levels") from None
-    if body.count(b"{") + body.count(b"[") > max_depth and _depth(body) > max_depth:
+    if opened > max_depth and _depth(body) > max_depth:
         raise PayloadTooLarge(f"the body is invalid: it is nested deeper than {max_depth} levels")
     if _LONG_NUMBER.search(body):
         _refuse_large_integers(document, "$")
@@ -134,6 +144,12 @@ def _depth(body: bytes) -> int:
     """How deep a well-formed body is nested. Linear only because its strings are known to end."""
     brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _values(body: bytes) -> int:
+    """How many values a well-formed body holds at the most; commas and brackets in strings do not count."""
+    bare = _STRING.sub(b"", body)
+    return bare.count(b",") + bare.count(b"{") + bare.count(b"[") + 1
 
 
 def _refuse_large_integers(value: Any, place: str) -> None:

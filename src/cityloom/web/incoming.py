@@ -85,7 +85,7 @@ class Incoming:
         content_type(self.headers, self.method)
         settings = self.services.settings
         body = await read_body(self._receive, self.headers, settings.max_body_bytes)
-        return decode_json(body, settings.max_depth)
+        return decode_json(body, settings.max_depth, settings.max_values)
 
     async def document(self) -> tuple[dict[str, Any], LdContext]:
         """The body as one JSON object without its @context, and the @context that belongs to it (6.3.5)."""

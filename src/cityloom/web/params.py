@@ -12,6 +12,9 @@ from urllib.parse import parse_qsl
 
 from cityloom.model.errors import BadRequestData, InvalidRequest, NotBuilt, PayloadTooLarge
 
+_MOST: Final = 200
+"""Parameters of one request."""
+
 
 class Params(Mapping[str, str]):
     """The query parameters of one request, each at most once.
@@ -50,12 +53,12 @@ class Params(Mapping[str, str]):
         return members
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean parameter. Raises InvalidRequest when it is neither true nor false."""
+        """A boolean parameter. Raises BadRequestData when it is neither true nor false."""
         value = self._values.get(name)
         if value is None:
             return default
         if value not in ("true", "false"):
-            raise InvalidRequest(f"parameter {name} is invalid: {value!r} is neither true nor false")
+            raise BadRequestData(f"parameter {name} is invalid: {value!r} is neither true nor false")
         return value == "true"
 
     def integer(self, name: str, least: int = 0) -> int | None:
@@ -104,8 +107,10 @@ def parse_params(query: bytes, known: Collection[str], unbuilt: Collection[str],
     """
     if not query:
         return NO_PARAMS
+    if query.count(b"&") >= _MOST:
+        raise InvalidRequest(f"the query string is invalid: it has more than {_MOST} parameters")
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise InvalidRequest("the query string is invalid: it is no percent-encoded UTF-8") from None
     values: dict[str, str] = {}

@@ -1,0 +1,130 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds that it does not have: of a request's head and of its time.
+
+It knows bytes, connections and time. It must never know what a request asks for.
+
+Source: RFC 9110 section 15.5.9 (408); RFC 6585 section 5 (431); RFC 9112.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from cityloom.model.settings import Settings
+from cityloom.web.problem import PROBLEM_MEDIA_TYPE
+
+_TITLES: Final = {
+    HTTPStatus.BAD_REQUEST: "The request is no HTTP",
+    HTTPStatus.REQUEST_TIMEOUT: "The request took too long to come in",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head of the request is larger than this node allows",
+}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    A client that sends a head without end is answered 431, one that does not
+    send its request within the time 408, and what is no HTTP 400; then the
+    connection is closed.
+    """
+
+    max_head_bytes: int
+    request_timeout: float
+
+    _head_bytes = 0
+    _in_head = True
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client came: its first request is awaited."""
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client went."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes came."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        # Looked at afterwards: the last piece of a head may hold the body's beginning.
+        if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"the request's line and headers are longer than {self.max_head_bytes} bytes",
+            )
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        if self._timer is None:
+            self._await_request()
+
+    def on_headers_complete(self) -> None:
+        """Its head is whole."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """It is whole."""
+        self._stop_waiting()
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, f"the request is invalid: {msg}")
+
+    def _await_request(self) -> None:
+        self._timer = self.loop.call_later(self.request_timeout, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.pipeline or (self._in_head and self._answer_is_due):
+            # It waits for the answer to the request before it, not for its client.
+            self._await_request()
+        elif not self.transport.is_closing():
+            self._refuse(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the request did not come in whole within {self.request_timeout:g} s",
+            )
+
+    @property
+    def _answer_is_due(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answers below the application, unless that has begun to answer, and closes the connection."""
+        begun = self.cycle is not None and self.cycle.response_started
+        if not (begun and (self._answer_is_due or not self._in_head)):
+            body = msgspec.json.encode(
+                {"type": "about:blank", "title": _TITLES[status], "status": status.value, "detail": detail}
+            )
+            head = (
+                f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {PROBLEM_MEDIA_TYPE}\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+
+def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
+    """The protocol with the bounds of `settings`, for uvicorn's `http`."""
+    bounds: dict[str, Any] = {
+        "max_head_bytes": settings.max_head_bytes,
+        "request_timeout": settings.request_timeout,
+    }
+    return type("CityProtocol", (BoundedProtocol,), bounds)
