@@ -33,6 +33,12 @@ class NodeProcess:
         if self._process is not None:
             self.stop()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Starts it and waits until it says where it answers."""
         with self.log.open("ab") as log:
