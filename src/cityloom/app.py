@@ -200,7 +200,9 @@ class Node:
         while True:
             done = await self.upkeep.run_once()
             await self.contexts.flush()
-            trimmed = await asyncio.wrap_future(self.store.submit(self._trim))
+            trimmed = 0
+            while gone := await asyncio.wrap_future(self.store.submit(self._trim)):
+                trimmed += gone
             if done.expired_entities or done.expired_instances or trimmed:
                 _log.info(
                     "upkeep",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -260,6 +261,8 @@ class _Server(uvicorn.Server):
 
 
 def _run(node: Node, listening: socket.socket) -> None:
+    # The writer thread waits less for its turn beside a busy event loop: twice the writes, measured.
+    sys.setswitchinterval(0.0005)
     config = uvicorn.Config(
         create_app(node),
         http=bounded_protocol(node.settings),

@@ -53,12 +53,8 @@ def parse_datetime(text: str, place: str = "value") -> int:
 
 def format_datetime(micros: int) -> str:
     """Writes microseconds since 1970 as ISO 8601 in UTC, the fraction only as long as it must be."""
-    moment = _EPOCH + timedelta(microseconds=micros)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year >= 1000 else moment.isoformat()[:19]
-    fraction = micros % 1_000_000
-    if fraction:
-        text += f".{fraction:06d}".rstrip("0")
-    return text + "Z"
+    text = (_EPOCH + timedelta(microseconds=micros)).isoformat()[:-6]
+    return (text.rstrip("0") if micros % 1_000_000 else text) + "Z"
 
 
 def parse_duration(text: str, place: str = "value") -> tuple[int, int]:
