@@ -281,7 +281,8 @@ def test_compact_entity_shows_what_was_before() -> None:
 def test_compact_entity_tells_deletions(kind: Any, stored: Any, member: str, told: Any) -> None:
     gone = Attribute(kind=kind, value=stored, deleted_at=NOON)
     entity = Entity(id=ID, types=["T:t"], attributes={"urn:x:a": [gone]})
-    assert compact_entity(entity, CORE)["urn:x:a"] == NULL
+    assert compact_entity(entity, CORE)["urn:x:a"] == {"type": kind, member: told}
+    assert compact_entity(entity, CORE, Form(representation="concise"))["urn:x:a"] == NULL
     assert compact_entity(entity, CORE, SIMPLIFIED)["urn:x:a"] == NULL
     full = {"type": kind, member: told, "deletedAt": NOON}
     assert compact_entity(entity, CORE, Form(sys_attrs=True))["urn:x:a"] == full

@@ -119,9 +119,46 @@ async def test_deletion_of_an_attribute_and_of_the_entity_is_told(city: City, re
     await city.node.broker.delete_attribute(city.call(), LIGHT, LdContext.core.expand_term("level"))
     await city.node.broker.delete_entity(city.call(), LIGHT)
     first, second = await receiver.until("/a", 2)
-    assert first.entity["level"] == "urn:ngsi-ld:null"
+    assert first.entity["level"] == {"type": "Property", "value": "urn:ngsi-ld:null"}
     assert first.entity["powerState"]["value"] == "on"
     assert second.entity.keys() == {"id", "type", "deletedAt"}
+
+
+async def test_deletion_of_an_entity_deletes_its_watched_attributes(city: City, receiver: Receiver) -> None:
+    await city.subscribe(
+        f"{receiver.url}/a", notificationTrigger=["attributeDeleted"], watchedAttributes=["level"]
+    )
+    await city.create(LIGHT, level=on(1), powerState=on())
+    await city.node.broker.delete_entity(city.call(), LIGHT)
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity.keys() == {"id", "type", "deletedAt", "level"}
+    assert told.entity["level"]["value"] == "urn:ngsi-ld:null"
+
+
+async def test_show_changes_tells_what_a_deleted_entity_had(city: City, receiver: Receiver) -> None:
+    await city.subscribe(
+        f"{receiver.url}/a", notificationTrigger=["entityDeleted"], notification={"showChanges": True}
+    )
+    await city.create(LIGHT, level=on(1))
+    await city.node.broker.delete_entity(city.call(), LIGHT)
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity["level"] == {"type": "Property", "value": "urn:ngsi-ld:null", "previousValue": 1}
+
+
+@pytest.mark.parametrize("join", ["flat", "inline"])
+async def test_linked_entities_are_told_where_they_are_asked_for(
+    city: City, receiver: Receiver, join: str
+) -> None:
+    other = LIGHT + ":cabinet"
+    await city.create(other, level=on(7))
+    await city.subscribe(
+        f"{receiver.url}/a", entities=[{"type": "Streetlight", "id": LIGHT}], notification={"join": join}
+    )
+    await city.create(LIGHT, fedBy={"type": "Relationship", "object": other})
+    (told,) = await receiver.until("/a", 1)
+    data = told.body["data"]
+    linked = data[1] if join == "flat" else data[0]["fedBy"]["entity"]
+    assert (len(data), linked["id"], linked["level"]["value"]) == (1 + (join == "flat"), other, 7)
 
 
 async def test_show_changes_tells_the_value_before(city: City, receiver: Receiver) -> None:

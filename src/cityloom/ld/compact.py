@@ -250,9 +250,13 @@ class Writer:
         return value
 
     def deleted(self, attribute: Attribute, before: Attribute | None, alone: bool) -> Any:
-        """A deleted instance: its name and NGSI-LD Null, with more only where more is asked (5.8.6)."""
+        """A deleted instance: NGSI-LD Null as its value (4.5.0), with more only where more is asked (5.8.6).
+
+        The concise form (5.5.4) has it in place of the attribute where nothing else is to be told.
+        """
         shown = attribute.deleted_at is not None and self.form.sys_attrs
-        if alone and not (attribute.dataset_id or shown or before is not None or self.form.instance_ids):
+        more = attribute.dataset_id or shown or before is not None or self.form.instance_ids
+        if self.concise and alone and not more:
             return NULL
         kind = KINDS[attribute.kind or (before.kind if before is not None else "") or "Property"]
         document: dict[str, Any] = {"type": kind.name, kind.member: null_of(kind)}

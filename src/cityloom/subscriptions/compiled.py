@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from cityloom.ld.linked import MOST_LEVELS, Joining
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import parse_datetime
@@ -54,6 +55,10 @@ class Compiled:
         self._triggers = _triggers(subscription)
         self.query = _condition(subscription, expand_for)
         self._holds = matcher(self.query) if self.query != Query() else None
+        join, level = subscription.notification.join, subscription.notification.join_level
+        self.joining = Joining()
+        if join != "@none":
+            self.joining = Joining(join, min(int(level or 1), MOST_LEVELS))
         self.projection = parse_projection(
             {
                 name: value
@@ -66,6 +71,7 @@ class Compiled:
                 if value is not None
             },
             expand_for("projection"),
+            self.joining.level,
         )
         if subscription.notification.attributes is not None:
             self.projection = msgspec.structs.replace(
@@ -97,12 +103,19 @@ class Compiled:
         if event.kind == "entityCreated" and "entityCreated" in self._triggers:
             return True
         if event.kind == "entityDeleted":
-            return "entityDeleted" in self._triggers
+            return "entityDeleted" in self._triggers or bool(self.deleted_with(event))
         return any(
             _kind_of(change) in self._triggers
             for change in event.changes
             if not self._watched or change.name in self._watched
         )
+
+    def deleted_with(self, event: Event) -> list[str]:
+        """The watched attributes that went with their entity, where their deletion is what is watched for."""
+        if "entityDeleted" in self._triggers or "attributeDeleted" not in self._triggers:
+            return []
+        names = event.before.attributes if event.before is not None else {}
+        return [name for name in names if not self._watched or name in self._watched]
 
     def queries(self) -> list[Query]:
         """What finds the entities subscribed to: one query per selector, its conditions included."""
@@ -118,7 +131,7 @@ class Compiled:
 
     def active(self, now: int) -> bool:
         """Whether it is neither paused nor expired at `now` (microseconds)."""
-        return self.subscription.is_active and (self.expires is None or now < self.expires)
+        return self.subscription.is_active is not False and (self.expires is None or now < self.expires)
 
 
 class _Selector:

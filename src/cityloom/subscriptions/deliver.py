@@ -125,9 +125,17 @@ class Deliverer:
         return self._counters[key]
 
     def forget(self, tenant: str, subscription: str) -> None:
-        """Forgets the counters of a subscription that was deleted."""
+        """Forgets a subscription that was deleted: its counters, and what waits to be sent for it."""
         self._counters.pop((tenant, subscription), None)
         self._touched.discard((tenant, subscription))
+        for lane in self._lanes.values():
+            gone = [one for one in lane.waiting if (one.tenant, one.subscription) == (tenant, subscription)]
+            if gone:
+                lane.waiting = [one for one in lane.waiting if one not in gone]
+                heapq.heapify(lane.waiting)
+                lane.wake.set()
+                for one in gone:
+                    self._finish(tenant, one.id)
 
     async def take_up(self) -> None:
         """Takes up what was left undelivered, before anything new is offered."""
@@ -178,6 +186,9 @@ class Deliverer:
                 _log.exception("delivery failed", id=waiting.id, subscription=waiting.subscription)
                 heapq.heappush(lane.waiting, waiting._replace(due=self._clock.now() + 1_000_000))
         del self._lanes[key]
+        if not any(uri == key[0] for uri, _ in self._lanes):
+            # Nothing is left to send there, so nothing is known of it that would hold up what comes.
+            del self._endpoints[key[0]]
 
     async def _deliver(self, lane: _Lane, waiting: _Waiting) -> None:
         delivery = waiting.delivery or await asyncio.wrap_future(

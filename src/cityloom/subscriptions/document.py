@@ -92,6 +92,7 @@ class Subscription(
     Names in `type` selections, `q`, `pick`, `omit` and `geoproperty` stay as written; `names`
     tells, by member, what each of them means, so that it can be read without its @context.
     `ld_context` is what notifications are compacted with: a URL or an inline @context.
+    `is_active` is told as it was given; None is true.
     """
 
     id: str
@@ -116,7 +117,7 @@ class Subscription(
     local_only: bool | None = None
     split_entities: bool | None = None
     ngsild_conformance: str | None = None
-    is_active: bool = True
+    is_active: bool | None = None
     expires_at: str | None = None
     created_at: str = ""
     modified_at: str = ""

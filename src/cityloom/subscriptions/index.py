@@ -55,6 +55,8 @@ class Index:
         """Subscriptions that the event may touch, each once, in order of their ids."""
         found: dict[str, Compiled] = {}
         names = {ANY, *(change.name for change in event.changes)}
+        if event.before is not None:
+            names |= event.before.attributes.keys()
         for type in {ANY, *event.types}:
             for name in names:
                 found.update(self._by_key.get((event.tenant, type, name), {}))

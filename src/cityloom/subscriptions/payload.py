@@ -7,7 +7,7 @@ Source: ETSI GS CIM 009 clauses 5.3.1 (Notification), 5.8.6 (behaviour), 6.3.8
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from cityloom.ld.compact import Form, compact_collection, compact_entity
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import NULL, Attribute, Entity
+from cityloom.ld.linked import Read, Shape, write_entities
+from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import format_datetime
-from cityloom.query.project import project
 from cityloom.subscriptions.compiled import Compiled
 
 _NAMESPACE = uuid.UUID("7c9d3c0e-3a52-5b0e-9f61-0d6a6f2b9d0f")
@@ -57,18 +57,28 @@ def payload_of(compiled: Compiled, event: Event, state: Entity) -> Payload:
     """What one event tells a subscriber."""
     show_changes = compiled.subscription.notification.show_changes
     stamp = format_datetime(event.at)
+    gone = _tombstones(event, stamp)
     if event.kind == "entityDeleted":
-        attributes = _tombstones(event, stamp) if show_changes else {}
-        state = msgspec.structs.replace(state, attributes=attributes, deleted_at=stamp)
-    else:
-        gone = _tombstones(event, stamp)
-        if gone:
-            merged = dict(state.attributes)
-            for name, instances in gone.items():
-                merged[name] = [*merged.get(name, ()), *instances]
-            state = msgspec.structs.replace(state, attributes=merged)
-    previous = [change for change in event.changes if change.before is not None] if show_changes else []
+        if not show_changes:
+            gone = {name: [_whole(gone[name])] for name in compiled.deleted_with(event)}
+        state = msgspec.structs.replace(state, attributes=gone, deleted_at=stamp)
+    elif gone:
+        sys_attrs = compiled.subscription.notification.sys_attrs
+        merged = dict(state.attributes)
+        for name, instances in gone.items():
+            left = merged.get(name, [])
+            whole = not (left or show_changes or sys_attrs)
+            merged[name] = [_whole(instances)] if whole else [*left, *instances]
+        state = msgspec.structs.replace(state, attributes=merged)
+    previous = [change for change in _changes(event) if change.before is not None] if show_changes else []
     return Payload(stamp, [state], previous)
+
+
+def _whole(instances: Sequence[Attribute]) -> Attribute:
+    """One tombstone for an attribute of which nothing is left: there is no dataset to tell apart (5.8.6)."""
+    if len(instances) == 1:
+        return instances[0]
+    return msgspec.structs.replace(instances[0], dataset_id=DEFAULT_INSTANCE)
 
 
 def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
@@ -76,12 +86,15 @@ def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
     return Payload(stamp, list(entities))
 
 
-def render(payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext) -> Message:
+async def render(
+    payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext, read: Read
+) -> Message:
     """A notification in the words of its subscription.
 
     Args:
         delivery: the notification's id.
         ld_context: what to compact with.
+        read: gives the linked entities, as they are by now.
     """
     subscription = compiled.subscription
     notification = subscription.notification
@@ -97,9 +110,14 @@ def render(payload: Payload, compiled: Compiled, delivery: str, ld_context: LdCo
     previous = {
         (change.name, change.dataset_id): change.before for change in payload.previous if change.before
     }
-    data: Any = [
-        compact_entity(_projected(entity, compiled), ld_context, form, previous=previous)
+    shape = Shape(form, compiled.projection, compiled.joining)
+    living = [entity for entity in payload.entities if entity.deleted_at is None]
+    data: Any = await write_entities(living, ld_context, shape, read, previous)
+    # A deletion is told whatever the projection.
+    data += [
+        compact_entity(entity, ld_context, form, previous=previous)
         for entity in payload.entities
+        if entity.deleted_at is not None
     ]
     plain_body = geojson and receiver.get("Prefer") == "body=json"
     if geojson:
@@ -121,21 +139,10 @@ def render(payload: Payload, compiled: Compiled, delivery: str, ld_context: LdCo
     return Message(accept, body, headers)
 
 
-def _projected(entity: Entity, compiled: Compiled) -> Entity:
-    """A deletion is told whatever the projection: of it only the id, the type and the time are left."""
-    return entity if entity.deleted_at is not None else project(entity, compiled.projection)
-
-
 def _tombstones(event: Event, stamp: str) -> dict[str, list[Attribute]]:
     """The attribute instances that the event took away."""
     gone: dict[str, list[Attribute]] = {}
-    before = event.before.attributes if event.before is not None else {}
-    changes = [
-        AttributeChange(name=name, dataset_id=instance.dataset_id, before=instance)
-        for name, instances in before.items()
-        for instance in instances
-    ] or event.changes
-    for change in changes:
+    for change in _changes(event):
         if change.after is None and change.before is not None:
             value: Any = {"@none": NULL} if change.before.kind == "LanguageProperty" else NULL
             gone.setdefault(change.name, []).append(
@@ -149,3 +156,13 @@ def _tombstones(event: Event, stamp: str) -> dict[str, list[Attribute]]:
                 )
             )
     return gone
+
+
+def _changes(event: Event) -> list[AttributeChange]:
+    """What changed; of a deleted entity every instance that it had."""
+    before = event.before.attributes if event.before is not None else {}
+    return [
+        AttributeChange(name=name, dataset_id=instance.dataset_id, before=instance)
+        for name, instances in before.items()
+        for instance in instances
+    ] or list(event.changes)

@@ -97,7 +97,6 @@ def write_subscription(
     notification |= {k: v for k, v in msgspec.to_builtins(counters).items() if v is not None}
     document["notification"] = notification
     document["type"] = "Subscription"
-    document["isActive"] = subscription.is_active
     document["status"] = status_of(subscription, now)
     return document
 
@@ -106,7 +105,7 @@ def status_of(subscription: Subscription, now: int) -> str:
     """`active`, `paused` or `expired` at `now` (microseconds)."""
     if subscription.expires_at is not None and parse_datetime(subscription.expires_at) <= now:
         return "expired"
-    return "active" if subscription.is_active else "paused"
+    return "paused" if subscription.is_active is False else "active"
 
 
 def _expand(document: dict[str, Any], ld_context: LdContext) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from cityloom.consumers.timers import Timers
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
+from cityloom.model.entity import Entity
 from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
@@ -264,7 +265,13 @@ class Subscriptions:
         payload = body if isinstance(body, Payload) else msgspec.convert(body, Payload)
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
-        return render(payload, compiled, delivery.id, ld_context)
+
+        async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
+            return await asyncio.wrap_future(
+                self._store.read(lambda snapshot: snapshot.get_many(delivery.tenant, list(ids)))
+            )
+
+        return await render(payload, compiled, delivery.id, ld_context, read)
 
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = msgspec.convert(letter.body, Payload)

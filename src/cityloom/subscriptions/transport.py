@@ -97,19 +97,26 @@ class Mqtt:
         timeout = endpoint.timeout / 1000 if endpoint.timeout is not None else self._timeout
         try:
             async with asyncio.timeout(timeout):
-                client = await self._client(broker)
-                await client.publish(
-                    topic,
-                    msgspec.json.encode(document),
-                    qos=int(notifier.get("MQTT-QoS", "0")),
-                    timeout=timeout,
-                )
+                qos = int(notifier.get("MQTT-QoS", "0"))
+                kept = broker in self._clients
+                try:
+                    await self._publish(broker, topic, document, qos)
+                except aiomqtt.MqttError:
+                    if not kept:
+                        raise
+                    # The other side may have closed what was kept open: that is no failure yet.
+                    await self._drop(broker)
+                    await self._publish(broker, topic, document, qos)
         except OutgoingRefused as error:
             raise Undelivered(error.detail, endpoint_down=False) from None
         except (aiomqtt.MqttError, OutgoingFailed, OSError, TimeoutError) as error:
             await self._drop(broker)
             reason = f"{broker.host}:{broker.port} could not be reached: {error or type(error).__name__}"
             raise Undelivered(reason, endpoint_down=True) from None
+
+    async def _publish(self, broker: _Broker, topic: str, document: dict[str, Any], qos: int) -> None:
+        client = await self._client(broker)
+        await client.publish(topic, msgspec.json.encode(document), qos=qos, timeout=self._timeout)
 
     async def close(self) -> None:
         """Disconnects from every broker."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cityloom.ld.compact import compact_collection
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity, expand_fragment
+from cityloom.ld.linked import Shape
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from cityloom.model.time import parse_datetime
@@ -35,7 +36,7 @@ from cityloom.web.queries import (
     read_query,
     read_types,
 )
-from cityloom.web.rendering import Shape, read_shape, write_entities
+from cityloom.web.rendering import read_shape, write_entities
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 
 _PATH: Final = f"{NGSI_LD_ROOT}/entities"
@@ -85,7 +86,7 @@ async def purge_entities(incoming: Incoming) -> Response:
     keep = [expand(name) for name in params.names("keep")]
     drop = [expand(name) for name in params.names("drop")]
     if keep and drop:
-        raise InvalidRequest("parameters keep and drop are invalid together")
+        raise BadRequestData("parameters keep and drop are invalid together")
     result = await incoming.services.broker.purge(incoming.call, query, keep, drop)
     return batch_answer(result, tells_created=False)
 
@@ -101,6 +102,8 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     if attrs and not any(name in entity.attributes for name in attrs):
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes asked for")
     documents = await write_entities(incoming, [entity], ld_context, shape)
+    if not documents:
+        raise ResourceNotFound(f"entity {entity_id} does not exist with any of the members asked for")
     flat = shape.joining.level and shape.joining.join == "flat"
     if flat and shape.form.geojson:
         return await ld_answer(incoming, ld_context, compact_collection(documents))
