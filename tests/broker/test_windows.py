@@ -46,20 +46,25 @@ def times_of(evolutions: list[Evolution]) -> list[int]:
 @given(
     st.lists(st.dictionaries(st.sampled_from("ab"), SERIES, max_size=2), max_size=3),
     st.integers(1, 12),
+    st.integers(1, 24),
     st.booleans(),
 )
-def test_a_cut_keeps_all_of_one_end_of_time(series, most, backwards):
+def test_a_cut_keeps_all_of_one_end_of_time(series, each, in_all, backwards):
     evolutions = [evolution(number, each) for number, each in enumerate(series)]
     everything = times_of(evolutions)
-    answer = cut(evolutions, TemporalQuery(last_n=100 if backwards else None), most)
+    temporal = TemporalQuery(last_n=100 if backwards else None)
+    answer = cut(evolutions, temporal, each, in_all)
     kept = times_of(answer.evolutions)
-    assert answer.cut == (len(everything) > most)
+    sizes = [len(times_of([one])) for one in evolutions]
+    assert answer.cut == (len(everything) > in_all or max(sizes, default=0) > each)
     if not answer.cut:
         assert kept == everything
         return
     end = answer.range_end // 1_000_000
     assert kept == [time for time in everything if (time >= end if backwards else time <= end)]
-    assert len(kept) <= most or len(set(kept)) == 1
+    assert len(kept) <= in_all or len(set(kept)) == 1
+    for one in answer.evolutions:
+        assert len(times_of([one])) <= each or len(set(times_of([one]))) == 1
     assert (max(kept) if backwards else min(kept)) == answer.range_start // 1_000_000
     assert [list(each.instances) for each in answer.evolutions] == [
         list(each.instances) for each in evolutions

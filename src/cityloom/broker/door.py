@@ -20,9 +20,9 @@ T = TypeVar("T")
 class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of one operation.
 
-    `instances` cuts a temporal answer that asked for no number (6.3.10);
-    `instances_max` is the most that may be asked for. ETSI's suite expects 40
-    instances to be cut and 20 not, hence the default.
+    `instances` is how many of an entity a temporal answer holds when nobody asked
+    for more (6.3.10); `instances_max` is the most that may be asked for, and that
+    one answer holds. ETSI's suite expects 40 to be cut and 20 not, hence the default.
     """
 
     instances: int = 30

@@ -56,7 +56,7 @@ class Evolutions(Door):
             evolution = _evolution(snapshot, call.tenant, entity, window, most)
             if names and not evolution.instances:
                 _require_any(snapshot, call.tenant, entity_id, names)
-            return _page([evolution], temporal, most)
+            return self._page([evolution], temporal, most)
 
         return await self._read(call, work)
 
@@ -80,6 +80,7 @@ class Evolutions(Door):
         selects = _selection(query, temporal)
         place = 0
         matched = 0
+        descending = query.order_by is not None and query.order_by.terms[0].descending
         page: list[HistoryEntity] = []
         more = False
         after_id = ""
@@ -99,12 +100,13 @@ class Evolutions(Door):
                 return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
 
             found, after_id = await self._read(call, look)
-            for entity in found:
-                matched += 1
-                if matched > query.offset and len(page) < query.limit:
-                    page.append(entity)
-                elif matched > query.offset + query.limit:
-                    more = True
+            matched += len(found)
+            if descending:
+                page = [*reversed(found), *page]
+            else:
+                skipped = max(0, query.offset - (matched - len(found)))
+                page += found[skipped : skipped + query.limit - len(page)]
+                more = matched > query.offset + query.limit
             place += _LOOK_AT_ONCE
             if not after_id:
                 break
@@ -114,6 +116,10 @@ class Evolutions(Door):
                     "name ids, a type or an id pattern that select fewer"
                 )
 
+        if descending:
+            more = matched > query.offset + query.limit
+            page = page[query.offset : query.offset + query.limit]
+
         def read(snapshot: Snapshot) -> TemporalPage:
             if temporal.aggr_methods:
                 aggregated = [_aggregated(snapshot, call.tenant, entity, window, temporal) for entity in page]
@@ -121,13 +127,23 @@ class Evolutions(Door):
             evolutions = [_evolution(snapshot, call.tenant, entity, window, most) for entity in page]
             if query.dataset_ids or names:
                 evolutions = [evolution for evolution in evolutions if evolution.instances]
-            return _page(evolutions, temporal, most)
+            return self._page(evolutions, temporal, most)
 
         answer = await self._read(call, read)
         return replace(answer, more=more, count=matched if count else None)
 
     def _most(self, asked: int | None) -> int:
         return self._limits.instances if asked is None else min(asked, self._limits.instances_max)
+
+    def _page(self, evolutions: Sequence[Evolution], temporal: TemporalQuery, most: int) -> TemporalPage:
+        answer = cut(evolutions, temporal, most, self._limits.instances_max)
+        return TemporalPage(
+            evolutions=answer.evolutions,
+            cut=answer.cut,
+            range_start=answer.range_start,
+            range_end=answer.range_end,
+            size=temporal.last_n if answer.cut else None,
+        )
 
 
 Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
@@ -197,17 +213,6 @@ def _evolution(
     if full:
         instances.update(reads.instances(tenant, entity.id, replace(window, names=full)))
     return Evolution(entity=entity, instances=conveying(instances, window.timeproperty))
-
-
-def _page(evolutions: Sequence[Evolution], temporal: TemporalQuery, most: int) -> TemporalPage:
-    answer = cut(evolutions, temporal, most)
-    return TemporalPage(
-        evolutions=answer.evolutions,
-        cut=answer.cut,
-        range_start=answer.range_start,
-        range_end=answer.range_end,
-        size=temporal.last_n if answer.cut else None,
-    )
 
 
 def _require_any(reads: HistoryReads, tenant: str, entity_id: str, names: Sequence[str]) -> None:

@@ -78,26 +78,32 @@ class Cut(Struct, frozen=True, kw_only=True):
     range_end: int | None = None
 
 
-def cut(evolutions: Sequence[Evolution], temporal: TemporalQuery, most: int) -> Cut:
-    """Cuts an answer that has more than `most` instances.
+def cut(evolutions: Sequence[Evolution], temporal: TemporalQuery, most: int, in_all: int) -> Cut:
+    """Cuts an answer in which an entity has more than `most` instances, or all have more than `in_all`.
 
     Without `last_n` the earliest stay, with it the latest. Instances of one time
     are never parted, so when there are more than `most` of the first time, all of
     them stay. An attribute that loses all its instances stays, empty.
     """
     backwards = temporal.last_n is not None
-    times = sorted(
-        (
-            time_of(instance.attribute, temporal.timeproperty)
-            for evolution in evolutions
-            for of_name in evolution.instances.values()
-            for instance in of_name
-        ),
-        reverse=backwards,
-    )
-    if len(times) <= most:
+    by_entity = [
+        sorted(
+            (
+                time_of(instance.attribute, temporal.timeproperty)
+                for of_name in evolution.instances.values()
+                for instance in of_name
+            ),
+            reverse=backwards,
+        )
+        for evolution in evolutions
+    ]
+    boundaries = [_boundary(times, most) for times in by_entity if len(times) > most]
+    times = sorted((time for times in by_entity for time in times), reverse=backwards)
+    if len(times) > in_all:
+        boundaries.append(_boundary(times, in_all))
+    if not boundaries:
         return Cut(evolutions=list(evolutions))
-    boundary = _boundary(times, most)
+    boundary = max(boundaries) if backwards else min(boundaries)
 
     def stays(instance: Instance) -> bool:
         time = time_of(instance.attribute, temporal.timeproperty)

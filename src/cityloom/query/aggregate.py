@@ -3,8 +3,7 @@
 Source: ETSI GS CIM 009 clause 4.5.19.1, tables 4.5.19.1-1 to -3. Where the
 clause is silent: only periods that hold an instance are given; `stddev` is
 that of the population (0 for one value); a series of mixed data types can only be
-counted; without a start the first period begins at the round time (month,
-day or multiple of the period in its day, UTC) before the first instance.
+counted; without a start the first period begins with the first instance.
 """
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ def _periods(samples: list[_Sample], temporal: TemporalQuery) -> list[tuple[int,
     months, micros = temporal.period
     anchor = None if temporal.timerel == "before" else temporal.time_at
     if anchor is None:
-        anchor = _round_down(samples[0].at, months, micros)
+        anchor = samples[0].at
     found: list[tuple[int, int, list[_Sample]]] = []
     for sample in samples:
         if found and sample.at < found[-1][1]:
@@ -176,16 +175,6 @@ def _period_number(anchor: int, at: int, months: int, micros: int) -> int:
     while _boundary(anchor, number + 1, months, micros) <= at:
         number += 1
     return number
-
-
-def _round_down(at: int, months: int, micros: int) -> int:
-    """The round time at or before `at` from which periods are counted when none is asked for."""
-    moment = _EPOCH + timedelta(microseconds=at)
-    midnight = at - at % _DAY
-    if months:
-        first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        return (first - _EPOCH) // _MICROSECOND
-    return midnight if micros % _DAY == 0 else midnight + (at - midnight) // micros * micros
 
 
 # -- methods -----------------------------------------------------------------

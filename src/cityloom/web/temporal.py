@@ -143,8 +143,13 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
 
 
 def _most(incoming: Incoming, temporal: TemporalQuery) -> int | None:
-    """How many instances are answered uncut: the node's default, unless the caller asked for a number."""
-    return None if temporal.last_n is None else incoming.services.settings.temporal_max
+    """How many instances of an entity are answered uncut: the node's default, or what the caller asked for.
+
+    `lastN` counts for each attribute, so it is no wish for a page of any size (6.3.10).
+    """
+    if temporal.last_n is None:
+        return None
+    return max(incoming.services.settings.temporal_default, temporal.last_n)
 
 
 def _written(
@@ -212,7 +217,8 @@ async def _answer(
     if page.cut and page.range_start is not None and page.range_end is not None:
         size = "*" if page.size is None else str(page.size)
         start, end = format_datetime(page.range_start), format_datetime(page.range_end)
-        told["Content-Range"] = f"DateTime {start}-{end}/{size}"
+        # The unit that brokers and ETSI's suite agree on; the clause's own text says DateTime.
+        told["Content-Range"] = f"date-time {start}-{end}/{size}"
     return await ld_answer(
         incoming, ld_context, body, status=206 if page.cut else 200, links=links or (), headers=told or None
     )
