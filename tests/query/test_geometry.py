@@ -198,6 +198,13 @@ def test_matches_geo_decides_a_stored_polygon_that_crosses_itself() -> None:
         )
 
 
+def test_matches_geo_takes_a_reference_that_crosses_itself() -> None:
+    bow = {"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}
+    assert matches_geo(GeoQuery(georel="equals", geometry=bow), at(bow))
+    assert matches_geo(GeoQuery(georel="within", geometry=bow), at(point(1.9, 1.0)))
+    assert not matches_geo(GeoQuery(georel="intersects", geometry=bow), at(point(1.0, 1.9)))
+
+
 @given(lon=lons, lat=lats)
 def test_box_of_spans_every_longitude_when_one_is_beyond_the_antimeridian(lon: float, lat: float) -> None:
     assume(lon != 0)

@@ -48,7 +48,6 @@ def members(entity: Entity) -> list[str]:
         ({"datasetId": "urn:d:1"}, ["id", "type", "scope", "createdAt", "speed1"]),
         ({"datasetId": "@none"}, ["id", "type", "scope", "createdAt", "speed1", "name1"]),
         ({"datasetId": "@none,urn:d:1", "pick": "speed"}, ["speed2"]),
-        ({"pick": "speed,name", "omit": "name"}, ["speed2"]),
     ],
 )
 def test_project_keeps_what_is_asked_for(parameters: dict[str, Any], expected: list[str]) -> None:

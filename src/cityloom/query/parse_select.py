@@ -38,11 +38,13 @@ def parse_type_selection(text: str, expand: Callable[[str], str]) -> TypeExpress
             scanner.fail(f"{name!r} is no name of an entity type and no URI", start)
         return TypeIs(expand(name))
 
-    return _alternatives(Scanner(text, "type"), term, TypeAnd, TypeOr)
+    return _alternatives(Scanner(text, "type"), term, TypeAnd, TypeOr, bare=False)
 
 
 def parse_scope_q(text: str) -> ScopeExpression:
     """Reads a scope query: `/a/b`, `/a/+/c`, `/a/#`, `/#`, joined as types are.
+
+    The operators are those of `q` (4.19), so a conjunction needs no parentheses: `;` binds before `|`.
 
     Raises:
         BadRequestData: the text does not follow the grammar of clause 4.19.
@@ -57,7 +59,7 @@ def parse_scope_q(text: str) -> ScopeExpression:
                 scanner.fail(f"{scope!r} is no scope: {level!r} is no level of one", start)
         return ScopeTerm("/" + "/".join(levels))
 
-    return _alternatives(Scanner(text, "scopeQ"), term, ScopeAnd, ScopeOr)
+    return _alternatives(Scanner(text, "scopeQ"), term, ScopeAnd, ScopeOr, bare=True)
 
 
 def _alternatives(
@@ -65,8 +67,16 @@ def _alternatives(
     term: Callable[[str, Scanner, int], T],
     all_of: Callable[[list[T]], T],
     any_of: Callable[[list[T]], T],
+    *,
+    bare: bool,
 ) -> T:
-    """Terms, or conjunctions in parentheses, separated by `|` or `,`: the shape that 4.17 and 4.19 share."""
+    """Terms or conjunctions, separated by `|` or `,`: the shape that 4.17 and 4.19 share.
+
+    The grammar has conjunctions in parentheses; they may group alternatives as well, as in `q`.
+
+    Args:
+        bare: whether a conjunction may stand without parentheses.
+    """
 
     def single() -> T:
         scanner.count_term()
@@ -77,20 +87,30 @@ def _alternatives(
             scanner.fail("a name is required", start)
         return term(name, scanner, start)
 
-    def alternative() -> T:
+    def factor() -> T:
         scanner.skip_space()
         if not scanner.take("("):
             return single()
-        terms = [single()]
-        while scanner.take(";"):
-            terms.append(single())
+        scanner.enter()
+        found = disjunction(grouped=True)
         if not scanner.take(")"):
             scanner.fail("a closing parenthesis is required")
+        scanner.leave()
         scanner.skip_space()
+        return found
+
+    def conjunction(*, grouped: bool) -> T:
+        terms = [factor()]
+        while (grouped or bare) and scanner.take(";"):
+            terms.append(factor())
         return terms[0] if len(terms) == 1 else all_of(terms)
 
-    alternatives = [alternative()]
-    while scanner.take_any(("|", ",")):
-        alternatives.append(alternative())
+    def disjunction(*, grouped: bool) -> T:
+        alternatives = [conjunction(grouped=grouped)]
+        while scanner.take_any(("|", ",")):
+            alternatives.append(conjunction(grouped=grouped))
+        return alternatives[0] if len(alternatives) == 1 else any_of(alternatives)
+
+    found = disjunction(grouped=False)
     scanner.expect_end()
-    return alternatives[0] if len(alternatives) == 1 else any_of(alternatives)
+    return found

@@ -116,13 +116,27 @@ def parse_projection(
     lang = parameters.get("lang")
     if lang is not None and (not isinstance(lang, str) or not lang.strip()):
         raise BadRequestData("lang is invalid: a language tag is required")
-    return Projection(
+    projection = Projection(
         attrs=[] if attrs is None else [path[0] for path in _names(attrs, "attrs", expand, 0)],
         pick=_picked(parameters, "pick", expand, join_level),
         omit=_picked(parameters, "omit", expand, join_level),
         dataset_ids=[] if datasets is None else parse_dataset_ids(datasets),
         lang=lang,
     )
+    _refuse_contradiction(projection)
+    return projection
+
+
+def _refuse_contradiction(projection: Projection) -> None:
+    """`attrs` names attributes alone and is another word for `pick` (6.5.3.1): one of them is told."""
+    for name in ("id", "type", "scope"):
+        if name in projection.attrs:
+            raise BadRequestData(f"attrs is invalid: {name!r} is no attribute; use pick")
+    if projection.attrs and (projection.pick or projection.omit):
+        raise BadRequestData("attrs is invalid together with pick or omit: it is another word for pick")
+    both = [path for path in projection.pick if path in projection.omit]
+    if both:
+        raise BadRequestData(f"omit is invalid: {both[0][-1]!r} is picked as well")
 
 
 def parse_dataset_ids(value: Any) -> list[str]:
