@@ -83,8 +83,8 @@ async def test_remote_context_is_cached_and_not_served(node: Client) -> None:
         assert (await node.delete(f"{path}?reload=true")).status == 204
 
 
-async def test_unreachable_context_answers_503_and_keeps_nothing(node: Client) -> None:
+async def test_unreachable_context_answers_504_and_keeps_nothing(node: Client) -> None:
     entity = {**lamp(), "@context": "http://127.0.0.1:9/none.jsonld"}
     answer = await node.post(ENTITIES, entity)
-    assert (answer.status, answer.problem) == (503, "LdContextNotAvailable")
+    assert (answer.status, answer.problem) == (504, "LdContextNotAvailable")
     assert (await node.get(f"{ENTITIES}?local=true")).json == []

@@ -87,7 +87,7 @@ async def test_query_entities_finds_what_is_selected(
         ({"type": "A", "limit": "-1"}, 400, "BadRequestData"),
         ({"type": "A", "limit": "0"}, 400, "BadRequestData"),
         ({"type": "A", "limit": "1001"}, 403, "TooManyResults"),
-        ({"type": "A", "count": "yes"}, 400, "InvalidRequest"),
+        ({"type": "A", "count": "yes"}, 400, "BadRequestData"),
         ({"type": "A", "nonsense": "1"}, 400, "InvalidRequest"),
         ({"type": "A", "csf": "x"}, 501, "NotBuilt"),
         ({"type": "A", "entityMap": "true"}, 501, "NotBuilt"),

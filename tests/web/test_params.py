@@ -60,7 +60,7 @@ def test_integer_refuses_what_is_no_whole_number(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["1", "TRUE", ""])
 def test_flag_refuses_what_is_neither_true_nor_false(value: str) -> None:
-    with pytest.raises(InvalidRequest, match="count"):
+    with pytest.raises(BadRequestData, match="count"):
         Params({"count": value}).flag("count")
 
 

@@ -27,7 +27,7 @@ def test_status_table_has_a_row_for_every_error_class() -> None:
         ("BadRequestData", 400),
         ("InternalError", 500),
         ("InvalidRequest", 400),
-        ("LdContextNotAvailable", 503),
+        ("LdContextNotAvailable", 504),
         ("NoMultiTenantSupport", 501),
         ("NonexistentTenant", 404),
         ("OperationNotSupported", 422),

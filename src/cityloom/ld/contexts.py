@@ -269,6 +269,8 @@ class Contexts:
         key = self._key(source)
         if isinstance(key, str):
             return key
+        if isinstance(source, list) and len(source) == 1 and isinstance(source[0], str):
+            return source[0]
         known = self._hosted.get((tenant, key))
         if known is not None:
             return known
@@ -328,9 +330,11 @@ class Contexts:
 
         Raises:
             ResourceNotFound: no such context is kept.
-            BadRequestData: there is no cached context to reload.
+            BadRequestData: there is no cached context to reload, or it is a core context.
             LdContextNotAvailable: the reload failed; the old one stays.
         """
+        if reference in CORE_URLS:
+            raise BadRequestData(f"contextId is invalid: the core @context {reference} is built in and stays")
         try:
             kept = await self._find(tenant, reference)
         except ResourceNotFound as error:

@@ -40,9 +40,11 @@ def created(*segments: str) -> Response:
     return Response(status_code=201, headers={"Location": path})
 
 
-def plain_json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """JSON without an @context: results of batches, metadata, our own API."""
-    return Response(encode(body), status_code=status, headers=headers, media_type=JSON)
+def plain_json(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None, *, media_type: str = JSON
+) -> Response:
+    """JSON as it is, no @context told: results of batches, metadata, our own API."""
+    return Response(encode(body), status_code=status, headers=headers, media_type=media_type)
 
 
 async def ld_answer(

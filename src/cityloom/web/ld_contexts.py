@@ -10,9 +10,9 @@ from typing import Final
 from starlette.responses import Response
 
 from cityloom.ld.kept import KINDS
-from cityloom.model.errors import BadRequestData, InvalidRequest
-from cityloom.web.answers import created, encode, no_content, plain_json
-from cityloom.web.body import JSON_TYPES, LD_JSON
+from cityloom.model.errors import BadRequestData
+from cityloom.web.answers import created, no_content, plain_json
+from cityloom.web.body import JSON_TYPES
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 
@@ -46,7 +46,7 @@ async def serve_context(incoming: Incoming) -> Response:
     if incoming.params.flag("details"):
         return plain_json(await services.contexts.details(call.tenant, _reference(incoming)))
     document = await services.contexts.serve(call.tenant, _reference(incoming))
-    return Response(encode(document), media_type=LD_JSON)
+    return plain_json(document, media_type=incoming.accept)
 
 
 async def delete_context(incoming: Incoming) -> Response:
@@ -61,7 +61,7 @@ async def delete_context(incoming: Incoming) -> Response:
 def _reference(incoming: Incoming) -> str:
     reference = incoming.path["contextId"]
     if not reference:
-        raise InvalidRequest("contextId is required: it is empty in the path")
+        raise BadRequestData("contextId is required: it is empty in the path")
     return reference
 
 
@@ -93,6 +93,7 @@ OPERATIONS = [
         summary="Serve an @context, or what is told of it",
         clause="6.30.3.1",
         params=frozenset({"details"}),
+        answers=JSON_TYPES,
     ),
     Operation(
         name="deleteContext",

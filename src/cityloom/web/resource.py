@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from cityloom.broker.ports import Call
 from cityloom.model.errors import (
+    BadRequestData,
     CityloomError,
     InternalError,
     InvalidRequest,
@@ -89,10 +90,18 @@ _VARIABLE = re.compile(r"{(\w+)}")
 
 
 class Resource:
-    """The ASGI endpoint of one path."""
+    """The ASGI endpoint of one path.
 
-    def __init__(self, services: Services, operations: Sequence[Operation]) -> None:
+    Args:
+        below: the methods of the resource whose identifier follows the path: for them a path
+            that ends in a slash is one with an empty identifier.
+    """
+
+    def __init__(
+        self, services: Services, operations: Sequence[Operation], below: frozenset[str] = frozenset()
+    ) -> None:
         self._services = services
+        self._below = below
         self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT) if operations else True
         methods = [*self.operations, "OPTIONS"]
@@ -123,6 +132,8 @@ class Resource:
         if operation is None:
             if method == "OPTIONS" and self.operations:
                 return self._describe()
+            if method in self._below and scope["raw_path"].endswith(b"/"):
+                raise BadRequestData("the identifier is required: it is empty at the end of the path")
             raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow)
         scope["operation"] = operation.name
         path, services = scope["path"], self._services
@@ -171,7 +182,15 @@ def build_routes(services: Services, operations: Iterable[Operation]) -> list[Ro
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
+    below: dict[str, set[str]] = {}
+    for path, group in by_path.items():
+        parent, _, last = path.rpartition("/")
+        if _VARIABLE.fullmatch(last):
+            below.setdefault(parent, set()).update(operation.method for operation in group)
     return [
-        Route(_VARIABLE.sub(r"{\1:segment}", path), Resource(services, group))
+        Route(
+            _VARIABLE.sub(r"{\1:segment}", path),
+            Resource(services, group, frozenset(below.get(path, ()))),
+        )
         for path, group in by_path.items()
     ]

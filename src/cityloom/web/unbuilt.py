@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from cityloom.model.errors import NotBuilt
+from cityloom.web.body import JSON_TYPES
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Method, Operation
 
@@ -51,6 +52,7 @@ OPERATIONS = [
         handler=refuse,
         summary="Known to the standard and not built yet",
         clause=clause,
+        answers=JSON_TYPES if method == "GET" else (),
         statuses=(501,),
         any_params=True,
     )
