@@ -55,9 +55,9 @@ async def ask(
     sent = msgspec.json.encode(body) if body is not None else raw
     data = None if sent is None else io.BytesIO(sent)
     given = {**(JSON if sent is not None else {}), **(headers or {})}
-    limits = {"max_line_size": 32_768, "max_field_size": 32_768}
     async with (
-        aiohttp.ClientSession(**limits) as session,
+        # An id of the largest size comes back in a header of three times that.
+        aiohttp.ClientSession(max_line_size=32_768, max_field_size=32_768) as session,
         session.request(
             method, yarl.URL(node.url + path, encoded=True), data=data, headers=given, allow_redirects=False
         ) as reply,

@@ -216,11 +216,11 @@ async def test_batch_answers_item_by_item(node: NodeProcess) -> None:
 
 
 async def test_duplicate_key_lets_the_last_win(node: NodeProcess) -> None:
-    raw = b'{"id":"urn:twice:0","id":"urn:twice:1","type":"Twice","a":{"value":1,"value":2},"b":1,"b":{"value":3}}'
+    raw = b'{"id":"urn:t:0","id":"urn:t:1","type":"Twice","a":{"value":1,"value":2},"b":1,"b":{"value":3}}'
     assert (await ask(node, "POST", ENTITIES, raw=raw)).status == 201
-    kept = (await ask(node, "GET", f"{ENTITIES}/urn:twice:1?options=keyValues")).json
+    kept = (await ask(node, "GET", f"{ENTITIES}/urn:t:1?options=keyValues")).json
     assert (kept["a"], kept["b"]) == (2, 3)
-    assert (await ask(node, "DELETE", f"{ENTITIES}/urn:twice:1")).status == 204
+    assert (await ask(node, "DELETE", f"{ENTITIES}/urn:t:1")).status == 204
 
 
 @pytest.mark.parametrize("levels", [30, 60])
