@@ -134,7 +134,8 @@ def changes_in_log(folder: Path) -> list[tuple[str, int]]:
                 for event in events:
                     for change in event.changes:
                         if change.name == LEVEL and change.after is not None:
-                            found.append((event.entity_id, int(change.after.value)))
+                            assert isinstance(change.after.value, int)
+                            found.append((event.entity_id, change.after.value))
                 after = events[-1].seq
         return found
     finally:
