@@ -202,8 +202,19 @@ async def test_delete_history_ends_it(sensor: Client) -> None:
     assert (await sensor.delete(SENSOR)).status == 404
 
 
-@pytest.mark.parametrize("method", ["PATCH", "DELETE", "GET"])
-async def test_instance_path_without_attribute_answers_405(node: Client, method: str) -> None:
-    answer = await node.ask(method, f"{SENSOR}/attrs//urn:a:1")
-    assert answer.status == 405
-    assert "Allow" in answer.headers
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", f"{SENSOR}/attrs//urn:a:1"),
+        ("PATCH", f"{SENSOR}/attrs/speed/"),
+        ("DELETE", f"{SENSOR}/attrs/"),
+        ("DELETE", f"{TEMPORAL}/"),
+        ("PATCH", f"{ENTITIES}/"),
+        ("PUT", f"{ENTITIES}/"),
+        ("DELETE", "/ngsi-ld/v1/subscriptions/"),
+    ],
+)
+async def test_empty_identifier_answers_bad_request_data(node: Client, method: str, path: str) -> None:
+    """5.6.13 to 5.6.18, 5.8.5: an identifier that is not present."""
+    answer = await node.ask(method, path)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")

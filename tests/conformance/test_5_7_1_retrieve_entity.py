@@ -161,3 +161,28 @@ async def test_retrieve_entity_does_not_follow_where_it_came_from(linked: Client
 async def test_retrieve_entity_joins_flat(linked: Client) -> None:
     found = (await linked.get(f"{LAMP}?join=flat&options=keyValues")).json
     assert [each["id"] for each in found] == [RICH["id"], OWNER["id"]]
+
+
+async def test_flat_join_projects_linked_entities_by_their_path(node: Client) -> None:
+    """4.5.23.3 with 4.21: names in braces hold for the linked entity, in either representation."""
+    city = {"id": "urn:ngsi-ld:City:1", "type": "City", "name": prop("Boston"), "size": prop(3)}
+    house = {
+        "id": "urn:ngsi-ld:House:1",
+        "type": "House",
+        "name": prop("Town hall"),
+        "in": {"type": "Relationship", "object": city["id"]},
+    }
+    for document in (city, house):
+        assert (await node.post(ENTITIES, document)).status == 201
+    path = f"{ENTITIES}/{house['id']}"
+    flat = (await node.get(path, params={"join": "flat", "pick": "id,in{name}"})).json
+    assert [set(one) for one in flat] == [{"id", "in"}, {"name"}]
+    unfollowed = (await node.get(path, params={"join": "flat", "pick": "id,name"})).json
+    assert [one["id"] for one in unfollowed] == [house["id"]]
+
+
+async def test_retrieve_entity_answers_404_when_the_projection_leaves_nothing(node: Client) -> None:
+    document = {"id": "urn:ngsi-ld:City:1", "type": "City", "name": prop("Boston")}
+    assert (await node.post(ENTITIES, document)).status == 201
+    for params in ({"pick": "unknown"}, {"omit": "id,type,name"}):
+        assert (await node.get(f"{ENTITIES}/{document['id']}", params=params)).status == 404

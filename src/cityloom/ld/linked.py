@@ -22,9 +22,6 @@ from cityloom.query.values import Projection
 MOST_LEVELS: Final = 10
 _MOST_LINKED: Final = 5000
 _RELATIONSHIPS: Final = ("Relationship", "ListRelationship")
-_NOTHING: Final = Entity(id="", types=[])
-"""What a projection leaves of an entity that has nothing of what is picked."""
-
 Path = tuple[str, ...]
 """The names of the relationships that lead to a linked entity."""
 Step = tuple[Path, str]
@@ -69,7 +66,8 @@ async def write_entities(
     """
     form, projection, joining = shape.form, shape.projection, shape.joining
     before: Previous = previous or {}
-    roots = [found for entity in entities if (found := project(entity, projection)) != _NOTHING]
+    projected = [project(entity, projection) for entity in entities]
+    roots = [entity for entity in projected if _has_members(entity, form)]
     if joining.level == 0:
         return [compact_entity(entity, ld_context, form, previous=before) for entity in roots]
     linked = await _follow(roots, shape, read)
@@ -78,7 +76,7 @@ async def write_entities(
         first: dict[str, Entity] = {}
         known = {entity.id for entity in entities}
         for (_, id), entity in linked.items():
-            if id not in known and entity != _NOTHING:
+            if id not in known and _has_members(entity, form):
                 first.setdefault(id, entity)
         return [
             *(compact_entity(entity, ld_context, form, previous=before) for entity in roots),
@@ -89,6 +87,12 @@ async def write_entities(
         return linked.get((path, entity_id))
 
     return [compact_entity(entity, ld_context, form, previous=before, linked=inline) for entity in roots]
+
+
+def _has_members(entity: Entity, form: Form) -> bool:
+    """Whether a projection has left anything to write."""
+    times = (entity.created_at, entity.modified_at, entity.expires_at) if form.sys_attrs else ()
+    return bool(entity.id or entity.types or entity.scopes or entity.attributes or any(times))
 
 
 def _below(projection: Projection, path: Path) -> Projection:

@@ -173,7 +173,7 @@ def _by_time(writer: Writer, instances: Sequence[Attribute], timeproperty: TimeP
                 group["datasetId"] = instance.dataset_id
             group[plural] = []
         group[plural].append([_value_of(writer, instance), _time_of(instance, timeproperty)])
-    return one_or_many(list(groups.values())) if groups else []
+    return one_or_many(list(groups.values())) if groups else {"type": "Property", "values": []}
 
 
 def _value_of(writer: Writer, instance: Attribute) -> Any:

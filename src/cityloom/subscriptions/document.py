@@ -35,9 +35,9 @@ class Endpoint(
     """Where notifications go (5.2.15); `timeout` and `cooldown` in milliseconds."""
 
     uri: str
-    accept: Accept = "application/json"
-    timeout: float | None = None
-    cooldown: float | None = None
+    accept: Accept | None = None
+    timeout: int | float | None = None
+    cooldown: int | float | None = None
     receiver_info: list[KeyValue] = []
     notifier_info: list[KeyValue] = []
 
@@ -51,7 +51,7 @@ class Notification(
     attributes: list[str] | None = None
     pick: list[str] | None = None
     omit: list[str] | None = None
-    format: Literal["normalized", "concise", "simplified", "keyValues"] = "normalized"
+    format: Literal["normalized", "concise", "simplified", "keyValues"] | None = None
     join: Literal["flat", "inline", "@none"] = "@none"
     join_level: int | None = None
     show_changes: bool = False
@@ -92,7 +92,8 @@ class Subscription(
     Names in `type` selections, `q`, `pick`, `omit` and `geoproperty` stay as written; `names`
     tells, by member, what each of them means, so that it can be read without its @context.
     `ld_context` is what notifications are compacted with: a URL or an inline @context.
-    `is_active` is told as it was given; None is true.
+    Members that have a default (`is_active`, `accept`, `format`) are told as they were given,
+    and None when they were not.
     """
 
     id: str
@@ -103,8 +104,8 @@ class Subscription(
     entities: list[Selector] | None = None
     watched_attributes: list[str] | None = None
     notification_trigger: list[Trigger] | None = None
-    time_interval: float | None = None
-    throttling: float | None = None
+    time_interval: int | float | None = None
+    throttling: int | float | None = None
     q: str | None = None
     geo_q: Geo | None = None
     scope_q: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,13 @@ from cityloom.model.time import format_datetime
 from cityloom.subscriptions.compiled import Compiled
 
 _NAMESPACE = uuid.UUID("7c9d3c0e-3a52-5b0e-9f61-0d6a6f2b9d0f")
+_REPRESENTATIONS: Final[dict[str | None, Literal["normalized", "concise", "simplified"]]] = {
+    None: "normalized",
+    "normalized": "normalized",
+    "concise": "concise",
+    "simplified": "simplified",
+    "keyValues": "simplified",
+}
 _LINK_REL = 'rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 
 
@@ -99,10 +106,10 @@ async def render(
     subscription = compiled.subscription
     notification = subscription.notification
     receiver = {pair.key: pair.value for pair in notification.endpoint.receiver_info}
-    accept = notification.endpoint.accept
+    accept = notification.endpoint.accept or "application/json"
     geojson = accept == "application/geo+json"
     form = Form(
-        representation="simplified" if notification.format == "keyValues" else notification.format,
+        representation=_REPRESENTATIONS[notification.format],
         sys_attrs=notification.sys_attrs,
         geojson=geojson,
         lang=subscription.lang,

@@ -6,6 +6,7 @@ Source: ETSI GS CIM 009 clauses 5.2.12 to 5.2.15, 5.5.7 (expansion), 5.5.8
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ _READ_ONLY_NOTIFICATION = {
 }
 _SCHEMES = ("http", "https", "mqtt", "mqtts")
 _INTERNAL = {"names", "ldContext"}
+_TYPE_NAME = re.compile(r"[^,|;()\s]+")
 
 
 def read_subscription(
@@ -89,6 +91,16 @@ def write_subscription(
     if not sys_attrs:
         document.pop("createdAt", None)
         document.pop("modifiedAt", None)
+    if "entities" in document:
+        known = subscription.names.get("entities", {})
+
+        def told(match: re.Match[str]) -> str:
+            name = match.group()
+            return ld_context.compact_iri(known[name]) if name in known else name
+
+        document["entities"] = [
+            {**selector, "type": _TYPE_NAME.sub(told, selector["type"])} for selector in document["entities"]
+        ]
     if "watchedAttributes" in document:
         document["watchedAttributes"] = [ld_context.compact_iri(iri) for iri in document["watchedAttributes"]]
     notification = {**document["notification"]}

@@ -103,12 +103,11 @@ class Resource:
         self._services = services
         self._below = below
         self.operations = {operation.method: operation for operation in operations}
-        self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT) if operations else True
+        self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT)
         methods = [*self.operations, "OPTIONS"]
         if "GET" in self.operations:
             methods.append("HEAD")
-        self._allow = ", ".join(sorted(methods)) if self.operations else ""
-        # Of a path without operations nobody asks the limits of values.
+        self._allow = ", ".join(sorted(methods))
         self._longest = services.settings.max_query
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +129,7 @@ class Resource:
         method = scope["method"]
         operation = self.operations.get("GET" if method == "HEAD" else method)
         if operation is None:
-            if method == "OPTIONS" and self.operations:
+            if method == "OPTIONS":
                 return self._describe()
             if method in self._below and scope["raw_path"].endswith(b"/"):
                 raise BadRequestData("the identifier is required: it is empty at the end of the path")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from cityloom.ld.context import LdContext
@@ -37,7 +37,7 @@ from cityloom.web.metrics import Metrics
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
-from cityloom.web.resource import NGSI_LD_ROOT, Operation, Resource, build_routes
+from cityloom.web.resource import NGSI_LD_ROOT, Operation, build_routes
 from cityloom.web.services import Services
 
 _FIXED: Final[tuple[Sequence[Operation], ...]] = (
@@ -84,10 +84,7 @@ def _alias(services: Services) -> str:
 
 def routes(services: Services, hub: Hub, metrics: Metrics) -> list[BaseRoute]:
     """Every route of this node."""
-    # An empty attribute name is told from an instance's path: nothing is allowed there (6.22).
-    nameless = f"{NGSI_LD_ROOT}/temporal/entities/{{entityId:segment}}/attrs//{{instanceId:segment}}"
     return [
-        Route(nameless, Resource(services, [])),
         *build_routes(services, operations(services, hub, metrics)),
         *page_routes(),
     ]

@@ -17,7 +17,7 @@ from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_attribute_fragment, expand_entity, expand_fragment
 from cityloom.ld.temporal import compact_aggregated, compact_evolution
 from cityloom.model.entity import DEFAULT_INSTANCE, Entity
-from cityloom.model.errors import BadRequestData
+from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.project import project
@@ -93,6 +93,8 @@ async def retrieve_history(incoming: Incoming) -> Response:
         _most(incoming, temporal),
     )
     documents = _written(page, ld_context, form, temporal, projection)
+    if not documents:
+        raise ResourceNotFound(f"entity {entity_id} does not exist with any of the members asked for")
     return await _answer(incoming, ld_context, page, documents[0])
 
 
@@ -159,14 +161,16 @@ def _written(
     temporal: TemporalQuery,
     projection: Projection,
 ) -> list[dict[str, Any]]:
+    """The evolutions of a page; one of which the projection leaves nothing is left out."""
     written = Form(
         representation="simplified" if form.representation == "temporalValues" else "normalized",
         sys_attrs=form.sys_attrs,
         lang=projection.lang,
     )
     if form.representation == "aggregatedValues":
-        return [_aggregated(one, ld_context, written, projection) for one in page.aggregated]
-    return [
+        aggregated = (_aggregated(one, ld_context, written, projection) for one in page.aggregated)
+        return [document for document in aggregated if document]
+    evolutions = (
         compact_evolution(
             project(_head(one.entity), projection),
             {name: many for name, many in one.instances.items() if _asked(name, projection)},
@@ -175,7 +179,8 @@ def _written(
             timeproperty=temporal.timeproperty,
         )
         for one in page.evolutions
-    ]
+    )
+    return [document for document in evolutions if document]
 
 
 def _head(found: HistoryEntity) -> Entity:
