@@ -42,18 +42,27 @@ class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbi
 
 
 class CityFolder:
-    """A city kept in a folder; made, empty, when missing.
+    """A city kept in a folder.
+
+    Args:
+        make: make the folder, empty, when it is missing.
 
     Raises:
-        ConfigurationError: the folder cannot be made, or its `city.yaml` is invalid.
+        ConfigurationError: the folder does not exist or cannot be made, or its `city.yaml` is invalid.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = False) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"the folder {path} cannot be made: {error.strerror}") from None
+        if make:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationError(f"the folder {path} cannot be made: {error.strerror}") from None
+        elif not path.is_dir():
+            raise ConfigurationError(
+                f"no city exists in {path}: the folder does not exist; "
+                f"make one with: cityloom init --data {path}"
+            )
         self.configuration = self._read()
 
     @property

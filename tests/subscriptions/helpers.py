@@ -70,7 +70,7 @@ class City:
     requests: int = 0
 
     async def start(self) -> None:
-        self.node = Node(CityFolder(self.folder), self.settings, SystemClock())
+        self.node = Node(CityFolder(self.folder, make=True), self.settings, SystemClock())
         await self.node.subscriptions.start()
         self.task = asyncio.create_task(self.node.subscriptions.run())
 

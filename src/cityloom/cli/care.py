@@ -79,28 +79,46 @@ def restore(
 
     Example: `cityloom restore my-city-2026-05-01.tar.gz --data my-city-again`
     """
-    folder = CityFolder(data)
+    folder = CityFolder(data, make=True)
     if folder.store_file.exists() or not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}; restore into another folder")
     try:
         with tarfile.open(backup_file, "r:gz") as tar:
             if STORE not in tar.getnames():
-                raise ConfigurationError(f"{backup_file} is no backup of a city: it holds no {STORE}")
-            with progress_bars() as begin:
-                move = begin("unpacking")
-                members = tar.getmembers()
-                for done, member in enumerate(members, 1):
-                    tar.extract(member, data, filter="data")
-                    move(done / len(members))
+                raise ConfigurationError(f"it is no backup of a city: it holds no {STORE}")
+            with tempfile.TemporaryDirectory(dir=data, prefix=".restoring-") as scratch:
+                _unpack(tar, Path(scratch))
+                SqliteStore(Path(scratch) / STORE, SystemClock()).close()
+                # The store comes last: a restore that was cut off has made no city.
+                for name in sorted(os.listdir(scratch), key=STORE.__eq__):
+                    os.replace(Path(scratch) / name, data / name)
+                _sync(data)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{backup_file} cannot be restored: {error.detail}") from None
     except (tarfile.TarError, EOFError, OSError, io.UnsupportedOperation) as error:
         raise ConfigurationError(f"{backup_file} cannot be restored: {error}") from None
-    SqliteStore(folder.store_file, SystemClock()).close()
     out.print(f"{data}: restored. Next: cityloom serve --data {data}")
 
 
+def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """Writes every member to `folder`, durably."""
+    with progress_bars() as begin:
+        move = begin("unpacking")
+        members = tar.getmembers()
+        for done, member in enumerate(members, 1):
+            tar.extract(member, folder, filter="data")
+            if member.isfile():
+                _sync(folder / member.name)
+            move(done / len(members))
+
+
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Makes a file, or a folder's names, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Finding(NamedTuple):

@@ -54,7 +54,7 @@ def init(
 
     Example: `cityloom init --data my-city --profile boston --sources ../city-files`
     """
-    folder = CityFolder(data)
+    folder = CityFolder(data, make=True)
     if not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}: its city.yaml is there")
     _make(folder, profile, sources, name)
@@ -84,7 +84,7 @@ def up(
 
     Example: `cityloom up --city boston --sources ../city-files --folder city-data/boston`
     """
-    place = CityFolder(folder)
+    place = CityFolder(folder, make=True)
     if sources is not None and not sources.is_dir():
         raise ConfigurationError(f"the folder of the sources, {sources}, does not exist")
     if place.is_new:
@@ -129,7 +129,7 @@ def serve(
 
     Example: `cityloom serve --data my-city --port 8026`
     """
-    folder = CityFolder(data)
+    folder = CityFolder(data, make=True)
     settings = folder.settings(host=host, port=port)
     configure_logs(settings)
     _refuse_open_door(folder, settings)
@@ -230,11 +230,11 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listening.bind((settings.host, settings.port))
         listening.listen(2048)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
+        why = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
         raise ConfigurationError(
-            f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); "
-            "choose another with --port"
+            f"port {settings.port} on {settings.host} cannot be used ({why}); choose another with --port"
         ) from None
     return listening
 

@@ -35,7 +35,7 @@ def add(
 
     Example: `cityloom key add "lamps bureau" --role writer --data my-city`
     """
-    token = Keys(CityFolder(data).keys_file, SystemClock()).add(party, role, tenant or [])
+    token = Keys(CityFolder(data, make=True).keys_file, SystemClock()).add(party, role, tenant or [])
     print(token)
 
 

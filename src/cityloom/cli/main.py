@@ -53,6 +53,11 @@ def main() -> None:
     except CityloomError as error:
         err.print(f"cityloom: {error.detail}", markup=False)
         sys.exit(1)
+    except OSError as error:
+        # A disk that is full or read-only shows wherever a command writes.
+        where = f"{error.filename} cannot be used: " if error.filename else ""
+        err.print(f"cityloom: {where}{error.strerror or error}", markup=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("cityloom: stopped", markup=False)
         sys.exit(130)
