@@ -15,7 +15,7 @@ from cityloom.ld.compact import NORMALIZED, Form, Writer, is_deleted, null_of, o
 from cityloom.ld.context import LdContext
 from cityloom.ld.kinds import KINDS, SCOPE
 from cityloom.ld.language import choose_language
-from cityloom.model.entity import Attribute, Entity
+from cityloom.model.entity import DEFAULT_VOCAB, Attribute, Entity
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 
@@ -63,6 +63,10 @@ class Head(Protocol):
         ...
 
 
+OCCURRENCE: Final = DEFAULT_VOCAB + "occurrence"
+"""The Property of an instance that repeats a stamp of its source: 1 the first repeat. Our own."""
+
+
 class Aggregate(Protocol):
     """One aggregated value over [start, end) in microseconds since 1970."""
 
@@ -105,7 +109,7 @@ def compact_evolution(
     document = _write_head(writer, head, told=SCOPE in instances)
     for name, listed in instances.items():
         key = ld_context.compact_key(name)
-        attributes = [one.attribute for one in listed]
+        attributes = [_flagged(one) for one in listed]
         if name == SCOPE:
             attributes = [_scope_as_property(attribute) for attribute in attributes]
         if form.representation == "simplified":
@@ -113,6 +117,14 @@ def compact_evolution(
         else:
             document[key] = [writer.instance(name, one, {}, (), alone=False) for one in attributes]
     return document
+
+
+def _flagged(instance: Instance) -> Attribute:
+    """The attribute of an instance; one that repeats a stamp of its source says the how manieth it is."""
+    if not instance.occurrence:
+        return instance.attribute
+    count = Attribute(kind="Property", value=instance.occurrence)
+    return replace(instance.attribute, attributes={**instance.attribute.attributes, OCCURRENCE: [count]})
 
 
 def compact_aggregated(

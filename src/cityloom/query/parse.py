@@ -53,6 +53,7 @@ _TEMPORAL_WORDS: Final = (
     "endTimeAt",
     "timeproperty",
     "lastN",
+    "repeats",
     "aggrMethods",
     "aggrPeriodDuration",
 )
@@ -121,7 +122,8 @@ def parse_temporal(parameters: Mapping[str, Any]) -> TemporalQuery | None:
 
     Args:
         parameters: `timerel`, `timeAt`, `endTimeAt`, `timeproperty`, `lastN`, `aggrMethods`
-            (a list), `aggrPeriodDuration`.
+            (a list), `aggrPeriodDuration`, and of our own `repeats`: `keep`, or `omit` to leave out
+            instances that a source delivered again under the same stamp.
 
     Raises:
         BadRequestData: one is invalid, or one is missing that another asks for.
@@ -145,7 +147,14 @@ def parse_temporal(parameters: Mapping[str, Any]) -> TemporalQuery | None:
         last_n=_last_n(parameters.get("lastN")),
         aggr_methods=_methods(parameters.get("aggrMethods")),
         period=(0, 0) if period is None else parse_duration(period, "aggrPeriodDuration"),
+        with_repeats=_with_repeats(parameters.get("repeats")),
     )
+
+
+def _with_repeats(value: Any) -> bool:
+    if value not in (None, "keep", "omit"):
+        raise BadRequestData(f"repeats is invalid: {value!r}; keep or omit is required")
+    return bool(value != "omit")
 
 
 def _moment(parameters: Mapping[str, Any], name: str, wanted: bool) -> int | None:

@@ -73,6 +73,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
+    "repeats": ({"enum": ["keep", "omit"]}, "Whether instances that a source delivered again are told."),
     "timerel": ({"enum": ["before", "after", "between"]}, "Temporal relationship (4.11)."),
     "type": (_TEXT, "Selection of entity types (4.17)."),
 }
