@@ -150,6 +150,18 @@ def test_restore_refuses_a_folder_with_a_city_and_a_file_that_is_none(town: Path
     assert "cannot be restored" in refused("restore", other, "--data", tmp_path / "new")
 
 
+def test_export_and_replay_of_a_running_city_tell_it_as_it_is(town: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    span = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-02T00:00:00Z", "--speed", "0")
+    with NodeProcess(town):
+        exported = run("export", "--data", town, "--out", output, "--type", "Streetlight")
+        replayed = run("replay", "--data", town, *span)
+    assert exported.returncode == 0, exported.stderr
+    assert len(output.read_text().splitlines()) == 2
+    assert replayed.returncode == 0, replayed.stderr
+    assert [json.loads(line)["id"][-2:] for line in replayed.stdout.splitlines()] == ["L1", "L2"]
+
+
 def test_replay_tells_the_past_in_order(town: Path) -> None:
     span = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-02T00:00:00Z", "--speed", "0")
     done = run("replay", "--data", town, *span)

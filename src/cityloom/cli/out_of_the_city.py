@@ -14,19 +14,20 @@ import aiohttp
 import msgspec
 import typer
 
-from cityloom.app import Node
 from cityloom.cli.console import err, out, progress_bars
 from cityloom.cli.logs import configure_logs
 from cityloom.folder import CityFolder
 from cityloom.ld.compact import Form, compact_entity
 from cityloom.ld.context import LdContext
 from cityloom.ld.temporal import compact_evolution
+from cityloom.model.clock import SystemClock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.time import parse_datetime
 from cityloom.query.parse import parse_type_selection
-from cityloom.query.values import Query
+from cityloom.query.values import Query, TypeExpression
 from cityloom.store.ports import Snapshot, Window
+from cityloom.store.sqlite import read_database
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 _REPLAY_STEP = 0.25
@@ -68,17 +69,15 @@ def export(
     form: Annotated[str, typer.Option("--format", help="jsonl (NGSI-LD, one a line) or geojson.")] = "jsonl",
     history: Annotated[bool, typer.Option("--history", help="The temporal evolution instead.")] = False,
 ) -> None:
-    """Writes the city's entities, or their history, to a file.
+    """Writes the city's entities, or their history, as they are at one moment; a node may be running.
 
     Example: `cityloom export --data my-city --type Streetlight --out lights.jsonl.gz`
     """
     if form not in ("jsonl", "geojson") or (history and form != "jsonl"):
         raise ConfigurationError("format is invalid: jsonl or geojson; history is jsonl only")
-    node = _opened(data)
-    ld_context = LdContext.core
-    types = parse_type_selection(type, ld_context.expand_term) if type is not None else None
+    types = _types(type)
     query = Query(types=types)
-    with node.store.snapshot() as snapshot, _sink(output) as sink, progress_bars() as begin:
+    with _opened(data) as snapshot, _sink(output) as sink, progress_bars() as begin:
         move = begin("exporting")
         total = snapshot.count("", query) or 1
         if form == "geojson":
@@ -94,7 +93,6 @@ def export(
             move(done / total)
         if form == "geojson":
             sink.write(b"\n]}\n")
-    node.close()
     err.print(f"{done:,} entities")
 
 
@@ -151,35 +149,32 @@ def replay(
         raise ConfigurationError(error.detail) from None
     if last <= first or speed < 0:
         raise ConfigurationError("--to must be after --from, and --speed must not be negative")
-    node = _opened(data)
-    moments = _past(node, type, first, last)
-    node.close()
+    with _opened(data) as snapshot:
+        moments = _past(snapshot, _types(type), first, last)
     told = asyncio.run(_play(moments, first, speed, into, tenant))
     err.print(f"{told:,} values")
 
 
-def _past(node: Node, type: str | None, first: int, last: int) -> list[tuple[int, dict[str, Any]]]:
+def _past(
+    snapshot: Snapshot, types: TypeExpression | None, first: int, last: int
+) -> list[tuple[int, dict[str, Any]]]:
     """(time, entity with one attribute) of every instance observed in [first, last), by time."""
-    types = parse_type_selection(type, LdContext.core.expand_term) if type is not None else None
     window = Window(start=first, end=last)
     moments: list[tuple[int, dict[str, Any]]] = []
-    with node.store.snapshot() as snapshot:
-        after = ""
-        while page := snapshot.history_entities("", types=types, after_id=after):
-            for known in page:
-                for name, instances in snapshot.instances("", known.id, window).items():
-                    for instance in instances:
-                        stamp = instance.attribute.observed_at
-                        if stamp is None or instance.attribute.deleted_at is not None:
-                            continue
-                        plain = msgspec.structs.replace(
-                            instance.attribute, instance_id=None, created_at=None, modified_at=None
-                        )
-                        entity = Entity(id=known.id, types=known.types, attributes={name: [plain]})
-                        moments.append(
-                            (parse_datetime(stamp), compact_entity(entity, LdContext.core, Form()))
-                        )
-            after = page[-1].id
+    after = ""
+    while page := snapshot.history_entities("", types=types, after_id=after):
+        for known in page:
+            for name, instances in snapshot.instances("", known.id, window).items():
+                for instance in instances:
+                    stamp = instance.attribute.observed_at
+                    if stamp is None or instance.attribute.deleted_at is not None:
+                        continue
+                    plain = msgspec.structs.replace(
+                        instance.attribute, instance_id=None, created_at=None, modified_at=None
+                    )
+                    entity = Entity(id=known.id, types=known.types, attributes={name: [plain]})
+                    moments.append((parse_datetime(stamp), compact_entity(entity, LdContext.core, Form())))
+        after = page[-1].id
     moments.sort(key=lambda moment: moment[0])
     return moments
 
@@ -237,10 +232,16 @@ async def _tell(session: aiohttp.ClientSession, into: str, tenant: str, batch: l
         raise ConfigurationError(f"{into} could not be reached: {error}") from None
 
 
-def _opened(data: Path) -> Node:
+def _types(selection: str | None) -> TypeExpression | None:
+    return parse_type_selection(selection, LdContext.core.expand_term) if selection is not None else None
+
+
+@contextmanager
+def _opened(data: Path) -> Iterator[Snapshot]:
+    """The city as it is at one moment; a node may be serving it meanwhile."""
     folder = CityFolder(data)
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
-    settings = folder.settings()
-    configure_logs(settings)
-    return Node(folder, settings)
+    configure_logs(folder.settings())
+    with read_database(folder.store_file, SystemClock()) as snapshot:
+        yield snapshot

@@ -5,6 +5,7 @@ it keeps what it is given, all or nothing, and tells it again.
 """
 
 from cityloom.store.sqlite.backup import copy_database
+from cityloom.store.sqlite.reading import read_database
 from cityloom.store.sqlite.store import SqliteStore
 
-__all__ = ["SqliteStore", "copy_database"]
+__all__ = ["SqliteStore", "copy_database", "read_database"]
