@@ -86,13 +86,15 @@ async def test_nothing_is_lost_and_nothing_forgotten_by_a_restart(city: City, re
     await city.start()
     await receiver.until("/a", 2)
     await city.settled()
-    keys = [one.headers["Idempotency-Key"] for one in receiver.at("/a")]
-    assert len(keys) == len(set(keys)) == 2
-    assert before <= set(keys)
-    assert [one.entity["level"]["value"] for one in receiver.at("/a")] == [1, 2]
+    # A try that was under way when the node stopped may still arrive: with the same key.
+    levels = {one.headers["Idempotency-Key"]: one.entity["level"]["value"] for one in receiver.at("/a")}
+    assert len(levels) == 2
+    assert before <= levels.keys()
+    assert list(levels.values()) == [1, 2]
+    count = len(receiver.at("/a"))
     await city.patch(LIGHT, level=on(3))
-    told = await receiver.until("/a", 3)
-    assert told[2].entity["level"]["value"] == 3
+    told = await receiver.until("/a", count + 1)
+    assert told[-1].entity["level"]["value"] == 3
 
 
 async def test_deleted_subscription_sends_nothing_that_was_waiting(city: City, receiver: Receiver) -> None:

@@ -44,6 +44,9 @@ _NOT_BUILT: Final = (
 class _Assets(StaticFiles):
     """Files whose names hold a digest of their content: they never change."""
 
+    async def check_config(self) -> None:
+        """A page that is not built yet has no files: each of them is 404, and found once it is built."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
             response = await super().get_response(path, scope)
