@@ -363,6 +363,7 @@ async def test_run_rejects_what_the_schema_of_its_type_refuses(city: TestCity) -
     (reject,) = city.rejects("things")
     assert reject["row"] == 2
     assert "level" in reject["detail"]
+    assert reject["raw"] == {"id": "2", "level": "50"}
 
 
 async def test_run_of_a_series_rejects_whole_rows_that_the_schema_refuses(city: TestCity) -> None:
@@ -374,6 +375,7 @@ async def test_run_of_a_series_rejects_whole_rows_that_the_schema_refuses(city: 
     assert (report.read, report.values_new, report.rejected) == (3, 2, {"refused": 1})
     (reject,) = city.rejects("counts")
     assert (reject["row"], reject["field"]) == (2, "intensity")
+    assert reject["raw"] == {"site": "a", "at": "2020-01-01T00:15:00", "n": "50"}
     assert len(history(city, "urn:ngsi-ld:Counter:a", "intensity")) == 1
     assert (await city.values("urn:ngsi-ld:Counter:a"))["intensity"] == 5
 

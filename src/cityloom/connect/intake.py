@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from cityloom.connect.cells import Row
 from cityloom.connect.mapping import Mapping
 from cityloom.connect.readers import Rows
 from cityloom.connect.rejects import Reject, RowRejected, Unreadable
@@ -67,7 +68,7 @@ class Intake:
                 try:
                     batch.built.append(self._once(build(number, row)))
                 except RowRejected as error:
-                    raw = {key: value for key, value in row.items() if key not in self._personal}
+                    raw = self._as_it_came(row)
                     batch.rejects.append(
                         self._reject(file, number, error.reason, error.field, error.detail, raw)
                     )
@@ -81,7 +82,10 @@ class Intake:
 
     def refused(self, file: str, built: Built, field: str, detail: str) -> Reject:
         """The reject of a row that the broker refused."""
-        return self._reject(file, built.row, "refused", field, detail, {"id": built.entity_id})
+        return self._reject(file, built.row, "refused", field, detail, self._as_it_came(built.cells))
+
+    def _as_it_came(self, row: Row) -> dict[str, Any]:
+        return {key: value for key, value in row.items() if key not in self._personal}
 
     def _reject(self, file: str, row: int, reason: str, field: str, detail: str, raw: Any) -> Reject:
         return Reject(file=file, row=row, reason=reason, field=field, detail=detail, raw=raw)

@@ -32,7 +32,8 @@ class Built(NamedTuple):
     """What a row gave: an entity, and what goes elsewhere.
 
     `attributes` belongs to the holder until an entity is made of it. `geometry`
-    is the row's place; `micros` and `occurrence` tell an instance of a series.
+    is the row's place; `micros` and `occurrence` tell an instance of a series. `cells` is the row as it
+    came, for the reject file should the broker refuse it.
     """
 
     row: int
@@ -42,6 +43,7 @@ class Built(NamedTuple):
     micros: int | None
     occurrence: int
     personal: dict[str, Any] | None
+    cells: Row
 
 
 class _Field(NamedTuple):
@@ -192,7 +194,7 @@ class RowBuilder:
         self._note(geometry, no_place)
         if geometry is not None and LOCATION not in self.constants:
             attributes[LOCATION] = [Attribute(kind="GeoProperty", value=geometry, observed_at=observed_at)]
-        return Built(number, entity_id, attributes, geometry, micros, occurrence, self._personal(row))
+        return Built(number, entity_id, attributes, geometry, micros, occurrence, self._personal(row), row)
 
     def entity(self, built: Built) -> Entity:
         """The entity of a built row, with what every row gives alike."""
