@@ -26,6 +26,12 @@ ROLES: dict[str, list[Action]] = {
     "officer": ["read", "write", "personal"],
     "admin": ["read", "write", "personal", "admin"],
 }
+_VERBS: dict[Action, str] = {
+    "read": "read",
+    "write": "write",
+    "personal": "read or erase personal data of",
+    "admin": "administer",
+}
 ANY_TENANT = "*"
 CITY = "urn:cityloom:city"
 """The party that the node itself acts as: connectors and feeds. No key can be made for it."""
@@ -153,8 +159,9 @@ class KeyAccess:
         if ANY_TENANT not in key.tenants and call.tenant not in key.tenants:
             raise Forbidden(f"party {key.party!r} has no grant in tenant {call.tenant!r}")
         if action not in ROLES.get(key.role, []):
-            what = f" {resource}" if resource else ""
-            raise Forbidden(f"party {key.party!r} is a {key.role} and may not {action}{what}")
+            what = f" {resource}" if resource else " this"
+            verb = _VERBS[action]
+            raise Forbidden(f"party {key.party!r} has the role {key.role} and may not {verb}{what}")
 
 
 def _digest(token: str) -> str:
