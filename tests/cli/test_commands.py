@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -102,6 +103,19 @@ def test_import_twice_changes_nothing_and_says_so(town: Path) -> None:
     assert cells[:6] == ["lights", "ok", "2", "0", "0", "2"]
 
 
+def test_quality_report_is_whole_in_a_narrow_terminal_and_tells_what_was_rejected(town: Path) -> None:
+    with (town.parent / "files" / "lights.csv").open("a") as file:
+        file.write("L3,142.1,-71.1,on,2026-05-01T10:00:00Z\n,42.1,-71.1,on,2026-05-01T10:00:00Z\n")
+    done = run("import", "--data", town, COLUMNS="40")
+    assert done.returncode == 0, done.stderr
+    for word in ("lights", "unchanged", "repeated", "rejected"):
+        assert word in done.stdout
+    assert "…" not in done.stdout
+    assert "lights: 1 rejected: invalid coordinates" in done.stdout
+    assert "lights: 1 rejected: no id" in done.stdout
+    assert str(town / "runs") in done.stdout.replace("\n", "")
+
+
 def test_export_writes_every_entity_once(town: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl.gz"
     assert run("export", "--data", town, "--out", output, "--type", "Streetlight").returncode == 0
@@ -132,6 +146,8 @@ async def test_backup_of_a_running_city_restores_to_the_same(town: Path, tmp_pat
     with NodeProcess(town):
         done = run("backup", "--data", town, "--out", backup)
         assert done.returncode == 0, done.stderr
+    assert backup.stat().st_mode & 0o077 == 0
+    shutil.rmtree(tmp_path / "profile")  # the backup holds the city's own profile
     assert run("restore", backup, "--data", again).returncode == 0
     with NodeProcess(again) as node:
         async with (
@@ -198,6 +214,24 @@ def test_doctor_finds_a_broken_store_and_says_what_to_do(town: Path) -> None:
     assert done.returncode == 1
     assert "FAIL store" in " ".join(done.stdout.split())
     assert "restore" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("logLevel: loud", "logLevel"),
+        ("retention: {Streetlight: banana}", "retention of Streetlight"),
+        ("colour: red", "colour"),
+    ],
+)
+def test_doctor_finds_a_setting_with_which_the_node_does_not_start(
+    town: Path, setting: str, said: str
+) -> None:
+    file = town / "city.yaml"
+    file.write_text(file.read_text().replace("settings: {}", f"settings: {{{setting}}}"))
+    done = run("doctor", "--data", town)
+    assert done.returncode == 1
+    assert said in done.stdout
 
 
 def test_doctor_of_no_folder_says_so(tmp_path: Path) -> None:

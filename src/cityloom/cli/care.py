@@ -14,19 +14,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+import msgspec
 import typer
 
 from cityloom.access.keys import Keys
 from cityloom.cli.console import out, progress_bars
+from cityloom.cli.logs import configure_logs
 from cityloom.connect.files import find_files
-from cityloom.connect.profile import load_profile
+from cityloom.connect.profile import builtin_profiles, load_profile
 from cityloom.folder import CONFIGURATION, KEYS, STORE, CityFolder
 from cityloom.ld.core_terms import core_context
 from cityloom.model.clock import SystemClock
-from cityloom.model.errors import CityloomError, ConfigurationError
+from cityloom.model.errors import BadRequestData, CityloomError, ConfigurationError
+from cityloom.model.time import parse_duration
 from cityloom.store.sqlite import SqliteStore, copy_database
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
+_PROFILE = "profile"
+"""What a city's own profile is called in a backup, and in the folder that is made of it."""
 _FREE_WARN = 2 * 1024**3
 _FREE_FAIL = 200 * 1024**2
 
@@ -42,7 +47,7 @@ def backup(
     data: _Data,
     output: Annotated[Path, typer.Option("--out", help="The backup's file (.tar.gz).")],
 ) -> None:
-    """Writes a consistent copy of a city while it runs: store, configuration, keys and reject files.
+    """Copies a city, consistently, while it runs: store, configuration, own profile, keys, reject files.
 
     Example: `cityloom backup --data my-city --out my-city-2026-05-01.tar.gz`
     """
@@ -55,11 +60,16 @@ def backup(
             copy = Path(scratch) / STORE
             copy_database(folder.store_file, copy, begin("copying the store"))
             move = begin("packing")
-            with tarfile.open(part, "w:gz", compresslevel=3) as tar:
+            # Keys and personal data stand in it: it is its owner's alone, as the city's file is.
+            private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with (
+                os.fdopen(private, "wb") as file,
+                tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar,
+            ):
                 tar.add(copy, STORE)
-                for name in (CONFIGURATION, KEYS, "runs"):
-                    if (data / name).exists():
-                        tar.add(data / name, name)
+                for path, name in _beside_the_store(folder, Path(scratch)):
+                    if path.exists():
+                        tar.add(path, name)
             move(1.0)
         _sync(part)
         part.replace(output)
@@ -69,6 +79,19 @@ def backup(
             f"the backup {output} cannot be written: {error.strerror or error}"
         ) from None
     out.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path, str]]:
+    """The files of a city besides its store, and what each is called in a backup."""
+    configuration = folder.path / CONFIGURATION
+    if folder.profile and folder.profile not in builtin_profiles():
+        yield Path(folder.profile), _PROFILE
+        within = CityFolder(scratch)
+        within.write(msgspec.structs.replace(folder.configuration, profile=_PROFILE))
+        configuration = scratch / CONFIGURATION
+    yield configuration, CONFIGURATION
+    yield folder.keys_file, KEYS
+    yield folder.runs, "runs"
 
 
 def restore(
@@ -177,7 +200,13 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
         yield Finding("fail", f"folder: {folder.path} cannot be written", "give its owner the right to write")
     else:
         yield Finding("ok", f"folder: {folder.path}")
-    folder.settings()
+    settings = folder.settings()
+    configure_logs(settings)  # refuses a level that does not exist
+    try:
+        for type, duration in settings.retention.items():
+            parse_duration(duration, f"retention of {type}")
+    except BadRequestData as error:
+        raise ConfigurationError(f"{folder.path / CONFIGURATION}: {error.detail}") from None
 
 
 def _check_store(folder: CityFolder) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ import uvicorn
 from rich.table import Table
 
 from cityloom.app import Node, create_app
-from cityloom.cli.console import err, out, progress_bars
+from cityloom.cli.console import err, out, print_whole, progress_bars
 from cityloom.cli.logs import configure_logs
 from cityloom.connect.mapping import Mapping
 from cityloom.connect.profile import builtin_profiles, load_profile
@@ -154,7 +154,12 @@ def import_sources(
     node = Node(folder, settings)
     reports = asyncio.run(_import_all(node, source or [], only_new=False, sources=sources))
     node.close()
-    out.print(_table(reports))
+    print_whole(_table(reports))
+    for report in reports:
+        for reason, count in report.rejected.items():
+            out.print(f"{report.source}: {count:,} rejected: {reason}", markup=False)
+    if any(report.rejected for report in reports):
+        out.print(f"the rejected rows stand below {folder.runs}, each with its reason", markup=False)
     if any(report.status != "ok" for report in reports):
         raise typer.Exit(1)
 
@@ -198,7 +203,6 @@ def _table(reports: list[Report]) -> Table:
     table = Table("source", "status")
     for column in ("read", "created", "updated", "unchanged", "repeated", "rejected"):
         table.add_column(column, justify="right")
-    table.add_column("why rejected")
     for report in reports:
         numbers = (
             report.read,
@@ -208,8 +212,7 @@ def _table(reports: list[Report]) -> Table:
             report.repeated,
             report.rejected_rows,
         )
-        why = ", ".join(f"{reason}: {count:,}" for reason, count in report.rejected.items())
-        table.add_row(report.source, report.status, *(f"{number:,}" for number in numbers), why)
+        table.add_row(report.source, report.status, *(f"{number:,}" for number in numbers))
     return table
 
 

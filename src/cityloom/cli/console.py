@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     Progress,
@@ -13,9 +14,19 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
+
+_WIDEST = 1000
+"""Columns of characters: more than any table of ours needs."""
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def print_whole(table: Table) -> None:
+    """Prints a table as wide as it must be: a narrow terminal wraps its lines, no name or number is cut."""
+    table.width = Measurement.get(out, out.options.update(width=_WIDEST), table).maximum
+    out.print(table)
 
 
 @contextmanager
@@ -47,4 +58,4 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
         yield begin
 
 
-__all__ = ["err", "out", "progress_bars"]
+__all__ = ["err", "out", "print_whole", "progress_bars"]

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from cityloom.access.keys import ROLES, Keys
-from cityloom.cli.console import out
+from cityloom.cli.console import print_whole
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 
@@ -55,4 +55,4 @@ def list_keys(data: _Data) -> None:
     table = Table("party", "role", "tenants", "since")
     for key in Keys(CityFolder(data).keys_file, SystemClock()).all():
         table.add_row(key.party, key.role, ", ".join(key.tenants), key.created)
-    out.print(table)
+    print_whole(table)
