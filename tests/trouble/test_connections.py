@@ -1,4 +1,4 @@
-"""Clients that are slow, endless or gone: nobody else waits for them, and a whole write is kept all the same."""
+"""Clients that are slow, endless or gone: nobody else waits for them, a whole write is kept all the same."""
 
 import asyncio
 from collections.abc import Iterator
