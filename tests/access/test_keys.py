@@ -95,6 +95,15 @@ def test_check_asks_for_a_key_unless_the_node_is_open(keys: Keys) -> None:
     assert may(KeyAccess(keys, open_node=True, public_read=False), "admin")
 
 
+@pytest.mark.parametrize("resource", ["subscriptions", "rejects", "metrics"])
+def test_check_shows_the_public_no_secrets_and_no_raw_rows(keys: Keys, resource: str) -> None:
+    keys.add("someone", "reader", [])
+    public = KeyAccess(keys, open_node=False, public_read=True)
+    with pytest.raises(Unauthorized):
+        public.check(call(), "read", resource)
+    public.check(call("someone"), "read", resource)
+
+
 def test_keys_say_which_file_is_invalid(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("[{]")
     with pytest.raises(ConfigurationError, match=r"keys\.json is invalid"):

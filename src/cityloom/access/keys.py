@@ -32,6 +32,8 @@ _VERBS: dict[Action, str] = {
     "personal": "read or erase personal data of",
     "admin": "administer",
 }
+_NEVER_PUBLIC = frozenset({"subscriptions", "rejects", "metrics"})
+"""Resources for holders of a key alone: secrets of receivers, rows as they came, how the node is doing."""
 ANY_TENANT = "*"
 CITY = "urn:cityloom:city"
 """The party that the node itself acts as: connectors and feeds. No key can be made for it."""
@@ -139,7 +141,7 @@ class KeyAccess:
     Args:
         keys: the city's keys.
         open_node: everyone may do everything (loopback without `requireKey`).
-        public_read: everyone may read.
+        public_read: everyone may read what the city shows.
     """
 
     def __init__(self, keys: Keys, *, open_node: bool, public_read: bool) -> None:
@@ -153,7 +155,8 @@ class KeyAccess:
             return
         key = self._keys.by_party(call.party) if call.party else None
         if key is None:
-            if self._open or (action == "read" and self._public_read):
+            public = action == "read" and self._public_read and resource not in _NEVER_PUBLIC
+            if self._open or public:
                 return
             raise Unauthorized("an API key is required: send it as Authorization: Bearer <key>")
         if ANY_TENANT not in key.tenants and call.tenant not in key.tenants:

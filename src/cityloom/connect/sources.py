@@ -109,9 +109,12 @@ class Sources:
     async def rejects(self, call: Call, source_id: str) -> bytes:
         """The reject file of the last run: JSON lines; empty when no row was rejected.
 
+        Rows stand in it as they came: it is asked for as `rejects`, which is never public.
+
         Raises:
             ResourceNotFound: there is no such source.
         """
+        self._access.check(call, "read", "rejects")
         mapping = self._mapping(call, source_id)
         state = await self._state(mapping)
         path = self.importer.target.rejects / source_id / f"{state.runs}.jsonl"
