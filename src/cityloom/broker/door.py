@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import structlog
 from msgspec import Struct
 
 from cityloom.broker.ports import Access, Action, Call
@@ -65,15 +66,19 @@ class Door:
             NonexistentTenant: the tenant does not exist and the operation makes none.
         """
 
-        def run(tx: Transaction) -> T:
+        def run(tx: Transaction) -> tuple[T, int, int]:
             if call.tenant not in self._tenants:
                 if creates:
                     tx.create_tenant(call.tenant)
                 else:
                     self._require_tenant(tx, call.tenant)
-            return work(tx)
+            before = tx.last_seq()
+            return work(tx), before, tx.last_seq()
 
-        result = await settled(self._store.submit(run, size))
+        result, before, after = await settled(self._store.submit(run, size))
+        if after > before:
+            # So that the request's line in the log names the last event that it made.
+            structlog.contextvars.bind_contextvars(seq=after)
         self._tenants.add(call.tenant)
         return result
 

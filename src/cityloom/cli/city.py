@@ -152,7 +152,7 @@ def import_sources(
     settings = folder.settings()
     configure_logs(settings)
     node = Node(folder, settings)
-    reports = asyncio.run(_import_all(node, source or [], only_new=False, sources=sources))
+    reports, failures = asyncio.run(_import_all(node, source or [], only_new=False, sources=sources))
     node.close()
     print_whole(_table(reports))
     for report in reports:
@@ -160,16 +160,20 @@ def import_sources(
             out.print(f"{report.source}: {count:,} rejected: {reason}", markup=False)
     if any(report.rejected for report in reports):
         out.print(f"the rejected rows stand below {folder.runs}, each with its reason", markup=False)
-    if any(report.status != "ok" for report in reports):
+    if failures or any(report.status != "ok" for report in reports):
         raise typer.Exit(1)
 
 
 async def _import_all(
     node: Node, wanted: list[str], *, only_new: bool, sources: Path | None = None
-) -> list[Report]:
-    """Runs the file sources of the node's profile, each with its bar."""
+) -> tuple[list[Report], int]:
+    """Runs the file sources of the node's profile, each with its bar.
+
+    A source whose file is missing or unreadable is told and counted; those after it are run all the same.
+    """
     place = sources or node.folder.sources
     reports: list[Report] = []
+    failures = 0
     with progress_bars() as begin:
         for mapping in _chosen(node, wanted):
             if only_new and await node.importer.is_current(mapping, place):
@@ -178,12 +182,10 @@ async def _import_all(
             try:
                 reports.append(await node.importer.run(mapping, place, _fraction_of(move)))
             except ConfigurationError as error:
-                if not only_new:
-                    raise
-                # A city whose one file is missing is still a city: the source shows as failed.
+                failures += 1
                 err.print(f"cityloom: {mapping.source}: {error.detail}", markup=False)
             move(1.0)
-    return reports
+    return reports, failures
 
 
 def _fraction_of(move: Callable[[float], None]) -> Callable[[float, int], None]:
