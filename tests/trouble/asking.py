@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import yarl
+from aiohttp import web
 
 from tests.nodes import NodeProcess
 
@@ -62,7 +64,21 @@ async def ask(
             method, yarl.URL(node.url + path, encoded=True), data=data, headers=given, allow_redirects=False
         ) as reply,
     ):
-        return Answer(reply.status, dict(reply.headers), await reply.read())
+        return Answer(reply.status, reply.headers, await reply.read())
+
+
+@asynccontextmanager
+async def receiver(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A server on loopback that answers every request so; where it is."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def head(node: NodeProcess, method: str = "POST", path: str = ENTITIES, *headers: str) -> bytes:
