@@ -26,7 +26,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     )
     port: Annotated[int, _setting("port", "Port to listen on.", ge=0)] = 8026
     public_read: Annotated[
-        bool, _setting("yes/no", "Anyone may read entities, history, lineage, maps and sources without an API key.")
+        bool,
+        _setting(
+            "yes/no", "Anyone may read entities, history, lineage, maps and sources without an API key."
+        ),
     ] = False
     require_key: Annotated[bool, _setting("yes/no", "Ask for an API key on loopback too.")] = False
     public_url: Annotated[
