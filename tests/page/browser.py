@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from playwright.async_api import ConsoleMessage, Locator, Page, Request, async_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
+AXE = Path(__file__).parents[2] / "web-ui/node_modules/axe-core/axe.min.js"
 # WebGL by software: test machines have no graphics card. The rest keeps the browser from calling home.
 ARGUMENTS = [
     "--no-sandbox",
@@ -76,6 +78,20 @@ class Visit:
         """Clicks an object where the map has drawn it."""
         place: list[float] = await self.page.evaluate("id => window.__cityloom.pixelOf(id)", entity_id)
         await self.page.mouse.click(*place)
+
+    async def audit(self) -> list[str]:
+        """What axe-core finds serious or critical on the page as it stands (WCAG 2.2 A and AA), with the places."""
+        await self.page.evaluate(AXE.read_text())
+        found: list[dict[str, Any]] = await self.page.evaluate(
+            """tags => axe.run(document, {runOnly: tags}).then(({violations}) => violations.map(
+                ({id, impact, nodes}) => ({id, impact, nodes: nodes.map(({target}) => target.join(' '))})))""",
+            ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        )
+        return [
+            f"{each['id']}: {', '.join(each['nodes'][:5])}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
 
     def attribute(self, name: str) -> Locator:
         """The row of an attribute in the panel."""

@@ -182,3 +182,9 @@ async def test_map_keeps_its_objects_when_the_system_turns_dark(sample_node: Nod
         await visit.until("window.__cityloom.ready()")
         await visit.until("window.__cityloom.rendered('WasteContainer') > 0")
         await visit.until("window.__cityloom.rendered('Streetlight') === 0")
+
+
+async def test_nothing_serious_for_axe_on_the_first_screen(sample_node: NodeProcess) -> None:
+    async with visiting(sample_node.url) as visit:
+        await visit.open()
+        assert await visit.audit() == []

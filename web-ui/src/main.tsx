@@ -3,7 +3,7 @@ import { render } from 'preact';
 import { startClock } from './lib/format';
 import { firstLanguage, language, languages } from './lib/i18n';
 import { start } from './state/app';
-import { showFromAddress } from './state/entity';
+import { listenForKeys } from './state/keys';
 import { darkScheme } from './state/store';
 import './style.css';
 import { offerTestHook } from './testhook';
@@ -19,12 +19,11 @@ const scheme = matchMedia('(prefers-color-scheme: dark)');
 darkScheme.value = scheme.matches;
 scheme.addEventListener('change', () => (darkScheme.value = scheme.matches));
 
-addEventListener('popstate', showFromAddress);
-
 const place = document.getElementById('app');
 if (place) {
   render(<App />, place);
   offerTestHook();
   startClock();
+  listenForKeys();
   void start();
 }

@@ -1,7 +1,7 @@
 /** Words in the reader's language. No text stands in the code: it stands in `messages/`. */
 import { signal } from '@preact/signals';
-import en from '../messages/en.json';
-import zh from '../messages/zh.json';
+import en from '../messages/en';
+import zh from '../messages/zh';
 
 export type MessageKey = keyof typeof en;
 export type Language = 'en' | 'zh';

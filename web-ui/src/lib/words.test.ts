@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import en from '../messages/en.json';
-import zh from '../messages/zh.json';
+import en from '../messages/en';
+import zh from '../messages/zh';
 import { agoText, quantity, timeText, timeZone } from './format';
 import { firstLanguage, language, plural, t } from './i18n';
 import { attributeLabel, humanise, inLanguage, localName, nameText, typeLabel } from './names';

@@ -3,7 +3,7 @@ import { readCity, readLayers, readSources } from '../api/city';
 import { ApiError } from '../api/http';
 import { type Change, followChanges } from '../api/live';
 import { timeZone } from '../lib/format';
-import { entityChanged, retryEntity, showFromAddress } from './entity';
+import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
 import {
   applyChange,
   drawLayer,
@@ -41,6 +41,7 @@ export async function start(): Promise<void> {
     city.value = place;
     phase.value = 'ready';
     follow(place.seq);
+    followChosen();
   } catch (thrown) {
     failure.value = thrown instanceof ApiError ? thrown : new ApiError(0, String(thrown), '');
     phase.value = 'error';
@@ -55,7 +56,7 @@ export async function start(): Promise<void> {
 export function mapReady(): void {
   for (const type of loaded.keys()) drawLayer(type);
   void loadView();
-  showFromAddress();
+  if (entity.value) showOnMap();
 }
 
 export const viewMoved = (): void => void loadView();

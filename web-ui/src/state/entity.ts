@@ -1,27 +1,34 @@
 /** The chosen object: read once, read again when it changes, kept in the address. */
+import { effect, untracked } from '@preact/signals';
 import { ApiError } from '../api/http';
 import { type NormalizedEntity, readEntity } from '../api/ngsi';
 import { changedKeys, locationOf, rowsOf } from '../lib/entity';
 import { boxOf } from '../lib/geometry';
 import { coveredHeight } from './sheet';
 import { entity, findFeature, map, sheet } from './store';
+import { go, view } from './view';
 
 /** Chooses an object, or nobody; the address remembers it, so that Back walks the way back. */
-export function choose(id: string | null, options: { fly?: boolean } = {}): void {
-  if (id === (entity.value?.id ?? null)) return;
-  const address = new URL(location.href);
-  if (id) address.searchParams.set('id', id);
-  else address.searchParams.delete('id');
-  history.pushState(null, '', address);
-  void show(id, options);
+export function choose(id: string | null, { fly = false }: { fly?: boolean } = {}): void {
+  if ((id ?? '') === view.value.id) return;
+  flyTo = fly ? id : null;
+  go({ id: id ?? '' });
 }
 
-/** Shows the object that the address names. */
-export function showFromAddress(): void {
-  void show(new URLSearchParams(location.search).get('id'), { fly: true });
+/** The object that the map shall move to once it has been read: one that was not chosen on the map itself. */
+let flyTo: string | null = null;
+
+/** Shows the object that the view names, now and whenever it names another. */
+export function followChosen(): void {
+  flyTo = view.value.id;
+  effect(() => {
+    const { id } = view.value;
+    if (id === (untracked(() => entity.value)?.id ?? '')) return;
+    void untracked(() => show(id, { fly: flyTo === id }));
+  });
 }
 
-async function show(id: string | null, { fly = false }: { fly?: boolean }): Promise<void> {
+async function show(id: string, { fly = false }: { fly?: boolean }): Promise<void> {
   if (!id) {
     entity.value = null;
     map.value?.setChosen(null);

@@ -18,6 +18,7 @@ import {
   patchLayer,
   revision,
 } from './store';
+import { go, view } from './view';
 
 /** A layer up to this size is read whole: a browser holds it, and then nothing is missing. */
 const wholeLimit = 100_000;
@@ -38,6 +39,11 @@ export function startingLayers(list: Layer[]): LayerState[] {
     const byView = layer.count > wholeLimit;
     return { layer, role, mark, visible: false, phase: 'idle', byView, totalInView: null };
   });
+  const { shown } = view.value;
+  if (shown) {
+    for (const state of states) state.visible = shown.includes(state.layer.type);
+    return states;
+  }
   const ground = (state: LayerState): number => Number(state.role === 'object');
   let budget = startBudget;
   for (const state of [...states].sort(
@@ -67,6 +73,8 @@ export async function toggleLayer(type: string): Promise<void> {
   if (!state) return;
   const visible = !state.visible;
   patchLayer(type, { visible });
+  const shown = layers.value.filter((each) => each.visible).map(({ layer }) => layer.type);
+  go({ shown }, false);
   map.value?.setVisible(type, visible);
   if (visible && (state.phase !== 'ready' || state.byView)) await loadLayer(type);
 }

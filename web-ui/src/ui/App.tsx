@@ -3,14 +3,18 @@ import { t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { start } from '../state/app';
 import { city, entity, failure, layers, phase, sheet } from '../state/store';
+import { view } from '../state/view';
 import { Header } from './Header';
-import { LayerList } from './LayerList';
-import { MapPane } from './MapPane';
-import { ObjectList } from './ObjectList';
-import { Panel } from './Panel';
-import { Problem } from './Problem';
-import { SheetHandle } from './SheetHandle';
-import { Sources } from './Sources';
+import { LayerList } from './map/LayerList';
+import { MapPane } from './map/MapPane';
+import { ObjectList } from './map/ObjectList';
+import { Panel } from './panel/Panel';
+import { Problem } from './parts/Problem';
+import { SheetHandle } from './parts/SheetHandle';
+import { NodePage } from './node/NodePage';
+import { SourcesPage } from './sources/SourcesPage';
+import { Sources } from './sources/Sources';
+import { TablePage } from './table/TablePage';
 
 export function App() {
   useSignalEffect(() => {
@@ -31,7 +35,7 @@ export function App() {
     );
   }
   return (
-    <div class="page">
+    <div class="page" data-page={view.value.page}>
       <a class="skip" href="#side">
         {t('skip.list')}
       </a>
@@ -45,6 +49,9 @@ export function App() {
         <Sources />
       </aside>
       <MapPane />
+      {view.value.page === 'table' && <TablePage />}
+      {view.value.page === 'sources' && <SourcesPage />}
+      {view.value.page === 'node' && <NodePage />}
     </div>
   );
 }

@@ -1,8 +1,10 @@
+import { pages, writeAddress } from '../lib/address';
 import { agoText } from '../lib/format';
 import { chooseLanguage, language, languages, t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { relabel } from '../state/layers';
 import { city, lastChange, live } from '../state/store';
+import { go, view } from '../state/view';
 
 export function Header() {
   const offered = city.value?.languages ?? [];
@@ -10,6 +12,7 @@ export function Header() {
   return (
     <header class="top">
       <h1>{nameText(city.value?.name)}</h1>
+      <Pages />
       <Live />
       <fieldset class="switch">
         <legend class="unseen">{t('header.language')}</legend>
@@ -29,6 +32,28 @@ export function Header() {
         ))}
       </fieldset>
     </header>
+  );
+}
+
+function Pages() {
+  return (
+    <nav class="pages" aria-label={t('page.label')}>
+      {pages.map((page) => (
+        <a
+          key={page}
+          href={writeAddress({ ...view.value, page })}
+          aria-current={view.value.page === page ? 'page' : undefined}
+          onClick={(event) => {
+            // A new tab is the browser's business.
+            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            go({ page });
+          }}
+        >
+          {t(`page.${page}`)}
+        </a>
+      ))}
+    </nav>
   );
 }
 

@@ -1,9 +1,9 @@
-import { numberText } from '../lib/format';
-import { plural, t } from '../lib/i18n';
-import { typeLabel } from '../lib/names';
-import { toggleLayer } from '../state/layers';
-import { type LayerState, layers, loaded, revision, staleUnknown } from '../state/store';
-import { LayerSymbol } from './Symbol';
+import { numberText } from '../../lib/format';
+import { plural, t } from '../../lib/i18n';
+import { typeLabel } from '../../lib/names';
+import { toggleLayer } from '../../state/layers';
+import { type LayerState, layers, loaded, revision, staleUnknown } from '../../state/store';
+import { LayerSymbol } from '../parts/Symbol';
 
 /** The legend, the counts and the switches in one list. */
 export function LayerList() {

@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks';
-import { t } from '../lib/i18n';
-import { type Sheet, sheet } from '../state/store';
+import { t } from '../../lib/i18n';
+import { type Sheet, sheet } from '../../state/store';
 
 const order: Sheet[] = ['peek', 'half', 'full'];
 

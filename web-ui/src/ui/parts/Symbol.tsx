@@ -1,5 +1,5 @@
-import { shapes } from '../lib/symbols';
-import type { LayerState } from '../state/store';
+import { shapes } from '../../lib/symbols';
+import type { LayerState } from '../../state/store';
 
 /** A layer's mark as the legend shows it: the same shape, dash and colour that the map draws. */
 export function LayerSymbol({ state }: { state: LayerState }) {

@@ -1,15 +1,15 @@
 import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Box } from '../api/city';
-import { plural, t } from '../lib/i18n';
-import { nameText, typeLabel } from '../lib/names';
-import { dark, light } from '../map/theme';
-import { CityMap } from '../map/view';
-import { mapReady, viewMoved } from '../state/app';
-import { choose } from '../state/entity';
-import { coveredHeight } from '../state/sheet';
-import { city, darkScheme, lateSources, layers, map, mapFailed } from '../state/store';
-import { openSources } from './Sources';
+import type { Box } from '../../api/city';
+import { plural, t } from '../../lib/i18n';
+import { nameText, typeLabel } from '../../lib/names';
+import { dark, light } from '../../map/theme';
+import { CityMap } from '../../map/view';
+import { mapReady, viewMoved } from '../../state/app';
+import { choose } from '../../state/entity';
+import { coveredHeight } from '../../state/sheet';
+import { city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
+import { openSources } from '../sources/Sources';
 
 interface Hover {
   label: string;

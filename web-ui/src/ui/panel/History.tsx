@@ -1,13 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError } from '../api/http';
-import { readHistory } from '../api/ngsi';
-import { chartable, type Row } from '../lib/entity';
-import { numberText, quantity, timeText, timeZone } from '../lib/format';
-import { pointsOf, type Series, seriesOf, stateText } from '../lib/history';
-import { t } from '../lib/i18n';
-import { attributeLabel, shortId } from '../lib/names';
+import { ApiError } from '../../api/http';
+import { readHistory } from '../../api/ngsi';
+import { chartable, type Row } from '../../lib/entity';
+import { numberText, quantity, timeText, timeZone } from '../../lib/format';
+import { pointsOf, type Series, seriesOf, stateText } from '../../lib/history';
+import { t } from '../../lib/i18n';
+import { attributeLabel, shortId } from '../../lib/names';
 import { Chart } from './Chart';
-import { wordOf } from './Value';
+import { wordOf } from '../parts/Value';
 
 const lengths = [100, 500, 2_000];
 const tableRows = 50;

@@ -1,5 +1,5 @@
-import type { ApiError } from '../api/http';
-import { t } from '../lib/i18n';
+import type { ApiError } from '../../api/http';
+import { t } from '../../lib/i18n';
 
 export function Problem(props: { title: string; error: ApiError | null; retry: () => void }) {
   const { title, error, retry } = props;

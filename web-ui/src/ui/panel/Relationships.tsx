@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Name } from '../api/city';
-import { readName } from '../api/ngsi';
-import { nameOf, type Row, rowsOf } from '../lib/entity';
-import { t } from '../lib/i18n';
-import { attributeLabel, nameText, shortId } from '../lib/names';
-import { choose } from '../state/entity';
-import { findFeature } from '../state/store';
+import type { Name } from '../../api/city';
+import { readName } from '../../api/ngsi';
+import { nameOf, type Row, rowsOf } from '../../lib/entity';
+import { t } from '../../lib/i18n';
+import { attributeLabel, nameText, shortId } from '../../lib/names';
+import { choose } from '../../state/entity';
+import { findFeature } from '../../state/store';
 
 /** Relationships as links: from object to object through the city. */
 export function Relationships({ rows }: { rows: Row[] }) {

@@ -1,8 +1,8 @@
-import type { Row } from '../lib/entity';
-import { agoText, timeText } from '../lib/format';
-import { t } from '../lib/i18n';
-import { attributeLabel, shortId } from '../lib/names';
-import { Value } from './Value';
+import type { Row } from '../../lib/entity';
+import { agoText, timeText } from '../../lib/format';
+import { t } from '../../lib/i18n';
+import { attributeLabel, shortId } from '../../lib/names';
+import { Value } from '../parts/Value';
 
 interface Properties {
   rows: Row[];

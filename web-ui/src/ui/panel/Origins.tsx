@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
-import { lineagePath, readLineage } from '../api/city';
-import { agoText, timeText } from '../lib/format';
-import { known, plural, t } from '../lib/i18n';
-import { type Origin, originsOf } from '../lib/lineage';
-import { attributeLabel, nameText } from '../lib/names';
-import { sources } from '../state/store';
+import { lineagePath, readLineage } from '../../api/city';
+import { agoText, timeText } from '../../lib/format';
+import { known, plural, t } from '../../lib/i18n';
+import { type Origin, originsOf } from '../../lib/lineage';
+import { attributeLabel, nameText } from '../../lib/names';
+import { sources } from '../../state/store';
 
 /** The lineage document has them all. */
 const mostFiles = 2;

@@ -1,9 +1,9 @@
 import type { Geometry } from 'geojson';
-import type { Row } from '../lib/entity';
-import { numberText, quantity, timeText } from '../lib/format';
-import { positions } from '../lib/geometry';
-import { known, t } from '../lib/i18n';
-import { inLanguage } from '../lib/names';
+import type { Row } from '../../lib/entity';
+import { numberText, quantity, timeText } from '../../lib/format';
+import { positions } from '../../lib/geometry';
+import { known, t } from '../../lib/i18n';
+import { inLanguage } from '../../lib/names';
 
 /** One value as text: nothing that stands in data is ever more than text here. */
 export function Value({ row: { shown, unitCode } }: { row: Row }) {

@@ -1,8 +1,8 @@
 import { signal } from '@preact/signals';
-import { agoText, timeText } from '../lib/format';
-import { plural, t } from '../lib/i18n';
-import { nameText } from '../lib/names';
-import { city, lateSources, sheet, sources } from '../state/store';
+import { agoText, timeText } from '../../lib/format';
+import { plural, t } from '../../lib/i18n';
+import { nameText } from '../../lib/names';
+import { city, lateSources, sheet, sources } from '../../state/store';
 
 export const sourcesOpen = signal(false);
 

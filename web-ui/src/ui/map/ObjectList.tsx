@@ -1,13 +1,13 @@
 import { computed, signal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { readEntitiesOfType } from '../api/ngsi';
-import { nameOf, rowsOf } from '../lib/entity';
-import { numberText } from '../lib/format';
-import { plural, t } from '../lib/i18n';
-import { nameText, shortId, typeLabel } from '../lib/names';
-import { choose } from '../state/entity';
-import { type LayerState, layers, loaded, revision } from '../state/store';
-import { LayerSymbol } from './Symbol';
+import { readEntitiesOfType } from '../../api/ngsi';
+import { nameOf, rowsOf } from '../../lib/entity';
+import { numberText } from '../../lib/format';
+import { plural, t } from '../../lib/i18n';
+import { nameText, shortId, typeLabel } from '../../lib/names';
+import { choose } from '../../state/entity';
+import { type LayerState, layers, loaded, revision } from '../../state/store';
+import { LayerSymbol } from '../parts/Symbol';
 
 const longest = 60;
 const placelessLimit = 500;

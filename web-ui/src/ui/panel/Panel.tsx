@@ -1,13 +1,13 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { locationOf, nameOf, type Row } from '../lib/entity';
-import { t } from '../lib/i18n';
-import { nameText, shortId, typeLabel } from '../lib/names';
-import { choose, retryEntity, showOnMap } from '../state/entity';
-import { type EntityState, entity, findFeature, revision } from '../state/store';
+import { locationOf, nameOf, type Row } from '../../lib/entity';
+import { t } from '../../lib/i18n';
+import { nameText, shortId, typeLabel } from '../../lib/names';
+import { choose, retryEntity, showOnMap } from '../../state/entity';
+import { type EntityState, entity, findFeature, revision } from '../../state/store';
 import { Attributes } from './Attributes';
 import { History } from './History';
 import { Origins } from './Origins';
-import { Problem } from './Problem';
+import { Problem } from '../parts/Problem';
 import { Relationships } from './Relationships';
 
 /** Everything about the chosen object. */

@@ -1,11 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { numberText, quantity, timeText, timeZone } from '../lib/format';
-import { columnsOf, type Series } from '../lib/history';
-import { language, t } from '../lib/i18n';
-import { darkScheme } from '../state/store';
-import { wordOf } from './Value';
+import { numberText, quantity, timeText, timeZone } from '../../lib/format';
+import { columnsOf, type Series } from '../../lib/history';
+import { language, t } from '../../lib/i18n';
+import { darkScheme } from '../../state/store';
+import { wordOf } from '../parts/Value';
 
 const height = 180;
 /** More states than this have no room on an axis. */

@@ -1,0 +1,180 @@
+/**
+ * The whole view as an address, and back: what someone sees can be sent to someone else.
+ *
+ * The map's own place stands in the fragment (`#map=zoom/lat/lon`), everything else in the query. A part
+ * that is as at the first visit is left out, so that the plain address stays plain. Pure.
+ */
+
+export type Page = 'map' | 'table' | 'sources' | 'node';
+export const pages: readonly Page[] = ['map', 'table', 'sources', 'node'];
+
+/** How areas are coloured by what lies within them. */
+export interface AreaQuery {
+  /** The type whose surfaces are coloured. */
+  areas: string;
+  /** The type that is counted or measured within them. */
+  of: string;
+  aggregate: Aggregate;
+  /** Of the counted type; "" where things are just counted. */
+  attribute: string;
+}
+export type Aggregate = 'count' | 'sum' | 'avg' | 'min' | 'max';
+const aggregates: readonly string[] = ['count', 'sum', 'avg', 'min', 'max'];
+
+/** Which time is shown. Times are ISO 8601 instants, a day is one of the city's own time zone. */
+export type TimeView =
+  | { mode: 'live' }
+  | { mode: 'last24h' }
+  | { mode: 'day'; day: string }
+  | { mode: 'range'; from: string; to: string };
+
+export interface TableView {
+  /** "" is the first shown layer. */
+  type: string;
+  /** Attributes in the reader's order; empty: a choice of the page's own. */
+  columns: string[];
+  /** An attribute, with "-" before it where the largest comes first; "" is by id. */
+  sort: string;
+}
+
+export interface View {
+  page: Page;
+  /** The chosen object; "" is none. */
+  id: string;
+  /** The types that are shown; null: the page's own choice. */
+  shown: string[] | null;
+  /** CQL2 text by type: the map, the table and downloads show what it selects. */
+  filters: Record<string, string>;
+  /** The attribute that colours a type's objects, by type. */
+  colours: Record<string, string>;
+  areas: AreaQuery | null;
+  time: TimeView;
+  /** Where in a past time the clock stands; "" is its beginning. */
+  at: string;
+  /** Seconds of the past that pass in one second. */
+  speed: number;
+  table: TableView;
+}
+
+export const firstSpeed = 600;
+
+export const firstView: View = {
+  page: 'map',
+  id: '',
+  shown: null,
+  filters: {},
+  colours: {},
+  areas: null,
+  time: { mode: 'live' },
+  at: '',
+  speed: firstSpeed,
+  table: { type: '', columns: [], sort: '' },
+};
+
+/** Reads an address; what it does not understand is as at the first visit, never an error. */
+export function readAddress(search: string): View {
+  const given = new URLSearchParams(search);
+  const page = given.get('page') as Page;
+  const speed = Number(given.get('speed'));
+  return {
+    page: pages.includes(page) ? page : 'map',
+    id: given.get('id') ?? '',
+    shown: given.has('layers') ? split(given.get('layers')) : null,
+    filters: byType(given, 'filter.'),
+    colours: byType(given, 'colour.'),
+    areas: readAreas(given.get('areas')),
+    time: readTime(given.get('time') ?? ''),
+    at: instant(given.get('at')) ?? '',
+    speed: speed >= 1 && speed <= 1e6 ? speed : firstSpeed,
+    table: {
+      type: given.get('table') ?? '',
+      columns: split(given.get('columns')),
+      sort: given.get('sort') ?? '',
+    },
+  };
+}
+
+/** The query of a view, with "?" before it where there is any. `kept` are parameters of others (`lang`). */
+export function writeAddress(view: View, kept: Record<string, string> = {}): string {
+  const out = new URLSearchParams(kept);
+  const put = (name: string, value: string, usual = ''): void => {
+    if (value !== usual) out.set(name, value);
+  };
+  put('page', view.page, 'map');
+  put('id', view.id);
+  if (view.shown) out.set('layers', view.shown.map(encodeURIComponent).join(','));
+  for (const [type, filter] of Object.entries(view.filters)) put(`filter.${type}`, filter);
+  for (const [type, attribute] of Object.entries(view.colours)) put(`colour.${type}`, attribute);
+  if (view.areas) {
+    const { areas, of, aggregate, attribute } = view.areas;
+    put('areas', [areas, of, aggregate, attribute].map(encodeURIComponent).join(':'));
+  }
+  put('time', timeCode(view.time), 'live');
+  put('at', view.at);
+  put('speed', String(view.speed), String(firstSpeed));
+  put('table', view.table.type);
+  put('columns', view.table.columns.map(encodeURIComponent).join(','));
+  put('sort', view.table.sort);
+  const text = out.toString();
+  return text ? `?${text}` : '';
+}
+
+/** Members are encoded each on their own, since a type's name may hold a comma. */
+function split(text: string | null): string[] {
+  return (text ?? '').split(',').filter(Boolean).map(decoded);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function byType(given: URLSearchParams, prefix: string): Record<string, string> {
+  const found: [string, string][] = [];
+  for (const [name, value] of given) {
+    if (name.startsWith(prefix) && name.length > prefix.length && value) {
+      found.push([name.slice(prefix.length), value]);
+    }
+  }
+  return Object.fromEntries(found);
+}
+
+function readAreas(text: string | null): AreaQuery | null {
+  const [areas = '', of = '', aggregate = '', attribute = ''] = (text ?? '')
+    .split(':')
+    .map(decoded);
+  if (!areas || !of || !aggregates.includes(aggregate)) return null;
+  if (aggregate !== 'count' && !attribute) return null;
+  return { areas, of, aggregate: aggregate as Aggregate, attribute };
+}
+
+function timeCode(time: TimeView): string {
+  switch (time.mode) {
+    case 'day':
+      return time.day;
+    case 'range':
+      return `${time.from}/${time.to}`;
+    default:
+      return time.mode;
+  }
+}
+
+function readTime(text: string): TimeView {
+  if (text === 'last24h') return { mode: 'last24h' };
+  if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) {
+    return { mode: 'day', day: text };
+  }
+  const [from, to] = text.split('/').map(instant);
+  return from && to && Date.parse(from) < Date.parse(to)
+    ? { mode: 'range', from, to }
+    : { mode: 'live' };
+}
+
+/** An instant as it was written, if it is one. */
+function instant(text: string | null | undefined): string | null {
+  const isOne = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(text ?? '');
+  return isOne && !Number.isNaN(Date.parse(text as string)) ? (text as string) : null;
+}

@@ -1,0 +1,26 @@
+/**
+ * What the reader looks at. It is the one truth of the view: the address follows it, and everything that is
+ * drawn or read follows from it, so that an address someone was sent shows what the sender saw.
+ */
+import { signal } from '@preact/signals';
+import { readAddress, type View, writeAddress } from '../lib/address';
+
+export const view = signal<View>(readAddress(location.search));
+
+/**
+ * Changes the view and its address.
+ *
+ * @param step whether Back comes here again: true for what a reader does on purpose (choosing an object, another
+ *   page), false for what drifts along (the clock of a replay, a width, a sort)
+ */
+export function go(change: Partial<View>, step = true): void {
+  view.value = { ...view.value, ...change };
+  const given = new URLSearchParams(location.search).get('lang');
+  const search = writeAddress(view.value, given ? { lang: given } : {});
+  const address = `${location.pathname}${search}${location.hash}`;
+  if (step) history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
+}
+
+/** The address was changed by the browser: Back, Forward, or a link within the page. */
+addEventListener('popstate', () => (view.value = readAddress(location.search)));
