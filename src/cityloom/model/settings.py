@@ -67,6 +67,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     temporal_max: Annotated[
         int, _setting("instances", "Most instances of a temporal answer that asked for a number.", ge=1)
     ] = 10_000
+    max_listeners: Annotated[
+        int, _setting("streams", "Most open streams of live changes; a page holds one.", ge=1)
+    ] = 5000
 
     # The writer
     queue_items: Annotated[int, _setting("writes", "Writes waiting before new ones get 503.", ge=1)] = 10_000

@@ -15,7 +15,6 @@ from cityloom.web.hub import Hub, Listener
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation
 
-_MOST_LISTENERS: Final = 1000
 _RETRY: Final = b"retry: 2000\n\n"
 
 
@@ -61,8 +60,9 @@ def events_operations(hub: Hub) -> Sequence[Operation]:
         """`GET /events?type=A,B&id=...`; goes on after `Last-Event-ID`, else begins now."""
         services, params = incoming.services, incoming.params
         services.access.check(incoming.call, "read", "events")
-        if hub.listeners >= _MOST_LISTENERS:
-            raise Overloaded(f"{_MOST_LISTENERS} streams of events are open: the most that this node keeps")
+        most = services.settings.max_listeners
+        if hub.listeners >= most:
+            raise Overloaded(f"{most} streams of events are open: the most that this node keeps")
         ld_context = await incoming.ld_context()
         listener = Listener(
             tenant=incoming.call.tenant,

@@ -73,6 +73,7 @@ class Hub:
         self._first = 0
         self._last = 0
         self._listeners = 0
+        self._quiet = 0
         self._grown = asyncio.Event()
         self._committed = asyncio.Event()
         self._starting = asyncio.Lock()
@@ -115,9 +116,9 @@ class Hub:
                     if found:
                         yield b"".join(found)
                         continue
-                try:
-                    await asyncio.wait_for(grown.wait(), _PING_SECONDS)
-                except TimeoutError:
+                quiet = self._quiet
+                await grown.wait()
+                if self._quiet != quiet:
                     yield PING
         finally:
             self._listeners -= 1
@@ -176,8 +177,13 @@ class Hub:
                     log.exception("live changes cannot be read; trying again")
                     await asyncio.sleep(_PAUSE_SECONDS)
                     continue
-                await self._committed.wait()
-                self._committed.clear()
+                # One clock for all listeners: a timer for each would cost more than the change itself.
+                try:
+                    await asyncio.wait_for(self._committed.wait(), _PING_SECONDS)
+                    self._committed.clear()
+                except TimeoutError:
+                    self._quiet += 1
+                    self._wake()
         finally:
             unfollow()
 
@@ -192,9 +198,12 @@ class Hub:
         if len(self._ring) > 2 * _RING:
             del self._ring[:-_RING]
             self._first = self._ring[0].seq - 1
+        self._wake()
+        return len(events) == _CHUNK
+
+    def _wake(self) -> None:
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
-        return len(events) == _CHUNK
 
     def _change(self, event: Event) -> Change | None:
         if event.kind not in _KINDS:
