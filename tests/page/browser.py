@@ -80,11 +80,12 @@ class Visit:
         await self.page.mouse.click(*place)
 
     async def audit(self) -> list[str]:
-        """What axe-core finds serious or critical on the page as it stands (WCAG 2.2 A and AA), with the places."""
+        """What axe-core finds serious or critical on the page as it stands (WCAG 2.2 A and AA), and where."""
         await self.page.evaluate(AXE.read_text())
         found: list[dict[str, Any]] = await self.page.evaluate(
             """tags => axe.run(document, {runOnly: tags}).then(({violations}) => violations.map(
-                ({id, impact, nodes}) => ({id, impact, nodes: nodes.map(({target}) => target.join(' '))})))""",
+                ({id, impact, nodes}) =>
+                    ({id, impact, nodes: nodes.map(({target}) => target.join(' '))})))""",
             ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
         )
         return [
