@@ -5,7 +5,7 @@ function of one entity. Every other room decides with it: a store may narrow
 down with an index, but the last word is here. Whether an entity has expired is not
 its business, nor are `datasetId`, paging and order, which select nothing.
 
-Source: ETSI GS CIM 009 clauses 4.9, 4.10, 4.17, 4.19, 5.7.2.4.
+Source: ETSI GS CIM 009 clauses 4.9, 4.10, 4.17, 4.19, 5.7.2.4; OGC 21-065r2 (`filter`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from cityloom.model.entity import Entity
 from cityloom.query.compare import Comparable, comparable
+from cityloom.query.cql2_evaluate import filter_test
 from cityloom.query.geo import geo_test
 from cityloom.query.patterns import compile_pattern
 from cityloom.query.targets import Target, targets
@@ -78,6 +79,8 @@ def matcher(query: Query) -> EntityTest:
         tests.append(q_test(query.q))
     if query.geo is not None:
         tests.append(_geo_entity_test(query.geo))
+    if query.filter is not None:
+        tests.append(filter_test(query.filter))
     if len(tests) == 1:
         return tests[0]
     return lambda entity: all(test(entity) for test in tests)

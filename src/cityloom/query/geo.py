@@ -39,7 +39,7 @@ def geo_test(geo: GeoQuery) -> GeoTest:
         A test of one stored geometry. Cost: 1 to 5 µs for points, about 40 µs for
         `near` on lines and areas.
     """
-    reference = _simple(read_geometry(geo.geometry, "coordinates"))
+    reference = simple(read_geometry(geo.geometry, "coordinates"))
     if geo.georel == "near":
         return _near_test(geo, reference)
     shapely.prepare(reference)
@@ -54,20 +54,21 @@ def geo_test(geo: GeoQuery) -> GeoTest:
             return apart
         if point is not None and on_point is not None:
             return bool(on_point(reference, point[0], point[1]))
-        target = _stored(geojson)
+        target = stored_shape(geojson)
         return target is not None and bool(relation(reference, target))
 
     return test
 
 
-def _stored(geojson: Any) -> Any:
+def stored_shape(geojson: Any) -> Any:
+    """The shapely geometry of a stored GeoJSON geometry; None when it is none."""
     try:
-        return _simple(read_geometry(geojson))
+        return simple(read_geometry(geojson))
     except BadRequestData:
         return None
 
 
-def _simple(geometry: Any) -> Any:
+def simple(geometry: Any) -> Any:
     """The same areas without a ring that crosses itself, which GEOS refuses or decides arbitrarily."""
     if shapely.is_valid(geometry):
         return geometry
@@ -78,7 +79,7 @@ def _near_test(geo: GeoQuery, reference: Any) -> GeoTest:
     lower, upper = geo.min_distance, geo.max_distance
 
     def test(geojson: Any) -> bool:
-        target = _stored(geojson)
+        target = stored_shape(geojson)
         if target is None:
             return False
         # An impossible place has the distance NaN, for which no comparison holds.

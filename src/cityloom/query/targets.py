@@ -64,6 +64,11 @@ def preferred_target(path: Path, entity: Entity) -> Target | None:
     return found[0] if found else None
 
 
+def default_instance(instances: Sequence[Attribute]) -> Attribute | None:
+    """The default instance, or else the first, or None."""
+    return next((each for each in instances if not each.dataset_id), instances[0] if instances else None)
+
+
 def _plain(value: Any, domain: Domain = "value") -> Target | None:
     if value is None or value is UNSET:
         return None

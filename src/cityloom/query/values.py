@@ -1,8 +1,8 @@
 """The parsed forms of everything that selects, orders or projects entities.
 
 Source: ETSI GS CIM 009 clauses 4.9 (q), 4.10 (geo), 4.11 (temporal), 4.17
-(type selection), 4.19 (scope), 4.21 (pick, omit), 4.23 (orderBy), 5.5.9 (paging).
-All names of types and attributes are expanded IRIs.
+(type selection), 4.19 (scope), 4.21 (pick, omit), 4.23 (orderBy), 5.5.9 (paging);
+OGC 21-065r2 (CQL2). All names of types and attributes are expanded IRIs.
 """
 
 from __future__ import annotations
@@ -166,6 +166,161 @@ class ScopeOr(Struct, frozen=True, tag=True):
 ScopeExpression = ScopeTerm | ScopeAnd | ScopeOr
 
 
+# -- CQL2 (OGC 21-065r2): the filter language of the OGC APIs ------------------------------------------
+class CqlProperty(Struct, frozen=True, tag=True):
+    """The value of a property, `name` as the caller wrote it.
+
+    `paths` are the ways in which the dotted name may be read (sub-attributes, members of a
+    value), the first that leads somewhere counts.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+
+
+class CqlText(Struct, frozen=True, tag=True):
+    """A text; `iri` is what it expands to, for values of a vocabulary."""
+
+    text: str
+    iri: str
+
+
+class CqlNumber(Struct, frozen=True, tag=True):
+    """A finite number."""
+
+    value: float
+
+
+class CqlBoolean(Struct, frozen=True, tag=True):
+    """TRUE or FALSE, as a value or as a condition."""
+
+    value: bool
+
+
+class CqlInstant(Struct, frozen=True, tag=True):
+    """A moment (µs since 1970, UTC), or with `is_date` the day that begins then."""
+
+    micros: int
+    is_date: bool = False
+
+
+class CqlInterval(Struct, frozen=True, tag=True):
+    """From `start` to `end`, both included; None is no bound."""
+
+    start: CqlInstant | CqlProperty | None
+    end: CqlInstant | CqlProperty | None
+
+
+class CqlGeometry(Struct, frozen=True, tag=True):
+    """A geometry (GeoJSON, GeometryCollection too; lon and lat in CRS84 degrees)."""
+
+    geometry: dict[str, Any]
+
+
+class CqlArray(Struct, frozen=True, tag=True):
+    """A set of values."""
+
+    items: list[CqlExpression]
+
+
+class CqlArithmetic(Struct, frozen=True, tag=True):
+    """`left operator right` of numbers."""
+
+    operator: Literal["+", "-", "*", "/", "%", "div", "^"]
+    left: CqlExpression
+    right: CqlExpression
+
+
+class CqlFold(Struct, frozen=True, tag=True):
+    """A text without the difference of case (CASEI) or of accents (ACCENTI)."""
+
+    fold: Literal["casei", "accenti"]
+    text: CqlExpression
+
+
+CqlExpression = (
+    CqlProperty
+    | CqlText
+    | CqlNumber
+    | CqlBoolean
+    | CqlInstant
+    | CqlInterval
+    | CqlGeometry
+    | CqlArray
+    | CqlArithmetic
+    | CqlFold
+)
+"""What has a value."""
+
+
+class CqlCompare(Struct, frozen=True, tag=True):
+    """`left operator right`."""
+
+    operator: Literal["=", "<>", "<", ">", "<=", ">="]
+    left: CqlExpression
+    right: CqlExpression
+
+
+class CqlLike(Struct, frozen=True, tag=True):
+    """The text is of the pattern: `%` any characters, `_` one, a backslash before either: itself."""
+
+    text: CqlExpression
+    pattern: str
+
+
+class CqlBetween(Struct, frozen=True, tag=True):
+    """`low <= value <= high`."""
+
+    value: CqlExpression
+    low: CqlExpression
+    high: CqlExpression
+
+
+class CqlIn(Struct, frozen=True, tag=True):
+    """The value equals one of `items`."""
+
+    value: CqlExpression
+    items: list[CqlExpression]
+
+
+class CqlIsNull(Struct, frozen=True, tag=True):
+    """There is no value, or the condition is unknown."""
+
+    operand: CqlExpression | CqlNode
+
+
+class CqlRelation(Struct, frozen=True, tag=True):
+    """A relation of two geometries (`s_…`), times (`t_…`) or sets (`a_…`), by its name in CQL2 JSON."""
+
+    name: str
+    left: CqlExpression
+    right: CqlExpression
+
+
+class CqlNot(Struct, frozen=True, tag=True):
+    """`term` is false."""
+
+    term: CqlNode
+
+
+class CqlAnd(Struct, frozen=True, tag=True):
+    """All of `terms`."""
+
+    terms: list[CqlNode]
+
+
+class CqlOr(Struct, frozen=True, tag=True):
+    """At least one of `terms`."""
+
+    terms: list[CqlNode]
+
+
+CqlNode = (
+    CqlBoolean | CqlCompare | CqlLike | CqlBetween | CqlIn | CqlIsNull | CqlRelation | CqlNot | CqlAnd | CqlOr
+)
+"""What is true, false or unknown of an entity."""
+
+
 class OrderTerm(Struct, frozen=True):
     """One key to order by: by value, or (`by_distance`) by distance from the order's `geometry`."""
 
@@ -186,6 +341,7 @@ class Query(Struct, frozen=True, kw_only=True):
     """What selects current entities; every given part must hold.
 
     `attrs` keeps entities that have at least one of these attributes.
+    `filter` is a condition in CQL2, of which only TRUE selects.
     `limit` 0 with a wanted count answers no entities (5.5.9).
     """
 
@@ -196,6 +352,7 @@ class Query(Struct, frozen=True, kw_only=True):
     q: QNode | None = None
     scope_q: ScopeExpression | None = None
     geo: GeoQuery | None = None
+    filter: CqlNode | None = None
     dataset_ids: list[str] = []
     order_by: OrderBy | None = None
     limit: int = 20
