@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cityloom.model.entity import Entity
+from cityloom.query.cql2 import parse_cql2
 from cityloom.query.evaluate import matcher
 from cityloom.query.order import sort_entities
 from cityloom.query.parse import parse_order_by, parse_q
 from cityloom.query.values import GeoQuery, Query
 from cityloom.store.ports import Store
+from query.cql2_draws import filters, print_cql2
 from query.draws import entities, expand, expressions, geometries, print_q, scope_queries, type_selections
 from tests.laws.values import CAUSE, do
 
@@ -25,6 +27,7 @@ def queries(draw: st.DrawFn) -> Query:
     node = draw(st.none() | expressions)
     order = draw(st.sampled_from([None, "a", "b;desc", "id", "id;desc", "a,b;desc"]))
     geometry = draw(st.none() | geometries)
+    filter = draw(st.none() | filters)
     relation: Any = draw(st.sampled_from(["within", "intersects", "disjoint", "contains"]))
     return Query(
         ids=draw(st.lists(st.sampled_from(CITY), max_size=3)),
@@ -34,6 +37,7 @@ def queries(draw: st.DrawFn) -> Query:
         q=parse_q(print_q(node), expand) if node is not None else None,
         scope_q=draw(st.none() | scope_queries()),
         geo=GeoQuery(georel=relation, geometry=geometry) if geometry is not None else None,
+        filter=parse_cql2(print_cql2(filter), expand=expand) if filter is not None else None,
         order_by=parse_order_by({"orderBy": order}, expand) if order is not None else None,
         limit=draw(st.integers(0, 4)),
         offset=draw(st.integers(0, 3)),

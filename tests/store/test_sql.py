@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
+from cityloom.query.cql2 import parse_cql2
 from cityloom.query.evaluate import matcher
 from cityloom.query.geometry import WGS84
 from cityloom.query.parse import parse_order_by, parse_q
-from cityloom.query.values import GeoQuery, Query, ScopeTerm, TypeIs, TypeOr
+from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, TypeOr
 from cityloom.store.migrations import migrations
 from cityloom.store.sql import place_row, scope_key, select_entities
+from query.cql2_draws import filters
+from query.cql2_oracle import truth
 from query.draws import (
     entities,
     expand,
@@ -104,6 +107,10 @@ geo_queries = st.one_of(
 )
 
 
+def read_filter(tree: Any) -> CqlNode:
+    return parse_cql2(tree, lang="cql2-json", expand=expand)
+
+
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
     """A query with some of its parts."""
@@ -117,6 +124,7 @@ def queries(draw: st.DrawFn) -> Query:
         q=None if q is None else parse_q(print_q(q), expand),
         scope_q=draw(st.one_of(st.none(), scope_queries())),
         geo=draw(st.one_of(st.none(), geo_queries)),
+        filter=draw(st.one_of(st.none(), filters.map(read_filter))),
         order_by=None if order is None else parse_order_by({"orderBy": order}, expand),
         limit=draw(st.integers(0, 4)),
         offset=draw(st.integers(0, 2)),
@@ -142,6 +150,40 @@ def test_select_entities_loses_no_answer_when_values_are_looked_at_in_sql(
     _, selected = World(found).ask(query)
     test = matcher(query)
     assert selected == [entity.id for entity in found if test(entity)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(found=worlds, tree=filters)
+def test_select_entities_loses_no_answer_to_a_filter(found: tuple[Entity, ...], tree: Any) -> None:
+    _, selected = World(found).ask(Query(filter=read_filter(tree)))
+    assert selected == [entity.id for entity in found if truth(tree, entity) is True]
+
+
+def test_select_entities_narrows_down_to_what_a_filter_may_select() -> None:
+    def valued(id: str, value: Any, lon: float = 0.0) -> Entity:
+        place = Attribute(kind="GeoProperty", value={"type": "Point", "coordinates": [lon, 0.0]})
+        number = Attribute(kind="Property", value=value)
+        return Entity(id=id, types=["A"], attributes={LOCATION: [place], expand("a"): [number]})
+
+    world = World(
+        [valued("urn:e:1", 1), valued("urn:e:2", "x", 5.0), valued("urn:e:3", True), small("urn:e:4", "B")]
+    )
+
+    def given(text: str, **more: Any) -> list[str]:
+        return [each[6:] for each in world.ask(Query(filter=parse_cql2(text, expand=expand), **more))[0]]
+
+    assert given("a > 0.5") == given("NOT a <= 0.5") == given("a = 1") == given("a BETWEEN 0 AND 2") == ["1"]
+    assert given("a > 1.5 OR a = 'x'") == given("a IN ('x', 'y')") == ["2"]
+    assert given("a = TRUE") == given("NOT a = FALSE") == given("a <> FALSE") == ["3"]
+    assert given("a IS NOT NULL") == given("a LIKE '%'") == ["1", "2", "3"]
+    assert given("NOT (a > 0 AND b > 0)", types=TypeIs("A")) == given("a <= 0") == []
+    assert given("id IN ('urn:e:4', 'urn:e:2')", types=TypeIs("A")) == ["2"]
+    near = "S_INTERSECTS(location, BBOX(-1, -1, 1, 1))"
+    assert given(near) == given(f"a > 0 AND {near} OR {near}") == ["1", "3", "4"]
+    assert given(f"a = 1 AND {near}") == ["1"]
+    assert "VIRTUAL TABLE" in world.plan(Query(filter=parse_cql2(f"a = 1 AND {near}", expand=expand)))
+    assert given("NOT S_DISJOINT(geometry, POINT(5 0))") == ["2"]
+    assert given(f"NOT {near}") == ["1", "2", "3", "4"]
 
 
 @settings(max_examples=150, deadline=None)

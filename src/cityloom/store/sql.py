@@ -5,7 +5,7 @@ so); `query.evaluate` has the last word. Values are always bound, never spliced.
 Which index leads is decided here, not by the database's planner:
 
 1. ids are looked up;
-2. a geo query on `location` searches the R*Tree, which holds the types too;
+2. a geo query on `location`, or else a filter's, searches the R*Tree, which holds the types too;
 3. types are walked in order of id, so that a page costs a page;
 4. everything else walks the entities in order of id.
 
@@ -15,7 +15,7 @@ This module never touches a connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -46,9 +46,17 @@ from cityloom.query.values import (
     TypeIs,
     TypeOr,
 )
+from cityloom.store.sql_cql2 import FilterParts, filter_boxes
+from cityloom.store.sql_parts import (
+    MOST_TERMS,
+    NOTHING,
+    Part,
+    all_of,
+    any_of,
+    is_number,
+    is_plain_key,
+)
 
-_MOST_TERMS: Final = 100
-"""Expressions with more terms than this in one node are left to `evaluate`: SQLite bounds their depth."""
 _MOST_SEARCHES: Final = 16
 """More searches of the R*Tree than this (boxes times types) are made without the types."""
 _TYPE_WIDTH: Final = 0.5
@@ -94,16 +102,6 @@ class Select(Struct, frozen=True):
 
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
-
-
-class _Part(NamedTuple):
-    """A condition, or None where nothing can be said; `exact` when it says all."""
-
-    sql: str | None
-    exact: bool
-
-
-_NOTHING: Final = _Part(None, False)
 
 
 def select_entities(query: Query, tenant: int, *, after_id: str = "") -> Select:
@@ -182,18 +180,20 @@ class _Builder:
             ordered,
         )
 
-    def _parts(self, key: str, *, types_lead: bool) -> list[_Part]:
+    def _parts(self, key: str, *, types_lead: bool) -> list[Part]:
         query, parts = self._query, []
         if query.types is not None and not types_lead:
             parts.append(self._type_part(query.types, key))
         if query.attrs:
-            parts.append(_any_of([self._attribute(name, key) for name in query.attrs]))
+            parts.append(any_of([self._attribute(name, key) for name in query.attrs]))
         if query.q is not None:
             parts.append(self._q_part(query.q, key))
         if query.scope_q is not None:
             parts.append(self._scope_part(query.scope_q, key))
         if query.geo is not None:
             parts.append(self._attribute(query.geo.geoproperty, key))
+        if query.filter is not None:
+            parts.append(FilterParts(self._bind, self._attribute, self._touches, key).part(query.filter))
         return parts
 
     def _bind(self, value: Any) -> str:
@@ -209,8 +209,10 @@ class _Builder:
 
     # -- what leads --------------------------------------------------------
     def _boxes(self) -> list[Box] | None:
-        geo = self._query.geo
-        return search_boxes(geo) if geo is not None and geo.geoproperty == LOCATION else None
+        geo, found = self._query.geo, None
+        if geo is not None and geo.geoproperty == LOCATION:
+            found = search_boxes(geo)
+        return filter_boxes(self._query.filter) if found is None else found
 
     def _place(self, boxes: list[Box]) -> str:
         """The R*Tree searched for each box, and in it for each leading type."""
@@ -241,50 +243,50 @@ class _Builder:
         return f"({' UNION '.join(walks)}) t"
 
     # -- conditions --------------------------------------------------------
-    def _type_part(self, expression: TypeExpression, key: str) -> _Part:
+    def _type_part(self, expression: TypeExpression, key: str) -> Part:
         types = _leading_types(expression) if _is_union(expression) else None
         if types is not None:
             names = (
                 f"SELECT id FROM name WHERE iri IN (SELECT value FROM json_each({self._bind(_json(types))}))"
             )
-            return _Part(
+            return Part(
                 "EXISTS (SELECT 1 FROM entity_type x "
                 f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)",
                 True,
             )
         match expression:
             case TypeAnd(terms):
-                return _all_of([self._type_part(term, key) for term in terms])
+                return all_of([self._type_part(term, key) for term in terms])
             case TypeOr(terms):
-                return _any_of([self._type_part(term, key) for term in terms])
+                return any_of([self._type_part(term, key) for term in terms])
             case _:
                 raise AssertionError(expression)
 
-    def _attribute(self, name: str, key: str) -> _Part:
-        return _Part(
+    def _attribute(self, name: str, key: str) -> Part:
+        return Part(
             "EXISTS (SELECT 1 FROM entity_attribute a "
             f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row)",
             True,
         )
 
-    def _q_part(self, node: QNode, key: str) -> _Part:
+    def _q_part(self, node: QNode, key: str) -> Part:
         """Every comparison needs its attribute to be there; only existence is decided by that."""
         match node:
             case QExists(path):
                 return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
             case QCompare(path):
-                return _all_of([self._path_part(path, key, decides=False), self._value_part(node)])
+                return all_of([self._path_part(path, key, decides=False), self._value_part(node)])
             case QAnd(terms):
-                return _all_of([self._q_part(term, key) for term in terms])
+                return all_of([self._q_part(term, key) for term in terms])
             case QOr(terms):
-                return _any_of([self._q_part(term, key) for term in terms])
+                return any_of([self._q_part(term, key) for term in terms])
 
-    def _path_part(self, path: Path, key: str, *, decides: bool) -> _Part:
+    def _path_part(self, path: Path, key: str, *, decides: bool) -> Part:
         if path.attributes[0] in MEMBERS:
-            return _NOTHING
-        return _Part(self._attribute(path.attributes[0], key).sql, decides)
+            return NOTHING
+        return Part(self._attribute(path.attributes[0], key).sql, decides)
 
-    def _value_part(self, node: QCompare) -> _Part:
+    def _value_part(self, node: QCompare) -> Part:
         """Looks at values inside the body, where the outcome is certain to be that of `evaluate`.
 
         Only an attribute's own value, against numbers or texts: no other simple type equals
@@ -293,27 +295,27 @@ class _Builder:
         that time is spent outside the interpreter's lock.
         """
         path = node.path
-        if len(path.attributes) > 1 or path.members or not _is_plain_key(path.attributes[0]):
-            return _NOTHING
+        if len(path.attributes) > 1 or path.members or not is_plain_key(path.attributes[0]):
+            return NOTHING
         test = self._value_test(node)
         if test is None:
-            return _NOTHING
+            return NOTHING
         instances = self._bind(f'$.attributes."{path.attributes[0]}"')
-        return _Part(
+        return Part(
             f"EXISTS (SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test})", False
         )
 
     def _value_test(self, node: QCompare) -> str | None:
         value, kind = "json_extract(i.value, '$.value')", "json_type(i.value, '$.value')"
         literals = node.value.values if isinstance(node.value, AnyOf) else [node.value]
-        if node.operator in (">", "<", ">=", "<=") and _is_number(node.value):
+        if node.operator in (">", "<", ">=", "<=") and is_number(node.value):
             wanted = f"{value} {node.operator} {self._bind(node.value)}"
-        elif node.operator == "==" and isinstance(node.value, Range) and _is_number(node.value.low):
+        elif node.operator == "==" and isinstance(node.value, Range) and is_number(node.value.low):
             low, high = self._bind(node.value.low), self._bind(node.value.high)
-            if not _is_number(node.value.high):
+            if not is_number(node.value.high):
                 return None
             wanted = f"{value} BETWEEN {low} AND {high}"
-        elif node.operator == "==" and all(_is_number(each) for each in literals):
+        elif node.operator == "==" and all(is_number(each) for each in literals):
             wanted = f"{value} IN ({', '.join(self._bind(each) for each in literals)})"
         elif node.operator == "==" and all(_is_plain_text(each) for each in literals):
             texts = [text for each in literals for text in _spellings(each)]
@@ -323,45 +325,35 @@ class _Builder:
             return None
         return f"{kind} IN ('object', 'array') OR {kind} IN ('integer', 'real') AND {wanted}"
 
-    def _scope_part(self, expression: ScopeExpression, key: str) -> _Part:
+    def _scope_part(self, expression: ScopeExpression, key: str) -> Part:
         match expression:
             case ScopeTerm(scope):
                 return self._scope_term(scope, key)
             case ScopeAnd(terms):
-                return _all_of([self._scope_part(term, key) for term in terms])
+                return all_of([self._scope_part(term, key) for term in terms])
             case ScopeOr(terms):
-                return _any_of([self._scope_part(term, key) for term in terms])
+                return any_of([self._scope_part(term, key) for term in terms])
 
-    def _scope_term(self, scope: str, key: str) -> _Part:
+    def _scope_term(self, scope: str, key: str) -> Part:
         levels = scope_key(scope).split("/")[1:]
         if "+" not in levels and levels[-1] != "#":
             wanted = self._bind("/" + "/".join(levels))
-            return _Part(
+            return Part(
                 "EXISTS (SELECT 1 FROM entity_scope s "
                 f"WHERE s.tenant = :tenant AND s.scope = {wanted} AND s.row = {key}.row)",
                 True,
             )
         fixed = levels[: next(index for index, level in enumerate(levels) if level in ("+", "#"))]
         if not fixed:
-            return _NOTHING
+            return NOTHING
         stem = "/" + "/".join(fixed)
         # "0" is the character after "/": the range holds everything below the stem, and nothing else.
         own, low, high = (self._bind(stem + end) for end in ("", "/", "0"))
         within = f"s.scope = {own} OR s.scope > {low} AND s.scope < {high}"
-        return _Part(
+        return Part(
             f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
             "+" not in levels,
         )
-
-
-def _is_plain_key(name: str) -> bool:
-    """Whether a JSON path can quote the name, and JSON writes it without escapes."""
-    return name not in MEMBERS and not any(char in '"\\' or char < " " for char in name)
-
-
-def _is_number(value: Any) -> bool:
-    """A number that SQLite holds exactly as Python does."""
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < 2**53
 
 
 def _is_plain_text(value: Any) -> bool:
@@ -377,22 +369,6 @@ def _spellings(value: str | QText) -> tuple[str, ...]:
 
 def _json(values: Sequence[str]) -> str:
     return msgspec.json.encode(values).decode()
-
-
-def _all_of(parts: list[_Part]) -> _Part:
-    """Leaving a condition out of a conjunction only lets more through."""
-    known = [part.sql for part in parts if part.sql is not None]
-    if not known or len(known) > _MOST_TERMS:
-        return _NOTHING
-    return _Part(f"({' AND '.join(known)})", all(part.exact for part in parts))
-
-
-def _any_of(parts: list[_Part]) -> _Part:
-    """Where one alternative cannot be said, nothing can."""
-    known = [part.sql for part in parts if part.sql is not None]
-    if len(known) < len(parts) or len(known) > _MOST_TERMS:
-        return _NOTHING
-    return _Part(f"({' OR '.join(known)})", all(part.exact for part in parts))
 
 
 def _is_union(expression: TypeExpression | None) -> bool:
@@ -420,7 +396,7 @@ def _leading_types(expression: TypeExpression) -> list[str] | None:
                 if types is None:
                     return None
                 found.update(dict.fromkeys(types))
-            return list(found) if len(found) <= _MOST_TERMS else None
+            return list(found) if len(found) <= MOST_TERMS else None
 
 
 def _order_of(order_by: OrderBy | None) -> tuple[bool, bool]:
