@@ -54,6 +54,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     the preferred first; empty where nothing is negotiated. `statuses` are
     those of success. `any_params` says that parameters are not looked at.
     `request` and `response` are JSON Schemas, for the OpenAPI document.
+    `rest` names the variable at the end of the path that takes all that follows, slashes too.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     statuses: tuple[int, ...] = (200,)
     any_params: bool = False
+    rest: str = ""
     request: Schema | None = None
     response: Schema | None = None
 
@@ -84,7 +86,14 @@ class _SegmentConvertor(Convertor[str]):
         return value
 
 
+class _RestConvertor(_SegmentConvertor):
+    """All that follows."""
+
+    regex = ".*"
+
+
 register_url_convertor("segment", _SegmentConvertor())
+register_url_convertor("rest", _RestConvertor())
 
 _VARIABLE = re.compile(r"{(\w+)}")
 
@@ -187,9 +196,11 @@ def build_routes(services: Services, operations: Iterable[Operation]) -> list[Ro
         if _VARIABLE.fullmatch(last):
             below.setdefault(parent, set()).update(operation.method for operation in group)
     return [
-        Route(
-            _VARIABLE.sub(r"{\1:segment}", path),
-            Resource(services, group, frozenset(below.get(path, ()))),
-        )
+        Route(_pattern(path, group[0].rest), Resource(services, group, frozenset(below.get(path, ()))))
         for path, group in by_path.items()
     ]
+
+
+def _pattern(path: str, rest: str) -> str:
+    """The path as the router reads it: a variable takes one segment, `rest` all that follows."""
+    return _VARIABLE.sub(lambda match: f"{{{match[1]}:{'rest' if match[1] == rest else 'segment'}}}", path)
