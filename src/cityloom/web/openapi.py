@@ -25,6 +25,14 @@ _BOOLEAN: Final[Schema] = {"type": "boolean"}
 _DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
 PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
+    "$count": (_BOOLEAN, "Tell the total in @iot.count."),
+    "$expand": (_TEXT, "Navigation properties to answer in place, with options in brackets."),
+    "$filter": (_TEXT, "An OData expression that holds for what is answered."),
+    "$orderby": (_TEXT, "Properties to order by, each with asc or desc."),
+    "$select": (_TEXT, "Properties to answer."),
+    "$skip": ({"type": "integer", "minimum": 0}, "How many to skip."),
+    "$skiptoken": (_TEXT, "Where to go on, from @iot.nextLink."),
+    "$top": ({"type": "integer", "minimum": 0}, "The most to answer."),
     "after": (_TEXT, "Begin after this id."),
     "aggrMethods": (_TEXT, "Aggregation methods, comma separated (4.5.19)."),
     "aggrPeriodDuration": (_TEXT, "ISO 8601 duration of one period of an aggregation."),
@@ -69,6 +77,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "purpose": (_TEXT, "What personal data are read for; it is logged."),
     "q": (_TEXT, "Query on attribute values (4.9)."),
     "reload": (_BOOLEAN, "Fetch the document anew."),
+    "resultFormat": ({"enum": ["dataArray"]}, "Observations as arrays."),
     "scopeQ": (_TEXT, "Query on scopes (4.19)."),
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),

@@ -24,6 +24,7 @@ from cityloom.web import (
     lineage,
     personal,
     schemas,
+    sensorthings,
     sources,
     subscriptions,
     temporal,
@@ -54,6 +55,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     sources.OPERATIONS,
     schemas.OPERATIONS,
     personal.OPERATIONS,
+    sensorthings.OPERATIONS,
     health.OPERATIONS,
 )
 

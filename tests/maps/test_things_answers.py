@@ -1,0 +1,446 @@
+"""Shapes of answers: entities, links, what is expanded, paths, refusals, and what is read for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cityloom.maps.sensorthings import answer as answers
+from cityloom.maps.sensorthings.model import KINDS
+from cityloom.maps.sensorthings.service import service_root, split_path
+from cityloom.maps.sensorthings.units import UNITS, unit_of_measurement
+from cityloom.model.entity import LOCATION, Attribute
+from cityloom.model.errors import (
+    BadRequestData,
+    CityloomError,
+    InvalidRequest,
+    NotBuilt,
+    ResourceNotFound,
+    TooComplexQuery,
+)
+from tests.maps.things import (
+    BENCH,
+    GONE,
+    RECORDS,
+    ROOF,
+    ROOT,
+    A,
+    B,
+    C,
+    Record,
+    ThingsCity,
+    expand,
+    key,
+    plain,
+    quoted,
+    record_key,
+)
+
+NO2 = f"Datastreams({quoted(f'{A}|no2')})"
+_OM = "http://www.opengis.net/def/observationType/OGC-OM/2.0/"
+
+
+def in_series(datastream: str) -> list[Record]:
+    return [record for record in RECORDS if record.datastream == datastream]
+
+
+def test_root_names_every_set() -> None:
+    root = service_root(ROOT)
+    assert {each["name"]: each["url"] for each in root["value"]} == {name: f"{ROOT}/{name}" for name in KINDS}
+    assert all(
+        each.startswith("http://www.opengis.net/spec/iot_sensing/1.1/req/")
+        for each in root["serverSettings"]["conformance"]
+    )
+
+
+def test_things_are_the_entities_with_an_observed_attribute(things: ThingsCity) -> None:
+    ids = [row["@iot.id"] for row in things.ask("Things")["value"]]
+    assert ids == [A, B, C]
+    for id in (BENCH, GONE, "urn:x:none", "7"):
+        with pytest.raises(ResourceNotFound):
+            things.ask(f"Things({quoted(id)})")
+
+
+def test_thing_has_what_the_standard_asks(things: ThingsCity) -> None:
+    link = f"{ROOT}/Things('{A}')"
+    assert things.ask(f"Things({quoted(A)})") == {
+        "@iot.id": A,
+        "@iot.selfLink": link,
+        "name": "Station a",
+        "description": f"AirStation {A}",
+        "properties": {"type": "AirStation", "owner": "city"},
+        "Locations@iot.navigationLink": f"{link}/Locations",
+        "HistoricalLocations@iot.navigationLink": f"{link}/HistoricalLocations",
+        "Datastreams@iot.navigationLink": f"{link}/Datastreams",
+    }
+
+
+def test_datastreams_are_attributes_by_dataset(things: ThingsCity) -> None:
+    rows = {row["@iot.id"]: row for row in things.ask("Datastreams")["value"]}
+    assert list(rows) == [f"{A}|no2", f"{A}|no2|{ROOF}", f"{B}|no2", f"{B}|open", f"{C}|status"]
+    kinds = {id.rpartition("|")[2]: row["observationType"].removeprefix(_OM) for id, row in rows.items()}
+    assert kinds == {
+        "no2": "OM_Measurement",
+        ROOF: "OM_Measurement",
+        "open": "OM_TruthObservation",
+        "status": "OM_CategoryObservation",
+    }
+    assert rows[f"{A}|no2"]["unitOfMeasurement"]["symbol"] == "µg/m³"
+    assert rows[f"{B}|open"]["unitOfMeasurement"] == {"name": None, "symbol": None, "definition": None}
+    for id, row in rows.items():
+        times = sorted(record.moment for record in in_series(id))
+        assert row["phenomenonTime"] == f"{times[0]}/{times[-1]}"
+
+
+def test_units_of_codes() -> None:
+    assert unit_of_measurement("XYZ") == {"name": "XYZ", "symbol": "XYZ", "definition": None}
+    assert unit_of_measurement("CEL")["definition"] == "http://www.opengis.net/def/uom/UCUM/0/Cel"
+    assert all(
+        len(code) in (2, 3) and unit.name and unit.symbol and unit.ucum for code, unit in UNITS.items()
+    )
+
+
+def test_counts_are_those_of_what_was_put_in(things: ThingsCity) -> None:
+    expected = {
+        "Things": 3,
+        "Locations": 2,
+        "HistoricalLocations": 2,
+        "Datastreams": 5,
+        "Sensors": 3,
+        "ObservedProperties": 3,
+        "Observations": len(RECORDS),
+        "FeaturesOfInterest": 3,
+    }
+    assert {name: things.ask(name, count="true", top=0)["@iot.count"] for name in KINDS} == expected
+    assert things.ask("Things", count="true", top=0)["value"] == []
+    for id in {record.datastream for record in RECORDS}:
+        counted = things.ask(f"Datastreams({quoted(id)})/Observations", count="true", top=1)
+        assert counted["@iot.count"] == len(in_series(id))
+
+
+def test_every_self_link_and_navigation_link_leads_where_it_says(things: ThingsCity) -> None:
+    for name, kind in KINDS.items():
+        for row in things.ask(name, top=40)["value"]:
+            assert things.follow(row["@iot.selfLink"]) == row
+            for link, way in kind.links.items():
+                found = things.follow(row[f"{link}@iot.navigationLink"])
+                ends = found["value"] if way.many else [found]
+                assert all(f"/{way.target}(" in end["@iot.selfLink"] for end in ends)
+                # Back again: one of the ends' own ways leads to where it began.
+                back = [each for each, step in KINDS[way.target].links.items() if step.target == name]
+                for end in ends[:2]:
+                    assert any(leads_to(things, end, each, row) for each in back), (row["@iot.id"], link)
+
+
+def leads_to(things: ThingsCity, row: dict[str, Any], link: str, wanted: dict[str, Any]) -> bool:
+    found = things.follow(row[f"{link}@iot.navigationLink"] + "?$top=1000" * link.endswith("s"))
+    return any(each["@iot.id"] == wanted["@iot.id"] for each in found.get("value", [found]))
+
+
+# -- $expand and $select ----------------------------------------------------
+def test_expand_puts_rows_in_the_place_of_links(things: ThingsCity) -> None:
+    found = things.ask(
+        "Things",
+        expand="Datastreams($select=name;$orderby=name desc;$count=true;"
+        "$expand=Observations($top=2;$orderby=phenomenonTime desc;$select=result)),Locations",
+    )
+    a, b, _ = found["value"]
+    assert "Datastreams@iot.navigationLink" not in a
+    assert a["Datastreams@iot.count"] == 2
+    first = b["Datastreams"][0]
+    assert first.keys() == {"name", "Observations", "Observations@iot.nextLink"}
+    assert first["name"] == "open of Station b"
+    latest = sorted(in_series(f"{B}|open"), key=lambda each: each.time, reverse=True)[:2]
+    assert first["Observations"] == [{"result": record.result} for record in latest]
+    more = things.follow(first["Observations@iot.nextLink"])
+    assert len(more["value"]) == 2
+    assert a["Locations"][0]["location"] == {"type": "Point", "coordinates": [10.0, 50.0]}
+    assert found["value"][2]["Locations"] == []
+
+
+def test_expand_of_a_path_expands_each_step(things: ThingsCity) -> None:
+    thing = things.ask(f"Things({quoted(A)})", expand="Datastreams/ObservedProperty,Datastreams/Sensor")
+    for datastream in thing["Datastreams"]:
+        assert datastream["ObservedProperty"]["definition"] == expand("no2")
+        assert datastream["Sensor"]["@iot.id"] == "attribute:no2"
+
+
+def test_expand_to_one_gives_an_object(things: ThingsCity) -> None:
+    row = things.ask(
+        "Observations", expand="Datastream($expand=Thing($select=name)),FeatureOfInterest", top=1
+    )["value"][0]
+    assert row["Datastream"]["Thing"] == {"name": "Station a"}
+    assert row["FeatureOfInterest"]["feature"]["type"] == "Point"
+
+
+def test_select_gives_those_properties_alone(things: ThingsCity) -> None:
+    row = things.ask("Datastreams", select="id,name,Observations", top=1)["value"][0]
+    assert row.keys() == {"@iot.id", "name", "Observations@iot.navigationLink"}
+    assert things.ask("Observations", select="@iot.id", top=1)["value"][0].keys() == {"@iot.id"}
+
+
+def test_nested_filter_and_paging_stay_within_their_row(things: ThingsCity) -> None:
+    thing = things.ask(
+        f"Things({quoted(B)})", expand="Datastreams($expand=Observations($filter=result gt 2;$top=1000))"
+    )
+    by_id = {each["@iot.id"]: each["Observations"] for each in thing["Datastreams"]}
+    expected = sorted(record_key(each) for each in in_series(f"{B}|no2") if each.result > 2)
+    assert sorted(map(key, by_id[f"{B}|no2"])) == expected
+    assert by_id[f"{B}|open"] == []
+
+
+def test_an_answer_too_large_ends_early_and_says_where_it_goes_on(
+    things: ThingsCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST_ROWS", 20)
+    whole = things.ask("Things", expand="Datastreams($expand=Observations($top=1000))")
+    found: list[tuple[str, str, str]] = []
+    for thing in rows_of(things, whole):
+        for datastream in rows_of(things, thing, "Datastreams"):
+            found += map(key, rows_of(things, datastream, "Observations"))
+    assert "@iot.nextLink" in whole
+    assert sorted(found) == sorted(map(record_key, RECORDS))
+
+
+def rows_of(things: ThingsCity, holder: dict[str, Any], name: str = "") -> list[dict[str, Any]]:
+    """The rows of a collection, or of one expanded in a row, and those of the pages that follow."""
+    rows = list(holder[name or "value"])
+    following = holder.get(f"{name}@iot.nextLink")
+    return rows if following is None else rows + rows_of(things, things.follow(following))
+
+
+def test_data_array_holds_what_the_rows_hold(things: ThingsCity) -> None:
+    rows = things.ask("Observations", top=1000)["value"]
+    arrays = things.ask("Observations", top=1000, resultFormat="dataArray", count="true")
+    assert arrays["@iot.count"] == len(RECORDS)
+    told = []
+    for group in arrays["value"]:
+        assert group["components"] == ["id", "phenomenonTime", "resultTime", "result", "parameters"]
+        assert group["dataArray@iot.count"] == len(group["dataArray"])
+        told += [(group["Datastream@iot.navigationLink"], *each[:2], each[3]) for each in group["dataArray"]]
+    links = [
+        things.follow(row["Datastream@iot.navigationLink"] + "?$select=@iot.selfLink")["@iot.selfLink"]
+        for row in rows
+    ]
+    assert told == [
+        (link, row["@iot.id"], row["phenomenonTime"], row["result"])
+        for link, row in zip(links, rows, strict=True)
+    ]
+
+
+# -- paths ------------------------------------------------------------------
+def test_paths_lead_through_sets(things: ThingsCity) -> None:
+    datastream = things.ask(NO2)
+    assert things.ask(f"Things({quoted(A)})/{NO2}") == datastream
+    observation = things.ask(f"{NO2}/Observations", top=1)["value"][0]
+    path = plain(observation["@iot.selfLink"]).replace("|", "%7C")
+    assert things.ask(f"{path}/Datastream") == datastream
+    assert things.ask(f"{NO2}/{path}") == observation
+    assert things.ask(f"{path}/Datastream/Thing/Locations")["value"][0]["@iot.id"] == A
+    with pytest.raises(ResourceNotFound):
+        things.ask(f"Things({quoted(B)})/{NO2}")
+    with pytest.raises(ResourceNotFound):
+        things.ask(f"Datastreams({quoted(f'{B}|no2')})/{path}")
+
+
+def test_properties_values_and_references(things: ThingsCity) -> None:
+    thing = f"Things({quoted(A)})"
+    assert things.ask(f"{thing}/name") == {"name": "Station a"}
+    assert things.ask(f"{thing}/properties/owner") == {"owner": "city"}
+    assert things.ask(f"{NO2}/unitOfMeasurement/symbol") == {"symbol": "µg/m³"}
+    assert things.ask(f"{thing}/Datastreams/$ref", top=1)["value"] == [
+        {"@iot.selfLink": f"{ROOT}/Datastreams('{A}%7Cno2')"}
+    ]
+    assert things.ask(f"{NO2}/Thing/$ref") == {"@iot.selfLink": f"{ROOT}/Things('{A}')"}
+    with pytest.raises(ResourceNotFound):
+        things.ask(f"{thing}/colour")
+    with pytest.raises(ResourceNotFound):
+        things.ask(f"{thing}/properties/nothing")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "Cars",
+        "things",
+        "Things/name",
+        f"Things('{A}')/Datastreams/name",
+        "Things('urn:x:1",
+        f"Things('{A}')/$ref/name",
+        f"Things('{A}')//name",
+        f"{NO2}/Thing('{A}')",
+        "Datastreams('x')",
+        "Datastreams('x|y|z|u')",
+        "Observations('x')",
+        "Sensors('x')",
+        "Sensors('source:x')",
+        "ObservedProperties('colour')",
+        "HistoricalLocations('x')",
+        "Observations(1)",
+        "Things()",
+    ],
+)
+def test_paths_that_lead_nowhere_do_not_exist(things: ThingsCity, path: str) -> None:
+    with pytest.raises(ResourceNotFound):
+        things.ask(path)
+
+
+def test_slashes_in_ids_separate_nothing() -> None:
+    assert split_path("Things('a/b')/Datastreams") == ["Things('a/b')", "Datastreams"]
+    assert split_path("Things(%27a/b%27)/name/$value") == ["Things(%27a/b%27)", "name", "$value"]
+    assert split_path("Things('it''s/')/name") == ["Things('it''s/')", "name"]
+
+
+# -- refusals ---------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("path", "options", "refusal", "named"),
+    [
+        ("Things", {"filter": "colour eq 1"}, BadRequestData, "colour does not exist on Things"),
+        ("Things", {"filter": "Datastreams eq 1"}, BadRequestData, "is no property"),
+        ("Things", {"filter": "name eq 'x"}, BadRequestData, "character"),
+        ("Things", {"filter": "name eq 'x' and"}, BadRequestData, "no expression"),
+        ("Things", {"filter": "fly(name)"}, BadRequestData, "function fly does not exist"),
+        ("Things", {"filter": "startswith(name)"}, BadRequestData, "takes 2"),
+        ("Things", {"filter": " "}, InvalidRequest, "empty"),
+        ("Things", {"filter": "Datastreams/any(d:d/name eq 'x')"}, NotBuilt, "any"),
+        ("Things", {"filter": "cast(name,'Edm.String') eq 'x'"}, NotBuilt, "cast"),
+        ("Observations", {"filter": "phenomenonTime gt 2026-02-31T00:00:00Z"}, BadRequestData, "2026-02-31"),
+        ("Observations", {"filter": "phenomenonTime gt 2026-02-01T00:00:00"}, BadRequestData, "UTC"),
+        ("Locations", {"filter": "st_within(location, geography'POLYGON((1')"}, BadRequestData, "$filter"),
+        ("Locations", {"filter": "st_within(location, geography'POINT(900 1)')"}, BadRequestData, "180"),
+        (
+            "Things",
+            {"filter": "(" * 60 + "1 eq 1" + ")" * 60 + " add 1" * 501 + " eq 2"},
+            TooComplexQuery,
+            "terms",
+        ),
+        ("Things", {"filter": "not (" * 60 + "1 eq 1" + ")" * 60}, TooComplexQuery, "nests"),
+        ("Things", {"orderby": "colour"}, BadRequestData, "$orderby"),
+        ("Things", {"orderby": "name,,id"}, BadRequestData, "empty member"),
+        ("Things", {"select": "colour"}, BadRequestData, "$select"),
+        ("Things", {"expand": "Observations"}, BadRequestData, "Observations does not lead from Things"),
+        ("Things", {"expand": "Datastreams($top=1"}, BadRequestData, "closed"),
+        ("Things", {"expand": "Datastreams($filtre=1)"}, BadRequestData, "$filtre"),
+        ("Things", {"expand": "Datastreams($top=1;$top=2)"}, BadRequestData, "twice"),
+        (
+            "Things",
+            {"expand": "Datastreams/" + "Thing/Datastreams/" * 4 + "Thing"},
+            TooComplexQuery,
+            "deeper",
+        ),
+        ("Things", {"top": "many"}, BadRequestData, "$top"),
+        ("Things", {"top": "-1"}, BadRequestData, "$top"),
+        ("Things", {"skip": "1.5"}, BadRequestData, "$skip"),
+        ("Things", {"count": "maybe"}, BadRequestData, "$count"),
+        ("Things", {"skiptoken": "1,2,"}, BadRequestData, "$skiptoken"),
+        ("Observations", {"skiptoken": "x,y"}, BadRequestData, "$skiptoken"),
+        ("Things", {"resultFormat": "dataArray"}, BadRequestData, "resultFormat"),
+        ("Observations", {"resultFormat": "csv"}, BadRequestData, "resultFormat"),
+        (f"Things('{A}')", {"filter": "name eq 'x'"}, InvalidRequest, "$filter"),
+        (f"Things('{A}')/name", {"select": "name"}, InvalidRequest, "$select"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_name(
+    things: ThingsCity, path: str, options: dict[str, str], refusal: type[CityloomError], named: str
+) -> None:
+    with pytest.raises(refusal) as refused:
+        things.ask(path, **options)
+    assert named in refused.value.detail
+
+
+# -- geometry ---------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("geo.distance(location, geography'POINT (10 50)') lt 1", [A]),
+        ("geo.distance(location, geography'POINT (10 50)') gt 71600", [B]),
+        ("geo.distance(location, geography'POINT (10 50)') gt 71800", []),
+        ("st_within(location, geography'POLYGON ((9 49, 10.5 49, 10.5 51, 9 51, 9 49))')", [A]),
+        ("geo.intersects(location, geography'LINESTRING (10 50, 11 50)')", [A, B]),
+        ("st_equals(location, geography'SRID=4326;POINT (11 50)')", [B]),
+        ("st_disjoint(location, geography'POINT (11 50)')", [A]),
+        ("st_relate(location, geography'POINT (11 50)', 'T*F**FFF*')", [B]),
+        ("location eq null", []),
+    ],
+)
+def test_places_are_found(things: ThingsCity, text: str, ids: list[str]) -> None:
+    """A degree of longitude at 50 degrees north is 71.7 km long."""
+    assert [row["@iot.id"] for row in things.ask("Locations", filter=text)["value"]] == ids
+
+
+# -- what is read -------------------------------------------------------------
+async def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "no2", "", minute, minute) for minute in range(5000)])
+    series = f"Datastreams({quoted(f'{A}|no2')})/Observations"
+
+    def read(path: str, **options: Any) -> tuple[int, int]:
+        with city.counting() as snapshot:
+            found = city.ask(path, snapshot, **options)
+            return len(found["value"]), snapshot.read
+
+    span = "phenomenonTime ge 2026-05-01T14:00:00Z and phenomenonTime lt 2026-05-01T15:00:00Z"
+    assert read(series, top=10) == (10, 11)
+    assert read(series, top=1, orderby="phenomenonTime desc") == (1, 2)
+    for path in (series, "Observations"):
+        rows, looked = read(path, filter=span)
+        assert (rows, looked <= 61) == (60, True)
+    # The page that follows is read from where it begins, be it the last.
+    page = city.ask(series, top=1000)
+    for _ in range(3):
+        with city.counting() as snapshot:
+            page = city.follow(page["@iot.nextLink"], reads=snapshot)
+            assert (len(page["value"]), snapshot.read <= 1010) == (1000, True)
+    one = page["value"][0]
+    with city.counting() as snapshot:
+        assert city.follow(one["@iot.selfLink"], reads=snapshot) == one
+        assert snapshot.read == 1
+    city.store.close()
+
+
+async def test_a_filter_that_looks_at_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cityloom.maps.sensorthings import view
+
+    monkeypatch.setattr(view, "MOST_LOOKED", 100)
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "no2", "", minute, minute) for minute in range(300)])
+    with pytest.raises(TooComplexQuery) as refused:
+        city.ask("Observations", filter="result lt 0")
+    assert "phenomenonTime" in refused.value.detail
+    city.store.close()
+
+
+# -- places in time, tenants, languages ---------------------------------------
+async def test_places_that_a_thing_was_at(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "speed", "", 0, 30)])
+    for number in range(1, 15):
+        place = Attribute(kind="GeoProperty", value={"type": "Point", "coordinates": [number, 50]})
+        await city.broker.replace_attribute(city.call, A, LOCATION, place)
+    rows = city.ask("HistoricalLocations", expand="Locations,Thing")["value"]
+    points = [row["Locations"][0]["location"]["coordinates"][0] for row in rows]
+    assert points == [10.0, *range(1, 15)]
+    assert rows[-1]["Locations"][0]["@iot.id"] == A
+    assert {row["Thing"]["@iot.id"] for row in rows} == {A}
+    for row in rows:
+        location = city.follow(
+            row["Locations"][0]["@iot.selfLink"],
+        )
+        assert location == row["Locations"][0]
+        back = city.follow(location["HistoricalLocations@iot.navigationLink"])["value"]
+        assert [each["@iot.id"] for each in back] == [row["@iot.id"]]
+    city.store.close()
+
+
+async def test_what_was_deleted_is_no_observation(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "no2", "", 0, 1), Record(A, "o3", "", 0, 2)])
+    await city.broker.delete_attribute(city.call, A, expand("o3"))
+    assert [row["result"] for row in city.ask("Observations")["value"]] == [1]
+    assert [row["@iot.id"] for row in city.ask("Datastreams")["value"]] == [f"{A}|no2"]
+    city.store.close()
