@@ -292,6 +292,31 @@ def test_windows_with_a_bound_leave_out_instances_without_the_timeproperty(store
     assert levels(store, ID, timeproperty="modifiedAt", start=event.at) == ["stamped", "unstamped"]
 
 
+def test_count_observed_counts_what_a_window_holds(store: Store) -> None:
+    append(store, ID, *(reading(hour, START + hour * HOUR) for hour in range(6)))
+    append(store, ID, reading(7, START + 2 * HOUR, dataset_id="urn:x:b"))
+    append(store, ID, Instance(name=LEVEL, attribute=prop("unstamped")))
+    put(store, lamp(1, "on"))
+    expected = [(None, None), (2, None), (None, 2), (1, 4), (5, 5)]
+    for start, end in expected:
+        bounds = {
+            "start": None if start is None else START + start * HOUR,
+            "end": None if end is None else START + end * HOUR,
+        }
+        for dataset_ids in (None, [""], ["urn:x:b"], ["urn:x:c"]):
+            window = Window(names=[LEVEL], dataset_ids=dataset_ids, **bounds)
+            with store.snapshot() as snapshot:
+                held = snapshot.instances("", ID, window)
+                told = snapshot.count_observed("", ID, window)
+            count = sum(1 for each in held.get(LEVEL, []) if each.attribute.observed_at is not None)
+            assert told == ({(LEVEL, "Property"): count} if count else {}), window
+    # What lacks observedAt, and a deletion, are not counted.
+    assert see(store, lambda snapshot: snapshot.count_observed("", lamp(1).id, Window())) == {}
+    remove(store, lamp(1).id)
+    assert see(store, lambda snapshot: snapshot.count_observed("", lamp(1).id, Window())) == {}
+    assert see(store, lambda snapshot: snapshot.count_observed("none", ID, Window())) == {}
+
+
 def test_windows_by_time_of_writing(home: Home, store: Store) -> None:
     append(store, ID, reading("a", START + 9 * HOUR))
     home.clock.advance(3600)

@@ -388,6 +388,9 @@ async def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     for path in (series, "Observations"):
         rows, looked = read(path, filter=span)
         assert (rows, looked <= 61) == (60, True)
+    of_others = f"Datastream/Thing/name eq 'Station a' and Datastream/id ne '{A}|no2'"
+    assert read("Observations", filter=of_others) == (0, 0)
+    assert read("Observations", filter=span, count="true", top=0) == (0, 0)
     # The page that follows is read from where it begins, be it the last.
     page = city.ask(series, top=1000)
     for _ in range(3):

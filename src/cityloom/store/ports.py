@@ -213,6 +213,14 @@ class HistoryReads(Protocol):
         """Instances with where they came from, latest first; outlives the trimming of the log."""
         ...
 
+    def count_observed(self, tenant: str, entity_id: str, window: Window) -> dict[tuple[str, str], int]:
+        """How many instances with observedAt a window holds, by (attribute, kind); deletions are none.
+
+        Of the window its names, datasets, start and end (of observedAt) count.
+        Cost: a walk of an index; nothing is decoded.
+        """
+        ...
+
     def known_instances(self, tenant: str, entity_id: str, instance_ids: Sequence[str]) -> set[str]:
         """Which of these instance ids are in the entity's history already."""
         ...

@@ -132,6 +132,8 @@ class Answers:
     # -- pages -------------------------------------------------------------
     def _page(self, source: Source, options: Options) -> _Page:
         size = min(DEFAULT_PAGE if options.top is None else options.top, self._largest)
+        if size == 0:
+            return _Page(source, options, [], None)
         narrowing = self._narrowing(source, options, size)
         in_order = not options.order or (source.kind.name == "Observations" and options.by_time is not None)
         if not in_order:
@@ -143,8 +145,7 @@ class Answers:
         return _Page.by_time(source, options, self._passing(found, options.filter), size)
 
     def _narrowing(self, source: Source, options: Options, size: int) -> Narrowing:
-        tree = None if options.filter is None else options.filter.tree
-        narrowing = narrowing_of(self._view, source.kind.name, tree)
+        narrowing = narrowing_of(self._view, source.kind.name, options.filter)
         wish = narrowing.wish
         position = options.position
         by_time = options.by_time
@@ -185,9 +186,15 @@ class Answers:
         return iter(passing)
 
     def _count(self, source: Source, options: Options) -> int:
-        """How many rows there are on all pages. Cost: all of them are looked at."""
+        """How many rows there are on all pages.
+
+        Cost: all of them are looked at; of Observations that a filter leaves to the store, only counted.
+        """
         unpaged = replace(options, position=None, skip=0, order=[])
         narrowing = self._narrowing(source, unpaged, self._largest)
+        if source.kind.name == "Observations" and narrowing.exact:
+            span, series = narrowing.wish.span, self._view.series
+            return sum(series.count(each, span) for each in self._view.observed(source.row, narrowing))
         return sum(1 for _ in self._passing(source.rows(self._view, narrowing), options.filter))
 
 
@@ -209,7 +216,7 @@ class _Page:
     def by_place(cls, source: Source, options: Options, rows: Iterator[Row], size: int) -> _Page:
         """A page whose next one begins at a place in the order."""
         found = list(islice(rows, options.skip, options.skip + size + 1))
-        return cls(source, options, found[:size], None)._followed(len(found) > size > 0)
+        return cls(source, options, found[:size], None)._followed(len(found) > size)
 
     @classmethod
     def by_time(cls, source: Source, options: Options, rows: Iterator[Row], size: int) -> _Page:
@@ -219,7 +226,7 @@ class _Page:
         for row in islice(rows, skip):
             run = _reached(run, row, source, options)
         found = list(islice(rows, size + 1))
-        return cls(source, options, found[:size], run)._followed(len(found) > size > 0)
+        return cls(source, options, found[:size], run)._followed(len(found) > size)
 
     def _followed(self, more: bool) -> _Page:
         if more:

@@ -10,7 +10,7 @@ Source: OGC 18-088 clauses 9.3.3.3 ($orderby), 9.3.3.5 ($filter); OASIS OData 4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, time
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from msgspec import Struct
 from odata_query import ast
 from odata_query.exceptions import ODataException
 from odata_query.grammar import ODataLexer, ODataParser
+from odata_query.visitor import iter_dataclass_fields
 
 from cityloom.maps.sensorthings.domain import Length, Moment, calculate, compare, in_domain, is_number
 from cityloom.maps.sensorthings.functions import FUNCTIONS, UNBUILT
@@ -38,19 +39,32 @@ _DURATION: Final = re.compile(r"([+-])?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:
 
 
 class Expression(Struct, frozen=True):
-    """An expression: as it was written, its tree, and what computes it."""
+    """An expression: as it was written, its tree, and what computes it.
+
+    `series` computes, of a filter of Observations, those terms that must hold and
+    that speak of the Datastream or its feature alone: it needs no history.
+    """
 
     text: str
     tree: Any
     values: Values
+    series: Values | None = None
 
     def holds(self, view: View, row: Row) -> bool:
         """Whether it is true of a row."""
-        return any(value is True for value in self.values(view, row))
+        return _is_true(self.values, view, row)
+
+    def may_hold(self, view: View, row: Row) -> bool:
+        """Whether it may be true of any observation of `row`'s Datastream."""
+        return self.series is None or _is_true(self.series, view, row)
 
     def value(self, view: View, row: Row) -> Any:
         """Its value for a row, the first where there are many, null where there is none."""
         return next(iter(self.values(view, row)), None)
+
+
+def _is_true(values: Values, view: View, row: Row) -> bool:
+    return any(value is True for value in values(view, row))
 
 
 def compile_expression(text: str, kind: Kind, place: str) -> Expression:
@@ -65,7 +79,29 @@ def compile_expression(text: str, kind: Kind, place: str) -> Expression:
         TooComplexQuery: it has too many terms or nests too deep.
     """
     tree = parse(text, place)
-    return Expression(text, tree, _Compiler(kind, place).compile(tree, 0))
+    compiler = _Compiler(kind, place)
+    told = [term for term in conjuncts(tree) if kind.name == "Observations" and is_of_series(term)]
+    series = compiler.all_of([compiler.compile(term, 1) for term in told]) if told else None
+    return Expression(text, tree, compiler.compile(tree, 0), series)
+
+
+def is_of_series(tree: Any) -> bool:
+    """Whether every path of a tree begins with the Datastream or the feature, and there is one."""
+    paths = list(_paths(tree))
+    return bool(paths) and all(path[0] in ("Datastream", "FeatureOfInterest") for path in paths)
+
+
+def _paths(tree: Any) -> Iterator[list[str]]:
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        path = path_of(node)
+        if path is not None:
+            yield path
+        elif isinstance(node, ast.Call):
+            stack += node.args
+        else:
+            stack += [each for _, each in iter_dataclass_fields(node) if isinstance(each, ast._Node)]
 
 
 def parse(text: str, place: str) -> Any:
@@ -176,16 +212,18 @@ class _Compiler:
     def _all_or_any(self, node: Any, depth: int) -> Values:
         every = isinstance(node.op, ast.And)
         terms = [self.compile(term, depth + 1) for term in _terms(node, type(node.op))]
-        combine = all if every else any
+        if every:
+            return self.all_of(terms)
+        return lambda view, row: (any(_is_true(term, view, row) for term in terms),)
 
-        def values(view: View, row: Row) -> Iterable[Any]:
-            return (combine(any(value is True for value in term(view, row)) for term in terms),)
-
-        return values
+    @staticmethod
+    def all_of(terms: Sequence[Values]) -> Values:
+        """What computes whether all of these hold."""
+        return lambda view, row: (all(_is_true(term, view, row) for term in terms),)
 
     def _negation(self, operand: Any, depth: int) -> Values:
         inner = self.compile(operand, depth + 1)
-        return lambda view, row: (not any(value is True for value in inner(view, row)),)
+        return lambda view, row: (not _is_true(inner, view, row),)
 
     def _comparison(self, node: Any, depth: int) -> Values:
         name = operator_name(node.comparator)

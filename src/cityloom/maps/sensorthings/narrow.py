@@ -11,13 +11,24 @@ from msgspec.structs import replace
 from odata_query import ast
 
 from cityloom.maps.sensorthings.domain import Moment
-from cityloom.maps.sensorthings.expressions import conjuncts, literal, operator_name, path_of
+from cityloom.maps.sensorthings.expressions import (
+    Expression,
+    conjuncts,
+    is_of_series,
+    literal,
+    operator_name,
+    path_of,
+)
 from cityloom.maps.sensorthings.ids import parse_series_id
+from cityloom.maps.sensorthings.rows import Datastream, Observation
 from cityloom.maps.sensorthings.series import Span
 from cityloom.maps.sensorthings.view import EVERYTHING, Narrowing, View
+from cityloom.model.entity import Attribute
 from cityloom.model.errors import BadRequestData
+from cityloom.model.history import Instance
 from cityloom.query.values import Path, QCompare, QNode, QOr, QText, TypeIs
 
+_NO_INSTANCE: Final = Instance(name="", attribute=Attribute())
 TIMES: Final = (["phenomenonTime"], ["resultTime"])
 _MIRRORED: Final = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq"}
 _TO_ENTITY: Final[dict[str, list[list[str]]]] = {
@@ -31,21 +42,29 @@ _TO_ENTITY: Final[dict[str, list[list[str]]]] = {
 """How each set's rows lead to their Thing (or are one): all have its entity's id, type and name."""
 
 
-def narrowing_of(view: View, kind: str, tree: Any) -> Narrowing:
-    """What of a filter's tree (None: no filter) the store can be asked."""
-    narrowing = EVERYTHING
-    for term in conjuncts(tree) if tree is not None else ():
-        compared = _comparison(term)
-        if compared is None:
-            continue
-        path, operation, value = compared
+def narrowing_of(view: View, kind: str, condition: Expression | None) -> Narrowing:
+    """What of a filter (None: no filter) the store can be asked."""
+    if condition is None:
+        return EVERYTHING
+    narrowing, exact = EVERYTHING, True
+    if condition.series is not None:
+
+        def keeps(datastream: Datastream) -> bool:
+            return condition.may_hold(view, Observation(datastream, _NO_INSTANCE, 0))
+
+        narrowing = replace(narrowing, keeps=keeps)
+    for term in conjuncts(condition.tree):
+        path, operation, value = _comparison(term) or ([], "", None)
         if kind == "Observations" and path in TIMES and isinstance(value, Moment):
             wish = narrowing.wish
             span = _cut(wish.span, operation, value.micros)
             narrowing = replace(narrowing, wish=replace(wish, span=span))
-        elif operation == "eq" and isinstance(value, str):
+            exact = exact and operation != "ne"
+            continue
+        exact = exact and kind == "Observations" and is_of_series(term)
+        if operation == "eq" and isinstance(value, str):
             narrowing = _by_text(view, kind, narrowing, path, value)
-    return narrowing
+    return replace(narrowing, exact=exact)
 
 
 def _by_text(view: View, kind: str, narrowing: Narrowing, path: list[str], value: str) -> Narrowing:

@@ -13,7 +13,7 @@ from cityloom.maps.sensorthings.ids import SeriesKey, instance_key, series_id, s
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.history import Instance
 
-_OBSERVABLE: Final = frozenset(
+OBSERVABLE: Final = frozenset(
     {"Property", "LanguageProperty", "VocabProperty", "ListProperty", "JsonProperty"}
 )
 """Kinds whose values are results; places and relationships are not observed but are where and what."""
@@ -138,7 +138,7 @@ Row = (
 
 def is_observed(attribute: Attribute) -> bool:
     """Whether an instance is a result that was observed at a time."""
-    return attribute.observed_at is not None and attribute.kind in _OBSERVABLE
+    return attribute.observed_at is not None and attribute.kind in OBSERVABLE
 
 
 def datastreams_of(entity: Entity) -> list[Datastream]:

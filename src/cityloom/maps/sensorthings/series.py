@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cityloom.broker.windows import time_of
 from cityloom.maps.sensorthings.ids import SeriesKey
-from cityloom.maps.sensorthings.rows import Datastream, Observation, is_observed, location_of
+from cityloom.maps.sensorthings.rows import OBSERVABLE, Datastream, Observation, is_observed, location_of
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.history import Instance
 from cityloom.store.ports import HistoryReads, Window
@@ -97,6 +97,13 @@ class SeriesReader:
             # What has the time of the edge is read again, since more may have it than was read.
             start, end = (start, edge + 1) if latest_first else (edge, end)
             size = max(min(size * 4, _LARGEST_PIECE), len(seen) * 2)
+
+    def count(self, datastream: Datastream, span: Span) -> int:
+        """How many observations of a Datastream there are. Cost: a walk of an index."""
+        key = datastream.key
+        window = Window(names=[key.name], dataset_ids=[key.dataset_id], start=span.start, end=span.end)
+        counts = self._reads.count_observed(self._tenant, key.entity_id, window)
+        return sum(count for (_, kind), count in counts.items() if kind in OBSERVABLE)
 
     def edge(self, datastream: Datastream, *, latest: bool) -> Observation | None:
         """The earliest or the latest observation of a Datastream."""

@@ -5,7 +5,7 @@ Source: OGC 18-088 clauses 8.2 (entities and their relations), 9.2 (resource pat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -54,12 +54,18 @@ class Lens(Struct, frozen=True, kw_only=True):
 
 
 class Narrowing(Struct, frozen=True, kw_only=True):
-    """What of a filter the store can be asked: it may leave too many, never too few."""
+    """What of a filter the store can be asked: it may leave too many, never too few.
+
+    `keeps` tells of which Datastreams observations can pass at all; `exact` says that
+    it and the wish's span say all that a filter of Observations does.
+    """
 
     ids: list[str] | None = None
     types: TypeExpression | None = None
     q: QNode | None = None
     wish: Wish = Wish()
+    keeps: Callable[[Datastream], bool] | None = None
+    exact: bool = True
 
 
 EVERYTHING: Final = Narrowing()
@@ -106,7 +112,7 @@ class View:
         if kind == "Sensors":
             found = {sensor.id: sensor for sensor in map(self.sensor_of, self._datastreams(narrowing))}
             return iter([found[id] for id in sorted(found)])
-        return self.series.observations(self._datastreams(narrowing), narrowing.wish)
+        return self.series.observations(self.observed(None, narrowing), narrowing.wish)
 
     def find(self, kind: str, id: str) -> Row | None:
         """The row with this id, or None. Cost: some seeks; for Sensors a walk until one is found."""
@@ -150,8 +156,8 @@ class View:
                 return iter((self.sensor_of(row),))
             case Datastream(), "ObservedProperty":
                 return iter((ObservedProperty(row.name),))
-            case Datastream(), "Observations":
-                return self.series.observations(iter((row,)), narrowing.wish)
+            case ((Datastream() | FeatureOfInterest()), "Observations"):
+                return self.series.observations(self.observed(row, narrowing), narrowing.wish)
             case Sensor(), "Datastreams":
                 return self._of_sensor(row)
             case ObservedProperty(), "Datastreams":
@@ -160,9 +166,18 @@ class View:
                 return iter((row.datastream,))
             case Observation(), "FeatureOfInterest":
                 return iter((FeatureOfInterest(row.datastream.entity),))
-            case FeatureOfInterest(), "Observations":
-                return self.series.observations(iter(Thing(row.entity).datastreams), narrowing.wish)
         raise AssertionError((type(row).__name__, link))
+
+    def observed(self, row: Row | None, narrowing: Narrowing) -> Iterator[Datastream]:
+        """The Datastreams whose observations are those of `row` (None: of the whole set)."""
+        match row:
+            case Datastream():
+                found: Iterator[Datastream] = iter((row,))
+            case FeatureOfInterest():
+                found = iter(Thing(row.entity).datastreams)
+            case _:
+                found = self._datastreams(narrowing)
+        return found if narrowing.keeps is None else filter(narrowing.keeps, found)
 
     # -- entities ----------------------------------------------------------
     def entity(self, id: str) -> Entity | None:

@@ -72,17 +72,17 @@ class HotTier:
         latest_first: bool = False,
     ) -> Iterator[Row]:
         """Rows of one attribute with start <= time < end, in order of time. Cost: what is read of it."""
-        sql = f"SELECT {COLUMNS} FROM instance WHERE incarnation = ? AND name = ?"
-        parameters = [incarnation, name]
-        if start is not None:
-            sql += " AND time >= ?"
-            parameters.append(start)
-        if end is not None:
-            sql += " AND time < ?"
-            parameters.append(end)
+        within, parameters = _range(incarnation, name, start, end)
         way = "DESC" if latest_first else "ASC"
-        sql += f" ORDER BY time {way}, origin {way}, tie {way}, dataset {way}"
+        order = f"time {way}, origin {way}, tie {way}, dataset {way}"
+        sql = f"SELECT {COLUMNS} FROM instance WHERE {within} ORDER BY {order}"
         return map(Row._make, self._db.stream(sql, parameters))
+
+    def counts(self, incarnation: int, name: int, window: Window) -> list[tuple[int, int, int]]:
+        """(dataset, shape, how many) of the rows of one attribute with start <= time < end."""
+        within, parameters = _range(incarnation, name, window.start, window.end)
+        sql = f"SELECT dataset, shape, count(*) FROM instance WHERE {within} GROUP BY dataset, shape"
+        return self._db.rows(sql, parameters)
 
     def at(self, incarnation: int, name: int, time: int) -> list[Row]:
         """The rows of one attribute at one time."""
@@ -210,6 +210,23 @@ class HistoryReader(Port):
             )
         return origins
 
+    def count_observed(self, tenant: str, entity_id: str, window: Window) -> dict[tuple[str, str], int]:
+        """How many instances with observedAt a window holds, by (attribute, kind); deletions are none."""
+        number = self.db.tenants.find(tenant)
+        found = self.incarnation(number, entity_id) if number is not None else None
+        if found is None:
+            return {}
+        decoder = Decoder(self.db, entity_id, self.origins_of)
+        datasets = self._datasets(window)
+        told: dict[tuple[str, str], int] = {}
+        for name in self._names(found.number, window):
+            for dataset, number_of_shape, count in self.hot.counts(found.number, name, window):
+                shape = decoder.shape(number_of_shape)
+                if shape.observed and not shape.deleted and (datasets is None or dataset in datasets):
+                    key = (self.db.names.key(name), shape.kind)
+                    told[key] = told.get(key, 0) + count
+        return told
+
     def known_instances(self, tenant: str, entity_id: str, instance_ids: Sequence[str]) -> set[str]:
         """Which of these instance ids are in the entity's history already.
 
@@ -308,17 +325,21 @@ class HistoryReader(Port):
         found = self.incarnation(number, entity_id) if number is not None else None
         if found is None:
             return
-        if window.names is None:
-            names = self.hot.names(found.number)
-        else:
-            names = [name for name in map(self.db.names.find, window.names) if name is not None]
-        datasets = None
-        if window.dataset_ids is not None:
-            datasets = {self.db.names.find(dataset) if dataset else 0 for dataset in window.dataset_ids}
-        for name in names:
+        datasets = self._datasets(window)
+        for name in self._names(found.number, window):
             rows = self._window(found.number, name, window, datasets, decoder)
             if rows:
                 yield self.db.names.key(name), rows
+
+    def _names(self, incarnation: int, window: Window) -> list[int]:
+        if window.names is None:
+            return self.hot.names(incarnation)
+        return [name for name in map(self.db.names.find, window.names) if name is not None]
+
+    def _datasets(self, window: Window) -> set[int | None] | None:
+        if window.dataset_ids is None:
+            return None
+        return {self.db.names.find(dataset) if dataset else 0 for dataset in window.dataset_ids}
 
     def _window(
         self,
@@ -360,6 +381,18 @@ class HistoryReader(Port):
         chosen.sort(key=lambda item: (item[0], item[1]))
         rows = [row for _, _, row in chosen]
         return rows[: window.first_n] if window.last_n is None else rows[max(0, len(rows) - window.last_n) :]
+
+
+def _range(incarnation: int, name: int, start: int | None, end: int | None) -> tuple[str, list[int]]:
+    """The condition of one attribute's rows with start <= time < end, and its parameters."""
+    sql, parameters = "incarnation = ? AND name = ?", [incarnation, name]
+    if start is not None:
+        sql += " AND time >= ?"
+        parameters.append(start)
+    if end is not None:
+        sql += " AND time < ?"
+        parameters.append(end)
+    return sql, parameters
 
 
 def _within(time: int, window: Window) -> bool:
