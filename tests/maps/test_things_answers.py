@@ -337,8 +337,8 @@ def test_slashes_in_ids_separate_nothing() -> None:
         ("Things", {"count": "maybe"}, BadRequestData, "$count"),
         ("Things", {"skiptoken": "1,2,"}, BadRequestData, "$skiptoken"),
         ("Observations", {"skiptoken": "x,y"}, BadRequestData, "$skiptoken"),
-        ("Things", {"resultFormat": "dataArray"}, BadRequestData, "resultFormat"),
-        ("Observations", {"resultFormat": "csv"}, BadRequestData, "resultFormat"),
+        ("Things", {"resultFormat": "dataArray"}, BadRequestData, "$resultFormat"),
+        ("Observations", {"resultFormat": "csv"}, BadRequestData, "$resultFormat"),
         (f"Things('{A}')", {"filter": "name eq 'x'"}, InvalidRequest, "$filter"),
         (f"Things('{A}')/name", {"select": "name"}, InvalidRequest, "$select"),
     ],
@@ -447,3 +447,141 @@ async def test_what_was_deleted_is_no_observation(tmp_path: Path) -> None:
     assert [row["result"] for row in city.ask("Observations")["value"]] == [1]
     assert [row["@iot.id"] for row in city.ask("Datastreams")["value"]] == [f"{A}|no2"]
     city.store.close()
+
+
+# -- requests that the standard shows -----------------------------------------
+STATION = f"Things('{A}')"
+SERIES = f"Datastreams('{A}%7Cno2')"
+AREA = "geography'POLYGON ((30 10, 10 20, 20 40, 40 40, 30 10))'"
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("Things", {"expand": "Datastreams"}),
+        ("Things", {"expand": "Datastreams/ObservedProperty"}),
+        ("Things", {"expand": "Datastreams($expand=ObservedProperty)"}),
+        (STATION, {"expand": "Datastreams/Observations/FeatureOfInterest,Locations"}),
+        (SERIES, {"expand": "Observations($filter=result eq 1)"}),
+        (SERIES, {"select": "id,Observations", "expand": "Observations($select=result)"}),
+        (SERIES, {"expand": "Observations($select=result),ObservedProperty"}),
+        ("Observations", {"select": "result,resultTime"}),
+        ("Observations", {"orderby": "result"}),
+        ("Observations", {"expand": "Datastream", "orderby": "Datastream/id desc, phenomenonTime"}),
+        ("Things", {"top": 5}),
+        ("Observations", {"top": 5, "orderby": "phenomenonTime desc"}),
+        ("Things", {"skip": 5}),
+        ("Observations", {"skip": 2, "top": 2, "orderby": "resultTime"}),
+        ("Things", {"count": "true"}),
+        (f"{STATION}/Datastreams", {"expand": "Observations($count=true;$top=0)"}),
+        ("Observations", {"filter": "result lt 10.00"}),
+        ("Observations", {"filter": "Datastream/id eq '1'"}),
+        ("Things", {"filter": "geo.distance(Locations/location, geography'POINT(-122 43)') gt 1"}),
+        (
+            "Things",
+            {
+                "filter": "Datastreams/Observations/FeatureOfInterest/id eq 'FOI_1' and "
+                "Datastreams/Observations/resultTime ge 2010-06-01T00:00:00Z and "
+                "Datastreams/Observations/resultTime le 2010-07-01T00:00:00Z"
+            },
+        ),
+        ("Datastreams", {"filter": "unitOfMeasurement/name eq 'degree Celsius'"}),
+        (
+            "Datastreams",
+            {"filter": "concat(concat(unitOfMeasurement/symbol,', '),unitOfMeasurement/name) eq 'x'"},
+        ),
+        ("Observations", {"resultFormat": "dataArray", "top": 3}),
+        *(
+            ("Observations", {"filter": text})
+            for text in (
+                "result eq 10.00 and not (result ne 10)",
+                "result gt 20 or result ge 20 or result le 100",
+                "result add 5 gt 10",
+                "result sub 5 gt 10",
+                "result mul 2 gt 2000",
+                "result div 2 gt 4",
+                "result mod 2 eq 0",
+                "(result sub 5) gt 10",
+                "year(resultTime) eq 2015",
+                "month(resultTime) eq 12",
+                "day(resultTime) eq 8",
+                "hour(resultTime) eq 1",
+                "minute(resultTime) eq 0",
+                "second(resultTime) eq 0",
+                "fractionalseconds(resultTime) eq 0",
+                "date(resultTime) ne date(validTime)",
+                "time(resultTime) le time(validTime)",
+                "totaloffsetminutes(resultTime) eq 60",
+                "resultTime ge now()",
+                "resultTime eq mindatetime() or resultTime eq maxdatetime()",
+                "round(result) eq 32 or floor(result) eq 32 or ceiling(result) eq 33",
+            )
+        ),
+        *(
+            ("Sensors", {"filter": text})
+            for text in (
+                "substringof('Sensor Things',description)",
+                "endswith(description,'Things')",
+                "startswith(description,'Sensor')",
+                "length(description) eq 13",
+                "indexof(description,'Sensor') eq 1",
+                "substring(description,1) eq 'ensor Things'",
+                "tolower(description) eq 'sensor things'",
+                "toupper(description) eq 'SENSOR THINGS'",
+                "trim(description) eq 'Sensor Things'",
+            )
+        ),
+        *(
+            ("Locations", {"filter": f"{name}(location, {AREA})"})
+            for name in (
+                "geo.intersects",
+                "st_equals",
+                "st_disjoint",
+                "st_touches",
+                "st_within",
+                "st_overlaps",
+                "st_crosses",
+                "st_intersects",
+                "st_contains",
+            )
+        ),
+        ("Locations", {"filter": f"st_relate(location, {AREA}, 'T********')"}),
+        ("Locations", {"filter": "geo.length(location) lt 10"}),
+    ],
+)
+def test_requests_that_the_standard_shows_are_understood(
+    things: ThingsCity, path: str, options: dict[str, Any]
+) -> None:
+    assert isinstance(things.ask(path, **options), dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("indexof(name,'tion') eq 3", 3),
+        ("substring(name,1,3) eq 'tat'", 3),
+        ("trim(concat(' ', name)) eq name", 3),
+        ("concat(tolower(name),'!') eq 'station a!'", 1),
+        ("length(id) gt 100", 0),
+        ("now() eq 2026-05-01T12:00:00Z", 3),
+        ("now() sub duration'PT1H' lt 2026-05-01T11:30:00Z", 3),
+        ("now() sub 2026-05-01T11:00:00Z eq duration'PT3600S'", 3),
+        ("time(now()) gt 11:59:59 and date(now()) eq 2026-05-01", 3),
+        ("round(2.5) eq 3 and round(-2.5) eq -3 and floor(-0.5) eq -1 and ceiling(0.2) eq 1", 3),
+        ("5 mod 3 eq 2 and -5 mod 3 eq -2 and 1 div 2 eq 0.5", 3),
+        ("1 div 0 eq null and 1 add 'x' eq null", 3),
+        ("geo.length(geography'LINESTRING (0 0, 1 0)') gt 111319", 3),
+        ("geo.length(geography'LINESTRING (0 0, 1 0)') gt 111320", 0),
+        ("Locations/name eq 'Station a'", 1),
+        ("not (Datastreams/unitOfMeasurement/symbol eq 'µg/m³')", 1),
+        ("Datastreams/phenomenonTime lt 2026-05-01T12:00:00Z", 0),
+        ("Datastreams/phenomenonTime lt 2026-05-01T12:10:00Z and id eq '" + A + "'", 1),
+        ("Datastreams/phenomenonTime gt 2026-05-01T11:59:00Z", 3),
+        ("name eq 'Station b' and properties/type eq 'AirStation'", 1),
+        ("name eq 'Station b' and id eq '" + A + "'", 0),
+        ("properties/type eq 'Bench'", 0),
+    ],
+)
+def test_functions_and_operators_mean_what_they_say(things: ThingsCity, text: str, expected: int) -> None:
+    found = things.ask("Things", filter=text, count="true")
+    assert (len(found["value"]), found["@iot.count"]) == (expected, expected)

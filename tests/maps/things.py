@@ -132,10 +132,8 @@ class ThingsCity:
             yield Counting(snapshot)
 
     def ask(self, path: str, reads: Any = None, *, page: int = 1000, tenant: str = "", **options: Any) -> Any:
-        """The JSON at a path; options are named without `$`, but resultFormat."""
-        params = {
-            name if name == "resultFormat" else f"${name}": str(value) for name, value in options.items()
-        }
+        """The JSON at a path; options are named without their `$`."""
+        params = {f"${name}": str(value) for name, value in options.items()}
         return self.get(path, params, reads, page=page, tenant=tenant)
 
     def get(

@@ -77,7 +77,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "purpose": (_TEXT, "What personal data are read for; it is logged."),
     "q": (_TEXT, "Query on attribute values (4.9)."),
     "reload": (_BOOLEAN, "Fetch the document anew."),
-    "resultFormat": ({"enum": ["dataArray"]}, "Observations as arrays."),
+    "$resultFormat": ({"enum": ["dataArray"]}, "Observations as arrays."),
     "scopeQ": (_TEXT, "Query on scopes (4.19)."),
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),

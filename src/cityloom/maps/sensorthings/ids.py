@@ -6,6 +6,7 @@ name by the core context (whatever context the reader sends), else as IRIs.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cityloom.ld.context import LdContext
@@ -23,6 +24,7 @@ class SeriesKey(NamedTuple):
     dataset_id: str
 
 
+@lru_cache(maxsize=10_000)
 def short_name(iri: str) -> str:
     """The attribute's name as ids hold it."""
     name = LdContext.core.compact_key(iri)

@@ -279,6 +279,8 @@ KINDS: Final[dict[str, Kind]] = {
                 "phenomenonTime": Property(_time, "time"),
                 "resultTime": Property(_time, "time"),
                 "result": Property(_result),
+                "resultQuality": Property(lambda view, row: None),
+                "validTime": Property(lambda view, row: None, "period"),
                 "parameters": Property(_parameters),
             },
             links={

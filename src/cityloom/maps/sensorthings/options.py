@@ -16,9 +16,9 @@ from cityloom.maps.sensorthings.narrow import TIMES
 from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 
 OPTIONS: Final = frozenset(
-    {"$filter", "$expand", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "resultFormat"}
+    {"$filter", "$expand", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$resultFormat"}
 )
-_NESTED: Final = OPTIONS - {"$skiptoken", "resultFormat"}
+_NESTED: Final = OPTIONS - {"$skiptoken", "$resultFormat"}
 _DEEPEST: Final = 6
 _MOST_EXPANDED: Final = 30
 _DIGITS: Final = 15
@@ -76,10 +76,10 @@ def read_options(params: Mapping[str, str], kind: Kind, depth: int = 0) -> Optio
             raise InvalidRequest(f"parameter {name} is invalid: it is empty")
     condition = params.get("$filter")
     token = params.get("$skiptoken")
-    form = params.get("resultFormat", "")
+    form = params.get("$resultFormat", "")
     if form and (form != "dataArray" or kind.name != "Observations"):
         raise BadRequestData(
-            "parameter resultFormat is invalid: dataArray, of Observations, is what there is"
+            "parameter $resultFormat is invalid: dataArray, of Observations, is what there is"
         )
     expand = _read_expand(params.get("$expand", ""), kind, depth)
     if form and expand:

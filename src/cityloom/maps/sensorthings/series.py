@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -87,13 +88,10 @@ class SeriesReader:
             fresh = [each for each in piece if each.attribute.instance_id not in seen]
             for instance in reversed(fresh) if latest_first else fresh:
                 if instance.attribute.deleted_at is None and is_observed(instance.attribute):
-                    yield Observation(datastream, instance, time_of(instance.attribute, "observedAt"))
+                    yield Observation(datastream, instance, _time(instance))
             if len(piece) < size:
                 return
-            edge = time_of((piece[0] if latest_first else piece[-1]).attribute, "observedAt")
-            seen = {
-                each.attribute.instance_id for each in piece if time_of(each.attribute, "observedAt") == edge
-            }
+            edge, seen = _edge(piece if latest_first else piece[::-1])
             # What has the time of the edge is read again, since more may have it than was read.
             start, end = (start, edge + 1) if latest_first else (edge, end)
             size = max(min(size * 4, _LARGEST_PIECE), len(seen) * 2)
@@ -159,6 +157,16 @@ class SeriesReader:
         ).get(key.name, [])
         self._looked(len(found))
         return found
+
+
+def _time(instance: Instance) -> int:
+    return time_of(instance.attribute, "observedAt")
+
+
+def _edge(piece: Sequence[Instance]) -> tuple[int, set[str | None]]:
+    """The time that a piece begins with, and the ids of those that have it."""
+    edge = _time(piece[0])
+    return edge, {each.attribute.instance_id for each in takewhile(lambda it: _time(it) == edge, piece)}
 
 
 def _window(start: int, end: int, size: int, *, latest_first: bool) -> Window:

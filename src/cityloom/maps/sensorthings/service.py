@@ -35,7 +35,7 @@ CONFORMANCE: Final = tuple(
 _MOST_SEGMENTS: Final = 20
 _SEGMENT: Final = re.compile(r"([A-Za-z]+)(?:\((.*)\))?", re.DOTALL)
 _OF_ENTITY: Final = frozenset({"$expand", "$select"})
-_OF_REFS: Final = OPTIONS - {"$expand", "$select", "resultFormat"}
+_OF_REFS: Final = OPTIONS - {"$expand", "$select", "$resultFormat"}
 
 
 class Answer(Struct, frozen=True):
