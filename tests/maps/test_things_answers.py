@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from cityloom.broker.ports import Call
 from cityloom.maps.sensorthings import answer as answers
+from cityloom.maps.sensorthings import view
 from cityloom.maps.sensorthings.model import KINDS
 from cityloom.maps.sensorthings.service import service_root, split_path
 from cityloom.maps.sensorthings.units import UNITS, unit_of_measurement
@@ -20,9 +23,14 @@ from cityloom.model.errors import (
     ResourceNotFound,
     TooComplexQuery,
 )
+from cityloom.model.events import Cause
+from cityloom.model.history import HistoryAppend
+from cityloom.model.time import format_datetime
 from tests.maps.things import (
     BENCH,
     GONE,
+    MINUTE,
+    NOON,
     RECORDS,
     ROOF,
     ROOT,
@@ -31,6 +39,7 @@ from tests.maps.things import (
     C,
     Record,
     ThingsCity,
+    entity,
     expand,
     key,
     plain,
@@ -407,8 +416,6 @@ async def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
 async def test_a_filter_that_looks_at_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cityloom.maps.sensorthings import view
-
     monkeypatch.setattr(view, "MOST_LOOKED", 100)
     city = ThingsCity(tmp_path)
     await city.fill([Record(A, "no2", "", minute, minute) for minute in range(300)])
@@ -585,3 +592,41 @@ def test_requests_that_the_standard_shows_are_understood(
 def test_functions_and_operators_mean_what_they_say(things: ThingsCity, text: str, expected: int) -> None:
     found = things.ask("Things", filter=text, count="true")
     assert (len(found["value"]), found["@iot.count"]) == (expected, expected)
+
+
+async def test_a_sensor_is_the_source_of_the_newest_value(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "no2", "", 0, 1), Record(B, "no2", "", 0, 1), Record(B, "o3", "", 0, 1)])
+    feed = Call(cause=Cause(kind="run", id="urn:ngsi-ld:ImportRun:air:1", source="air/feed"))
+    newer = HistoryAppend(
+        entity_id=A, types=[expand("AirStation")], instances=[Record(A, "no2", "", 1, 2).instance()]
+    )
+    await city.broker.append_history(feed, [newer])
+    rows = city.ask("Sensors", expand="Datastreams($select=id)")["value"]
+    assert {row["@iot.id"]: [each["@iot.id"] for each in row["Datastreams"]] for row in rows} == {
+        "source:air/feed": [f"{A}|no2"],
+        "attribute:no2": [f"{B}|no2"],
+        "attribute:o3": [f"{B}|o3"],
+    }
+    fed = next(row for row in rows if row["name"] == "air/feed")
+    assert fed["metadata"] == "http://city.example/sources/air%2Ffeed"
+    assert fed["encodingType"] == "application/json"
+    assert city.follow(fed["@iot.selfLink"])["@iot.id"] == "source:air/feed"
+    assert city.ask("Datastreams", filter="Sensor/name eq 'air/feed'", select="id")["value"] == [
+        {"@iot.id": f"{A}|no2"}
+    ]
+    city.store.close()
+
+
+async def test_what_has_expired_is_not_there(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    await city.fill([Record(A, "no2", "", 0, 1)])
+    brief = replace(Record(B, "no2", "", 0, 1).current(), expires_at=format_datetime(NOON + 10 * MINUTE))
+    await city.broker.create_entity(city.call, entity(B, {expand("no2"): [brief]}))
+    assert city.ask("Datastreams", count="true")["@iot.count"] == 2
+    city.clock.advance(11 * 60)
+    for name in ("Things", "Datastreams", "Observations"):
+        assert city.ask(name, count="true")["@iot.count"] == 1, name
+    with pytest.raises(ResourceNotFound):
+        city.ask(f"Things({quoted(B)})")
+    city.store.close()

@@ -139,7 +139,7 @@ class ThingsCity:
     def get(
         self, path: str, params: dict[str, str], reads: Any = None, *, page: int = 1000, tenant: str = ""
     ) -> Any:
-        lens = Lens(tenant=tenant, now=NOON, ld_context=LdContext.core, languages="en", root=ROOT)
+        lens = Lens(tenant=tenant, now=self.clock.now(), ld_context=LdContext.core, languages="en", root=ROOT)
         if reads is not None:
             return answer(reads, lens, path, params, page).json
         with self.store.snapshot() as snapshot:
