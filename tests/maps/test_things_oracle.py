@@ -303,3 +303,12 @@ def test_nonsense_is_refused_by_name_of_its_parameter(
         else:
             continue
         assert f"${option}" in refusal
+
+
+@pytest.mark.parametrize("operator", sorted(OPERATORS))
+@pytest.mark.parametrize("name", ["phenomenonTime", "resultTime"])
+def test_counts_by_time_alone_are_exact(things: ThingsCity, name: str, operator: str) -> None:
+    moment = format_datetime(NOON + 3 * MINUTE)
+    expected = sum(1 for record in RECORDS if OPERATORS[operator](record.time, 3))
+    for text in (f"{name} {operator} {moment}", f"{name} {operator} {moment} and Datastream/id ne 'x'"):
+        assert things.ask("Observations", filter=text, count="true", top=0)["@iot.count"] == expected
