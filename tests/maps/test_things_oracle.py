@@ -288,6 +288,8 @@ WORDS += [
     "year(",
     "x",
 ]
+WORDS += ["any(", "all(", "d:d/x", "x=1", "in", "in (", "not(", "@iot.id", "geo.", "duration'P1D'"]
+WORDS += ["Datastream/", "$top=1", ";"]
 
 
 @settings(max_examples=500, deadline=None)

@@ -21,7 +21,7 @@ from odata_query.exceptions import ODataException
 from odata_query.grammar import ODataLexer, ODataParser
 from odata_query.visitor import iter_dataclass_fields
 
-from cityloom.maps.sensorthings.domain import Length, Moment, calculate, compare, in_domain, is_number
+from cityloom.maps.sensorthings.domain import Length, Moment, calculate, compare, in_domain
 from cityloom.maps.sensorthings.functions import FUNCTIONS, UNBUILT
 from cityloom.maps.sensorthings.model import KINDS, Kind
 from cityloom.maps.sensorthings.rows import Row
@@ -33,8 +33,19 @@ from cityloom.query.geometry import check_reference
 Values = Callable[[View, Row], Iterable[Any]]
 
 _MOST_TERMS: Final = 500
+"""Words and signs: the parser calls itself for some of them."""
 _DEEPEST: Final = 40
 _QUOTED: Final = re.compile(r"('(?:[^']|'')*')")
+_TERM: Final = re.compile(r"[\w.]+|[^\w.\s]")
+_FAILURES: Final = (
+    ODataException,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What the parser raises: on texts that few write, also what it did not mean to."""
 _DURATION: Final = re.compile(r"([+-])?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -109,14 +120,14 @@ def parse(text: str, place: str) -> Any:
     parts = _QUOTED.split(text.strip())
     # Control information is named `@iot.id` in answers, which is no name in OData's grammar.
     plain = "".join(part if index % 2 else part.replace("@iot.id", "id") for index, part in enumerate(parts))
-    if sum(len(re.findall(r"[\w.]+", part)) for part in parts[::2]) > _MOST_TERMS:
+    if sum(len(_TERM.findall(part)) for part in parts[::2]) > _MOST_TERMS:
         raise TooComplexQuery(f"parameter {place} is invalid: it has more than {_MOST_TERMS} terms")
     parser = ODataParser()
     # Our own table of functions is asked when the tree is compiled.
     parser._function_call = ast.Call  # type: ignore[method-assign]
     try:
         tree = parser.parse(ODataLexer().tokenize(plain))
-    except ODataException as error:
+    except _FAILURES as error:
         at = getattr(getattr(error, "token", None), "index", None)
         where = "at its end" if at is None else f"at {plain[at : at + 20]!r} (character {at})"
         raise BadRequestData(f"parameter {place} is invalid: it is no expression, {where}") from None
@@ -345,8 +356,8 @@ def _literal(node: Any) -> Any:
             return _duration(text)
         case ast.Geography(val=text):
             return _geography(text)
-    if isinstance(node, ast.UnaryOp) and is_number(value := _literal(node.operand)):
-        return -value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Integer | ast.Float):
+        return -node.operand.py_val
     raise BadRequestData("a value is required")
 
 
