@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from cityloom.broker.ports import Action, Call
+from cityloom.model.errors import Forbidden
+from cityloom.model.settings import Settings
 from cityloom.web.resource import NGSI_LD_ROOT
-from tests.web.node import Client
+from tests.web.node import Client, open_services, running
 
 ROOT = "/sensorthings/v1.1"
 ID = "urn:ngsi-ld:AirStation:it's/1"
@@ -133,3 +138,25 @@ async def test_a_page_is_no_longer_than_the_node_allows(node: Client) -> None:
     await filled(node, 2)
     assert len((await get(node, "Observations", top="100000000"))["value"]) == 2
     assert (await get(node, "Observations", top="0", count="true")) == {"@iot.count": 2, "value": []}
+
+
+class MapOnly:
+    """Nobody may read history, and the party `stranger` nothing."""
+
+    def check(self, call: Call, action: Action, resource: str = "") -> None:
+        if call.party == "stranger" or resource == "history":
+            raise Forbidden(f"party {call.party} may not {action} {resource}")
+
+
+async def test_who_may_not_read_is_refused(node: Client, tmp_path: Path) -> None:
+    answer = await node.get(f"{ROOT}/Things", headers={"X-API-Key": "wrong"})
+    assert (answer.status, answer.problem) == (401, "Unauthorized")
+    (tmp_path / "other").mkdir()
+    async with (
+        open_services(tmp_path / "other", Settings()) as services,
+        running(replace(services, access=MapOnly())) as client,
+    ):
+        assert (await client.get(ROOT)).status == 200
+        assert (await client.get(ROOT, headers={"X-API-Key": "stranger"})).status == 403
+        for path in ("Things", "Observations", "Things('urn:x:1')"):
+            assert (await client.get(f"{ROOT}/{path}")).problem == "Forbidden"

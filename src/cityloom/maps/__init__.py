@@ -1,5 +1,5 @@
-"""What OGC API Features and Tiles and SensorThings mean for the city's entities.
+"""What map services mean: collections, features, coordinate systems, formats. No HTTP here.
 
-It stands above the broker and the store and answers with plain values. It must
-never know HTTP: `web` binds it.
+A collection is an entity type, a feature an entity, its geometry the entity's
+`location`. `web` binds this to OGC API Features.
 """
