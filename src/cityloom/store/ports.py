@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from cityloom.model.entity import Entity
+from cityloom.model.entity import Attribute, Entity
 from cityloom.model.events import Cause, Document, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import Query, TypeExpression
@@ -89,6 +89,21 @@ class Origin(Struct, frozen=True, kw_only=True):
     seq: int
     at: int
     cause: Cause
+
+
+class Observed(Struct, frozen=True, kw_only=True):
+    """What had been observed of one attribute of a current entity at an instant, or became known at one.
+
+    `time` in microseconds. `attribute` None: it is not there (not yet
+    observed, or deleted); for one that was not yet observed `time` is None.
+    """
+
+    entity_id: str
+    types: list[str]
+    name: str
+    dataset_id: str
+    time: int | None
+    attribute: Attribute | None
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -223,6 +238,32 @@ class HistoryReads(Protocol):
 
     def known_instances(self, tenant: str, entity_id: str, instance_ids: Sequence[str]) -> set[str]:
         """Which of these instance ids are in the entity's history already."""
+        ...
+
+    def latest_before(
+        self, tenant: str, type: str, names: Sequence[str], at: int, after_id: str = "", limit: int = 1000
+    ) -> tuple[list[Observed], str | None]:
+        """What had last been observed at `at` (included) of the current entities of a type.
+
+        Only attributes that were ever observed are told, each dataset by
+        itself, by entity id; repeats of a stamp are left out. Looks at up to
+        `limit` entities after `after_id`.
+
+        Returns:
+            What was found, and the id to go on after; None when no entity is left.
+        """
+        ...
+
+    def instances_between(
+        self, tenant: str, type: str, names: Sequence[str], after: int, until: int, limit: int = 10_000
+    ) -> tuple[list[Observed], int]:
+        """What was observed of the current entities of a type with after < time <= until, by time, then id.
+
+        Returns:
+            What was found, and the time up to which it is whole: `until`, or
+            an earlier one where there was more than `limit`. The instances of
+            one time are never torn apart, so there may be more than `limit` of them.
+        """
         ...
 
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from msgspec import Struct
 
-from cityloom.ld.compact import Form, compact_attribute
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import LOCATION
-from cityloom.model.events import AttributeChange, Event
-from cityloom.model.time import format_datetime
+from cityloom.model.events import Event
 from cityloom.store.ports import Snapshot, Store
 from cityloom.web.answers import encode
+from cityloom.web.changes import change_of_event
 
 log = structlog.get_logger("cityloom.web")
 
@@ -31,13 +29,11 @@ _RING: Final = 8192
 _CHUNK: Final = 250
 _PING_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 1.0
-_KINDS: Final = ("entityCreated", "entityUpdated", "entityDeleted", "historyAppended")
-_SIMPLIFIED: Final = Form(representation="simplified")
 
 PING: Final = b": ping\n\n"
 
 
-class Change(Struct, frozen=True):
+class Sent(Struct, frozen=True):
     """One change, ready to be sent to who wants it."""
 
     seq: int
@@ -54,7 +50,7 @@ class Listener(Struct, frozen=True, kw_only=True):
     types: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
 
-    def wants(self, change: Change) -> bool:
+    def wants(self, change: Sent) -> bool:
         """Whether this change is for it."""
         return (
             change.tenant == self.tenant
@@ -69,7 +65,7 @@ class Hub:
     def __init__(self, store: Store, ld_context: LdContext) -> None:
         self._store = store
         self._ld_context = ld_context
-        self._ring: list[Change] = []
+        self._ring: list[Sent] = []
         self._first = 0
         self._last = 0
         self._listeners = 0
@@ -205,45 +201,16 @@ class Hub:
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 
-    def _change(self, event: Event) -> Change | None:
-        if event.kind not in _KINDS:
+    def _change(self, event: Event) -> Sent | None:
+        data = change_of_event(event, self._ld_context)
+        if data is None:
             return None
-        compact = self._ld_context.compact_iri
-        data: dict[str, Any] = {
-            "seq": event.seq,
-            "at": format_datetime(event.at),
-            "kind": event.kind,
-            "entityId": event.entity_id,
-            "type": [compact(type) for type in event.types],
-            "changes": [self._told(change) for change in event.changes],
-        }
-        location = _location(event)
-        if location is not None:
-            data["location"] = location
         message = b"id: %d\nevent: change\ndata: %s\n\n" % (event.seq, encode(data))
-        return Change(event.seq, event.tenant, frozenset(event.types), event.entity_id, message)
-
-    def _told(self, change: AttributeChange) -> dict[str, Any]:
-        told: dict[str, Any] = {"name": self._ld_context.compact_key(change.name)}
-        if change.dataset_id:
-            told["datasetId"] = change.dataset_id
-        if change.after is None:
-            return {**told, "value": None, "deleted": True}
-        told["value"] = compact_attribute(change.name, [change.after], self._ld_context, _SIMPLIFIED)
-        if change.after.observed_at:
-            told["observedAt"] = change.after.observed_at
-        return told
+        return Sent(event.seq, event.tenant, frozenset(event.types), event.entity_id, message)
 
 
-def _seq(change: Change) -> int:
+def _seq(change: Sent) -> int:
     return change.seq
-
-
-def _location(event: Event) -> Any:
-    for change in event.changes:
-        if change.name == LOCATION and not change.dataset_id and change.after is not None:
-            return change.after.value
-    return None
 
 
 def _reset(seq: int) -> bytes:

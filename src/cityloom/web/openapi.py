@@ -33,9 +33,10 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "$skip": ({"type": "integer", "minimum": 0}, "How many to skip."),
     "$skiptoken": (_TEXT, "Where to go on, from @iot.nextLink."),
     "$top": ({"type": "integer", "minimum": 0}, "The most to answer."),
-    "after": (_TEXT, "Begin after this id."),
+    "after": (_TEXT, "Begin after this id, or after this instant."),
     "aggrMethods": (_TEXT, "Aggregation methods, comma separated (4.5.19)."),
     "aggrPeriodDuration": (_TEXT, "ISO 8601 duration of one period of an aggregation."),
+    "at": (_DATE_TIME, "An instant of the past."),
     "attrs": (_TEXT, "Attributes that entities must have one of, and that are answered."),
     "bbox": (_TEXT, "west,south,east,north in degrees."),
     "collation": (_TEXT, "ICU collation of an order."),
@@ -84,7 +85,8 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
     "repeats": ({"enum": ["keep", "omit"]}, "Whether instances that a source delivered again are told."),
     "timerel": ({"enum": ["before", "after", "between"]}, "Temporal relationship (4.11)."),
-    "type": (_TEXT, "Selection of entity types (4.17)."),
+    "type": (_TEXT, "Selection of entity types (4.17); of layers: names, comma separated."),
+    "until": (_DATE_TIME, "End of the window, included."),
 }
 """Schema and meaning of every query parameter; a test sees to it that none is missing."""
 

@@ -3,13 +3,15 @@ import type { Geometry } from 'geojson';
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting';
 
+/** One change, live or of the past: both are applied alike. */
 export interface Change {
-  seq: number;
+  /** Where it stands in the log; absent for what is told of the past. */
+  seq?: number;
   at: string;
   kind: 'entityCreated' | 'entityUpdated' | 'entityDeleted' | 'historyAppended';
   entityId: string;
   type: string[];
-  changes: { name: string; value: unknown; deleted?: boolean }[];
+  changes: { name: string; datasetId?: string; value: unknown; observedAt?: string; deleted?: boolean }[];
   location?: Geometry;
 }
 

@@ -24,7 +24,8 @@ from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
 from cityloom.store.instances import parse_instance_id
 from cityloom.store.ports import HistoryEntity, Origin, Window
 from cityloom.store.sqlite.codec import COLUMNS, Decoder, Key, Origins, Row
-from cityloom.store.sqlite.session import Port, Session
+from cityloom.store.sqlite.past import PastReader
+from cityloom.store.sqlite.session import Session
 
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 
@@ -99,7 +100,7 @@ class HotTier:
         return Row._make(row) if row is not None else None
 
 
-class HistoryReader(Port):
+class HistoryReader(PastReader):
     """The port `HistoryReads`."""
 
     @cached_property

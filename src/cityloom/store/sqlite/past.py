@@ -1,0 +1,198 @@
+"""The past of a whole layer: what had last been observed at an instant, and what was observed between two.
+
+History is clustered by entity and attribute, so both are a seek or two for
+each attribute of each entity, made inside SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.model.entity import Attribute
+from cityloom.store.ports import Observed
+from cityloom.store.sqlite.codec import Rest, Shape, iso, load_value, shape_of
+from cityloom.store.sqlite.session import Port, Session
+
+
+class _Types(Struct):
+    """Of a stored entity, its types: the rest is skipped."""
+
+    types: list[str] = []
+
+
+_decode_types: Final = msgspec.json.Decoder(_Types).decode
+_decode_rest: Final = msgspec.json.Decoder(Rest).decode
+_encode: Final = msgspec.json.Encoder().encode
+_MOST_WALKED: Final = 100_000
+"""Instances that one call looks at, but for those of one time; a window that holds more is halved."""
+
+_TELLING: Final = "i.occurrence = 0 AND i.shape IN (SELECT value FROM json_each(:telling))"
+"""First of its stamp, and either observed or a deletion: it tells what is so from then on."""
+_EVER: Final = (
+    "EXISTS (SELECT 1 FROM instance o WHERE o.incarnation = {row} AND o.name = {name}"
+    " AND o.dataset = {dataset} AND o.shape IN (SELECT value FROM json_each(:observed)))"
+)
+_PAGE: Final = (
+    "WITH page AS MATERIALIZED (SELECT id, row FROM entity_type"
+    " WHERE tenant = :tenant AND type = :type AND id > :after_id ORDER BY id LIMIT :limit)"
+)
+_SERIES: Final = (
+    ", series AS MATERIALIZED (SELECT p.id, p.row, n.value AS name, 0 AS dataset"
+    " FROM page p CROSS JOIN json_each(:names) n WHERE "
+    + _EVER.format(row="p.row", name="n.value", dataset=0)
+    + " UNION ALL SELECT p.id, p.row, n.value, d.dataset"
+    " FROM page p CROSS JOIN json_each(:names) n CROSS JOIN instance d INDEXED BY instance_dataset"
+    " ON d.incarnation = p.row AND d.name = n.value AND d.dataset <> 0"
+    " WHERE d.shape IN (SELECT value FROM json_each(:observed)) GROUP BY p.id, n.value, d.dataset)"
+)
+_NEWEST: Final = (
+    "SELECT s.id, e.body, s.name, s.dataset, i.time, i.value, i.shape, i.rest FROM series s"
+    " CROSS JOIN entity e ON e.row = s.row LEFT JOIN instance i"
+    " ON i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset"
+    " AND (i.time, i.origin, i.tie) = (SELECT i.time, i.origin, i.tie FROM instance i"
+    " WHERE i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset AND i.time <= :at"
+    f" AND {_TELLING} ORDER BY i.time DESC, i.origin DESC, i.tie DESC LIMIT 1)"
+    " ORDER BY s.id, s.name, s.dataset"
+)
+_LATEST: Final = _PAGE + _SERIES + _NEWEST
+_WITHIN: Final = (
+    "FROM entity_type t CROSS JOIN json_each(:names) n CROSS JOIN instance i ON i.incarnation = t.row"
+    " AND i.name = n.value AND i.time > :after AND i.time <= :until"
+    " WHERE t.tenant = :tenant AND t.type = :type"
+)
+_TOLD_WITHIN: Final = (
+    f"SELECT t.id, t.row, i.name, i.dataset, i.time, i.value, i.shape, i.rest {_WITHIN} AND {_TELLING}"
+    " AND (i.shape IN (SELECT value FROM json_each(:observed)) OR "
+    + _EVER.format(row="i.incarnation", name="i.name", dataset="i.dataset")
+    + ") ORDER BY i.time, t.id, i.name, i.dataset, i.origin, i.tie LIMIT :limit"
+)
+_BETWEEN: Final = (
+    f"WITH told AS MATERIALIZED ({_TOLD_WITHIN})"
+    " SELECT t.id, e.body, t.name, t.dataset, t.time, t.value, t.shape, t.rest"
+    " FROM told t CROSS JOIN entity e ON e.row = t.row"
+)
+_MANY: Final = f"SELECT count(*) FROM (SELECT 1 {_WITHIN} LIMIT {_MOST_WALKED + 1})"
+
+
+class PastReader(Port):
+    """The part of the port `HistoryReads` that reads many entities at once."""
+
+    def latest_before(
+        self, tenant: str, type: str, names: Sequence[str], at: int, after_id: str = "", limit: int = 1000
+    ) -> tuple[list[Observed], str | None]:
+        """What had last been observed at `at` of the current entities of a type; see the port.
+
+        Cost: two seeks for each entity and name, and a step for each newer instance that is no
+        observation; an attribute with several datasets is walked through once.
+        """
+        asked = self._asked(tenant, type, names)
+        if asked is None:
+            return [], None
+        page = {"tenant": asked["tenant"], "type": asked["type"], "after_id": after_id, "limit": limit}
+        count, last = self.db.row(f"{_PAGE} SELECT count(*), max(id) FROM page", page)
+        found = self.db.rows(_LATEST, {**asked, **page, "at": at}) if count else []
+        return self._told(found), last if count == limit else None
+
+    def instances_between(
+        self, tenant: str, type: str, names: Sequence[str], after: int, until: int, limit: int = 10_000
+    ) -> tuple[list[Observed], int]:
+        """What was observed of the current entities of a type in a window; see the port.
+
+        Cost: a seek for each entity and name, and the instances of the window, which is made
+        shorter until they are few.
+        """
+        asked = self._asked(tenant, type, names)
+        if asked is None or until <= after:
+            return [], until
+        window = {**asked, "after": after, "until": until}
+        while window["until"] - after > 1 and self._holds_many(window):
+            window["until"] = after + (window["until"] - after) // 2
+        found = self.db.rows(_BETWEEN, {**window, "limit": limit + 1})
+        if len(found) <= limit:
+            return self._told(found), window["until"]
+        beyond = found[-1][4]
+        whole = [row for row in found if row[4] < beyond]
+        if whole:
+            return self._told(whole), beyond - 1
+        # More than `limit` of one time: they are told together.
+        window |= {"after": beyond - 1, "until": beyond}
+        return self._told(self.db.rows(_BETWEEN, {**window, "limit": -1})), beyond
+
+    def _holds_many(self, window: dict[str, Any]) -> bool:
+        used = {key: window[key] for key in ("tenant", "type", "names", "after", "until")}
+        return bool(self.db.value(_MANY, used) > _MOST_WALKED)
+
+    def _asked(self, tenant: str, type: str, names: Sequence[str]) -> dict[str, Any] | None:
+        """The parameters that both reads have; None where nothing can be found."""
+        keys = self.db.tenants.find(tenant), self.db.names.find(type)
+        numbers = sorted({number for number in map(self.db.names.find, names) if number is not None})
+        if None in keys or not numbers:
+            return None
+        observed, telling = _telling_shapes(self.db)
+        return {
+            "tenant": keys[0],
+            "type": keys[1],
+            "names": _list(numbers),
+            "observed": _list(observed),
+            "telling": _list(telling),
+        }
+
+    def _told(self, rows: Iterable[Any]) -> list[Observed]:
+        shapes: dict[int, Shape] = {}
+        types: dict[str, list[str]] = {}
+        key = self.db.names.key
+        told = []
+        for entity_id, body, name, dataset, time, value, number, rest in rows:
+            if entity_id not in types:
+                types[entity_id] = _decode_types(body).types
+            attribute = None
+            if time is not None:
+                shape = shapes.get(number)
+                if shape is None:
+                    shape = shapes[number] = shape_of(self.db.shapes.key(number))
+                attribute = _attribute(shape, time, value, rest)
+            told.append(
+                Observed(
+                    entity_id=entity_id,
+                    types=types[entity_id],
+                    name=key(name),
+                    dataset_id=key(dataset) if dataset else "",
+                    time=time,
+                    attribute=attribute,
+                )
+            )
+        return told
+
+
+def _attribute(shape: Shape, time: int, value: Any, rest: bytes | None) -> Attribute | None:
+    """What a row tells, without what only its entity's history needs; None for a deletion."""
+    if shape.deleted:
+        return None
+    more = _decode_rest(rest) if rest is not None else None
+    return Attribute(
+        kind=shape.kind,
+        value=load_value(value),
+        observed_at=(more.observed_at if more is not None else None) or iso(time),
+        unit_code=shape.unit_code,
+        value_type=shape.value_type,
+    )
+
+
+def _telling_shapes(session: Session) -> tuple[list[int], list[int]]:
+    """The numbers of the shapes that are observed, and of those that are or are deletions."""
+    observed, telling = [], []
+    for number, body in session.rows("SELECT id, body FROM shape"):
+        shape = shape_of(body)
+        if shape.observed and not shape.deleted:
+            observed.append(number)
+        if shape.observed or shape.deleted:
+            telling.append(number)
+    return observed, telling
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return _encode(numbers).decode()
