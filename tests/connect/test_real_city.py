@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 
 from cityloom.connect.profile import City, load_profile
 from cityloom.connect.report import Report
 from cityloom.model.clock import SystemClock
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.time import parse_datetime
+from cityloom.query.areas import Areas, aggregate_in_areas
 from cityloom.query.values import Query, TypeIs
 from cityloom.store.ports import Window
 from tests.connect.conftest import TestCity, expand
@@ -166,6 +169,26 @@ def test_located_requests_fall_in_a_district(imported: Imported) -> None:
         boston += district is not None and district.startswith("urn:ngsi-ld:District:boston:")
     assert round(100 * within / located, 2) == 99.97
     assert round(100 * boston / located, 2) == 99.97
+
+
+def test_requests_by_district_are_those_that_each_district_holds(imported: Imported) -> None:
+    places = [
+        request.instance(LOCATION).value["coordinates"]  # type: ignore[union-attr, index]
+        for request in imported.entities("Open311ServiceRequest")
+        if request.instance(LOCATION) is not None
+    ]
+    points = np.array(places, dtype=float)
+    districts = {
+        district.id: shapely.make_valid(shapely.geometry.shape(district.instance(LOCATION).value))  # type: ignore[union-attr]
+        for district in imported.entities("District")
+    }
+    # District by district, without the index and without what is prepared.
+    held = {id: shapely.intersects_xy(shape, points[:, 0], points[:, 1]) for id, shape in districts.items()}
+    areas = Areas([(id, shapely.geometry.mapping(shape)) for id, shape in districts.items()])
+    found, outside = aggregate_in_areas(areas, points, np.zeros(len(points)), "count")
+    assert {one.id: one.count for one in found} == {id: int(mask.sum()) for id, mask in held.items()}
+    assert sum(one.count for one in found) == sum(int(mask.sum()) for mask in held.values())
+    assert outside == len(points) - int(np.logical_or.reduce(list(held.values())).sum()) == 15
 
 
 def test_street_lights_have_their_typing_errors_cleaned(imported: Imported) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityloom.connect.mapping import GeometryPart
-from cityloom.connect.shapes import Areas, Place, representative_point
+from cityloom.connect.shapes import Place
+from cityloom.query.areas import Areas, representative_point
 
 _NUMBERS = st.integers(0, 20)
 

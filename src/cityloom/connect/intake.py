@@ -12,8 +12,8 @@ from cityloom.connect.mapping import Mapping
 from cityloom.connect.readers import Rows
 from cityloom.connect.rejects import Reject, RowRejected, Unreadable
 from cityloom.connect.rows import Built, RowBuilder
-from cityloom.connect.shapes import Areas, representative_point
 from cityloom.model.entity import Attribute
+from cityloom.query.areas import Areas, representative_point
 
 _WITHHELD = "(withheld: the source has personal columns)"
 

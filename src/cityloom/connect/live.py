@@ -20,12 +20,12 @@ from cityloom.connect.rejectfile import RejectFile
 from cityloom.connect.rejects import Unreadable
 from cityloom.connect.report import FileRead, Report
 from cityloom.connect.run import Importer, account
-from cityloom.connect.shapes import Areas
 from cityloom.connect.state import SourceState
 from cityloom.connect.work import Work
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
+from cityloom.query.areas import Areas
 
 _STATE_EVERY = 5.0
 _REPORT_EVERY = 60.0

@@ -22,7 +22,6 @@ from cityloom.connect.mapping import Mapping
 from cityloom.connect.readers import open_table
 from cityloom.connect.rejectfile import RejectFile
 from cityloom.connect.report import FileRead, Report, run_entity, run_id
-from cityloom.connect.shapes import Areas
 from cityloom.connect.silence import mark_silent
 from cityloom.connect.state import SourceState, SourceStates
 from cityloom.connect.work import Progress, Target, Work
@@ -30,6 +29,7 @@ from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
+from cityloom.query.areas import Areas
 from cityloom.query.values import Query, TypeIs
 
 _log = structlog.get_logger("connect")

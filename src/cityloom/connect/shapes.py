@@ -1,8 +1,7 @@
-"""Where a row lies: points from columns, geometries from readers, other coordinates, joins by place."""
+"""Where a row lies: points from columns, geometries from readers, other coordinates."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -124,45 +123,3 @@ def _transformer(crs: str) -> Callable[[Any, Any], tuple[Any, Any]] | None:
     transformer = Transformer.from_crs(system, "OGC:CRS84", always_xy=True)
     transform: Callable[[Any, Any], tuple[Any, Any]] = transformer.transform
     return transform
-
-
-class Areas:
-    """Areas by entity id, to find which one holds a point.
-
-    Args:
-        areas: (entity id, GeoJSON geometry).
-    """
-
-    def __init__(self, areas: Sequence[tuple[str, GeoJson]]) -> None:
-        ordered = sorted(areas, key=lambda area: area[0])
-        self._ids = [entity_id for entity_id, _ in ordered]
-        shapes = [shapely.geometry.shape(geometry) for _, geometry in ordered]
-        # A city's own boundaries cross themselves now and then; the copy for the join is made valid.
-        self._tree = shapely.STRtree(shapely.make_valid(np.array(shapes, dtype=object)))
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def holding(self, points: Sequence[tuple[float, float] | None]) -> list[str | None]:
-        """For each point (lon, lat) the id of the area that holds it, border included; of several the first.
-
-        Cost: one call into GEOS for all points.
-        """
-        found: list[str | None] = [None] * len(points)
-        given = [index for index, point in enumerate(points) if point is not None]
-        if not given or not self._ids:
-            return found
-        coordinates = np.array([points[index] for index in given], dtype=float)
-        hits, areas = self._tree.query(shapely.points(coordinates), predicate="intersects")
-        for hit, area in sorted(zip(hits.tolist(), areas.tolist(), strict=True), reverse=True):
-            found[given[hit]] = self._ids[area]
-        return found
-
-
-def representative_point(geometry: GeoJson) -> tuple[float, float]:
-    """A point (lon, lat) that lies in a geometry: the point itself, else one surely inside."""
-    if geometry["type"] == "Point":
-        lon, lat = geometry["coordinates"][:2]
-        return float(lon), float(lat)
-    point = shapely.geometry.shape(geometry).representative_point()
-    return (float(point.x), float(point.y)) if math.isfinite(point.x) else (0.0, 0.0)

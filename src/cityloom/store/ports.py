@@ -149,6 +149,10 @@ class EntityReads(Protocol):
         """As `query`, without paging, one after the other by id."""
         ...
 
+    def lights(self, tenant: str, query: Query, names: Sequence[str] | None = None) -> Iterator[Entity]:
+        """As `query`, one after the other; of the attributes at least `names` are read (None: all)."""
+        ...
+
     def count(self, tenant: str, query: Query) -> int:
         """How many entities `query` selects, paging left aside."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -154,6 +155,22 @@ def require_tenant(reads: EntityReads, tenant: str) -> None:
     """Returns when the tenant exists. Raises NonexistentTenant."""
     if tenant and tenant not in reads.tenants():
         raise NonexistentTenant(f"tenant {tenant!r} does not exist")
+
+
+def require_types(reads: EntityReads, tenant: str, types: Mapping[str, str], parameter: str) -> None:
+    """Returns when something of the tenant has each of these types.
+
+    Args:
+        types: type (expanded) -> as the caller wrote it.
+
+    Raises:
+        NonexistentTenant, or BadRequestData for a type that nothing has.
+    """
+    require_tenant(reads, tenant)
+    known = {count.type for count in reads.type_counts(tenant)}
+    for type, given in types.items():
+        if type not in known:
+            raise BadRequestData(f"parameter {parameter} is invalid: nothing has the type {given[:200]!r}")
 
 
 _POSITION: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}

@@ -21,7 +21,7 @@ from cityloom.store.ports import Observed, Snapshot
 from cityloom.web.answers import encode
 from cityloom.web.body import JSON
 from cityloom.web.changes import CHANGE, changes_in, changes_to
-from cityloom.web.city import require_tenant
+from cityloom.web.city import require_types
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation
 
@@ -48,13 +48,12 @@ class _Asked(Struct, frozen=True, kw_only=True):
         Raises:
             NonexistentTenant, or BadRequestData for a type that nothing has.
         """
-        require_tenant(snapshot, self.tenant)
-        uses: dict[str, list[str]] = {count.type: [] for count in snapshot.type_counts(self.tenant)}
+        given = dict(zip(self.types, self.given, strict=True))
+        require_types(snapshot, self.tenant, given, "type")
+        uses: dict[str, list[str]] = {type: [] for type in self.types}
         for use in snapshot.attribute_uses(self.tenant):
-            uses[use.type].append(use.name)
-        for type, given in zip(self.types, self.given, strict=True):
-            if type not in uses:
-                raise BadRequestData(f"parameter type is invalid: nothing has the type {given!r}")
+            if use.type in uses:
+                uses[use.type].append(use.name)
         return [(type, self.names or uses[type]) for type in self.types]
 
 

@@ -1,0 +1,128 @@
+"""Legends and coloured areas, over the wire."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.node import Client
+
+ENTITIES = "/ngsi-ld/v1/entities"
+
+
+def box(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "GeoProperty", "value": {"type": "Polygon", "coordinates": [ring]}}
+
+
+def point(lon: float, lat: float) -> dict[str, Any]:
+    return {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, lat]}}
+
+
+def metres(value: float) -> dict[str, Any]:
+    return {"type": "Property", "value": value, "unitCode": "MTR"}
+
+
+@pytest.fixture
+async def city(node: Client) -> Client:
+    entities: list[dict[str, Any]] = [
+        {"id": "urn:d:1", "type": "District", "location": box(0, 0, 2, 2)},
+        {"id": "urn:d:2", "type": "District", "location": box(1, 0, 3, 2)},
+        {"id": "urn:d:3", "type": "District", "location": box(7, 7, 8, 8)},
+        {"id": "urn:d:4", "type": "District", "location": point(0, 0)},
+        {"id": "urn:t:1", "type": "Tree", "location": point(0.5, 1), "height": metres(4)},
+        {"id": "urn:t:2", "type": "Tree", "location": point(1.5, 1), "height": metres(8)},
+        {"id": "urn:t:3", "type": "Tree", "location": point(9, 9), "height": metres(2.5)},
+        {"id": "urn:t:4", "type": "Tree", "location": point(2.5, 1), "height": {"value": "tall"}},
+        {"id": "urn:t:5", "type": "Tree", "height": metres(1)},
+        {"id": "urn:t:6", "type": "Tree", "location": box(0.1, 0.1, 0.2, 0.2),
+         "kind": {"type": "LanguageProperty", "languageMap": {"en": "oak", "zh": "橡树"}}},
+    ]  # fmt: skip
+    for entity in entities:
+        assert (await node.post(ENTITIES, entity)).status == 201
+    return node
+
+
+async def coloured(node: Client, query: str) -> tuple[dict[str, tuple[Any, int]], int, int]:
+    answer = await node.get(f"/map/areas?areas=District&type=Tree{query}")
+    assert answer.status == 200, answer.body
+    areas = {one["id"]: (one["value"], one["count"]) for one in answer.json["areas"]}
+    return areas, answer.json["outside"], answer.json["noPlace"]
+
+
+async def test_areas_count_what_lies_in_them(city: Client) -> None:
+    areas, outside, nowhere = await coloured(city, "")
+    assert areas == {"urn:d:1": (3, 3), "urn:d:2": (2, 2), "urn:d:3": (0, 0)}
+    assert (outside, nowhere) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "first", "second"), [("sum", 12, 8), ("avg", 6, 8), ("min", 4, 8), ("max", 8, 8)]
+)
+async def test_areas_aggregate_numbers(city: Client, method: str, first: float, second: float) -> None:
+    areas, outside, nowhere = await coloured(city, f"&aggregate={method}&attribute=height")
+    assert areas == {"urn:d:1": (first, 2), "urn:d:2": (second, 1), "urn:d:3": (None, 0)}
+    assert (outside, nowhere) == (1, 1)
+
+
+async def test_areas_count_those_that_have_an_attribute(city: Client) -> None:
+    areas, _, _ = await coloured(city, "&attribute=kind")
+    assert areas["urn:d:1"] == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("areas=District", 400, "type is required"),
+        ("type=Tree", 400, "areas is required"),
+        ("areas=District&type=Tree&aggregate=median", 400, "aggregate is invalid"),
+        ("areas=District&type=Tree&aggregate=sum", 400, "attribute is required"),
+        ("areas=Parish&type=Tree", 400, "areas is invalid: nothing has the type 'Parish'"),
+        ("areas=District&type=Car", 400, "type is invalid: nothing has the type 'Car'"),
+    ],
+)
+async def test_areas_say_what_is_wrong(city: Client, query: str, status: int, told: str) -> None:
+    answer = await city.get(f"/map/areas?{query}")
+    assert (answer.status, told in answer.json["detail"]) == (status, True), answer.json
+
+
+async def test_areas_without_polygons_are_none(city: Client) -> None:
+    await city.post(ENTITIES, {"id": "urn:c:1", "type": "Car", "location": point(0, 0)})
+    answer = await city.get("/map/areas?areas=Car&type=Tree")
+    assert (answer.status, "polygon" in answer.json["detail"]) == (400, True)
+
+
+async def test_summary_of_an_attribute(city: Client) -> None:
+    found = (await city.get("/map/layers/Tree/summary?attribute=height")).json
+    assert (found["count"], found["missing"], found["unitCode"]) == (5, 1, "MTR")
+    assert (found["numbers"]["min"], found["numbers"]["max"], found["numbers"]["count"]) == (1, 8, 4)
+    assert found["numbers"]["quantiles"][3] == 3.25
+    assert (found["values"], found["others"]) == ([{"value": "tall", "count": 1}], 0)
+
+
+async def test_summary_shows_texts_in_the_language_asked_for(city: Client) -> None:
+    path = "/map/layers/Tree/summary?attribute=kind"
+    for query, headers, text in (("&lang=zh", {}, "橡树"), ("", {"Accept-Language": "en"}, "oak")):
+        found = (await city.get(path + query, headers=headers)).json
+        assert found == {"count": 1, "missing": 5, "values": [{"value": text, "count": 1}], "others": 0}
+
+
+async def test_summary_tells_the_most_frequent_and_how_many_others(node: Client) -> None:
+    for number in range(6):
+        colour = ["red", "red", "red", "blue", "blue", "green"][number]
+        await node.post(ENTITIES, {"id": f"urn:c:{number}", "type": "Car", "colour": {"value": colour}})
+    found = (await node.get("/map/layers/Car/summary?attribute=colour&limit=2")).json
+    assert found["values"] == [{"value": "red", "count": 3}, {"value": "blue", "count": 2}]
+    assert found["others"] == 1
+
+
+async def test_summary_says_what_is_wrong(city: Client) -> None:
+    for query in (
+        "Tree/summary",
+        "Tree/summary?attribute=height&limit=0",
+        "Car/summary?attribute=height",
+        "Tree/summary?attribute=height&limit=100000",
+        "Tree/summary?attribute=height&lang=;;",
+    ):
+        assert (await city.get(f"/map/layers/{query}")).status == 400, query
+    found = (await city.get("/map/layers/Tree/summary?attribute=nothing")).json
+    assert found == {"count": 0, "missing": 6}
