@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.time import format_datetime
 from tests.subscriptions.helpers import WAIT, City, Receiver
 
 LIGHT = "urn:ngsi-ld:Streetlight:1"
@@ -51,6 +52,8 @@ async def test_given_up_notification_is_a_dead_letter_that_can_be_replayed(
     assert letter["entities"] == [LIGHT]
     assert letter["attempts"] == 3
     assert "500" in letter["lastError"]
+    assert letter["endpoint"] == f"{receiver.url}/a"
+    assert letter["notifiedAt"] < letter["givenUpAt"] <= format_datetime(city.node.clock.now())
     with pytest.raises(ResourceNotFound):
         await city.node.subscriptions.replay(city.call(), ids=["urn:none"])
     assert await city.node.subscriptions.replay(city.call(), subscription_id=id) == [letter["id"]]

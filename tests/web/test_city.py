@@ -1,12 +1,15 @@
 """Our own API: the city, its layers, lineage, schemas, sources, personal data, health, meters."""
 
+import asyncio
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.broker.ports import Call
+from cityloom.model.entity import Entity
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.web.page import STATIC
@@ -155,7 +158,9 @@ async def test_body_that_is_not_told_to_be_json_is_refused(node: Client, method:
 
 async def test_dead_letters_of_a_city_without_any(node: Client) -> None:
     assert (await node.get("/subscriptions/dead")).json == []
-    assert (await node.post("/subscriptions/dead/replay", {})).status == 400
+    for body in ({}, {"ids": ["urn:a:1"], "all": True}, {"all": False}, {"all": "yes"}):
+        assert (await node.post("/subscriptions/dead/replay", body)).status == 400
+    assert (await node.post("/subscriptions/dead/replay", {"all": True})).json == {"replayed": []}
     assert (await node.post("/subscriptions/dead/replay", {"subscriptionId": "urn:a:1"})).json == {
         "replayed": []
     }
@@ -168,6 +173,41 @@ async def test_health_and_metrics(park: Client) -> None:
     assert 'cityloom_requests_total{operation="createEntity",status="201"} 6.0' in text
     assert "cityloom_store_entities 6.0" in text
     assert "cityloom_event_listeners 0.0" in text
+
+
+async def test_node_tells_how_it_is_doing(park: Client) -> None:
+    found = (await park.get("/node")).json
+    assert (found["store"]["entities"], found["log"]) == (6, {"firstSeq": 1, "lastSeq": 6})
+    assert found["store"]["fileBytes"] + found["store"]["walBytes"] > 0
+    assert (found["deliveries"], found["listeners"]) == ({"pending": 0, "dead": 0}, 0)
+    assert (found["consumers"], found["started"] < found["now"]) == ([], True)
+    await asyncio.wrap_future(park.services.store.submit(lambda tx: tx.move_cursor("reader", 4)))
+    async with park.session.get(f"{park.base}/events") as stream:
+        await stream.content.readline()
+        found = (await park.get("/node")).json
+    assert (found["consumers"], found["listeners"]) == ([{"name": "reader", "cursor": 4, "lag": 2}], 1)
+
+
+async def test_subscriptions_of_an_object_that_does_not_exist(park: Client) -> None:
+    assert (await park.get("/map/objects/urn:none/subscriptions")).status == 404
+    assert (await park.get(f"/map/objects/{tree(1)['id']}/subscriptions")).json == []
+
+
+async def test_the_public_sees_the_map_and_its_past_but_not_the_node(tmp_path: Path) -> None:
+    async with open_services(tmp_path, Settings()) as services:
+        keys = Keys(tmp_path / "keys.json", services.clock)
+        access = KeyAccess(keys, open_node=False, public_read=True)
+        call = Call(party=CITY, cause=Cause(kind="system", id="system:test"))
+        await services.broker.create_entity(call, Entity(id="urn:a:1", types=[DEFAULT + "A"]))
+        public = dataclasses.replace(services, access=access, identify=lambda headers: "")
+        async with running(public) as node:
+            for path in ("/map/state?type=A&at=2026-01-01T00:00:00Z", "/map/layers/A/summary?attribute=b"):
+                assert (await node.get(path)).status == 200, path
+            assert (await node.get("/node")).status == 401
+        shut = dataclasses.replace(public, access=KeyAccess(keys, open_node=False, public_read=False))
+        async with running(shut) as node:
+            for path in ("/map/state", "/map/changes", "/map/areas", "/map/layers/A/summary", "/node"):
+                assert (await node.get(path)).status == 401, path
 
 
 async def test_page_is_served_under_a_strict_policy_or_says_that_it_is_not_built(node: Client) -> None:

@@ -107,7 +107,10 @@ class Observed(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One notification on its way; `id` is derived from (subscription, seq), so a repeat is recognised."""
+    """One notification on its way; `id` is derived from (subscription, seq), so a repeat is recognised.
+
+    `due` (µs) is when it is to be sent; of a dead one, when it was given up.
+    """
 
     id: str
     tenant: str

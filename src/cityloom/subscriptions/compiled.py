@@ -11,7 +11,7 @@ import msgspec
 
 from cityloom.ld.linked import MOST_LEVELS, Joining
 from cityloom.model.entity import Attribute, Entity
-from cityloom.model.events import AttributeChange, Event
+from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.time import parse_datetime
 from cityloom.query.evaluate import matcher
 from cityloom.query.parse import (
@@ -110,6 +110,13 @@ class Compiled:
             if not self._watched or change.name in self._watched
         )
 
+    def fired_by(self, tenant: str, entity: Entity) -> bool:
+        """Whether some change of this entity triggers it: of an attribute that it has, or its deletion.
+
+        Conditions (q, geoQ, scopeQ) are left aside: a change can make them hold.
+        """
+        return self.selects(entity) and any(map(self.triggered, events_of(tenant, entity)))
+
     def deleted_with(self, event: Event) -> list[str]:
         """The watched attributes that went with their entity, where their deletion is what is watched for."""
         if "entityDeleted" in self._triggers or "attributeDeleted" not in self._triggers:
@@ -132,6 +139,31 @@ class Compiled:
     def active(self, now: int) -> bool:
         """Whether it is neither paused nor expired at `now` (microseconds)."""
         return self.subscription.is_active is not False and (self.expires is None or now < self.expires)
+
+
+def events_of(tenant: str, entity: Entity) -> list[Event]:
+    """What can happen to an entity: its attributes are changed, taken away, made again; it is deleted."""
+    changed, gone, made = [], [], []
+    for name, instances in entity.attributes.items():
+        for one in instances:
+            gone.append(AttributeChange(name=name, before=one))
+            made.append(AttributeChange(name=name, after=one))
+            changed.append(AttributeChange(name=name, before=Attribute(), after=one))
+    cause = Cause(kind="system", id="urn:cityloom:supposed")
+    events = [
+        Event(
+            seq=0,
+            tenant=tenant,
+            at=0,
+            kind="entityUpdated",
+            entity_id=entity.id,
+            cause=cause,
+            types=entity.types,
+            changes=changes,
+        )
+        for changes in (changed, gone, made)
+    ]
+    return [*events, msgspec.structs.replace(events[1], kind="entityDeleted", before=entity)]
 
 
 class _Selector:

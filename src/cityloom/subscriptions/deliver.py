@@ -232,6 +232,8 @@ class Deliverer:
             lane.endpoint.blocked_until = due
             due = delivery.due
         dead = attempts >= settings.notify_attempts
+        if dead:
+            due = now  # when it was given up
         delivery = msgspec.structs.replace(
             delivery, attempts=attempts, due=due, last_error=failure.reason, dead=dead
         )

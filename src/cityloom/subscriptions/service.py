@@ -24,7 +24,7 @@ from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
 from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
-from cityloom.subscriptions.compiled import Compiled
+from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
 from cityloom.subscriptions.index import Index
@@ -171,6 +171,22 @@ class Subscriptions:
         page = kept[offset : offset + limit]
         return [self._written(call.tenant, one, ld_context, sys_attrs) for one in page], len(kept)
 
+    async def fired_by(self, call: Call, entity: Entity, ld_context: LdContext) -> Sequence[dict[str, Any]]:
+        """The subscriptions that a change of this entity can trigger, by id.
+
+        Cost: looks at those alone that the index finds for the entity's types and attributes.
+        """
+        self._access.check(call, "read", _RESOURCE)
+        found: dict[str, Compiled] = {}
+        for event in events_of(call.tenant, entity):
+            for compiled in self._index.candidates(event):
+                found[compiled.subscription.id] = compiled
+        return [
+            self._written(call.tenant, found[id].subscription, ld_context, False)
+            for id in sorted(found)
+            if found[id].fired_by(call.tenant, entity)
+        ]
+
     async def delete(self, call: Call, subscription_id: str) -> None:
         """5.8.5. Raises ResourceNotFound."""
         self._access.check(call, "write", _RESOURCE)
@@ -283,6 +299,7 @@ class Subscriptions:
             "endpoint": endpoint,
             "seq": letter.seq,
             "notifiedAt": payload.notified_at,
+            "givenUpAt": format_datetime(letter.due),
             "entities": [entity.id for entity in payload.entities],
             "attempts": letter.attempts,
             "lastError": letter.last_error,

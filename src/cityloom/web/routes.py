@@ -37,6 +37,7 @@ from cityloom.web.events import events_operations
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.metrics import Metrics
+from cityloom.web.node import node_operations
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
@@ -78,6 +79,7 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
             summary="Meters for Prometheus, as text",
         )
     )
+    table += node_operations(hub, services.clock)
     table.append(openapi_operation(table))
     return table
 

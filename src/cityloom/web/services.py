@@ -17,6 +17,7 @@ from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.ld.limits import Limits, limits_of
 from cityloom.model.clock import Clock
+from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.store.ports import Store
 
@@ -58,6 +59,10 @@ class Subscriptions(Protocol):
 
     async def delete(self, call: Call, subscription_id: str) -> None:
         """5.8.5. Raises ResourceNotFound."""
+        ...
+
+    async def fired_by(self, call: Call, entity: Entity, ld_context: LdContext) -> Sequence[dict[str, Any]]:
+        """The subscriptions that a change of this entity can trigger, by id, as `list` writes them."""
         ...
 
     async def dead_letters(

@@ -82,9 +82,18 @@ async def list_dead_letters(incoming: Incoming) -> Response:
     return plain_json(letters)
 
 
+async def list_subscriptions_of_object(incoming: Incoming) -> Response:
+    """`GET /map/objects/{id}/subscriptions`: those that a change of this entity can trigger."""
+    ld_context = await incoming.ld_context()
+    entity = await incoming.services.broker.retrieve_entity(incoming.call, incoming.path["id"])
+    found = await incoming.services.subscriptions.fired_by(incoming.call, entity, ld_context)
+    return plain_json(list(found))
+
+
 class _Replay(Struct, forbid_unknown_fields=True, rename="camel"):
     ids: list[str] = []
     subscription_id: str | None = None
+    all: bool = False
 
 
 async def replay_dead_letters(incoming: Incoming) -> Response:
@@ -93,8 +102,8 @@ async def replay_dead_letters(incoming: Incoming) -> Response:
         asked = msgspec.convert(await incoming.json(), _Replay)
     except msgspec.ValidationError as error:
         raise BadRequestData(f"the body is invalid: {error}") from None
-    if bool(asked.ids) == bool(asked.subscription_id):
-        raise BadRequestData("ids or subscriptionId is required, and only one of them")
+    if sum((bool(asked.ids), bool(asked.subscription_id), asked.all)) != 1:
+        raise BadRequestData("ids, subscriptionId or all (true) is required, and only one of them")
     replayed = await incoming.services.subscriptions.replay(
         incoming.call, ids=asked.ids, subscription_id=asked.subscription_id
     )
@@ -103,11 +112,15 @@ async def replay_dead_letters(incoming: Incoming) -> Response:
 
 _DEAD_LETTER: Schema = {
     "type": "object",
-    "required": ["id", "subscriptionId", "seq", "attempts", "lastError"],
+    "required": ["id", "subscriptionId", "seq", "attempts", "lastError", "givenUpAt"],
     "properties": {
         "id": {"type": "string"},
         "subscriptionId": {"type": "string"},
+        "endpoint": {"type": ["string", "null"]},
         "seq": {"type": "integer"},
+        "notifiedAt": {"type": "string"},
+        "givenUpAt": {"type": "string", "format": "date-time"},
+        "entities": {"type": "array", "items": {"type": "string"}},
         "attempts": {"type": "integer"},
         "lastError": {"type": "string"},
     },
@@ -118,8 +131,9 @@ _REPLAY: dict[str, Any] = {
     "properties": {
         "ids": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "subscriptionId": {"type": "string", "minLength": 1},
+        "all": {"const": True},
     },
-    "oneOf": [{"required": ["ids"]}, {"required": ["subscriptionId"]}],
+    "oneOf": [{"required": ["ids"]}, {"required": ["subscriptionId"]}, {"required": ["all"]}],
 }
 
 OPERATIONS = [
@@ -171,6 +185,14 @@ OPERATIONS = [
         summary="Delete a subscription",
         clause="6.11.3.3",
         statuses=(204,),
+    ),
+    Operation(
+        name="listSubscriptionsOfObject",
+        method="GET",
+        path="/map/objects/{id}/subscriptions",
+        handler=list_subscriptions_of_object,
+        summary="The subscriptions that a change of an entity can trigger",
+        response={"type": "array", "items": {"type": "object", "required": ["id", "type"]}},
     ),
     Operation(
         name="listDeadLetters",

@@ -1,0 +1,92 @@
+"""`/node`: how this node is doing, for the page that an operator looks at."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from cityloom import __version__
+from cityloom.model.clock import Clock
+from cityloom.model.time import format_datetime
+from cityloom.web.answers import plain_json
+from cityloom.web.hub import Hub
+from cityloom.web.incoming import Incoming
+from cityloom.web.resource import Operation, Schema
+
+_STORE: Final = (
+    "entities",
+    "fileBytes",
+    "works",
+    "refused",
+    "commits",
+    "failedCommits",
+    "largestGroup",
+    "checkpoints",
+    "queueWorks",
+    "queueBytes",
+)
+_NUMBER: Final[Schema] = {"type": "integer"}
+_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+
+
+def _all_required(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_CONSUMER: Final = _all_required({"name": {"type": "string"}, "cursor": _NUMBER, "lag": _NUMBER})
+_NODE: Final = _all_required(
+    {
+        "version": {"type": "string"},
+        "now": _TIME,
+        "started": _TIME,
+        "uptime": {"type": "number", "description": "Seconds."},
+        "store": _all_required(dict.fromkeys((*_STORE, "walBytes"), _NUMBER)),
+        "log": _all_required({"firstSeq": _NUMBER, "lastSeq": _NUMBER}),
+        "consumers": {"type": "array", "items": _CONSUMER},
+        "deliveries": _all_required({"pending": _NUMBER, "dead": _NUMBER}),
+        "listeners": _NUMBER,
+    }
+)
+
+
+def node_operations(hub: Hub, clock: Clock) -> list[Operation]:
+    """The operation of this node, which starts now."""
+    started = clock.now()
+
+    async def describe_node(incoming: Incoming) -> Response:
+        """`GET /node`: for those who may read the meters."""
+        services = incoming.services
+        services.access.check(incoming.call, "read", "metrics")
+        stats: dict[str, Any] = await asyncio.wrap_future(
+            services.store.read(lambda _: services.store.stats())
+        )
+        now, last = clock.now(), stats["lastSeq"]
+        return plain_json(
+            {
+                "version": __version__,
+                "now": format_datetime(now),
+                "started": format_datetime(started),
+                "uptime": (now - started) / 1e6,
+                "store": {name: stats[name] for name in _STORE} | {"walBytes": stats["logBytes"]},
+                "log": {"firstSeq": stats["firstSeq"], "lastSeq": last},
+                "consumers": [
+                    {"name": name, "cursor": cursor, "lag": max(0, last - cursor)}
+                    for name, cursor in sorted(stats["cursors"].items())
+                ],
+                "deliveries": {"pending": stats["deliveriesPending"], "dead": stats["deliveriesDead"]},
+                "listeners": hub.listeners,
+            }
+        )
+
+    return [
+        Operation(
+            name="describeNode",
+            method="GET",
+            path="/node",
+            handler=describe_node,
+            summary="How this node is doing: store, log, consumers, deliveries, listeners",
+            response=_NODE,
+        )
+    ]
