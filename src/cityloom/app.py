@@ -136,7 +136,15 @@ class Node:
                 {"name": entry.name, "licence": entry.licence, "url": entry.url}
                 for entry in profile.attribution
             ],
+            groups=[
+                {"id": group.id, "title": group.title, "types": [self._told(type) for type in group.types]}
+                for group in profile.groups
+            ],
         )
+
+    def _told(self, type: str) -> str:
+        """A type as the page hears of it, which has no @context of its own."""
+        return LdContext.core.compact_iri(self.ld_context.expand_term(type))
 
     def services(self) -> Services:
         """What the routes work with."""

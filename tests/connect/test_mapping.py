@@ -156,6 +156,36 @@ def test_load_profile_tells_an_unknown_one_and_those_that_there_are() -> None:
         load_profile("atlantis")
 
 
+@pytest.mark.parametrize("name", builtin_profiles())
+def test_builtin_profiles_put_every_type_into_a_group(name: str) -> None:
+    city = load_profile(name)
+    grouped = [type for group in city.profile.groups for type in group.types]
+    assert set(grouped) == {type for mapping in city.mappings for type in mapping.entity.types}
+    assert len(grouped) == len(set(grouped))
+    for group in city.profile.groups:
+        assert list(group.title) == city.profile.languages, group.id
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ("[{id: a, title: {en: A}, types: [X]}, {id: a, title: {en: B}, types: [Y]}]", r"\[1\].id.*already"),
+        ("[{id: a, title: {en: A}, types: [X]}, {id: b, title: {en: B}, types: [X]}]", "'X' already stands"),
+        ("[{id: a, title: {en: A}, types: [X, X]}]", "'X' already stands"),
+        ("[{id: other, title: {en: A}, types: [X]}]", "'other'"),
+        ("[{id: 'a b', title: {en: A}, types: [X]}]", "id is invalid"),
+        ("[{id: a, title: {}, types: [X]}]", "title is required"),
+        ("[{id: a, title: {en: A}, types: []}]", "types is required"),
+        ("[{id: a, title: {en: A}}]", "types"),
+        ("[{id: a, title: {en: A}, types: [X], colour: red}]", "colour"),
+    ],
+)
+def test_load_profile_refuses_groups(tmp_path: Path, groups: str, told: str) -> None:
+    (tmp_path / "profile.yaml").write_text(f"name: x\ncenter: [1, 2]\ngroups: {groups}\n")
+    with pytest.raises(ConfigurationError, match=told):
+        load_profile(tmp_path)
+
+
 def test_load_profile_refuses_two_sources_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "profile.yaml").write_text(

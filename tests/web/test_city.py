@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from cityloom.access.keys import CITY, KeyAccess, Keys
+from cityloom.app import Node
 from cityloom.broker.ports import Call
+from cityloom.folder import CityFolder
+from cityloom.model.clock import SystemClock
 from cityloom.model.entity import Entity
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
@@ -40,7 +43,26 @@ async def park(node: Client) -> Client:
 async def test_describe_city_tells_where_the_log_stands(park: Client) -> None:
     found = (await park.get("/city")).json
     assert (found["name"], found["center"], found["bbox"]) == ({"en": "Testville"}, [-71.06, 42.36], None)
-    assert (found["seq"], found["datum"]) == (6, "WGS 84")
+    assert (found["seq"], found["datum"], found["groups"]) == (6, "WGS 84", [])
+
+
+async def test_groups_of_layers_have_the_names_that_the_layers_have(tmp_path: Path) -> None:
+    profile = tmp_path / "p"
+    profile.mkdir()
+    (profile / "profile.yaml").write_text(
+        "name: p\ncenter: [1, 2]\ncontext: {Lamp: 'https://example.org/Lamp'}\n"
+        "groups: [{id: light, title: {en: Light}, types: [Lamp, Streetlight]}]\n"
+    )
+    (tmp_path / "city.yaml").write_text("profile: p\n")
+    node = Node(CityFolder(tmp_path), Settings(), SystemClock())
+    (group,) = node.city().groups
+    assert group == {
+        "id": "light",
+        "title": {"en": "Light"},
+        "types": ["https://example.org/Lamp", "Streetlight"],
+    }
+    await node.outgoing.close()
+    node.close()
 
 
 async def test_list_layers_tells_kind_box_and_attributes(park: Client) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -11,6 +11,9 @@ import cityloom
 from cityloom.connect.mapping import Mapping, load_mapping
 from cityloom.connect.yamlfile import convert, load_yaml
 from cityloom.model.errors import ConfigurationError
+
+OTHER: Final = "other"
+"""Where the page puts the types that stand in no group."""
 
 
 class SourceEntry(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -37,6 +40,14 @@ class Attribution(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
     url: str = ""
 
 
+class Group(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Layers that belong together: a title by language, and types as the mappings name them, in order."""
+
+    id: str
+    title: dict[str, str]
+    types: list[str]
+
+
 class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What a city is. `mappings` (in order of import) and `folder` are filled by `load_profile`."""
 
@@ -52,6 +63,7 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     download: list[Download] = []
     attribution: list[Attribution] = []
     retention: dict[str, str] = {}
+    groups: list[Group] = []
 
 
 class City(Struct, frozen=True, kw_only=True):
@@ -91,6 +103,7 @@ def load_profile(place: str | Path) -> City:
             f"the profile {str(place)!r} does not exist: no {file}; built in are {known}"
         )
     profile = convert(load_yaml(file), Profile, str(file), "")
+    _check_groups(profile.groups, str(file))
     defaults = {"timeZone": profile.time_zone}
     if profile.crs:
         defaults["crs"] = profile.crs
@@ -101,3 +114,28 @@ def load_profile(place: str | Path) -> City:
             raise ConfigurationError(f"{mapping.file}: source is invalid: {mapping.source!r} already exists")
         mappings.append(mapping)
     return City(profile=profile, mappings=mappings, folder=folder)
+
+
+def _check_groups(groups: list[Group], file: str) -> None:
+    """Raises ConfigurationError: an id or a type stands twice, or a group says nothing."""
+    homes: dict[str, str] = {}
+    ids: set[str] = set()
+    for number, group in enumerate(groups):
+        place = f"{file}: groups[{number}]"
+        if not group.id or not all(c.isalnum() or c in "-_" for c in group.id):
+            raise ConfigurationError(f"{place}.id is invalid: letters, digits, '-' and '_' are required")
+        if group.id == OTHER:
+            raise ConfigurationError(f"{place}.id is invalid: {OTHER!r} is what stands in no group")
+        if group.id in ids:
+            raise ConfigurationError(f"{place}.id is invalid: {group.id!r} already exists")
+        ids.add(group.id)
+        if not any(group.title.values()):
+            raise ConfigurationError(f"{place}.title is required: the group's name by language")
+        if not group.types:
+            raise ConfigurationError(f"{place}.types is required: at least one type")
+        for type in group.types:
+            if type in homes:
+                raise ConfigurationError(
+                    f"{place}.types is invalid: {type!r} already stands in group {homes[type]!r}"
+                )
+            homes[type] = group.id

@@ -175,9 +175,28 @@ def require_types(reads: EntityReads, tenant: str, types: Mapping[str, str], par
 
 _POSITION: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _BOX: Schema = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_GROUP: Schema = {
+    "type": "object",
+    "required": ["id", "title", "types"],
+    "properties": {
+        "id": {"type": "string"},
+        "title": {"type": "object"},
+        "types": {"type": "array", "items": {"type": "string"}},
+    },
+}
 _CITY: Schema = {
     "type": "object",
-    "required": ["name", "profile", "center", "bbox", "languages", "timeZone", "attribution", "seq"],
+    "required": [
+        "name",
+        "profile",
+        "center",
+        "bbox",
+        "languages",
+        "timeZone",
+        "attribution",
+        "groups",
+        "seq",
+    ],
     "properties": {
         "name": {"type": "object"},
         "profile": {"type": "string"},
@@ -186,6 +205,7 @@ _CITY: Schema = {
         "languages": {"type": "array", "items": {"type": "string"}},
         "timeZone": {"type": "string"},
         "attribution": {"type": "array", "items": {"type": "object"}},
+        "groups": {"type": "array", "items": _GROUP},
         "version": {"type": "string"},
         "datum": {"type": "string"},
         "seq": {"type": "integer"},

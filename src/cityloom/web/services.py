@@ -105,7 +105,8 @@ class Sources(Protocol):
 class City(Struct, frozen=True, kw_only=True, rename="camel"):
     """What the page needs to know of the city; positions are lon, lat in CRS84 degrees.
 
-    `name` is by language (`en`, `zh`).
+    `name` is by language (`en`, `zh`). `groups` are `{id, title, types}`: the layers that belong
+    together, by the names of their types; what stands in none is for the page to put elsewhere.
     """
 
     name: dict[str, str]
@@ -115,6 +116,7 @@ class City(Struct, frozen=True, kw_only=True, rename="camel"):
     languages: list[str] = []
     time_zone: str = "UTC"
     attribution: list[dict[str, str]] = []
+    groups: list[dict[str, Any]] = []
 
 
 Identify = Callable[[Mapping[str, str]], str]

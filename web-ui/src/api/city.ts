@@ -13,6 +13,8 @@ export interface City {
   languages: string[];
   timeZone: string;
   attribution: { name: string; licence?: string; url?: string }[];
+  /** The layer catalogue, in order; types that stand in no group are shown last. */
+  groups: { id: string; title: Name; types: string[] }[];
   version: string;
   datum: string;
   /** Where the event log stood when this was answered: live changes are followed from here. */
