@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from cityloom.connect.datum import shifted_crs
 from cityloom.connect.template import Template
 from cityloom.connect.yamlfile import convert, load_yaml
 from cityloom.model.errors import BadRequestData, ConfigurationError
@@ -295,6 +296,8 @@ def _check_crs(crs: str, wrong: Any) -> None:
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
+    if shifted_crs(crs) is not None:
+        return
     try:
         CRS.from_user_input(crs)
     except CRSError:

@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from cityloom.connect.cells import is_empty, number
+from cityloom.connect.datum import shifted_crs
 from cityloom.connect.mapping import GeometryPart
 from cityloom.connect.rejects import RowRejected
 
@@ -115,6 +116,9 @@ def _check_range(lon: float, lat: float, field: str) -> None:
 def _transformer(crs: str) -> Callable[[Any, Any], tuple[Any, Any]] | None:
     if crs.upper() in _CRS84:
         return None
+    shifted = shifted_crs(crs)
+    if shifted is not None:
+        return shifted
     from pyproj import CRS, Transformer
 
     system = CRS.from_user_input(crs)
