@@ -279,7 +279,9 @@ async def test_mqtt_messages_become_rows_with_the_levels_of_their_topic(
     assert (await city.values("urn:ngsi-ld:Thing:49"))["level"] == 49
     report = (await sources.retrieve(city.call, "river"))["report"]
     assert report["rejected"] == {"not JSON": 1}
-    lines = (await sources.rejects(city.call, "river")).splitlines()
+    path = await sources.rejects_file(city.call, "river")
+    assert path is not None
+    lines = path.read_bytes().splitlines()
     assert b"{broken" in lines[0]
 
 

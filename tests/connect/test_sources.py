@@ -47,11 +47,13 @@ async def test_list_tells_every_source_also_one_that_never_ran(city: TestCity) -
 
 async def test_retrieve_tells_a_source_that_does_not_exist(city: TestCity) -> None:
     sources = city.sources(PUSH)
-    for attempt in (sources.retrieve, sources.runs, sources.rejects):
+    for attempt in (sources.retrieve, sources.runs, sources.rejects_file):
         with pytest.raises(ResourceNotFound, match="source none does not exist"):
             await attempt(city.call, "none")
     with pytest.raises(ResourceNotFound):
         await sources.push(city.call, "none", [])
+    with pytest.raises(ResourceNotFound):
+        await sources.rejects(city.call, "none", 1)
 
 
 async def test_runs_gives_the_latest_first_and_tells_those_that_were_cut_off(city: TestCity) -> None:
@@ -69,13 +71,21 @@ async def test_runs_gives_the_latest_first_and_tells_those_that_were_cut_off(cit
 
 async def test_rejects_gives_the_file_of_the_last_run(city: TestCity) -> None:
     sources = city.sources(make())
-    city.write("things.csv", "id\n1\n,\n")
+    assert await sources.rejects(city.call, "things", 5) == {"run": None, "total": 0, "rejects": []}
+    city.write("things.csv", "id\n1\n,\n2\n,\n,\n")
     await city.run(make())
-    (line,) = (await sources.rejects(city.call, "things")).splitlines()
-    assert json.loads(line)["row"] == 2
+    path = await sources.rejects_file(city.call, "things")
+    assert path is not None
+    assert [json.loads(line)["row"] for line in path.read_bytes().splitlines()] == [2, 4, 5]
+    first = await sources.rejects(city.call, "things", 2)
+    assert (first["run"], first["total"]) == ("urn:ngsi-ld:ImportRun:things:1", 3)
+    assert [reject["row"] for reject in first["rejects"]] == [2, 4]
+    (told,) = await sources.list(city.call)
+    assert (told["rejected"], told["live"]) == (3, False)
     city.write("things.csv", "id\n1\n")
     await city.run(make())
-    assert await sources.rejects(city.call, "things") == b""
+    assert await sources.rejects_file(city.call, "things") is None
+    assert (await sources.rejects(city.call, "things", 2))["rejects"] == []
 
 
 async def test_push_answers_the_report_of_its_rows(city: TestCity) -> None:
@@ -89,7 +99,7 @@ async def test_push_answers_the_report_of_its_rows(city: TestCity) -> None:
     assert (again["valuesNew"], again["valuesKnown"], again["updated"]) == (0, 1, 0)
     (source,) = await sources.list(city.call)
     assert (source["report"]["read"], source["status"]) == (4, "ok")
-    assert len((await sources.rejects(city.call, "noise")).splitlines()) == 2
+    assert len((await sources.rejects(city.call, "noise", 10))["rejects"]) == 2
 
 
 async def test_push_names_the_caller_and_the_message_as_the_cause(city: TestCity) -> None:

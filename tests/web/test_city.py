@@ -10,6 +10,9 @@ import pytest
 from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.app import Node
 from cityloom.broker.ports import Call
+from cityloom.connect.mapping import mapping_of
+from cityloom.connect.run import Importer
+from cityloom.connect.sources import Sources
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.entity import Entity
@@ -167,6 +170,35 @@ async def test_sources_of_a_city_without_any(node: Client) -> None:
         assert (await node.get(path)).status == 404
     assert (await node.post("/push/none", {"a": 1})).status == 404
     assert (await node.post("/push/none", [1])).status == 400
+
+
+async def test_rejected_rows_are_looked_at_and_kept_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n" + ",\n" * 5)
+    mapping = mapping_of(
+        {"source": "a.b", "format": "csv", "path": "a.csv", "entity": {"id": "urn:a:{id}", "type": "A"}},
+        "a.yaml",
+    )
+    async with open_services(tmp_path, Settings()) as services:
+        importer: Importer = services.sources.importer  # type: ignore[attr-defined]
+        sources = Sources(importer, [mapping], services.access)
+        async with running(dataclasses.replace(services, sources=sources)) as node:
+            empty = await node.get("/sources/a.b/rejects")
+            assert (empty.status, empty.body) == (200, b"")
+            await importer.run(mapping, tmp_path)
+            (source,) = (await node.get("/sources")).json
+            assert (source["rejected"], source["report"]["read"], source["live"]) == (5, 6, False)
+            first = (await node.get("/sources/a.b/rejects?limit=2")).json
+            assert (first["total"], first["run"]) == (5, "urn:ngsi-ld:ImportRun:a.b:1")
+            assert [(each["row"], bool(each["reason"])) for each in first["rejects"]] == [
+                (2, True),
+                (3, True),
+            ]
+            file = await node.get("/sources/a.b/rejects")
+            assert file.headers["Content-Type"] == "application/jsonl"
+            assert file.headers["Content-Disposition"] == 'attachment; filename="a.b-rejects-1.jsonl"'
+            assert len(file.body.splitlines()) == 5
+            for limit in ("0", "1001", "all"):
+                assert (await node.get(f"/sources/a.b/rejects?limit={limit}")).status == 400
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cityloom.broker.ports import Access, Call
 from cityloom.connect.live import Live
@@ -67,7 +71,6 @@ class Sources:
         """
         mapping = self._mapping(call, source_id)
         document = await self._document(mapping)
-        document["licence"], document["provider"] = mapping.licence, mapping.provider
         document["path"] = mapping.path or mapping.url or mapping.topic
         document["series"], document["mappingDigest"] = mapping.series, mapping.digest
         return document
@@ -106,19 +109,33 @@ class Sources:
                 )
         return reports
 
-    async def rejects(self, call: Call, source_id: str) -> bytes:
-        """The reject file of the last run: JSON lines; empty when no row was rejected.
+    async def rejects(self, call: Call, source_id: str, limit: int) -> dict[str, Any]:
+        """The first rejected rows of the last run: `{run, total, rejects: [...]}`.
 
-        Rows stand in it as they came: it is asked for as `rejects`, which is never public.
+        Rows stand there as they came: it is asked for as `rejects`, which is never public.
 
         Raises:
             ResourceNotFound: there is no such source.
         """
+        path, report = await self._last_rejects(call, source_id)
+        rows = await asyncio.to_thread(_first_lines, path, limit) if path is not None else []
+        run, total = (None, 0) if report is None else (report.run, report.rejected_rows)
+        return {"run": run, "total": max(total, len(rows)), "rejects": rows}
+
+    async def rejects_file(self, call: Call, source_id: str) -> Path | None:
+        """The reject file of the last run, JSON lines; None when no row was rejected. Asks as `rejects`.
+
+        Raises:
+            ResourceNotFound: there is no such source.
+        """
+        return (await self._last_rejects(call, source_id))[0]
+
+    async def _last_rejects(self, call: Call, source_id: str) -> tuple[Path | None, Report | None]:
         self._access.check(call, "read", "rejects")
-        mapping = self._mapping(call, source_id)
-        state = await self._state(mapping)
+        state = await self._state(self._mapping(call, source_id))
         path = self.importer.target.rejects / source_id / f"{state.runs}.jsonl"
-        return await asyncio.to_thread(lambda: path.read_bytes() if path.is_file() else b"")
+        there = await asyncio.to_thread(path.is_file)
+        return path if there else None, state.report
 
     async def push(self, call: Call, source_id: str, rows: builtins.list[dict[str, Any]]) -> dict[str, Any]:
         """Takes rows for a source of format `push`.
@@ -160,12 +177,22 @@ class Sources:
             "name": mapping.title or mapping.source,
             "type": mapping.entity.types,
             "format": mapping.format,
+            "live": mapping.is_live,
+            "licence": mapping.licence,
+            "provider": mapping.provider,
             "lastRun": None if report is None else report.ended or report.started,
             "status": status_of(mapping, state, self.importer.target.clock.now()),
             "expectedInterval": mapping.expected_interval or None,
             "lastData": None if state.last_data is None else format_datetime(state.last_data),
+            "rejected": 0 if report is None else report.rejected_rows,
             "report": None if report is None else report.document(),
         }
+
+
+def _first_lines(path: Path, limit: int) -> builtins.list[Any]:
+    with path.open("rb") as file:
+        # A line that is being written just now has no end yet.
+        return [msgspec.json.decode(line) for line in islice(file, limit) if line.endswith(b"\n")]
 
 
 def status_of(mapping: Mapping, state: SourceState, now: int) -> str:

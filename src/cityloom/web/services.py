@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -93,8 +94,12 @@ class Sources(Protocol):
         """The runs of a source, latest first. Raises ResourceNotFound."""
         ...
 
-    async def rejects(self, call: Call, source_id: str) -> bytes:
-        """The reject file of the last run, JSON lines. Raises ResourceNotFound."""
+    async def rejects(self, call: Call, source_id: str, limit: int) -> dict[str, Any]:
+        """The first rejected rows of the last run: `{run, total, rejects}`. Raises ResourceNotFound."""
+        ...
+
+    async def rejects_file(self, call: Call, source_id: str) -> Path | None:
+        """The reject file of the last run, JSON lines; None without one. Raises ResourceNotFound."""
         ...
 
     async def push(self, call: Call, source_id: str, rows: builtins.list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from cityloom.model.errors import BadRequestData, PayloadTooLarge
 from cityloom.web.answers import plain_json
@@ -12,6 +12,7 @@ from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
 
 _JSON_LINES: Final = "application/jsonl"
+_MOST_REJECTS: Final = 1000
 
 
 async def list_sources(incoming: Incoming) -> Response:
@@ -30,9 +31,23 @@ async def list_runs(incoming: Incoming) -> Response:
 
 
 async def read_rejects(incoming: Incoming) -> Response:
-    """`GET /sources/{sourceId}/rejects`: the rows that the last run refused, with the reason."""
-    body = await incoming.services.sources.rejects(incoming.call, incoming.path["sourceId"])
-    return Response(body, media_type=_JSON_LINES)
+    """`GET /sources/{sourceId}/rejects`: the rows that the last run refused, with the reason.
+
+    With `limit` the first of them, to look at; without, all of them as a file to keep.
+    """
+    services, source_id = incoming.services, incoming.path["sourceId"]
+    limit = incoming.params.integer("limit", 1)
+    if limit is not None:
+        if limit > _MOST_REJECTS:
+            raise BadRequestData(f"parameter limit is invalid: the most is {_MOST_REJECTS}")
+        return plain_json(await services.sources.rejects(incoming.call, source_id, limit))
+    path = await services.sources.rejects_file(incoming.call, source_id)
+    name = f"{source_id}-rejects.jsonl" if path is None else f"{source_id}-rejects-{path.stem}.jsonl"
+    if path is None:
+        return Response(
+            b"", media_type=_JSON_LINES, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        )
+    return FileResponse(path, media_type=_JSON_LINES, filename=name)
 
 
 async def push_rows(incoming: Incoming) -> Response:
@@ -56,6 +71,10 @@ _SOURCE: Schema = {
         "id": {"type": "string"},
         "name": {"type": ["object", "string"]},
         "format": {"type": "string"},
+        "live": {"type": "boolean"},
+        "licence": {"type": "string"},
+        "provider": {"type": "string"},
+        "rejected": {"type": "integer"},
         "lastRun": {"type": ["string", "null"]},
         "status": {"enum": ["ok", "stale", "failed", "never"]},
         "expectedInterval": {"type": ["string", "null"]},
@@ -94,7 +113,8 @@ OPERATIONS = [
         method="GET",
         path="/sources/{sourceId}/rejects",
         handler=read_rejects,
-        summary="The rows that the last run refused, JSON lines",
+        summary="The rows that the last run refused: all as a file, or with limit the first",
+        params=frozenset({"limit"}),
     ),
     Operation(
         name="pushRows",
