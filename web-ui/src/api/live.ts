@@ -11,7 +11,13 @@ export interface Change {
   kind: 'entityCreated' | 'entityUpdated' | 'entityDeleted' | 'historyAppended';
   entityId: string;
   type: string[];
-  changes: { name: string; datasetId?: string; value: unknown; observedAt?: string; deleted?: boolean }[];
+  changes: {
+    name: string;
+    datasetId?: string;
+    value: unknown;
+    observedAt?: string;
+    deleted?: boolean;
+  }[];
   location?: Geometry;
 }
 
