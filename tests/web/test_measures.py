@@ -1,6 +1,7 @@
 """Legends and coloured areas, over the wire."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -67,6 +68,27 @@ async def test_areas_aggregate_numbers(city: Client, method: str, first: float, 
 async def test_areas_count_those_that_have_an_attribute(city: Client) -> None:
     areas, _, _ = await coloured(city, "&attribute=kind")
     assert areas["urn:d:1"] == (1, 1)
+
+
+async def test_areas_and_summaries_keep_to_a_filter(city: Client) -> None:
+    areas, outside, nowhere = await coloured(city, "&filter=height%20%3E%203")
+    assert (areas["urn:d:1"], areas["urn:d:2"], outside, nowhere) == ((2, 2), (1, 1), 0, 0)
+    found = (await city.get("/map/layers/Tree/summary?attribute=height&filter=height%20%3C%203")).json
+    assert (found["count"], found["missing"], found["numbers"]["max"]) == (2, 0, 2.5)
+    json = '{"op":"=","args":[{"property":"id"},"urn:t:4"]}'
+    found = (
+        await city.get(
+            f"/map/layers/Tree/summary?attribute=height&filter-lang=cql2-json&filter={quote(json)}"
+        )
+    ).json
+    assert (found["count"], found["values"]) == (1, [{"value": "tall", "count": 1}])
+
+
+@pytest.mark.parametrize("query", ["filter=height%20%3E", "filter=", "filter=a=1&filter-lang=ecql"])
+async def test_a_filter_that_is_none_is_refused(city: Client, query: str) -> None:
+    for path in ("/map/layers/Tree/summary?attribute=height", "/map/areas?areas=District&type=Tree"):
+        answer = await city.get(f"{path}&{query}")
+        assert (answer.status, "filter" in answer.json["detail"]) == (400, True), answer.body
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.areas import METHODS, Areas, Method, aggregate_in_areas, representative_point
 from cityloom.query.summary import RANKS, summarize
-from cityloom.query.values import Query, TypeIs
+from cityloom.query.values import CqlNode, Query, TypeIs
 from cityloom.store.ports import Snapshot
 from cityloom.web.answers import encode
 from cityloom.web.body import JSON
 from cityloom.web.city import require_types
+from cityloom.web.filters import FILTER_PARAMS, read_filter
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
 
@@ -43,7 +44,7 @@ async def summarize_attribute(incoming: Incoming) -> Response:
     if limit > _MOST_VALUES:
         raise BadRequestData(f"parameter limit is invalid: the most is {_MOST_VALUES}")
     render = _shown(name, ld_context, _language(incoming))
-    query, tenant = _query(type), incoming.call.tenant
+    query, tenant = _query(type, read_filter(incoming.params, ld_context)), incoming.call.tenant
 
     def read(snapshot: Snapshot) -> bytes:
         require_types(snapshot, tenant, {type: given}, "type")
@@ -73,7 +74,7 @@ async def colour_areas(incoming: Incoming) -> Response:
     name = None
     if method != "count" or "attribute" in incoming.params:
         name = _attribute_name(incoming, ld_context)
-    query, tenant = _query(type), incoming.call.tenant
+    query, tenant = _query(type, read_filter(incoming.params, ld_context)), incoming.call.tenant
 
     def read(snapshot: Snapshot) -> bytes:
         require_types(snapshot, tenant, {areas_type: areas_given}, "areas")
@@ -90,9 +91,8 @@ async def colour_areas(incoming: Incoming) -> Response:
     return Response(await asyncio.wrap_future(incoming.services.store.read(read)), media_type=JSON)
 
 
-def _query(type: str) -> Query:
-    """Every entity of a type; where a filter will be added."""
-    return Query(types=TypeIs(type), limit=_ALL)
+def _query(type: str, filter: CqlNode | None = None) -> Query:
+    return Query(types=TypeIs(type), filter=filter, limit=_ALL)
 
 
 def _required(incoming: Incoming, name: str) -> str:
@@ -241,8 +241,7 @@ OPERATIONS = [
         path="/map/layers/{type}/summary",
         handler=summarize_attribute,
         summary="What values an attribute has over a layer",
-        params=frozenset({"attribute", "lang", "limit"}),
-        unbuilt=frozenset({"filter", "filter-lang"}),
+        params=frozenset({"attribute", "lang", "limit"}) | FILTER_PARAMS,
         response=_SUMMARY,
     ),
     Operation(
@@ -251,8 +250,7 @@ OPERATIONS = [
         path="/map/areas",
         handler=colour_areas,
         summary="Areas with an aggregate over the entities that lie in them",
-        params=frozenset({"areas", "type", "aggregate", "attribute"}),
-        unbuilt=frozenset({"filter", "filter-lang"}),
+        params=frozenset({"areas", "type", "aggregate", "attribute"}) | FILTER_PARAMS,
         response=_COLOURED,
     ),
 ]

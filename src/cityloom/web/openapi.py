@@ -52,6 +52,8 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "drop": (_TEXT, "Attributes to delete, comma separated."),
     "endTimeAt": (_DATE_TIME, "End of the interval."),
     "expandValues": (_TEXT, "Attributes whose values in q are terms to expand."),
+    "filter": (_TEXT, "A condition in CQL2 (OGC 21-065r2)."),
+    "filter-lang": ({"enum": ["cql2-text", "cql2-json"]}, "The encoding of filter; cql2-text."),
     "format": (_TEXT, "Representation of the answer."),
     "geometry": (_TEXT, "Type of the reference geometry."),
     "geometryProperty": (_TEXT, "GeoProperty that is the geometry of GeoJSON."),
