@@ -114,6 +114,16 @@ async def test_changes_lead_from_one_state_to_the_next(city: Client) -> None:
     assert (whole["changes"], whole["until"], whole["more"]) == (told, NOON, False)
 
 
+async def test_a_window_tells_about_as_much_as_is_asked_for_whatever_the_layers(city: Client) -> None:
+    path = f"/map/changes?type=Vehicle,Streetlight&after={DAY}00:00:00Z&until={NOON}"
+    answer = (await city.get(f"{path}&limit=2")).json
+    # One at nine; three at ten would be too many.
+    assert [one["at"] for one in answer["changes"]] == [NINE]
+    answer = (await city.get(f"{path}&limit=4")).json
+    assert [one["at"] for one in answer["changes"]] == [NINE, TEN, TEN]
+    assert answer["more"]
+
+
 async def test_a_window_without_length_is_empty(city: Client) -> None:
     answer = (await city.get(f"/map/changes?type=Vehicle&after={NOON}&until={NOON}")).json
     assert answer == {"changes": [], "until": NOON, "more": False}

@@ -105,6 +105,7 @@ async def read_changes(incoming: Incoming) -> Response:
             more, reached = snapshot.instances_between(asked.tenant, type, names, after, reached, limit)
             found += _first_told(more, asked.types[:number])
         whole = sorted((one for one in found if (one.time or 0) <= reached), key=_time_and_id)
+        whole, reached = _cut(whole, reached, limit)
         body = {
             "changes": list(changes_in(whole, asked.ld_context)),
             "until": format_datetime(reached),
@@ -143,6 +144,16 @@ def _instant(incoming: Incoming, name: str) -> int:
             f"parameter {name} is invalid: {text} is in the future; here it is {format_datetime(now)}"
         )
     return instant
+
+
+def _cut(found: list[Observed], reached: int, limit: int) -> tuple[list[Observed], int]:
+    """What is about `limit` of it, and the time up to which that is whole: one time is never torn apart."""
+    if len(found) <= limit:
+        return found, reached
+    beyond = found[limit].time or 0
+    if found[0].time == beyond:
+        return [one for one in found if one.time == beyond], beyond
+    return [one for one in found if (one.time or 0) < beyond], beyond - 1
 
 
 def _first_told(found: list[Observed], earlier: Sequence[str]) -> list[Observed]:
