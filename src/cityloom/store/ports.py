@@ -134,6 +134,10 @@ class EntityReads(Protocol):
         """As `query`, without paging, one after the other by id."""
         ...
 
+    def lights(self, tenant: str, query: Query, names: Sequence[str] | None = None) -> Iterator[Entity]:
+        """As `query`, one after the other; of the attributes at least `names` are read (None: all)."""
+        ...
+
     def count(self, tenant: str, query: Query) -> int:
         """How many entities `query` selects, paging left aside."""
         ...
@@ -152,12 +156,6 @@ class EntityReads(Protocol):
 
     def layers(self, tenant: str) -> list[LayerSummary]:
         """Each type in use, as a map layer."""
-        ...
-
-    def places(
-        self, tenant: str, type: str, bbox: tuple[float, float, float, float] | None, limit: int
-    ) -> list[tuple[str, dict[str, Any], Any]]:
-        """(id, GeoJSON geometry of `location`, `name` value or None) of one type in a box, by id."""
         ...
 
 

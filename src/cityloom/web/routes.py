@@ -22,6 +22,8 @@ from cityloom.web import (
     health,
     ld_contexts,
     lineage,
+    ogc_collections,
+    ogc_items,
     personal,
     schemas,
     sensorthings,
@@ -35,6 +37,7 @@ from cityloom.web.events import events_operations
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.metrics import Metrics
+from cityloom.web.ogc_api import api_operation
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
@@ -51,6 +54,8 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     ld_contexts.OPERATIONS,
     unbuilt.OPERATIONS,
     city.OPERATIONS,
+    ogc_collections.OPERATIONS,
+    ogc_items.OPERATIONS,
     lineage.OPERATIONS,
     sources.OPERATIONS,
     schemas.OPERATIONS,
@@ -74,6 +79,7 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
             summary="Meters for Prometheus, as text",
         )
     )
+    table.append(api_operation(table, services))
     table.append(openapi_operation(table))
     return table
 
