@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -103,7 +104,34 @@ class Crs:
         cut_high = [min(high[axis], most[axis]) for axis in (0, 1)]
         if cut_low[0] > cut_high[0] or cut_low[1] > cut_high[1]:
             raise BadRequestData(f"parameter bbox is invalid: it lies outside of the extent of {self.uri}")
-        return self._bent(cut_low, cut_high)
+        return self._bent_box(cut_low, cut_high)
+
+    def bent(self, geojson: dict[str, Any]) -> dict[str, Any]:
+        """A caller's geometry in this system as one in CRS84 degrees; its straight edges become curves.
+
+        Raises:
+            BadRequestData: it is no geometry, or this system does not reach so far.
+        """
+        try:
+            shape = shapely.geometry.shape(geojson)
+            if not self.proj.is_geographic and not shape.is_empty:
+                low_0, low_1, high_0, high_1 = shapely.bounds(shape)
+                longest = max(high_0 - low_0, high_1 - low_1) / _EDGE_PARTS
+                shape = shapely.segmentize(shape, longest) if longest > 0 else shape
+            moved = shapely.transform(shape, self.to_crs84)
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+            shapely.errors.ShapelyError,
+        ) as error:
+            raise BadRequestData(f"a geometry is invalid in {self.uri}: {error}") from None
+        if not np.isfinite(shapely.get_coordinates(moved)).all():
+            raise BadRequestData(f"a geometry is invalid: it lies outside of the extent of {self.uri}")
+        geometry: dict[str, Any] = msgspec.json.decode(shapely.to_geojson(moved))
+        return geometry
 
     @cached_property
     def _extent(self) -> tuple[list[float], list[float]]:
@@ -120,7 +148,7 @@ class Crs:
         inside = inside[np.isfinite(inside).all(axis=1)]
         return inside.min(axis=0).tolist(), inside.max(axis=0).tolist()
 
-    def _bent(self, low: Sequence[float], high: Sequence[float]) -> dict[str, Any]:
+    def _bent_box(self, low: Sequence[float], high: Sequence[float]) -> dict[str, Any]:
         edge = self.to_crs84(_edges(low[0], low[1], high[0], high[1]))
         shape = shapely.MultiPoint(edge).envelope if _is_flat(low, high) else shapely.Polygon(edge)
         if not np.isfinite(edge).all():

@@ -60,7 +60,7 @@ def read_columns(labels: Iterable[str], ld_context: LdContext) -> list[Column]:
             columns.append(Column(label, ""))
             continue
         # The name of an attribute may be an IRI, full of dots, or a dotted path.
-        first, *below = [label] if ":" in label else label.split(".")
+        first, *below = [label] if "://" in label else label.split(".")
         columns.append(Column(label, ld_context.expand_name(first), tuple(below)))
     return columns
 

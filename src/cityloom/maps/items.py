@@ -15,14 +15,17 @@ from msgspec.structs import replace
 from cityloom.broker.transient import alive
 from cityloom.ld.context import LdContext
 from cityloom.maps.collections import Collection
-from cityloom.maps.crs import Crs, numbers_of
+from cityloom.maps.crs import CRS84, Crs, numbers_of
 from cityloom.maps.features import ENTITY_MEMBERS, geometry_of
 from cityloom.maps.times import Period, in_period
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData
-from cityloom.query.values import GeoQuery, OrderBy, OrderTerm, Path, Query, TypeIs
+from cityloom.query.cql2 import Language, parse_cql2
+from cityloom.query.values import MEMBERS, CqlNode, GeoQuery, OrderBy, OrderTerm, Path, Query, TypeIs
 from cityloom.store.ports import EntityReads
 
+FILTER_LANGUAGES: Final = ("cql2-text", "cql2-json")
+"""The encodings of `filter`, the one that is meant where none is named first."""
 _NO_LIMIT: Final = 2**62
 _PIECE: Final = 1000
 
@@ -39,6 +42,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
     box: BoundingBox | None = None
     period: Period | None = None
+    filter: CqlNode | None = None
     order: OrderBy | None = None
     limit: int
     offset: int = 0
@@ -80,6 +84,20 @@ def read_box(text: str, crs: Crs) -> BoundingBox:
     return BoundingBox(geometry=crs.box(numbers[:2], numbers[3:5]), heights=(low, high))
 
 
+def read_filter(text: str, lang: str, crs: Crs, ld_context: LdContext) -> CqlNode:
+    """Reads `filter`, CQL2 as text or JSON, with geometries in the system `filter-crs`.
+
+    Raises:
+        BadRequestData, TooComplexQuery: it is no filter; says what is wrong and where.
+    """
+    if lang not in FILTER_LANGUAGES:
+        known = " and ".join(FILTER_LANGUAGES)
+        raise BadRequestData(f"parameter filter-lang is invalid: {lang[:100]!r} is none of {known}")
+    language: Language = "cql2-json" if lang == "cql2-json" else "cql2-text"
+    bent = None if crs.uri == CRS84 else crs.bent
+    return parse_cql2(text, lang=language, expand=ld_context.expand_term, filter_crs=bent)
+
+
 def read_order(terms: Sequence[str], ld_context: LdContext) -> OrderBy:
     """Reads `sortby`: names with `+` (or nothing) for rising and `-` for falling.
 
@@ -100,10 +118,11 @@ def path_of(name: str, ld_context: LdContext) -> Path:
     """Where a property lies in entities: `no2`, `no2.observedAt`, `id`, `modifiedAt`."""
     if name == "id" or name in ENTITY_MEMBERS:
         return Path((name,))
-    first, *below = [name] if ":" in name else name.split(".")
+    # The name of an attribute may be an IRI, full of dots, or a dotted path.
+    first, *below = [name] if "://" in name else name.split(".")
     attribute = ld_context.expand_name(first)
-    if below == ["observedAt"]:
-        return Path((attribute, "observedAt"))
+    if len(below) == 1 and below[0] in MEMBERS:
+        return Path((attribute, below[0]))
     members = tuple(ld_context.expand_term(part) for part in below)
     return Path((attribute,), members, tuple(below))
 
@@ -131,7 +150,9 @@ def select(
     if request.box is not None:
         lacking = collection.located < collection.count
         query = replace(query, geo=_geo(request.box, or_absent=lacking))
-    if query.geo is None and request.period is None:
+    if request.filter is not None:
+        query = replace(query, filter=request.filter)
+    if query.geo is None and request.period is None and query.filter is None:
         found = _alive(reads.lights(tenant, query, names), now)
         return Selection(found, lambda _: collection.count)
     every = replace(query, limit=_NO_LIMIT, offset=0)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from cityloom import __version__
+from cityloom.maps.items import FILTER_LANGUAGES
 from cityloom.web.answers import encode
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.html import HTML
@@ -87,6 +88,7 @@ def _parameters(services: Services) -> dict[str, Schema]:
         "bbox-crs": uri,
         "crs": uri,
         "filter-crs": uri,
+        "filter-lang": {"type": "string", "enum": list(FILTER_LANGUAGES), "default": FILTER_LANGUAGES[0]},
         "limit": {
             "type": "integer",
             "minimum": 1,

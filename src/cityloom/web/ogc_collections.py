@@ -39,10 +39,27 @@ from cityloom.web.resource import Operation
 _PART_1: Final = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 _PART_2: Final = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
 _PART_3: Final = "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
+_CQL2: Final = "http://www.opengis.net/spec/cql2/1.0/conf/"
+_CQL2_CLASSES: Final = (
+    "cql2-text",
+    "cql2-json",
+    "basic-cql2",
+    "advanced-comparison-operators",
+    "case-insensitive-comparison",
+    "accent-insensitive-comparison",
+    "basic-spatial-functions",
+    "basic-spatial-functions-plus",
+    "spatial-functions",
+    "temporal-functions",
+    "array-functions",
+    "property-property",
+    "arithmetic",
+)
 CONFORMS_TO: Final = [
     *(_PART_1 + name for name in ("core", "geojson", "html", "oas30")),
     _PART_2 + "crs",
-    _PART_3 + "queryables",
+    *(_PART_3 + name for name in ("queryables", "filter", "features-filter")),
+    *(_CQL2 + name for name in _CQL2_CLASSES),
 ]
 """The conformance classes of what stands below `/ogc`."""
 

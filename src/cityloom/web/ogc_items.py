@@ -1,6 +1,6 @@
 """`/ogc/collections/{collectionId}/items` and below: features, in every format.
 
-Source: OGC 17-069r4 clauses 7.15, 7.16; OGC 18-058r1 clauses 6.3, 6.4.
+Source: OGC 17-069r4 clauses 7.15, 7.16; OGC 18-058r1 clauses 6.3, 6.4; OGC 19-079r2 clauses 8, 9.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from cityloom.maps.collections import Collection, find_collection
 from cityloom.maps.crs import Crs
 from cityloom.maps.features import Column, Writer, read_columns
 from cityloom.maps.geojson import encode_collection, features_of
-from cityloom.maps.items import Request, Selection, read_box, read_order, select
+from cityloom.maps.items import (
+    FILTER_LANGUAGES,
+    Request,
+    Selection,
+    read_box,
+    read_filter,
+    read_order,
+    select,
+)
 from cityloom.maps.tables import encode_csv, encode_parquet
 from cityloom.maps.times import parse_period
 from cityloom.model.entity import LOCATION
@@ -111,12 +119,15 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
     if incoming.accept == HTML:
         limit = min(limit, _MOST_ON_A_PAGE)
     bbox, bbox_crs = params.text("bbox"), known.find(params.text("bbox-crs"), "bbox-crs")
-    datetime = params.text("datetime")
+    datetime, filter = params.text("datetime"), params.text("filter")
+    filter_lang = params.text("filter-lang") or FILTER_LANGUAGES[0]
+    filter_crs = known.find(params.text("filter-crs"), "filter-crs")
     sortby = params.names("sortby")
     return _Asked(
         request=Request(
             box=read_box(bbox, bbox_crs) if bbox is not None else None,
             period=parse_period(datetime) if datetime is not None else None,
+            filter=read_filter(filter, filter_lang, filter_crs, ld_context) if filter is not None else None,
             order=read_order(sortby, ld_context) if sortby else None,
             limit=limit,
             offset=params.integer("offset") or 0,
@@ -229,8 +240,11 @@ async def read_feature(incoming: Incoming) -> Response:
     return response
 
 
+FILTER_PARAMS: Final = frozenset({"filter", "filter-crs", "filter-lang"})
 _ITEM_PARAMS: Final = COMMON_PARAMS | {"crs", "properties"}
-_ITEMS_PARAMS: Final = _ITEM_PARAMS | {"bbox", "bbox-crs", "datetime", "limit", "offset", "sortby"}
+_ITEMS_PARAMS: Final = (
+    _ITEM_PARAMS | {"bbox", "bbox-crs", "datetime", "limit", "offset", "sortby"} | FILTER_PARAMS
+)
 
 OPERATIONS = [
     Operation(
