@@ -132,6 +132,7 @@ class Node:
             bbox=profile.bbox,
             languages=profile.languages,
             time_zone=profile.time_zone,
+            crs=profile.map_crs,
             attribution=[
                 {"name": entry.name, "licence": entry.licence, "url": entry.url}
                 for entry in profile.attribution

@@ -1,5 +1,6 @@
-"""`conformance.yaml` says what the routes do: both are compared, row by row."""
+"""`conformance.yaml` says what the routes do, and which tests show it: each row is looked at."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,27 @@ import yaml
 from cityloom.web.metrics import Metrics
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 from cityloom.web.routes import operations
+from tests.conformance.ogc_requirements import REQUIREMENTS
 from tests.web.node import Client
 
-TABLE = Path(__file__).parents[2] / "conformance.yaml"
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "conformance.yaml"
 Key = tuple[str, str, str, str]
 
 
-def rows() -> list[dict[str, Any]]:
+def table() -> list[dict[str, Any]]:
     loaded: list[dict[str, Any]] = yaml.load(TABLE.read_text(), yaml.BaseLoader)
     return loaded
+
+
+def rows() -> list[dict[str, Any]]:
+    """The rows of NGSI-LD."""
+    return [row for row in table() if "standard" not in row]
+
+
+def requirements() -> list[dict[str, Any]]:
+    """The rows of standards that publish a list of requirements."""
+    return [row for row in table() if "standard" in row]
 
 
 def key(row: dict[str, Any]) -> Key:
@@ -32,6 +45,32 @@ def test_rows_are_well_formed_and_come_once() -> None:
         assert row["status"] != "exempt" or row["comment"], row
         assert key(row) not in seen, row
         seen.add(key(row))
+
+
+def test_requirements_are_well_formed_and_come_once() -> None:
+    seen = set()
+    for row in requirements():
+        assert row.keys() <= {"standard", "requirement", "status", "test", "comment"}, row
+        assert row["status"] in ("done", "todo", "exempt"), row
+        assert row["status"] != "exempt" or row["comment"], row
+        assert ("test" in row) == (row["status"] == "done"), row
+        assert (row["standard"], row["requirement"]) not in seen, row
+        seen.add((row["standard"], row["requirement"]))
+
+
+def test_every_published_requirement_has_a_row() -> None:
+    told = {(row["standard"], row["requirement"]) for row in requirements()}
+    for standard, published in REQUIREMENTS.items():
+        ours = {requirement for of, requirement in told if of == standard}
+        assert ours == set(published), standard
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in requirements() if "test" in row], ids=lambda row: row["requirement"]
+)
+def test_test_that_shows_a_requirement_is_there(row: dict[str, Any]) -> None:
+    file, _, name = row["test"].partition("::")
+    assert re.search(rf"^(async )?def {re.escape(name)}\(", (ROOT / file).read_text(), re.MULTILINE), row
 
 
 @pytest.fixture

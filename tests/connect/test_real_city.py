@@ -1,80 +1,24 @@
-"""The open data of Boston and Cambridge, through the profile `boston`: the figures a right import gives.
-
-Runs where the data is: the folder named by CITYLOOM_CITY_DATA, or ../shared/city beside the project.
-"""
+"""The open data of Boston and Cambridge, through the profile `boston`: the figures a right import gives."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
 
-from cityloom.connect.profile import City, load_profile
-from cityloom.connect.report import Report
-from cityloom.model.clock import SystemClock
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.time import parse_datetime
 from cityloom.query.areas import Areas, aggregate_in_areas
-from cityloom.query.values import Query, TypeIs
 from cityloom.store.ports import Window
-from tests.connect.conftest import TestCity, expand
+from tests.connect.conftest import expand
+from tests.real_city import BICYCLES, DATA, LIGHTS, NEEDED, REQUESTS, Imported
 
-DATA = Path(os.environ.get("CITYLOOM_CITY_DATA") or Path(__file__).parents[3] / "shared" / "city")
-REQUESTS, LIGHTS, BICYCLES = "boston-service-requests", "boston-streetlights", "cambridge-bicycles"
 BROADWAY = "urn:ngsi-ld:TrafficFlowObserved:cambridge:broadway"
 
-pytestmark = [
-    pytest.mark.skipif(
-        not DATA.is_dir(),
-        reason=f"the real city's data is not there: {DATA} does not exist (set CITYLOOM_CITY_DATA)",
-    ),
-    pytest.mark.timeout(900),
-]
-
-
-class Imported:
-    """Everything imported once, and the three largest sources once more."""
-
-    def __init__(self, city: TestCity, profile: City) -> None:
-        self.city = city
-        self.profile = profile
-        self.first: dict[str, Report] = {}
-        self.again: dict[str, Report] = {}
-        self.events: dict[str, int] = {}
-
-    async def run(self) -> None:
-        importer = self.city.importer
-        for mapping in self.profile.mappings:
-            self.first[mapping.source] = await importer.run(mapping, DATA)
-        self.events = self._types_of_events()
-        for source in (REQUESTS, LIGHTS, BICYCLES):
-            mapping = self.profile.mapping(source)
-            assert mapping is not None
-            self.again[source] = await importer.run(mapping, DATA)
-
-    def _types_of_events(self) -> dict[str, int]:
-        with self.city.store.snapshot() as snapshot:
-            return {"last": snapshot.last_seq()}
-
-    def entities(self, type: str) -> Iterator[Entity]:
-        with self.city.store.snapshot() as snapshot:
-            yield from snapshot.scan("", Query(types=TypeIs(type=expand(type))))
-
-
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
-    city = TestCity(tmp_path_factory.mktemp("boston"), SystemClock())
-    imported = Imported(city, load_profile("boston"))
-    asyncio.run(imported.run())
-    yield imported
-    city.store.close()
+pytestmark = NEEDED
 
 
 def value(entity: Entity, name: str) -> Any:

@@ -12,6 +12,8 @@ from cityloom.query.values import GeoQuery, OrderBy, OrderTerm, Path, Query, Typ
 from cityloom.store.ports import LayerSummary, Store, Transaction, TypeCount
 from tests.laws.values import CAUSE, LAMP, LEVEL, SENSOR, STATE, do, lamp, placed_lamp, prop, put, remove, see
 
+NAME = "https://uri.etsi.org/ngsi-ld/default-context/name"
+
 
 def test_get_returns_what_was_written(store: Store) -> None:
     entity = Entity(
@@ -223,26 +225,48 @@ def test_layers_follow_what_is_there(store: Store) -> None:
     assert see(store, lambda snapshot: snapshot.layers("")) == []
 
 
-def test_places_gives_geometry_and_name_in_a_box(store: Store) -> None:
+def test_lights_reads_what_is_asked_for_page_by_page(store: Store) -> None:
     put(store, placed_lamp(2, 1.0, 1.0))
     named = placed_lamp(1, 1.5, 1.5)
-    names = {
-        "https://uri.etsi.org/ngsi-ld/default-context/name": [prop("Corner"), prop("角", dataset_id="urn:zh")]
-    }
-    put(store, replace(named, attributes=named.attributes | names))
+    put(store, replace(named, attributes=named.attributes | {NAME: [prop("Corner")]}))
     put(store, placed_lamp(3, 5.0, 5.0))
     put(store, placed_lamp(4, 1.0, 1.0, types=[SENSOR]))
     put(store, lamp(5))
-    box = (0.5, 0.5, 2.0, 2.0)
+    lamps, within = Query(types=TypeIs(LAMP)), box_query((0.5, 0.5, 2.0, 2.0))
     with store.snapshot() as snapshot:
-        assert snapshot.places("", LAMP, box, 10) == [
-            (lamp(1).id, {"type": "Point", "coordinates": [1.5, 1.5]}, "Corner"),
-            (lamp(2).id, {"type": "Point", "coordinates": [1.0, 1.0]}, None),
+        first, second = snapshot.lights("", within, [LOCATION, NAME])
+        assert (first.id, second.id) == (lamp(1).id, lamp(2).id)
+        assert first.attributes == {LOCATION: named.attributes[LOCATION], NAME: [prop("Corner")]}
+        assert second.attributes.keys() == {LOCATION}
+        assert [each.id for each in snapshot.lights("", replace(within, offset=1, limit=5))] == [lamp(2).id]
+        assert [each.id for each in snapshot.lights("", replace(lamps, limit=2), [])] == [
+            lamp(1).id,
+            lamp(2).id,
         ]
-        assert [place[0] for place in snapshot.places("", LAMP, box, 1)] == [lamp(1).id]
-        assert [place[0] for place in snapshot.places("", LAMP, None, 10)] == [lamp(n).id for n in (1, 2, 3)]
-        assert snapshot.places("", "urn:unknown", box, 10) == []
-        assert snapshot.places("nobody", LAMP, None, 10) == []
+        assert list(snapshot.lights("", Query(types=TypeIs("urn:unknown")), [NAME])) == []
+        assert list(snapshot.lights("nobody", lamps, [NAME])) == []
+
+
+def test_box_that_takes_what_has_no_place_too(store: Store) -> None:
+    put(store, placed_lamp(1, 1.0, 1.0))
+    put(store, placed_lamp(2, 5.0, 5.0))
+    put(store, lamp(3, attributes={}))
+    put(store, lamp(4, attributes={LOCATION: [prop("by the river")]}))
+    within = box_query((0.5, 0.5, 2.0, 2.0))
+    assert within.geo is not None
+    wide = replace(within, geo=replace(within.geo, or_absent=True))
+    with store.snapshot() as snapshot:
+        assert [each.id for each in snapshot.query("", within)] == [lamp(1).id]
+        for query in (wide, replace(wide, types=None)):
+            assert [each.id for each in snapshot.query("", query)] == [lamp(n).id for n in (1, 3, 4)]
+            assert snapshot.count("", query) == 3
+
+
+def box_query(box: tuple[float, float, float, float]) -> Query:
+    west, south, east, north = box
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    geo = GeoQuery(georel="intersects", geometry={"type": "Polygon", "coordinates": [ring]})
+    return Query(types=TypeIs(LAMP), geo=geo)
 
 
 def test_a_location_that_is_no_geometry_is_kept_and_has_no_place(store: Store) -> None:
@@ -250,5 +274,5 @@ def test_a_location_that_is_no_geometry_is_kept_and_has_no_place(store: Store) -
     put(store, odd)
     with store.snapshot() as snapshot:
         assert snapshot.get("", odd.id) == odd
-        assert snapshot.places("", LAMP, None, 10) == []
+        assert snapshot.count("", box_query((-180, -90, 180, 90))) == 0
         assert snapshot.layers("")[0].bbox is None

@@ -18,7 +18,7 @@ from cityloom.model.entity import LOCATION, NULL, Attribute, Entity
 from cityloom.model.errors import Conflict
 from cityloom.model.events import Event
 from cityloom.model.history import HistoryAppend
-from cityloom.query.values import Query
+from cityloom.query.values import GeoQuery, Query, TypeIs
 from cityloom.store.ports import Store, Transaction, Window
 from tests.laws.conftest import HOMES, START
 from tests.laws.values import CAUSE, HOUR, LAMP, LEVEL, RUN, SENSOR, STATE, do, point, prop, reading, see
@@ -27,6 +27,9 @@ IDS = ["urn:ngsi-ld:X:1", "urn:ngsi-ld:X:2", "urn:ngsi-ld:X:3"]
 TENANTS = ["", "t"]
 SERIES = START + 500_000
 """Stamps of a series, which are never times of works."""
+
+WORLD = [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]
+AROUND = GeoQuery(georel="intersects", geometry={"type": "Polygon", "coordinates": [WORLD]})
 
 Key = tuple[str, str]
 keys = st.tuples(st.sampled_from(TENANTS), st.sampled_from(IDS))
@@ -205,8 +208,8 @@ class StoreMachine(RuleBasedStateMachine):
                     lons, lats = [place[0] for place in places], [place[1] for place in places]
                     box = (min(lons), min(lats), max(lons), max(lats)) if places else None
                     assert layer.bbox == box
-                    within = snapshot.places(tenant, layer.type, box or (0, 0, 0, 0), 99)
-                    assert len(within) == len(places)
+                    within = Query(types=TypeIs(layer.type), geo=AROUND)
+                    assert snapshot.count(tenant, within) == len(places)
 
     @invariant()
     def history_is_as_modelled(self) -> None:

@@ -36,7 +36,7 @@ def queries(draw: st.DrawFn) -> Query:
         attrs=[expand(name) for name in draw(st.lists(st.sampled_from(["a", "location"]), max_size=1))],
         q=parse_q(print_q(node), expand) if node is not None else None,
         scope_q=draw(st.none() | scope_queries()),
-        geo=GeoQuery(georel=relation, geometry=geometry) if geometry is not None else None,
+        geo=GeoQuery(georel=relation, geometry=geometry, or_absent=draw(st.booleans())) if geometry else None,
         filter=parse_cql2(print_cql2(filter), expand=expand) if filter is not None else None,
         order_by=parse_order_by({"orderBy": order}, expand) if order is not None else None,
         limit=draw(st.integers(0, 4)),
@@ -67,4 +67,11 @@ def test_query_scan_and_count_agree_with_evaluate(store: Store, city: list[Entit
         assert snapshot.count("", query) == len(selected)
         if query.order_by is not None:
             selected = sort_entities(selected, query.order_by)
-        assert snapshot.query("", query) == selected[query.offset : query.offset + query.limit]
+        page = selected[query.offset : query.offset + query.limit]
+        assert snapshot.query("", query) == page
+        assert list(snapshot.lights("", query)) == page
+        light = list(snapshot.lights("", query, [expand("a"), 'no"name']))
+    assert [entity.id for entity in light] == [entity.id for entity in page]
+    assert [entity.attributes.get(expand("a")) for entity in light] == [
+        entity.attributes.get(expand("a")) for entity in page
+    ]

@@ -77,9 +77,14 @@ async def test_subscription_with_a_query_nested_100_000_deep_is_not_kept(node: N
 @pytest.mark.parametrize(
     "path",
     [
-        "/map/layers/A/features?bbox=a,b,c,d",
-        "/map/layers/A/features?bbox=nan,nan,nan,nan",
-        "/map/layers/A/features?bbox=1,2,inf,1e400",
+        "/ogc/collections/A/items?bbox=a,b,c,d",
+        "/ogc/collections/A/items?bbox=nan,nan,nan,nan",
+        "/ogc/collections/A/items?bbox=1,2,inf,1e400",
+        "/ogc/collections/A/items?f=exe",
+        "/ogc/collections/A/items?datetime=tomorrow",
+        "/ogc/collections/A/items?limit=0",
+        "/ogc/collections/A/items?properties=%22",
+        "/ogc/collections/%FF/items",
         "/events?lastEventId=yesterday",
         f"{API}/temporal/entities?type=A&timerel=before&timeAt=never",
         f"{API}/temporal/entities?type=A&timerel=before&timeAt=2020-01-01T00:00:00Z&lastN=0",

@@ -78,37 +78,6 @@ async def test_list_layers_tells_kind_box_and_attributes(park: Client) -> None:
     assert layers["Tree"]["lastModified"].endswith("Z")
 
 
-async def test_layer_features_are_light_and_by_id(park: Client) -> None:
-    answer = await park.get("/map/layers/Tree/features")
-    assert answer.headers["Content-Type"] == "application/geo+json"
-    assert answer.headers["NGSILD-Results-Count"] == "5"
-    features = answer.json["features"]
-    assert [each["id"] for each in features] == [tree(number)["id"] for number in range(5)]
-    assert features[1]["geometry"] == {"type": "Point", "coordinates": [0.1, 1]}
-    assert features[1]["properties"] == {"name": "Tree 1"}
-
-
-async def test_layer_features_count_beyond_the_limit_and_keep_to_the_box(park: Client) -> None:
-    answer = await park.get("/map/layers/Tree/features?limit=2")
-    assert (len(answer.json["features"]), answer.headers["NGSILD-Results-Count"]) == (2, "5")
-    answer = await park.get("/map/layers/Tree/features?bbox=0.05,0.5,0.35,1.5&limit=2")
-    assert (len(answer.json["features"]), answer.headers["NGSILD-Results-Count"]) == (2, "3")
-    assert (await park.get("/map/layers/Nothing/features")).json["features"] == []
-
-
-async def test_layer_features_tell_which_are_silent(park: Client) -> None:
-    await park.post(f"{ENTITIES}/{tree(3)['id']}/attrs", {"stale": {"value": True}})
-    await park.post(f"{ENTITIES}/{tree(2)['id']}/attrs", {"stale": {"value": False}})
-    features = (await park.get("/map/layers/Tree/features")).json["features"]
-    assert [each["id"] for each in features if each["properties"].get("stale")] == [tree(3)["id"]]
-
-
-@pytest.mark.parametrize("query", ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=5,0,1,1", "limit=0", "limit=300000"])
-async def test_layer_features_refuse_parameters(node: Client, query: str) -> None:
-    answer = await node.get(f"/map/layers/Tree/features?{query}")
-    assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
-
-
 async def test_lineage_leads_from_a_value_to_the_request_that_wrote_it(node: Client) -> None:
     await node.post(ENTITIES, tree(1), headers={"X-Request-Id": "planting"})
     body = {"name": {"type": "Property", "value": "Old oak"}}

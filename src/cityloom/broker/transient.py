@@ -30,6 +30,8 @@ def alive(entity: Entity, now: int) -> Entity | None:
     """The entity without what has expired at `now` (µs), or None when all of it has."""
     if entity.expires_at is not None and parse_datetime(entity.expires_at, "expiresAt") <= now:
         return None
+    if not _is_transient(entity.attributes):
+        return entity
     attributes = _alive(entity.attributes, now)
     return entity if attributes is entity.attributes else replace(entity, attributes=attributes)
 
@@ -41,6 +43,17 @@ def _collect(attributes: dict[str, list[Attribute]], times: list[int]) -> None:
                 times.append(parse_datetime(instance.expires_at, "expiresAt"))
             if instance.attributes:
                 _collect(instance.attributes, times)
+
+
+def _is_transient(attributes: dict[str, list[Attribute]]) -> bool:
+    """Whether anything in it expires at all: seldom so, and looked at for every entity that is answered."""
+    for instances in attributes.values():
+        for instance in instances:
+            if instance.expires_at is not None:
+                return True
+            if instance.attributes and _is_transient(instance.attributes):
+                return True
+    return False
 
 
 def _alive(attributes: dict[str, list[Attribute]], now: int) -> dict[str, list[Attribute]]:

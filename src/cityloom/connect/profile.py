@@ -49,7 +49,11 @@ class Group(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a city is. `mappings` (in order of import) and `folder` are filled by `load_profile`."""
+    """What a city is.
+
+    `crs` is that of sources which name none; `map_crs` the city's own, in which
+    its maps can be asked for besides the common ones (`EPSG:26986`).
+    """
 
     name: str
     title: dict[str, str] = {}
@@ -58,6 +62,7 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     time_zone: str = "UTC"
     languages: list[str] = []
     crs: str = ""
+    map_crs: str = ""
     context: Any = None
     sources: list[SourceEntry] = []
     download: list[Download] = []

@@ -60,6 +60,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     # Limits of what is answered
     page_default: Annotated[int, _setting("entities", "Page size when none is asked.", ge=1)] = 20
     page_max: Annotated[int, _setting("entities", "Largest page that may be asked.", ge=1)] = 1000
+    items_default: Annotated[
+        int, _setting("features", "Features of a collection answered when no number is asked.", ge=1)
+    ] = 100
+    items_max: Annotated[int, _setting("features", "Most features of a collection in one answer.", ge=1)] = (
+        200_000
+    )
     temporal_default: Annotated[
         int,
         _setting("instances", "Instances of a temporal answer that asked for no number (206 beyond).", ge=1),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final, Literal
 
@@ -123,20 +123,23 @@ def parse_cql2(
 
 def property_names(node: CqlNode | CqlExpression) -> list[str]:
     """The names of the properties that a filter speaks of, as the caller wrote them, each once."""
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(each.name for each in _properties(node)))
 
-    def walk(part: Any) -> None:
-        if isinstance(part, CqlProperty):
-            found[part.name] = None
-        elif isinstance(part, list):
-            for each in part:
-                walk(each)
-        elif isinstance(part, msgspec.Struct):
-            for name in part.__struct_fields__:
-                walk(getattr(part, name))
 
-    walk(node)
-    return list(found)
+def attributes_of(node: CqlNode) -> set[str]:
+    """The attributes, as IRIs, that a filter has to see."""
+    return {path.attributes[0] for each in _properties(node) for path in each.paths}
+
+
+def _properties(part: Any) -> Iterator[CqlProperty]:
+    if isinstance(part, CqlProperty):
+        yield part
+    elif isinstance(part, list):
+        for each in part:
+            yield from _properties(each)
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            yield from _properties(getattr(part, name))
 
 
 def _decoded(filter: Any) -> Any:

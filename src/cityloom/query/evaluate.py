@@ -144,7 +144,11 @@ def _geo_entity_test(geo: GeoQuery) -> EntityTest:
             for instance in entity.attributes.get(name, ())
         )
 
-    return holds
+    def holds_or_absent(entity: Entity) -> bool:
+        instances = entity.attributes.get(name, ())
+        return holds(entity) or not any(instance.kind == "GeoProperty" for instance in instances)
+
+    return holds_or_absent if geo.or_absent else holds
 
 
 def matches_q(node: QNode, entity: Entity) -> bool:

@@ -14,6 +14,9 @@ from cityloom.model.errors import BadRequestData
 from cityloom.query.geometry import Box, boxes_within, distance, point_of, read_geometry
 from cityloom.query.values import GeoQuery
 
+_MOST_PARTS: Final = 4
+"""Of a reference with more parts than this only the box around them all is searched."""
+
 GeoTest = Callable[[Any], bool]
 """Whether a stored GeoJSON geometry stands in the asked relation to the reference."""
 
@@ -94,9 +97,16 @@ def search_boxes(geo: GeoQuery) -> list[Box] | None:
 
     Cost: the reference's vertices, once.
     """
-    bounds = Box(*(float(bound) for bound in shapely.bounds(read_geometry(geo.geometry, "coordinates"))))
+    reference = read_geometry(geo.geometry, "coordinates")
+    bounds = _box(reference)
     if geo.georel == "disjoint":
         return None
     if geo.georel == "near":
         return None if geo.max_distance is None else boxes_within(bounds, geo.max_distance)
-    return [bounds]
+    # Parts on both sides of the 180th meridian have a box around the world between them.
+    parts = list(getattr(reference, "geoms", ()))
+    return [_box(part) for part in parts] if 1 < len(parts) <= _MOST_PARTS else [bounds]
+
+
+def _box(geometry: Any) -> Box:
+    return Box(*(float(bound) for bound in shapely.bounds(geometry)))

@@ -136,13 +136,17 @@ GeoRelation = Literal["near", "within", "contains", "overlaps", "intersects", "e
 
 
 class GeoQuery(Struct, frozen=True, kw_only=True):
-    """A relation to a reference geometry (GeoJSON, lon and lat in CRS84 degrees); distances in metres."""
+    """A relation to a reference geometry (GeoJSON, lon and lat in CRS84 degrees); distances in metres.
+
+    `or_absent` selects entities without the GeoProperty, too (OGC API Features' `bbox`).
+    """
 
     georel: GeoRelation
     geometry: dict[str, Any]
     max_distance: float | None = None
     min_distance: float | None = None
     geoproperty: str = LOCATION
+    or_absent: bool = False
 
 
 class ScopeTerm(Struct, frozen=True, tag=True):

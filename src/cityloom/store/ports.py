@@ -176,12 +176,6 @@ class EntityReads(Protocol):
         """Each type in use, as a map layer."""
         ...
 
-    def places(
-        self, tenant: str, type: str, bbox: tuple[float, float, float, float] | None, limit: int
-    ) -> list[tuple[str, dict[str, Any], Any]]:
-        """(id, GeoJSON geometry of `location`, `name` value or None) of one type in a box, by id."""
-        ...
-
 
 class EntityWrites(Protocol):
     """Changing current entities."""

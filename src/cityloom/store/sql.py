@@ -191,7 +191,8 @@ class _Builder:
         if query.scope_q is not None:
             parts.append(self._scope_part(query.scope_q, key))
         if query.geo is not None:
-            parts.append(self._attribute(query.geo.geoproperty, key))
+            absent = query.geo.or_absent
+            parts.append(NOTHING if absent else self._attribute(query.geo.geoproperty, key))
         if query.filter is not None:
             parts.append(FilterParts(self._bind, self._attribute, self._touches, key).part(query.filter))
         return parts
@@ -226,7 +227,17 @@ class _Builder:
                 for iri in types
             ]
         rows = " UNION ".join(f"SELECT row FROM place WHERE {search}" for search in searches)
+        if self._query.geo is not None and self._query.geo.or_absent:
+            rows += f" UNION {self._absent(types)}"
         return f"({rows}) p CROSS JOIN entity e ON e.row = p.row"
+
+    def _absent(self, types: list[str] | None) -> str:
+        """The entities (of the leading types) that have no place."""
+        lacks = "NOT EXISTS (SELECT 1 FROM place p WHERE p.row = a.row)"
+        if types is None:
+            return f"SELECT row FROM entity a WHERE a.tenant = :tenant AND {lacks}"
+        numbers = ", ".join(self._name(iri) for iri in types)
+        return f"SELECT row FROM entity_type a WHERE a.tenant = :tenant AND a.type IN ({numbers}) AND {lacks}"
 
     def _touches(self, box: Box) -> str:
         return (

@@ -204,8 +204,9 @@ def _range(text: str) -> tuple[str, float]:
 
 def _weight(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
     """The weight of the most specific range that holds `media_type`."""
-    kind = media_type.partition("/")[0] + "/*"
-    for wanted in (media_type, kind, "*/*"):
+    bare = media_type.partition(";")[0]
+    kind = bare.partition("/")[0] + "/*"
+    for wanted in (bare, kind, "*/*"):
         weights = [weight for name, weight in ranges if name == wanted]
         if weights:
             return max(weights)

@@ -22,6 +22,7 @@ _VARIABLE = re.compile(r"{(\w+)}")
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _BOOLEAN: Final[Schema] = {"type": "boolean"}
+_URI: Final[Schema] = {"type": "string", "format": "uri"}
 _DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
 PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
@@ -41,19 +42,24 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "at": (_DATE_TIME, "An instant of the past."),
     "attribute": (_TEXT, "One attribute."),
     "attrs": (_TEXT, "Attributes that entities must have one of, and that are answered."),
-    "bbox": (_TEXT, "west,south,east,north in degrees."),
+    "bbox": (_TEXT, "west,south,east,north in degrees (or in bbox-crs); six numbers with heights."),
+    "bbox-crs": (_URI, "Coordinate reference system of bbox."),
     "collation": (_TEXT, "ICU collation of an order."),
     "containedBy": (_TEXT, "Ids of entities that are not followed to, comma separated."),
     "coordinates": (_TEXT, "Coordinates of the reference geometry, JSON."),
     "count": (_BOOLEAN, "Tell the total in NGSILD-Results-Count."),
+    "crs": (_URI, "Coordinate reference system of the answer."),
     "datasetId": (_TEXT, "Instances of attributes, comma separated; @none is the default one."),
+    "datetime": (_TEXT, "An instant, or an interval: start/end, ../end, start/.. (RFC 3339)."),
     "deleteAll": (_BOOLEAN, "Delete every instance."),
     "details": (_BOOLEAN, "Answer with details."),
     "drop": (_TEXT, "Attributes to delete, comma separated."),
     "endTimeAt": (_DATE_TIME, "End of the interval."),
     "expandValues": (_TEXT, "Attributes whose values in q are terms to expand."),
-    "filter": (_TEXT, "A condition in CQL2 (OGC 21-065r2)."),
-    "filter-lang": ({"enum": ["cql2-text", "cql2-json"]}, "The encoding of filter; cql2-text."),
+    "f": (_TEXT, "Format of the answer; goes before the Accept header."),
+    "filter": (_TEXT, "Condition in CQL2 (OGC 21-065r2), for example no2 > 40 AND status = 'ok'."),
+    "filter-crs": (_URI, "Coordinate reference system of geometries in filter."),
+    "filter-lang": ({"enum": ["cql2-text", "cql2-json"]}, "Encoding of filter; cql2-text when not given."),
     "format": (_TEXT, "Representation of the answer."),
     "geometry": (_TEXT, "Type of the reference geometry."),
     "geometryProperty": (_TEXT, "GeoProperty that is the geometry of GeoJSON."),
@@ -80,11 +86,13 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "orderFrom": (_TEXT, "Coordinates of the geometry that distances are from."),
     "orderGeometry": (_TEXT, "Type of the geometry that distances are from."),
     "pick": (_TEXT, "Members to answer (4.21)."),
+    "properties": (_TEXT, "Properties to answer, comma separated: no2, no2.observedAt, address.street."),
     "purpose": (_TEXT, "What personal data are read for; it is logged."),
     "q": (_TEXT, "Query on attribute values (4.9)."),
     "reload": (_BOOLEAN, "Fetch the document anew."),
     "$resultFormat": ({"enum": ["dataArray"]}, "Observations as arrays."),
     "scopeQ": (_TEXT, "Query on scopes (4.19)."),
+    "sortby": (_TEXT, "Properties to order by, comma separated: +a rising, -b falling."),
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
@@ -95,7 +103,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
 }
 """Schema and meaning of every query parameter; a test sees to it that none is missing."""
 
-_PROBLEM: Final[Schema] = {
+PROBLEM: Final[Schema] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -122,7 +130,7 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {"Problem": _PROBLEM},
+            "schemas": {"Problem": PROBLEM},
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"apiKey": []}],

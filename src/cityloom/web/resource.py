@@ -8,7 +8,7 @@ problem document, once.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
@@ -51,7 +51,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     `params` are the query parameters that are built, `unbuilt` those that the
     standard knows and that answer 501; `options` are the keywords of the
     `options` parameter. `answers` are the media types that can be produced,
-    the preferred first; empty where nothing is negotiated. `statuses` are
+    the preferred first; empty where nothing is negotiated. `formats` are the
+    words of the parameter `f`, each with its media type. `statuses` are
     those of success. `any_params` says that parameters are not looked at.
     `request` and `response` are JSON Schemas, for the OpenAPI document.
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
@@ -67,6 +68,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     unbuilt: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
+    formats: Mapping[str, str] = {}
     statuses: tuple[int, ...] = (200,)
     any_params: bool = False
     rest: str = ""
@@ -155,12 +157,14 @@ class Resource:
         incoming = Incoming(
             services, Call(tenant=tenant, party=party, cause=cause), operation.method, path, headers, receive
         )
-        if operation.answers:
+        if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
         if not operation.any_params:
             incoming.params = parse_params(
                 scope["query_string"], operation.params, operation.unbuilt, self._longest
             )
+        if operation.formats:
+            incoming.accept = _chosen(headers, incoming.params.text("f"), operation)
         if "options" in operation.params:
             incoming.options = parse_options(incoming.params, operation.options)
         variables = scope["path_params"]
@@ -174,6 +178,17 @@ class Resource:
             types = ["application/json", "application/ld+json", MERGE_PATCH]
             headers["Accept-Patch"] = ", ".join(types if self._ngsi_ld else types[:1])
         return Response(status_code=204, headers=headers)
+
+
+def _chosen(headers: Headers, word: str | None, operation: Operation) -> str:
+    """The media type that the parameter `f` names, or else the Accept header allows."""
+    if word is None:
+        return accepted(headers, operation.answers or tuple(operation.formats.values()))
+    found = operation.formats.get(word)
+    if found is None:
+        known = ", ".join(operation.formats)
+        raise InvalidRequest(f"parameter f is invalid: {word[:100]!r} is none of {known}")
+    return found
 
 
 def _decoded(name: str, value: str) -> str:

@@ -23,6 +23,8 @@ from cityloom.web import (
     ld_contexts,
     lineage,
     measures,
+    ogc_collections,
+    ogc_items,
     past,
     personal,
     schemas,
@@ -38,6 +40,7 @@ from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.metrics import Metrics
 from cityloom.web.node import node_operations
+from cityloom.web.ogc_api import api_operation
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
@@ -56,6 +59,8 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     city.OPERATIONS,
     past.OPERATIONS,
     measures.OPERATIONS,
+    ogc_collections.OPERATIONS,
+    ogc_items.OPERATIONS,
     lineage.OPERATIONS,
     sources.OPERATIONS,
     schemas.OPERATIONS,
@@ -80,6 +85,7 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
         )
     )
     table += node_operations(hub, services.clock)
+    table.append(api_operation(table, services))
     table.append(openapi_operation(table))
     return table
 

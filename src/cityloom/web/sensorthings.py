@@ -12,6 +12,7 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from cityloom.ld.language import check_languages
+from cityloom.maps.collections import require_tenant
 from cityloom.maps.sensorthings.model import KINDS, ROOT
 from cityloom.maps.sensorthings.options import OPTIONS
 from cityloom.maps.sensorthings.service import Answer, answer, service_root
@@ -20,7 +21,6 @@ from cityloom.model.errors import BadRequestData
 from cityloom.store.ports import Snapshot
 from cityloom.web.answers import encode, no_content, plain_json
 from cityloom.web.body import JSON
-from cityloom.web.city import require_tenant
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
 

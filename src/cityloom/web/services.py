@@ -17,6 +17,7 @@ from cityloom.broker.schemas import Schemas
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.ld.limits import Limits, limits_of
+from cityloom.maps.crs import CrsList
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
@@ -110,8 +111,10 @@ class Sources(Protocol):
 class City(Struct, frozen=True, kw_only=True, rename="camel"):
     """What the page needs to know of the city; positions are lon, lat in CRS84 degrees.
 
-    `name` is by language (`en`, `zh`). `groups` are `{id, title, types}`: the layers that belong
-    together, by the names of their types; what stands in none is for the page to put elsewhere.
+    `name` is by language (`en`, `zh`); `crs` is the city's own coordinate
+    reference system, for example `EPSG:26986` ("": none). `groups` are
+    `{id, title, types}`: the layers that belong together, by the names of their
+    types; what stands in none is for the page to put elsewhere.
     """
 
     name: dict[str, str]
@@ -120,6 +123,7 @@ class City(Struct, frozen=True, kw_only=True, rename="camel"):
     bbox: tuple[float, float, float, float] | None = None
     languages: list[str] = []
     time_zone: str = "UTC"
+    crs: str = ""
     attribution: list[dict[str, str]] = []
     groups: list[dict[str, Any]] = []
 
@@ -150,6 +154,11 @@ class Services:
     clock: Clock
     settings: Settings
     checks: Mapping[str, Callable[[], Awaitable[None]]]
+
+    @cached_property
+    def crs(self) -> CrsList:
+        """The systems that maps can be asked for in. Raises ConfigurationError."""
+        return CrsList(self.city.crs)
 
     @cached_property
     def limits(self) -> Limits:

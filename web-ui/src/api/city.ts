@@ -57,15 +57,26 @@ export const readLayers = (): Promise<Answer<Layer[]>> => getJson('/map/layers')
 
 export const readSources = (): Promise<Answer<Source[]>> => getJson('/sources');
 
-/** The total within the box, beyond the limit too, is in the header `NGSILD-Results-Count`. */
+/** One page of a collection; `numberMatched` counts all that is in the box, beyond the limit too. */
+export interface Items extends Features {
+  numberMatched: number;
+}
+
+/**
+ * Reads the objects of a layer; those without a place come, too, without geometry.
+ *
+ * @param lang the language of names
+ */
 export function readFeatures(
   type: string,
   limit: number,
+  lang: string,
   box?: Box,
   signal?: AbortSignal,
-): Promise<Answer<Features>> {
-  const search = query({ bbox: box?.map((n) => n.toFixed(6)).join(','), limit });
-  return getJson(`/map/layers/${encodeURIComponent(type)}/features${search}`, signal);
+): Promise<Answer<Items>> {
+  const bbox = box?.map((n) => n.toFixed(6)).join(',');
+  const search = query({ f: 'json', bbox, limit, lang, properties: 'name,stale' });
+  return getJson(`/ogc/collections/${encodeURIComponent(type)}/items${search}`, signal);
 }
 
 export const readLineage = (id: string, signal?: AbortSignal): Promise<Answer<ProvDocument>> =>

@@ -5,6 +5,7 @@ import { type Box, type Features, type Layer, type Name, readFeatures } from '..
 import { readStaleIds } from '../api/ngsi';
 import type { Change } from '../api/live';
 import { anchorOf } from '../lib/geometry';
+import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { marksFor, roleOf } from '../lib/symbols';
 import type { MapFeature } from '../map/view';
@@ -132,12 +133,11 @@ export async function loadLayer(type: string): Promise<void> {
   const limit = state.byView ? viewLimit : wholeLimit * 2;
   const box: Box | undefined = state.byView ? view?.box() : undefined;
   try {
-    const { body, headers } = await readFeatures(type, limit, box, stop.signal);
-    const total = Number(headers.get('NGSILD-Results-Count') ?? body.features.length);
+    const { body } = await readFeatures(type, limit, language.value, box, stop.signal);
     keep(type, body);
     drawLayer(type);
-    const partial = total > body.features.length;
-    patchLayer(type, { phase: 'ready', totalInView: partial ? total : null });
+    const partial = body.numberMatched > body.features.length;
+    patchLayer(type, { phase: 'ready', totalInView: partial ? body.numberMatched : null });
   } catch {
     if (!stop.signal.aborted) patchLayer(type, { phase: 'error' });
   } finally {
@@ -174,20 +174,9 @@ export function drawLayer(type: string): void {
   view.setVisible(type, visible);
 }
 
-/** Writes the names of objects in the language that was just chosen. */
+/** Reads the names of objects in the language that was just chosen. */
 export function relabel(): void {
-  for (const [type, { features, names }] of loaded) {
-    let changed = false;
-    for (const [id, name] of names) {
-      if (typeof name === 'string') continue;
-      const feature = features.get(id);
-      if (!feature) continue;
-      feature.properties.label = nameText(name);
-      changed = true;
-    }
-    if (changed) map.value?.setFeatures(type, features);
-  }
-  revision.value++;
+  for (const type of loaded.keys()) void loadLayer(type);
 }
 
 const waiting = new Map<string, Change>();

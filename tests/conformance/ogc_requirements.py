@@ -1,0 +1,51 @@
+"""The identifiers of the requirements that OGC's standards publish."""
+
+from typing import Final
+
+_CORE: Final = """
+root-op root-success api-definition-op api-definition-success conformance-op conformance-success http
+query-param-unknown query-param-invalid crs84 fc-md-op fc-md-success fc-md-links fc-md-items fc-md-items-links
+fc-md-extent fc-md-extent-multi sfc-md-op sfc-md-success fc-op fc-limit-definition fc-limit-response-1
+fc-bbox-definition fc-bbox-response fc-time-definition fc-time-response fc-response fc-links fc-rel-type
+fc-timeStamp fc-numberMatched fc-numberReturned f-op f-success f-links
+"""
+_CRS: Final = """
+crs-uri fc-md-crs-list fc-md-storageCrs fc-md-storageCrs-valid-value fc-md-crs-list-global
+fc-bbox-crs-definition fc-bbox-crs-valid-value fc-bbox-crs-valid-default-value fc-bbox-crs-action
+bbox-crs-exception fc-crs-definition fc-crs-valid-value fc-crs-default-value fc-crs-action crs-exception
+ogc-crs-header ogc-crs-header-value geojson
+"""
+
+
+def _of(kind: str, names: str) -> list[str]:
+    return [f"/req/{kind}/{name}" for name in names.split()]
+
+
+REQUIREMENTS: Final[dict[str, list[str]]] = {
+    "OGC 17-069r4": [
+        *_of("core", _CORE),
+        *_of("html", "definition content"),
+        *_of("geojson", "definition content"),
+        *_of("gmlsf0", "definition content headers"),
+        *_of("gmlsf2", "definition content headers"),
+        *_of("oas30", "oas-definition-1 oas-definition-2 oas-impl completeness exceptions-codes security"),
+    ],
+    "OGC 18-058r1": _of("crs", _CRS),
+    "OGC 19-079r2": [
+        *_of(
+            "queryables",
+            "get-queryables-op get-queryables-response queryables-link expression-construction",
+        ),
+        *_of("queryables-query-parameters", "parameters"),
+        *_of(
+            "filter",
+            "filter-param filter-lang-param filter-crs-param filter-crs-wgs84 mixing-expressions response "
+            "get-functions-operation get-functions-response-json",
+        ),
+        *_of(
+            "features-filter",
+            "get-queryables-op queryables-link filter-param filter-lang-param filter-crs-param response",
+        ),
+    ],
+}
+"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0)."""
