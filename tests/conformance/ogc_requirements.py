@@ -47,5 +47,33 @@ REQUIREMENTS: Final[dict[str, list[str]]] = {
             "get-queryables-op queryables-link filter-param filter-lang-param filter-crs-param response",
         ),
     ],
+    "OGC 18-088": [
+        *_of("datamodel/entity-control-information", "common-control-information"),
+        *_of("datamodel/thing", "properties relations"),
+        *_of("datamodel/location", "properties relations"),
+        *_of("datamodel/historical-location", "properties relations"),
+        *_of("datamodel/datastream", "properties relations"),
+        *_of("datamodel/sensor", "properties relations"),
+        *_of("datamodel/observed-property", "properties relations"),
+        *_of("datamodel/observation", "properties relations"),
+        *_of("datamodel/feature-of-interest", "properties relations"),
+        *_of("resource-path", "resource-path-to-entities"),
+        *_of(
+            "request-data",
+            "status-code query-status-code order expand select orderby top skip count filter "
+            "built-in-filter-operations built-in-query-functions pagination",
+        ),
+        *_of("data-array", "data-array"),
+        *_of(
+            "create-update-delete",
+            "create-entity link-to-existing-entities deep-insert deep-insert-status-code "
+            "update-entity update-entity-put update-entity-jsonpatch delete-entity "
+            "historical-location-auto-creation historical-location-manual-creation",
+        ),
+        *_of("batch-request", "batch-request"),
+        *_of("multi-datastream", "properties relations constraints"),
+        *_of("create-observations-via-mqtt", "observations-creation"),
+        *_of("receive-updates-via-mqtt", "receive-updates"),
+    ],
 }
-"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0)."""
+"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0); SensorThings API Part 1 (1.1)."""
