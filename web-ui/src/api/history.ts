@@ -57,15 +57,18 @@ export function readPast(
   return getJson(`${pathOf(id)}${search}`, signal);
 }
 
+/** Later than any observation: a clock that is wrong, here or at a sensor, must not hide the newest values. */
+const end = '9999-12-31T23:59:59Z';
+
 function selection(request: HistoryRequest): Record<string, string | undefined> {
-  const { attribute, datasetId, timeproperty, from, to = Date.now() } = request;
-  const end = new Date(to).toISOString();
+  const { attribute, datasetId, timeproperty, from, to } = request;
+  const iso = (time: number): string => new Date(time).toISOString();
   return {
     attrs: attribute,
     datasetId: datasetId || undefined,
     timeproperty,
     ...(from === undefined
-      ? { timerel: 'before', timeAt: end }
-      : { timerel: 'between', timeAt: new Date(from).toISOString(), endTimeAt: end }),
+      ? { timerel: 'before', timeAt: to === undefined ? end : iso(to) }
+      : { timerel: 'between', timeAt: iso(from), endTimeAt: to === undefined ? end : iso(to) }),
   };
 }

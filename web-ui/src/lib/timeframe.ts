@@ -1,7 +1,7 @@
 /** Which time a history is read over. Pure. */
 import type { TimeView } from './address';
 
-/** Milliseconds since 1970; without a beginning it is the newest `lastN` values. */
+/** Milliseconds since 1970; without a beginning it is the newest `lastN` values, without an end it goes on. */
 export interface Timeframe {
   from?: number;
   to?: number;
@@ -25,9 +25,7 @@ export function timeframeOf(time: TimeView, depth: Depth, zone: string, now: num
     case 'range':
       return { from: Date.parse(time.from), to: Date.parse(time.to) };
     default:
-      return 'values' in depth
-        ? { lastN: depth.values }
-        : { from: now - depth.days * day, to: now };
+      return 'values' in depth ? { lastN: depth.values } : { from: now - depth.days * day };
   }
 }
 

@@ -36,12 +36,14 @@ export function Attributes({ rows, changed, revision, at, trace }: Properties) {
                 </span>
               )}
             </dt>
-            <dd>
-              <Told row={row} />
-              <When time={row.observedAt} at={at} />
-              <Details rows={row.rows} at={at} />
+            <dd class="value">
+              <div>
+                <Told row={row} />
+                <When time={row.observedAt} at={at} />
+                <Details rows={row.rows} at={at} />
+              </div>
+              {trace && !row.unknown && <Trace row={row} trace={trace} />}
             </dd>
-            {trace && !row.unknown && <Trace row={row} trace={trace} />}
           </div>
         );
       })}

@@ -1,5 +1,7 @@
+import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import type { Period } from '../../lib/bands';
 import { numberText, quantity, timeText, timeZone } from '../../lib/format';
 import { pointAt, type Point, stateText } from '../../lib/history';
 import { plural, t } from '../../lib/i18n';
@@ -27,11 +29,14 @@ interface Properties {
   children: ComponentChildren;
 }
 
+/** Where the pointer is, milliseconds since 1970; null is nowhere. */
+type Cursor = Signal<number | null>;
 type LaneComponent = ComponentType<LaneProperties>;
 
 /** The charts of several attributes: what shares a unit shares one, the others follow below. */
 export function Charts({ id, pasts, order, frame, at, onZoom, children }: Properties) {
-  const [cursor, setCursor] = useState<number | null>(null);
+  // A signal: only the words that follow the pointer are written anew when it moves.
+  const cursor = useSignal<number | null>(null);
   const { Lane, failed, retry } = useLane();
   const drawn = pasts.filter(({ kind }) => kind !== 'empty');
   const empty = pasts.filter(({ kind }) => kind === 'empty');
@@ -51,9 +56,7 @@ export function Charts({ id, pasts, order, frame, at, onZoom, children }: Proper
       {failed && drawn.length > 0 && (
         <Problem title={t('history.noChart')} error={null} retry={retry} />
       )}
-      {drawn.length > 0 && (
-        <p class="quiet small">{cursor === null ? t('history.newest') : timeText(cursor)}</p>
-      )}
+      {drawn.length > 0 && <CursorTime cursor={cursor} />}
       {lanes.map((lane, index) => (
         <figure key={lane.map(({ key }) => key).join('\n')} class="lane">
           <figcaption>
@@ -72,7 +75,7 @@ export function Charts({ id, pasts, order, frame, at, onZoom, children }: Proper
               last={index === lanes.length - 1}
               label={lane.map((past) => `${titleOf(past)}: ${summaryOf(past)}`).join(' ')}
               mark={at ? Date.parse(at) / 1000 : null}
-              onCursor={setCursor}
+              onCursor={(time) => (cursor.value = time)}
               onZoom={(from, to) => onZoom({ from: Math.round(from), to: Math.round(to) })}
               onWhole={() => onZoom(null)}
             />
@@ -104,12 +107,17 @@ function useLane(): { Lane: LaneComponent | null; failed: boolean; retry: () => 
   return { Lane, failed, retry: () => setAttempt(attempt + 1) };
 }
 
+function CursorTime({ cursor }: { cursor: Cursor }) {
+  const time = cursor.value;
+  return <p class="quiet small">{time === null ? t('history.newest') : timeText(time)}</p>;
+}
+
 /** One line's name and value: where the pointer is, or else the newest. */
-function Reading({ past, place, cursor }: { past: Past; place: number; cursor: number | null }) {
+function Reading({ past, place, cursor }: { past: Past; place: number; cursor: Cursor }) {
   return (
     <li data-chart={past.key.trim()}>
       <Swatch place={place} />
-      <bdi>{titleOf(past)}</bdi> <span class="number strong">{readingOf(past, cursor)}</span>
+      <bdi>{titleOf(past)}</bdi> <span class="number strong">{readingOf(past, cursor.value)}</span>
     </li>
   );
 }
@@ -118,13 +126,17 @@ function readingOf(past: Past, cursor: number | null): string {
   if (past.kind === 'bands' && cursor !== null) {
     const period = pointAt(past.periods, cursor);
     if (!period || period.until <= cursor) return '–';
-    const { mean, min, max } = period;
-    const sign = past.unitCode ? ` ${unitSign(past.unitCode)}` : '';
-    return `${numberText(mean)} (${numberText(min)} – ${numberText(max)})${sign}`;
+    return periodText(period, past.unitCode);
   }
   const point = cursor === null ? past.points.at(-1) : pointAt(past.points, cursor);
   const silent = cursor !== null && past.gaps.some(({ from, to }) => from < cursor && cursor < to);
   return !point || (silent && point.time < (cursor ?? 0)) ? '–' : valueText(point, past.unitCode);
+}
+
+/** A period's mean, with its lowest and highest value. */
+export function periodText({ mean, min, max }: Period, unitCode?: string): string {
+  const sign = unitCode ? ` ${unitSign(unitCode)}` : '';
+  return `${numberText(mean)} (${numberText(min)} – ${numberText(max)})${sign}`;
 }
 
 export function titleOf({ name, datasetId }: Past): string {
@@ -166,7 +178,7 @@ function Notes({ pasts, at }: { pasts: Past[]; at: string }) {
           {t('history.bands', {
             attributes: namesOf(bands),
             most: numberText(mostPoints),
-            period: periodText(bands[0]?.period ?? ''),
+            period: durationText(bands[0]?.period ?? ''),
           })}
         </p>
       )}
@@ -185,7 +197,7 @@ function Notes({ pasts, at }: { pasts: Past[]; at: string }) {
 }
 
 /** A duration such as PT15M or P7D in words. */
-function periodText(iso: string): string {
+function durationText(iso: string): string {
   const [, days, hours, minutes] = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?$/.exec(iso) ?? [];
   if (days) return plural('history.perDays', Number(days));
   if (hours) return plural('history.perHours', Number(hours));

@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { chartable, type Row } from '../../lib/entity';
 import { numberText, timeText, timeZone } from '../../lib/format';
@@ -9,6 +10,7 @@ import { go, view } from '../../state/view';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { Charts } from './Charts';
+import './history.css';
 import { mostLines, Swatch } from './Swatch';
 
 interface Properties {
@@ -20,13 +22,16 @@ interface Properties {
   at: string;
 }
 
+/** What the reader wants to see of the present: it holds from object to object. */
+const depthChosen = signal<Depth>({ values: 500 });
+
 type Zoom = { from: number; to: number };
 
 /** The past of the chosen attributes: charts, statistics, and a table for whoever cannot see a chart. */
 export function History({ rows, id, changed, revision, at }: Properties) {
   const choices = chartable(rows);
   const chosen = chosenOf(choices, view.value.chart);
-  const [depth, setDepth] = useState<Depth>({ values: 500 });
+  const depth = depthChosen.value;
   const [zoom, setZoom] = useState<Zoom | null>(null);
   const { time } = view.value;
   const timeKey = JSON.stringify([time, depth, timeZone.value]);
@@ -56,7 +61,7 @@ export function History({ rows, id, changed, revision, at }: Properties) {
       )}
       {chosen.length > 0 && (
         <>
-          {time.mode === 'live' && <DepthChoice depth={depth} onChange={setDepth} />}
+          {time.mode === 'live' && <DepthChoice />}
           {read.phase === 'loading' && (
             <p class="quiet chart-space" role="status">
               {t('loading.history')}
@@ -156,15 +161,17 @@ const depths: Depth[] = [
   { days: 365 },
 ];
 
-function DepthChoice({ depth, onChange }: { depth: Depth; onChange: (depth: Depth) => void }) {
+function DepthChoice() {
   const code = JSON.stringify;
   return (
     <label class="depth">
       <span class="quiet small">{t('history.length')}</span>
       <select
         class="select narrow"
-        value={code(depth)}
-        onChange={(event) => onChange(JSON.parse(event.currentTarget.value) as Depth)}
+        value={code(depthChosen.value)}
+        onChange={(event) => {
+          depthChosen.value = JSON.parse(event.currentTarget.value) as Depth;
+        }}
       >
         {depths.map((each) => (
           <option key={code(each)} value={code(each)}>

@@ -1,26 +1,39 @@
+import { useState } from 'preact/hooks';
 import { csvText } from '../../lib/csv';
-import { numberText, timeText } from '../../lib/format';
+import { timeText } from '../../lib/format';
 import { stateText } from '../../lib/history';
 import { plural, t } from '../../lib/i18n';
-import { unitSign } from '../../lib/units';
 import type { Past } from '../../state/histories';
-import { titleOf, valueText } from './Charts';
+import { periodText, titleOf, valueText } from './Charts';
 
 /** The newest times only: the file has them all. */
 const mostRows = 100;
 
 /** What the charts draw as a table, for whoever cannot see them, and as a file. */
 export function Twin({ id, pasts }: { id: string; pasts: Past[] }) {
-  const cells = pasts.map(cellsOf);
-  const times = [...new Set(cells.flatMap((each) => [...each.keys()]))].sort((a, b) => b - a);
+  const [open, setOpen] = useState(false);
   return (
-    <details class="sub twin">
+    <details class="sub twin" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t('history.table')}</summary>
-      <p>
-        <button type="button" class="button" onClick={() => save(id, pasts)}>
-          {t('history.csv')}
-        </button>
-      </p>
+      {open && (
+        <>
+          <p>
+            <button type="button" class="button" onClick={() => save(id, pasts)}>
+              {t('history.csv')}
+            </button>
+          </p>
+          <Table pasts={pasts} />
+        </>
+      )}
+    </details>
+  );
+}
+
+function Table({ pasts }: { pasts: Past[] }) {
+  const columns = pasts.map((past) => ({ past, at: byTime(past) }));
+  const times = [...new Set(columns.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => b - a);
+  return (
+    <>
       <div class="scrolled" tabIndex={0} role="region" aria-label={t('history.table')}>
         <table>
           <thead>
@@ -37,9 +50,9 @@ export function Twin({ id, pasts }: { id: string; pasts: Past[] }) {
             {times.slice(0, mostRows).map((time) => (
               <tr key={time}>
                 <th scope="row">{timeText(time)}</th>
-                {cells.map((each, index) => (
-                  <td key={pasts[index]?.key} class="number">
-                    {each.get(time) ?? '–'}
+                {columns.map(({ past, at }) => (
+                  <td key={past.key} class="number">
+                    {at.get(time)?.() ?? '–'}
                   </td>
                 ))}
               </tr>
@@ -50,22 +63,15 @@ export function Twin({ id, pasts }: { id: string; pasts: Past[] }) {
       {times.length > mostRows && (
         <p class="quiet small">{plural('history.moreRows', times.length - mostRows)}</p>
       )}
-    </details>
+    </>
   );
 }
 
-/** What stands in a column of the table, by time. */
-function cellsOf({ kind, points, periods, unitCode }: Past): Map<number, string> {
-  if (kind !== 'bands') {
-    return new Map(points.map((point) => [point.time, valueText(point, unitCode)]));
-  }
-  const sign = unitCode ? ` ${unitSign(unitCode)}` : '';
-  return new Map(
-    periods.map(({ time, mean, min, max }) => [
-      time,
-      `${numberText(mean)} (${numberText(min)} – ${numberText(max)})${sign}`,
-    ]),
-  );
+/** What stands in a column of the table, by time; put into words only where it is shown. */
+function byTime({ kind, points, periods, unitCode }: Past): Map<number, () => string> {
+  return kind === 'bands'
+    ? new Map(periods.map((period) => [period.time, () => periodText(period, unitCode)]))
+    : new Map(points.map((point) => [point.time, () => valueText(point, unitCode)]));
 }
 
 const header = [

@@ -10,6 +10,7 @@ import { attributeLabel, nameText, shortId } from '../../lib/names';
 import { sources } from '../../state/store';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
+import './lineage.css';
 import { ChooseLink } from './ObjectLink';
 import { Told } from './Told';
 
