@@ -83,3 +83,27 @@ export const readLineage = (id: string, signal?: AbortSignal): Promise<Answer<Pr
   getJson(lineagePath(id), signal);
 
 export const lineagePath = (id: string): string => `/lineage/${encodeURIComponent(id)}`;
+
+/** One value of an object: the newest of an attribute, or the one that was observed at a time. */
+export interface ValueAddress {
+  id: string;
+  attribute: string;
+  /** "" is the default instance. */
+  datasetId: string;
+  /** "" is the newest. */
+  observedAt: string;
+}
+
+/** What made one value. */
+export const readValueLineage = (
+  value: ValueAddress,
+  signal?: AbortSignal,
+): Promise<Answer<ProvDocument>> => getJson(valueLineagePath(value), signal);
+
+export function valueLineagePath({ id, attribute, datasetId, observedAt }: ValueAddress): string {
+  const search = query({
+    observedAt: observedAt || undefined,
+    datasetId: datasetId || undefined,
+  });
+  return `${lineagePath(id)}/attrs/${encodeURIComponent(attribute)}${search}`;
+}

@@ -10,9 +10,43 @@ export function readEntity(id: string, signal?: AbortSignal): Promise<Answer<Nor
   return getJson(`${entities}/${encodeURIComponent(id)}${query({ options: 'sysAttrs' })}`, signal);
 }
 
-/** What an entity is called, and nothing else of it. */
-export function readName(id: string, signal?: AbortSignal): Promise<Answer<NormalizedEntity>> {
-  return getJson(`${entities}/${encodeURIComponent(id)}${query({ pick: 'id,type,name' })}`, signal);
+/** What entities are and are called, and nothing else of them; those that do not exist are not answered. */
+export function readHeads(
+  ids: readonly string[],
+  signal?: AbortSignal,
+): Promise<Answer<NormalizedEntity[]>> {
+  const search = query({
+    id: ids.join(','),
+    local: 'true',
+    pick: 'id,type,name',
+    limit: ids.length,
+  });
+  return getJson(`${entities}${search}`, signal);
+}
+
+/** Which attributes the entities of a type have, and of what kinds they are. */
+export interface TypeInfo {
+  attributeDetails: { attributeName: string; attributeTypes?: string[] }[];
+}
+
+export const readTypeInfo = (type: string, signal?: AbortSignal): Promise<Answer<TypeInfo>> =>
+  getJson(`/ngsi-ld/v1/types/${encodeURIComponent(type)}`, signal);
+
+/** Entities of a type whose Relationship names a target; how many there are is in `NGSILD-Results-Count`. */
+export function readPointing(
+  request: { type: string; attribute: string; target: string; limit: number; offset: number },
+  signal?: AbortSignal,
+): Promise<Answer<NormalizedEntity[]>> {
+  const { type, attribute, target, limit, offset } = request;
+  const search = query({
+    type,
+    q: `${attribute}=="${target}"`,
+    pick: 'id,type,name',
+    count: 'true',
+    limit,
+    offset,
+  });
+  return getJson(`${entities}${search}`, signal);
 }
 
 /** Entities of a type that has no place on the map, for the list. */
@@ -38,30 +72,4 @@ export async function readStaleIds(): Promise<Set<string>> {
     if (body.length < stalePage) break;
   }
   return ids;
-}
-
-export interface HistoryRequest {
-  id: string;
-  /** The attribute's name as the entity's document writes it. */
-  attribute: string;
-  lastN: number;
-  /** `observedAt` leaves out instances that were never stamped; `modifiedAt` has them all. */
-  timeproperty: 'observedAt' | 'modifiedAt';
-}
-
-/** The newest instances of one attribute, as pairs of value and time. */
-export function readHistory(
-  request: HistoryRequest,
-  signal?: AbortSignal,
-): Promise<Answer<NormalizedEntity>> {
-  const search = query({
-    attrs: request.attribute,
-    options: 'temporalValues',
-    timerel: 'before',
-    timeAt: new Date().toISOString(),
-    timeproperty: request.timeproperty,
-    lastN: request.lastN,
-  });
-  const path = `/ngsi-ld/v1/temporal/entities/${encodeURIComponent(request.id)}`;
-  return getJson(`${path}${search}`, signal);
 }

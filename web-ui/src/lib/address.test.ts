@@ -12,6 +12,7 @@ const full: View = {
   at: '2025-06-29T10:00:00.5Z',
   speed: 3600,
   table: { type: 'Streetlight', columns: ['name', 'powerRating'], sort: '-powerRating' },
+  chart: ['powerRating', 'urn:a urn:b'],
 };
 
 describe('the address', () => {

@@ -54,6 +54,8 @@ export interface View {
   /** Seconds of the past that pass in one second. */
   speed: number;
   table: TableView;
+  /** The attributes whose history is drawn, each as the key of its row; empty: the page's own choice. */
+  chart: string[];
 }
 
 export const firstSpeed = 600;
@@ -69,6 +71,7 @@ export const firstView: View = {
   at: '',
   speed: firstSpeed,
   table: { type: '', columns: [], sort: '' },
+  chart: [],
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -91,6 +94,7 @@ export function readAddress(search: string): View {
       columns: split(given.get('columns')),
       sort: given.get('sort') ?? '',
     },
+    chart: split(given.get('chart')),
   };
 }
 
@@ -115,6 +119,7 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('table', view.table.type);
   put('columns', view.table.columns.map(encodeURIComponent).join(','));
   put('sort', view.table.sort);
+  put('chart', view.chart.map(encodeURIComponent).join(','));
   const text = out.toString();
   return text ? `?${text}` : '';
 }

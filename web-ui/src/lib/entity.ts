@@ -27,6 +27,8 @@ export interface Row {
   unitCode?: string;
   observedAt?: string;
   modifiedAt?: string;
+  /** At the past time that is shown nothing had been observed yet. */
+  unknown?: true;
   /** Sub-attributes (properties of properties). */
   rows: Row[];
 }

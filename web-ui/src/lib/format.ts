@@ -38,6 +38,14 @@ export function timeText(
   }).format(date);
 }
 
+/** A time of day alone. */
+export function hourText(time: string | number | Date): string {
+  return new Intl.DateTimeFormat(language.value, {
+    timeStyle: 'short',
+    timeZone: timeZone.value,
+  }).format(new Date(time));
+}
+
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
   ['hour', 3_600],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Json, NormalizedEntity } from '../api/ngsi';
-import { columnsOf, type Point, pointsOf, seriesOf } from './history';
+import { columnsOf, commonGaps, gapsOf, type Point, pointAt, pointsOf, seriesOf } from './history';
 
 const hour = 3_600_000;
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -71,5 +71,50 @@ describe('columnsOf', () => {
   it('draws states as their places on the axis', () => {
     const [, values] = columnsOf(seriesOf(points([0, true], [1, false], [20, true])));
     expect(values).toEqual([0, 1, 0]);
+  });
+});
+
+describe('gapsOf', () => {
+  const spans = (gaps: ReturnType<typeof gapsOf>) =>
+    gaps.map(({ from, to }) => [(from - start) / hour, (to - start) / hour]);
+  const read = points([0, 1], [1, 2], [2, 3], [12, 4], [13, 5]);
+
+  it('finds the silence between values, before the first and after the last', () => {
+    expect(spans(gapsOf(read))).toEqual([[2, 12]]);
+    expect(spans(gapsOf(read, start - 9 * hour, start + 20 * hour))).toEqual([
+      [-9, 0],
+      [2, 12],
+      [13, 20],
+    ]);
+  });
+
+  it('finds none within four usual steps, nor where no step is usual', () => {
+    expect(gapsOf(read, start - 4 * hour, start + 17 * hour)).toHaveLength(1);
+    expect(gapsOf(points([0, 1]), start - 99 * hour)).toEqual([]);
+    expect(gapsOf([])).toEqual([]);
+  });
+
+  it('is not misled by values that came twice', () => {
+    expect(spans(gapsOf(points([0, 1], [0, 1], [0, 1], [1, 1], [1, 1], [2, 2])))).toEqual([]);
+  });
+
+  it('is common where every series is silent', () => {
+    const other = gapsOf(points([0, 1], [1, 2], [2, 3], [3, 2], [8, 4], [9, 1]));
+    expect(spans(commonGaps([gapsOf(read), other]))).toEqual([[3, 8]]);
+    expect(commonGaps([])).toEqual([]);
+  });
+});
+
+describe('pointAt', () => {
+  it('is what held at a time', () => {
+    const read = points([1, 'a'], [3, 'b']);
+    const value = (hours: number) => pointAt(read, start + hours * hour)?.value;
+    expect([value(0), value(1), value(2), value(3), value(9)]).toEqual([
+      undefined,
+      'a',
+      'a',
+      'b',
+      'b',
+    ]);
   });
 });

@@ -56,22 +56,84 @@ export function stateText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-export type Columns = [times: number[], values: (number | null)[]];
+/** A time without values, from the last one before it to the first one after it. */
+export interface Gap {
+  from: number;
+  to: number;
+}
+
+/** A silence begins where nothing came for this many times the usual step. */
+const silentSteps = 4;
+
+/** The usual time between two values (the median), in milliseconds; 0 where it cannot be told. */
+export function usualStep(points: readonly { time: number }[]): number {
+  const steps: number[] = [];
+  for (let i = 1; i < points.length; i++) {
+    const step = (points[i]?.time ?? 0) - (points[i - 1]?.time ?? 0);
+    // Two values of one time (a source that repeats itself) say nothing about its rhythm.
+    if (step > 0) steps.push(step);
+  }
+  steps.sort((a, b) => a - b);
+  return steps[Math.floor((steps.length - 1) / 2)] ?? 0;
+}
 
 /**
- * The columns a chart draws: seconds since 1970 and values.
+ * Where nothing came for four times as long as usual.
+ *
+ * @param points in the order of time
+ * @param from where the time that was looked at begins, where it is known: a silence may stand at its beginning
+ * @param to its end, or now
+ */
+export function gapsOf(points: readonly { time: number }[], from?: number, to?: number): Gap[] {
+  const usual = usualStep(points);
+  if (!usual) return [];
+  const times = points.map(({ time }) => time);
+  if (from !== undefined) times.unshift(Math.min(from, times[0] ?? from));
+  if (to !== undefined) times.push(Math.max(to, times.at(-1) ?? to));
+  const gaps: Gap[] = [];
+  for (let i = 1; i < times.length; i++) {
+    const gap = { from: times[i - 1] ?? 0, to: times[i] ?? 0 };
+    if (gap.to - gap.from > silentSteps * usual) gaps.push(gap);
+  }
+  return gaps;
+}
+
+/** The times at which every one of several series was silent. */
+export function commonGaps(lists: readonly Gap[][]): Gap[] {
+  const [first = [], ...others] = lists;
+  return others.reduce(
+    (common, gaps) =>
+      common.flatMap((a) =>
+        gaps
+          .map((b) => ({ from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) }))
+          .filter(({ from, to }) => from < to),
+      ),
+    first,
+  );
+}
+
+/** Times in seconds since 1970, and one or more columns of values; null is a break in the line. */
+export type Columns = [times: number[], ...values: (number | null)[][]];
+
+/**
+ * The columns a chart draws.
  *
  * A line is broken (by a null) where nothing came for four times as long as usual: a silent sensor must
  * not look like a steady one.
  */
-export function columnsOf(series: Series): Columns {
+export function columnsOf(series: Series, steady = false): Columns {
   if (series.kind === 'empty') return [[], []];
-  const usual = medianStep(series.points);
+  const usual = steady ? 0 : usualStep(series.points);
   const times: number[] = [];
   const values: (number | null)[] = [];
   let before: number | undefined;
   for (const { time, value } of series.points) {
-    const silent = before !== undefined && usual > 0 && time - before > 4 * usual;
+    // Times grow, or a chart cannot find its place in them: of one time the last value is drawn.
+    if (time === before) {
+      times.pop();
+      values.pop();
+    }
+    const silent = before !== undefined && usual > 0 && time - before > silentSteps * usual;
     if (silent && before !== undefined && series.kind === 'numbers') {
       times.push((before + usual) / 1000);
       values.push(null);
@@ -84,11 +146,17 @@ export function columnsOf(series: Series): Columns {
   return [times, values];
 }
 
-function medianStep(points: Point[]): number {
-  const steps: number[] = [];
-  for (let i = 1; i < points.length; i++) {
-    steps.push((points[i]?.time ?? 0) - (points[i - 1]?.time ?? 0));
+/** What held at a time: the last point at or before it. */
+export function pointAt<P extends { time: number }>(
+  points: readonly P[],
+  time: number,
+): P | undefined {
+  let low = 0;
+  let high = points.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((points[middle]?.time ?? 0) <= time) low = middle + 1;
+    else high = middle;
   }
-  steps.sort((a, b) => a - b);
-  return steps[Math.floor(steps.length / 2)] ?? 0;
+  return points[low - 1];
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { originsOf } from './lineage';
+import { filePath, graphOf, originsOf } from './lineage';
 
 const document = {
   entity: {
@@ -52,4 +52,66 @@ it('gathers what each writing wrote, the newest first, with its file', () => {
 
 it('is empty where nothing is told', () => {
   expect(originsOf({})).toEqual([]);
+});
+
+it('makes a graph of the value that was written last, with its own file alone', () => {
+  const document = {
+    entity: {
+      'cityloom:instance:1': { 'prov:value': 1, 'cityloom:seq': 7 },
+      'cityloom:instance:2': {
+        'prov:value': 2,
+        'cityloom:seq': 8,
+        'ngsi-ld:observedAt': '2026-01-01T00:00:00Z',
+      },
+      'cityloom:file:a': { 'prov:label': 'air/a.csv', 'cityloom:sha256': 'aaaa' },
+      'cityloom:file:b': { 'prov:label': 'air/b.csv', 'cityloom:sha256': 'bbbb' },
+    },
+    activity: { 'urn:run:1': { 'prov:type': 'cityloom:run', 'cityloom:source': 'air' } },
+    agent: { 'urn:party': { 'prov:label': 'The office' } },
+    used: {
+      '_:1': { 'prov:activity': 'urn:run:1', 'prov:entity': 'cityloom:file:a' },
+      '_:2': { 'prov:activity': 'urn:run:1', 'prov:entity': 'cityloom:file:b' },
+    },
+    wasAssociatedWith: { '_:1': { 'prov:activity': 'urn:run:1', 'prov:agent': 'urn:party' } },
+    wasDerivedFrom: {
+      '_:1': {
+        'prov:generatedEntity': 'cityloom:instance:2',
+        'prov:usedEntity': 'cityloom:file:b',
+        'cityloom:row': 4685,
+      },
+    },
+    wasGeneratedBy: {
+      '_:1': generation('1', 'urn:run:1', '2026-01-01T00:00:00Z'),
+      '_:2': generation('2', 'urn:run:1', '2026-01-01T00:00:01Z'),
+    },
+  };
+  const { nodes, edges } = graphOf(document);
+  expect(nodes).toEqual([
+    { id: 'cityloom:file:b', kind: 'file', label: 'air/b.csv', sha256: 'bbbb', row: 4685 },
+    { id: 'urn:party', kind: 'agent', label: 'The office' },
+    {
+      id: 'urn:run:1',
+      kind: 'activity',
+      cause: 'run',
+      source: 'air',
+      time: '2026-01-01T00:00:01Z',
+    },
+    {
+      id: 'cityloom:instance:2',
+      kind: 'value',
+      value: 2,
+      observedAt: '2026-01-01T00:00:00Z',
+    },
+  ]);
+  expect(edges).toEqual([
+    { from: 'cityloom:file:b', to: 'urn:run:1' },
+    { from: 'urn:party', to: 'urn:run:1' },
+    { from: 'urn:run:1', to: 'cityloom:instance:2' },
+  ]);
+  expect(graphOf({})).toEqual({ nodes: [], edges: [] });
+});
+
+it('tells a file from its folders', () => {
+  expect(filePath('air/2026/a.csv')).toEqual({ folder: 'air/2026/', name: 'a.csv' });
+  expect(filePath('a.csv')).toEqual({ folder: '', name: 'a.csv' });
 });

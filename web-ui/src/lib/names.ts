@@ -33,24 +33,49 @@ export function attributeLabel(attribute: string): string {
 }
 
 /**
- * One text of a language map: the reader's language, a variant of it, then "@none", English, any.
+ * The tag of a language map that serves a reader: the reader's language, a variant of it, then "@none", English,
+ * any; "" where there is none.
  *
  * Language tags match by their primary part, so "zh-Hans" serves a reader of "zh".
  */
-export function inLanguage(
+export function tagFor(
   map: Record<string, string | string[]>,
   wished: Language = language.value,
 ): string {
   const tags = Object.keys(map);
   const primary = (tag: string): string => tag.toLowerCase().split('-')[0] ?? tag;
-  const tag =
+  return (
     tags.find((candidate) => candidate === wished) ??
     tags.find((candidate) => primary(candidate) === wished) ??
     tags.find((candidate) => candidate === '@none') ??
     tags.find((candidate) => primary(candidate) === 'en') ??
-    tags[0];
-  const text = tag === undefined ? '' : map[tag];
+    tags[0] ??
+    ''
+  );
+}
+
+/** The text of a language map that serves a reader. */
+export function inLanguage(
+  map: Record<string, string | string[]>,
+  wished: Language = language.value,
+): string {
+  return oneText(map[tagFor(map, wished)]);
+}
+
+/** A language map may hold several texts of one language. */
+export function oneText(text: string | string[] | undefined): string {
   return Array.isArray(text) ? text.join(', ') : (text ?? '');
+}
+
+/** What a language is called in the reader's own. */
+export function languageName(tag: string): string {
+  if (tag === '@none') return '';
+  try {
+    return new Intl.DisplayNames([language.value], { type: 'language' }).of(tag) ?? tag;
+  } catch {
+    // Not every key of a document is a language tag.
+    return tag;
+  }
 }
 
 export function nameText(name: Name | undefined): string {

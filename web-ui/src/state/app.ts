@@ -26,6 +26,7 @@ import {
   sources,
   staleUnknown,
 } from './store';
+import { followTrail } from './trail';
 
 const sourcesEvery = 60_000;
 let stopFollowing: (() => void) | undefined;
@@ -42,6 +43,7 @@ export async function start(): Promise<void> {
     phase.value = 'ready';
     follow(place.seq);
     followChosen();
+    followTrail();
   } catch (thrown) {
     failure.value = thrown instanceof ApiError ? thrown : new ApiError(0, String(thrown), '');
     phase.value = 'error';

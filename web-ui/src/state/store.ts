@@ -33,7 +33,9 @@ export interface EntityState {
   phase: Phase | 'gone' | 'deleted';
   types: string[];
   rows: Row[];
-  /** Rows that the last live change touched. */
+  /** The past instant whose values the rows are, ISO 8601; "" is now. */
+  at: string;
+  /** Rows that the last change, live or replayed, touched. */
   changed: Set<string>;
   /** Counts what arrived: charts and flashes follow it. */
   revision: number;

@@ -1,180 +1,234 @@
-import { useEffect, useState } from 'preact/hooks';
-import { ApiError } from '../../api/http';
-import { readHistory } from '../../api/ngsi';
+import { signal } from '@preact/signals';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { chartable, type Row } from '../../lib/entity';
-import { numberText, quantity, timeText, timeZone } from '../../lib/format';
-import { pointsOf, type Series, seriesOf, stateText } from '../../lib/history';
-import { t } from '../../lib/i18n';
+import { numberText, timeText, timeZone } from '../../lib/format';
+import { plural, t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
-import { Chart } from './Chart';
-import { wordOf } from '../parts/Value';
-
-const lengths = [100, 500, 2_000];
-const tableRows = 50;
+import { type Depth, shifted, type Timeframe, timeframeOf, zoomed } from '../../lib/timeframe';
+import { readPasts } from '../../state/histories';
+import { go, view } from '../../state/view';
+import { Problem } from '../parts/Problem';
+import { useRead } from '../parts/useRead';
+import { Charts } from './Charts';
+import './history.css';
+import { mostLines, Swatch } from './Swatch';
 
 interface Properties {
   rows: Row[];
   id: string;
   changed: Set<string>;
   revision: number;
+  /** The past instant that is shown; "" is now. */
+  at: string;
 }
 
-interface Read {
-  key: string;
-  series: Series;
-  /** The values carry no observation time: their times are those of writing. */
-  written: boolean;
-  failed: boolean;
-}
+/** What the reader wants to see of the present: it holds from object to object. */
+const depthChosen = signal<Depth>({ values: 500 });
 
-/** The past of one attribute: a chart, a sentence, and a table for whoever cannot see a chart. */
-export function History({ rows, id, changed, revision }: Properties) {
+type Zoom = { from: number; to: number };
+
+/** The past of the chosen attributes: charts, statistics, and a table for whoever cannot see a chart. */
+export function History({ rows, id, changed, revision, at }: Properties) {
   const choices = chartable(rows);
-  const [wanted, setWanted] = useState('');
-  const [lastN, setLastN] = useState(500);
-  const [read, setRead] = useState<Read | null>(null);
-  const row = choices.find(({ key }) => key === wanted) ?? choices[0];
-  const key = row ? `${id} ${row.key} ${lastN}` : '';
-  // A change of another attribute is no reason to read this one's past again.
-  const news = row && changed.has(row.key) ? revision : 0;
-
-  // `key` and `news` say when to read.
-  useEffect(() => {
-    if (!row) return;
-    const stop = new AbortController();
-    readSeries(id, row, lastN, stop.signal)
-      .then((answer) => setRead({ key, failed: false, ...answer }))
-      .catch(() => {
-        if (!stop.signal.aborted) {
-          setRead({ key, series: { kind: 'empty' }, written: false, failed: true });
-        }
-      });
-    return () => stop.abort();
-  }, [key, news]);
+  const chosen = chosenOf(choices, view.value.chart);
+  const depth = depthChosen.value;
+  const [zoom, setZoom] = useState<Zoom | null>(null);
+  const { time } = view.value;
+  const timeKey = JSON.stringify([time, depth, timeZone.value]);
+  // What "now" is stands still until something else is asked for: or every drawing would be another time.
+  const whole = useMemo(() => timeframeOf(time, depth, timeZone.value, Date.now()), [id, timeKey]);
+  useEffect(() => setZoom(null), [id, timeKey]);
+  const frame: Timeframe = zoom ?? whole;
+  const key = [id, ...chosen.map((row) => row.key), JSON.stringify(frame)].join('\n');
+  // A change of another attribute, or one that is replayed, is no reason to read the past again.
+  const news = !at && chosen.some((row) => changed.has(row.key)) ? revision : 0;
+  const read = useRead(
+    chosen.length ? key : '',
+    (stop) => readPasts(id, chosen, frame, stop),
+    news,
+  );
+  const pasts = (read.body ?? []).flatMap((each) => ('past' in each ? [each.past] : []));
+  const failed = (read.body ?? []).flatMap((each) => ('error' in each ? [each] : []));
 
   return (
     <section class="section history" aria-labelledby="history-title">
       <h3 id="history-title">{t('history.title')}</h3>
-      {row ? (
+      {!chosen.length && (
+        <p class="quiet">{t(choices.length ? 'history.choose' : 'history.none')}</p>
+      )}
+      {(choices.length > 1 || (choices.length > 0 && !chosen.length)) && (
+        <Choices choices={choices} chosen={chosen} />
+      )}
+      {chosen.length > 0 && (
         <>
-          <div class="find-row">
-            <select
-              class="select"
-              aria-label={t('history.of')}
-              value={row.key}
-              onChange={(event) => setWanted(event.currentTarget.value)}
+          {time.mode === 'live' && <DepthChoice />}
+          {read.phase === 'loading' && (
+            <p class="quiet chart-space" role="status">
+              {t('loading.history')}
+            </p>
+          )}
+          {read.error && (
+            <Problem title={t('error.history')} error={read.error} retry={read.retry} />
+          )}
+          {failed.map(({ row, error }) => (
+            <Problem
+              key={row.key}
+              title={t('history.failed', { attribute: attributeLabel(row.name) })}
+              error={error}
+              retry={read.retry}
+            />
+          ))}
+          {read.phase === 'ready' && (
+            <Charts
+              id={id}
+              pasts={pasts}
+              order={chosen.map((row) => row.key)}
+              frame={frame}
+              at={at}
+              onZoom={setZoom}
             >
-              {choices.map((choice) => (
-                <option key={choice.key} value={choice.key}>
-                  {attributeLabel(choice.name)}
-                  {choice.datasetId && ` (${shortId(choice.datasetId)})`}
-                </option>
-              ))}
-            </select>
-            <select
-              class="select narrow"
-              aria-label={t('history.length')}
-              value={lastN}
-              onChange={(event) => setLastN(Number(event.currentTarget.value))}
-            >
-              {lengths.map((length) => (
-                <option key={length} value={length}>
-                  {t('history.values', { count: numberText(length) })}
-                </option>
-              ))}
-            </select>
-          </div>
-          <Past read={read?.key === key ? read : null} row={row} />
+              <ZoomButtons pasts={pasts} frame={frame} zoom={zoom} onZoom={setZoom} />
+            </Charts>
+          )}
         </>
-      ) : (
-        <p class="quiet">{t('history.none')}</p>
       )}
     </section>
   );
 }
 
-async function readSeries(
-  id: string,
-  row: Row,
-  lastN: number,
-  signal: AbortSignal,
-): Promise<{ series: Series; written: boolean }> {
-  for (const timeproperty of ['observedAt', 'modifiedAt'] as const) {
-    try {
-      const request = { id, attribute: row.name, lastN, timeproperty };
-      const { body } = await readHistory(request, signal);
-      const series = seriesOf(pointsOf(body, row.name, row.datasetId));
-      if (series.kind !== 'empty') return { series, written: timeproperty === 'modifiedAt' };
-    } catch (error) {
-      // The node may answer "nothing in that time" as a missing resource.
-      if (!(error instanceof ApiError) || error.status !== 404) throw error;
-    }
-  }
-  return { series: { kind: 'empty' }, written: false };
+/**
+ * What the address names, as far as this object has it; else the first that is observed: one number that was
+ * written once makes no picture.
+ */
+function chosenOf(choices: readonly Row[], wanted: readonly string[]): Row[] {
+  const named = wanted.flatMap((code) => choices.find((row) => codeOf(row) === code) ?? []);
+  return named.length
+    ? named.slice(0, mostLines)
+    : choices.filter(({ observedAt }) => observedAt).slice(0, 1);
 }
 
-function Past({ read, row }: { read: Read | null; row: Row }) {
-  if (!read) {
-    return (
-      <p class="quiet chart-space" role="status">
-        {t('loading.history')}
-      </p>
-    );
-  }
-  if (read.failed) return <p role="alert">{t('error.history')}</p>;
-  const { series } = read;
-  if (series.kind === 'empty') return <p class="quiet">{t('history.empty')}</p>;
+const codeOf = ({ key }: Row): string => key.trim();
+
+function Choices({ choices, chosen }: { choices: Row[]; chosen: Row[] }) {
+  const full = chosen.length >= mostLines;
+  const toggle = (row: Row): void => {
+    const on = chosen.includes(row);
+    const next = on ? chosen.filter((each) => each !== row) : [...chosen, row];
+    // At least one is drawn: switching off the last does nothing.
+    if (next.length) go({ chart: next.map(codeOf) }, false);
+  };
   return (
-    <>
-      <Chart series={series} label={attributeLabel(row.name)} unitCode={row.unitCode} />
-      <p class="small quiet">{summaryOf(series, row.unitCode)}</p>
-      <p class="small quiet">
-        {t('history.zone', { zone: timeZone.value })} {read.written && t('history.modified')}
-      </p>
-      <details class="sub">
-        <summary>{t('history.table')}</summary>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t('history.time')}</th>
-              <th scope="col">{t('history.value')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {series.points
-              .slice(-tableRows)
-              .reverse()
-              .map(({ time, value }, index) => (
-                // Two values may carry the same time: the place in the list tells them apart.
-                <tr key={`${time} ${index}`}>
-                  <td>{timeText(time)}</td>
-                  <td class="number">{valueText(value, row.unitCode)}</td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </details>
-    </>
+    <fieldset class="chips">
+      <legend class="unseen">{t('history.of')}</legend>
+      {choices.map((row) => {
+        const place = chosen.indexOf(row);
+        const on = place >= 0;
+        return (
+          <label
+            key={row.key}
+            class="chip"
+            data-chart={codeOf(row)}
+            data-full={(full && !on) || undefined}
+          >
+            <input
+              type="checkbox"
+              checked={on}
+              disabled={full && !on}
+              onChange={(event) => {
+                toggle(row);
+                // The last one stays on, and its box must say so.
+                event.currentTarget.checked = on ? chosen.length === 1 : true;
+              }}
+            />
+            {on && <Swatch place={place} />}
+            <bdi>{attributeLabel(row.name)}</bdi>
+            {row.datasetId && <span class="quiet small">{shortId(row.datasetId)}</span>}
+          </label>
+        );
+      })}
+      {full && <p class="quiet small">{plural('history.full', mostLines)}</p>}
+    </fieldset>
   );
 }
 
-function valueText(value: Parameters<typeof stateText>[0], unitCode?: string): string {
-  return typeof value === 'number' ? quantity(value, unitCode) : wordOf(stateText(value));
+const depths: Depth[] = [
+  { values: 100 },
+  { values: 500 },
+  { values: 2_000 },
+  { days: 1 },
+  { days: 7 },
+  { days: 30 },
+  { days: 365 },
+];
+
+function DepthChoice() {
+  const code = JSON.stringify;
+  return (
+    <label class="depth">
+      <span class="quiet small">{t('history.length')}</span>
+      <select
+        class="select narrow"
+        value={code(depthChosen.value)}
+        onChange={(event) => {
+          depthChosen.value = JSON.parse(event.currentTarget.value) as Depth;
+        }}
+      >
+        {depths.map((each) => (
+          <option key={code(each)} value={code(each)}>
+            {'values' in each
+              ? t('history.values', { count: numberText(each.values) })
+              : plural('history.days', each.days)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
 }
 
-function summaryOf(series: Exclude<Series, { kind: 'empty' }>, unitCode?: string): string {
-  const { points } = series;
-  const last = points.at(-1);
-  const common = {
-    count: numberText(points.length),
-    from: timeText(points[0]?.time ?? 0, 'short'),
-    to: timeText(last?.time ?? 0, 'short'),
-    latest: valueText(last?.value ?? null, unitCode),
+interface ZoomProperties {
+  pasts: { points: { time: number }[] }[];
+  frame: Timeframe;
+  zoom: Zoom | null;
+  onZoom(zoom: Zoom | null): void;
+}
+
+/** What dragging on the chart does, for whoever cannot drag. */
+function ZoomButtons({ pasts, frame, zoom, onZoom }: ZoomProperties) {
+  const times = pasts.flatMap(({ points }) => [points[0]?.time, points.at(-1)?.time]);
+  const known = times.filter((time) => time !== undefined);
+  const now = {
+    from: frame.from ?? Math.min(...known),
+    to: frame.to ?? Math.max(...known),
   };
-  if (series.kind === 'states') return t('history.states', common);
-  return t('history.summary', {
-    ...common,
-    min: quantity(series.min, unitCode),
-    max: quantity(series.max, unitCode),
-  });
+  if (!Number.isFinite(now.from) || !Number.isFinite(now.to) || now.from >= now.to) return null;
+  return (
+    <div class="zoom" role="group" aria-label={t('history.zoom')}>
+      <button type="button" class="button" onClick={() => onZoom(shifted(now, -1))}>
+        <span aria-hidden="true">‹</span>
+        <span class="unseen">{t('history.earlier')}</span>
+      </button>
+      <button type="button" class="button" onClick={() => onZoom(zoomed(now, 2))}>
+        <span aria-hidden="true">−</span>
+        <span class="unseen">{t('history.zoomOut')}</span>
+      </button>
+      <button type="button" class="button" onClick={() => onZoom(zoomed(now, 0.5))}>
+        <span aria-hidden="true">+</span>
+        <span class="unseen">{t('history.zoomIn')}</span>
+      </button>
+      <button type="button" class="button" onClick={() => onZoom(shifted(now, 1))}>
+        <span aria-hidden="true">›</span>
+        <span class="unseen">{t('history.later')}</span>
+      </button>
+      {zoom && (
+        <button type="button" class="button plain" onClick={() => onZoom(null)}>
+          {t('history.whole')}
+        </button>
+      )}
+      {zoom && (
+        <p class="quiet small" role="status">
+          {timeText(zoom.from, 'short')} – {timeText(zoom.to, 'short')}
+        </p>
+      )}
+    </div>
+  );
 }

@@ -1,24 +1,31 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { locationOf, nameOf, type Row } from '../../lib/entity';
+import { agoText, timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText, shortId, typeLabel } from '../../lib/names';
 import { choose, retryEntity, showOnMap } from '../../state/entity';
 import { type EntityState, entity, findFeature, revision } from '../../state/store';
+import { Problem } from '../parts/Problem';
 import { Attributes } from './Attributes';
 import { History } from './History';
 import { Origins } from './Origins';
-import { Problem } from '../parts/Problem';
+import './panel.css';
 import { Relationships } from './Relationships';
+import { Subscriptions } from './Subscriptions';
+import { Trail } from './Trail';
 
 /** Everything about the chosen object. */
 export function Panel() {
   const heading = useRef<HTMLHeadingElement>(null);
   const now = entity.value;
   // A new object: the reader, with or without eyes, begins at its name.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), [now?.id]);
+  useEffect(() => {
+    heading.current?.closest('.side-body')?.scrollTo({ top: 0 });
+    heading.current?.focus({ preventScroll: true });
+  }, [now?.id]);
   if (!now) return null;
   return (
-    <article class="panel" aria-label={t('panel.label')} data-id={now.id}>
+    <article class="panel" aria-label={t('panel.label')} data-id={now.id} data-at={now.at}>
       <div class="panel-bar">
         <button type="button" class="button plain" onClick={() => choose(null)}>
           <span aria-hidden="true">←</span> {t('panel.back')}
@@ -26,14 +33,15 @@ export function Panel() {
         <ShowButton now={now} />
       </div>
       <header class="section panel-head">
+        <Trail id={now.id} />
         {now.types.length > 0 && <p class="quiet">{now.types.map(typeLabel).join(' · ')}</p>}
-        <h2 ref={heading} tabIndex={-1}>
+        <h2 ref={heading} tabIndex={-1} dir="auto">
           {titleOf(now)}
         </h2>
         <p class="id">{now.id}</p>
-        <Place now={now} />
+        <State now={now} />
       </header>
-      <Body now={now} />
+      <Body key={now.id} now={now} />
     </article>
   );
 }
@@ -57,19 +65,32 @@ function ShowButton({ now }: { now: EntityState }) {
   );
 }
 
-function Place({ now }: { now: EntityState }) {
+/** What must be known before the values are read: of which time they are, whether they are fresh, and where. */
+function State({ now }: { now: EntityState }) {
   // Read, so that a change on the map is told here too.
   void revision.value;
-  const stale = findFeature(now.id)?.feature.properties.stale;
+  const stale = now.rows.some(
+    ({ name, shown }) => name === 'stale' && shown.kind === 'boolean' && shown.value,
+  );
+  const newest = now.rows.reduce(
+    (last, { observedAt = '' }) => (observedAt > last ? observedAt : last),
+    '',
+  );
   return (
     <>
-      {stale && <p class="note warn">{t('panel.stale')}</p>}
+      {now.at && <p class="note past">{t('panel.asOf', { time: timeText(now.at) })}</p>}
+      {stale && (
+        <p class="note warn">
+          {t('panel.stale')} {newest && t('panel.staleSince', { when: agoText(newest) })}
+        </p>
+      )}
       {now.phase === 'ready' && !isPlaced(now) && <p class="quiet small">{t('panel.noPlace')}</p>}
     </>
   );
 }
 
 function Body({ now }: { now: EntityState }) {
+  const [traced, setTraced] = useState('');
   if (now.phase === 'loading') {
     return (
       <p class="section quiet" role="status">
@@ -80,7 +101,7 @@ function Body({ now }: { now: EntityState }) {
   if (now.phase === 'gone') {
     return (
       <p class="section" role="alert">
-        {t('panel.gone')}
+        {t(now.at ? 'panel.goneThen' : 'panel.gone')}
       </p>
     );
   }
@@ -93,6 +114,7 @@ function Body({ now }: { now: EntityState }) {
   }
   const plain = now.rows.filter(isPlain);
   const links = now.rows.filter(({ shown }) => shown.kind === 'links');
+  const { id, changed, revision, at } = now;
   return (
     <>
       {now.phase === 'deleted' && (
@@ -102,16 +124,30 @@ function Body({ now }: { now: EntityState }) {
       )}
       <section class="section" aria-labelledby="attributes-title">
         <h3 id="attributes-title">{t('panel.attributes')}</h3>
-        <Attributes rows={plain} changed={now.changed} revision={now.revision} />
+        <Attributes
+          rows={plain}
+          changed={changed}
+          revision={revision}
+          at={at}
+          trace={({ key }) => setTraced(key)}
+        />
       </section>
-      <History rows={plain} id={now.id} changed={now.changed} revision={now.revision} />
-      {links.length > 0 && <Relationships rows={links} />}
-      <Origins id={now.id} revision={now.revision} />
+      <History rows={plain} id={id} changed={changed} revision={revision} at={at} />
+      <Relationships rows={links} id={id} />
+      <Origins
+        id={id}
+        rows={now.rows}
+        traced={traced}
+        onTrace={setTraced}
+        revision={revision}
+        at={at}
+      />
+      <Subscriptions id={id} revision={at ? 0 : revision} />
     </>
   );
 }
 
-/** The name is the heading already; relationships have their own place. */
+/** The name is the heading already, silence is a note, and relationships have their own place. */
 function isPlain({ name, shown }: Row): boolean {
-  return name !== 'name' && shown.kind !== 'links';
+  return name !== 'name' && name !== 'stale' && shown.kind !== 'links';
 }

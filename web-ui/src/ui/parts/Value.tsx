@@ -19,7 +19,7 @@ export function Value({ row: { shown, unitCode } }: { row: Row }) {
         </time>
       );
     case 'language':
-      return <span>{inLanguage(shown.value)}</span>;
+      return <span dir="auto">{inLanguage(shown.value)}</span>;
     case 'geometry':
       return <span class="number">{geometryText(shown.value)}</span>;
     case 'json':
@@ -27,7 +27,7 @@ export function Value({ row: { shown, unitCode } }: { row: Row }) {
     case 'links':
       return <span>{shown.value.join(', ')}</span>;
     default:
-      return <span>{wordOf(shown.value)}</span>;
+      return <span dir="auto">{wordOf(shown.value)}</span>;
   }
 }
 
