@@ -9,9 +9,9 @@ import pytest
 
 from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store
-from cityloom.store.sqlite import SqliteStore, entities, history_writes, log
+from cityloom.store.sqlite import SqliteStore, history_writes, log
 from tests.laws.conftest import START
-from tests.laws.values import HOUR, LAMP, SENSOR, append, do, lamp, placed_lamp, put, reading, see
+from tests.laws.values import HOUR, SENSOR, append, do, lamp, put, reading, see
 
 
 @pytest.fixture
@@ -42,21 +42,3 @@ def test_expire_history_goes_on_where_the_last_call_ended(
     assert [expire() for _ in range(4)] == [3, 3, 2, 0]
     append(store, "urn:ngsi-ld:Sensor:7", reading(0, START - HOUR))
     assert sum(expire() for _ in range(3)) == 1
-
-
-@pytest.mark.parametrize("counted", [1, 1000])
-def test_places_are_the_same_whether_walked_or_sorted(
-    store: Store, counted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(entities, "_MOST_COUNTED", counted)
-    for number in range(40):
-        put(store, placed_lamp(number, number % 10, number // 10))
-    with store.snapshot() as snapshot:
-        for box in ((0, 0, 9, 9), (2, 1, 4, 2), (20, 20, 30, 30)):
-            found = [place[0] for place in snapshot.places("", LAMP, box, 5)]
-            inside = [
-                lamp(number).id
-                for number in range(40)
-                if box[0] <= number % 10 <= box[2] and box[1] <= number // 10 <= box[3]
-            ]
-            assert found == inside[:5]
