@@ -10,9 +10,10 @@ export type Parameters = Record<string, string | number>;
 type PluralStem<Key> = Key extends `${infer Stem}_other` ? Stem : never;
 export type PluralKey = PluralStem<MessageKey>;
 
-export const languages: { code: Language; name: string; tag: string }[] = [
-  { code: 'en', name: 'English', tag: 'en' },
-  { code: 'zh', name: '中文', tag: 'zh-Hans' },
+/** `brief` stands where there is no room for the name. */
+export const languages: { code: Language; name: string; brief: string; tag: string }[] = [
+  { code: 'en', name: 'English', brief: 'EN', tag: 'en' },
+  { code: 'zh', name: '中文', brief: '中', tag: 'zh-Hans' },
 ];
 
 const messages: Record<Language, Record<string, string>> = { en, zh };

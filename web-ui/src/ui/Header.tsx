@@ -5,6 +5,7 @@ import { nameText } from '../lib/names';
 import { relabel } from '../state/layers';
 import { city, lastChange, live } from '../state/store';
 import { go, view } from '../state/view';
+import './header.css';
 
 export function Header() {
   const offered = city.value?.languages ?? [];
@@ -16,7 +17,7 @@ export function Header() {
       <Live />
       <fieldset class="switch">
         <legend class="unseen">{t('header.language')}</legend>
-        {shown.map(({ code, name, tag }) => (
+        {shown.map(({ code, name, brief, tag }) => (
           <button
             key={code}
             type="button"
@@ -27,7 +28,10 @@ export function Header() {
               relabel();
             }}
           >
-            {name}
+            <span class="whole-name">{name}</span>
+            <span class="brief" aria-hidden="true">
+              {brief}
+            </span>
           </button>
         ))}
       </fieldset>
@@ -64,7 +68,7 @@ function Live() {
   return (
     <p class="live" data-state={state} role="status" title={title}>
       <span class="live-mark" aria-hidden="true" />
-      {t(`live.${state}`)}
+      <span class="live-text">{t(`live.${state}`)}</span>
     </p>
   );
 }
