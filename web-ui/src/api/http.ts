@@ -1,5 +1,7 @@
 /** The one way this page asks its own node for something. It never calls another origin. */
 
+import { hearTime } from '../lib/nodetime';
+
 /** What the node said when it refused: the fields of an RFC 9457 problem document. */
 export class ApiError extends Error {
   constructor(
@@ -25,6 +27,7 @@ export interface Answer<T> {
  */
 export async function getJson<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
   let response: Response;
+  const sent = Date.now();
   try {
     response = await fetch(path, {
       headers: { Accept: 'application/json, application/geo+json;q=0.9' },
@@ -34,6 +37,7 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<An
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'unreachable', '');
   }
+  hearTime(response.headers, sent, Date.now());
   if (!response.ok) throw await problemOf(response);
   return { body: (await response.json()) as T, headers: response.headers };
 }

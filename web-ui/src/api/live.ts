@@ -3,9 +3,8 @@ import type { Geometry } from 'geojson';
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting';
 
-/** One change, live or of the past: both are applied alike. */
 export interface Change {
-  /** Where it stands in the log; absent for what is told of the past. */
+  /** Where it stands in the log; a change of the past has no place there. */
   seq?: number;
   at: string;
   kind: 'entityCreated' | 'entityUpdated' | 'entityDeleted' | 'historyAppended';

@@ -1,6 +1,7 @@
 /** Numbers and times by the reader's language and the city's time zone. */
 import { signal } from '@preact/signals';
 import { language } from './i18n';
+import { nodeNow } from './nodetime';
 import { unitSign } from './units';
 
 /** The city's time zone (IANA name): every time on the page is told in it. */
@@ -46,6 +47,30 @@ export function hourText(time: string | number | Date): string {
   }).format(new Date(time));
 }
 
+/** A time of day to be read at a glance, its zone and its day, each by itself. */
+export function clockText(at: number): { time: string; zone: string; day: string } {
+  const zone = timeZone.value;
+  const of = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat(language.value, { timeZone: zone, ...options });
+  const named = of({ hour: 'numeric', timeZoneName: 'short' }).formatToParts(at);
+  return {
+    time: of({ timeStyle: 'short' }).format(at),
+    zone: named.find(({ type }) => type === 'timeZoneName')?.value ?? zone,
+    day: of({ weekday: 'short', year: 'numeric', month: 'short', day: 'numeric' }).format(at),
+  };
+}
+
+/** A duration in words, in the largest unit that it is a whole number of. */
+export function spanText(milliseconds: number): string {
+  const seconds = Math.max(1, Math.round(Math.abs(milliseconds) / 1000));
+  const [unit, size] = steps.find(([, size]) => seconds % size === 0) ?? ['second', 1];
+  return new Intl.NumberFormat(language.value, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'long',
+  }).format(seconds / size);
+}
+
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
   ['hour', 3_600],
@@ -53,8 +78,8 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** How long ago, in the largest whole unit; beyond a month the date itself says more. */
-export function agoText(time: string | number | Date, now: number = Date.now()): string {
+/** How long ago by the node's clock, in the largest whole unit; beyond a month the date itself says more. */
+export function agoText(time: string | number | Date, now: number = nodeNow()): string {
   void clock.value;
   const seconds = (new Date(time).getTime() - now) / 1000;
   if (Number.isNaN(seconds)) return String(time);

@@ -3,6 +3,7 @@ import { readCity, readLayers, readSources } from '../api/city';
 import { ApiError } from '../api/http';
 import { type Change, followChanges } from '../api/live';
 import { timeZone } from '../lib/format';
+import { followTime } from './time';
 import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
 import {
   applyChange,
@@ -27,8 +28,10 @@ import {
   staleUnknown,
 } from './store';
 import { followTrail } from './trail';
+import { view } from './view';
 
 const sourcesEvery = 60_000;
+const resumeEvery = 3_000;
 let stopFollowing: (() => void) | undefined;
 
 export async function start(): Promise<void> {
@@ -41,7 +44,8 @@ export async function start(): Promise<void> {
     layers.value = startingLayers(list);
     city.value = place;
     phase.value = 'ready';
-    follow(place.seq);
+    if (view.value.time.mode === 'live') follow(place.seq);
+    followTime({ hold, resume: () => void resume() });
     followChosen();
     followTrail();
   } catch (thrown) {
@@ -79,6 +83,29 @@ function follow(seq: number): void {
       live.value = state;
     },
   });
+}
+
+/** While the past is shown, no change of now may reach the map. */
+function hold(): void {
+  stopFollowing?.();
+  stopFollowing = undefined;
+}
+
+/** Back from the past: what is so now is read anew, and followed from there. */
+async function resume(): Promise<void> {
+  live.value = 'connecting';
+  try {
+    // The log's place first, as at the start.
+    const { seq } = (await readCity()).body;
+    if (view.value.time.mode !== 'live') return;
+    follow(seq);
+    await readAnew();
+  } catch {
+    live.value = 'reconnecting';
+    setTimeout(() => {
+      if (view.value.time.mode === 'live' && !stopFollowing) void resume();
+    }, resumeEvery);
+  }
 }
 
 const asked = new Set<string>();

@@ -179,17 +179,22 @@ export function relabel(): void {
   for (const type of loaded.keys()) void loadLayer(type);
 }
 
-const waiting = new Map<string, Change>();
+const waiting = new Map<string, Change & { initial: boolean }>();
 let due = false;
 
-/** Takes a change into the map; many in one frame are drawn once. */
-export function applyChange(change: Change): void {
+/**
+ * Takes a change into the map; many in one frame are drawn once.
+ *
+ * @param initial it tells what is so, not what happens at this moment: nothing is ringed
+ */
+export function applyChange(change: Change, initial = false): void {
   if (change.kind === 'historyAppended') return;
   // Only the last place of an object in a frame is drawn; its making must not be lost in the merge.
   const earlier = waiting.get(change.entityId);
   const created = earlier?.kind === 'entityCreated' && change.kind === 'entityUpdated';
   waiting.set(change.entityId, {
     ...change,
+    initial,
     kind: created ? 'entityCreated' : change.kind,
     // The newest first: whoever looks for an attribute finds its last value.
     changes: [...change.changes, ...(earlier?.changes ?? [])],
@@ -218,7 +223,8 @@ function countObject({ kind, type }: Change): void {
   }
 }
 
-function drawChange({ kind, type, entityId, location, changes }: Change): void {
+function drawChange(change: Change & { initial: boolean }): void {
+  const { kind, type, entityId, location, changes, initial } = change;
   const view = map.value;
   const mark = changes.find(({ name }) => name === 'stale');
   if (mark) {
@@ -229,7 +235,9 @@ function drawChange({ kind, type, entityId, location, changes }: Change): void {
     const read = loaded.get(name);
     if (!read) continue;
     const feature = read.features.get(entityId);
-    if (kind === 'entityDeleted') {
+    // Without a place it is not on the map; its name stays known, for when it gets one again.
+    const lost = !location && changes.some(({ name, deleted }) => name === 'location' && deleted);
+    if (kind === 'entityDeleted' || lost) {
       if (read.features.delete(entityId)) view?.updateFeatures(name, { remove: [entityId] });
       continue;
     }
@@ -246,7 +254,8 @@ function drawChange({ kind, type, entityId, location, changes }: Change): void {
         view?.updateFeatures(name, { update: [{ id: entityId, newGeometry: location }] });
       }
     } else if (location) {
-      const made = featureOf(entityId, location, label ?? '', stale.has(entityId));
+      const kept = label ?? nameText(read.names.get(entityId));
+      const made = featureOf(entityId, location, kept, stale.has(entityId));
       read.features.set(entityId, made);
       view?.updateFeatures(name, { add: [made] });
     }
@@ -254,7 +263,7 @@ function drawChange({ kind, type, entityId, location, changes }: Change): void {
       view?.updateFeatures(name, { update: [staleDiff(feature, stale.has(entityId))] });
     }
     const place = location ?? feature?.geometry;
-    const anchor = place && layerState(name)?.visible ? anchorOf(place) : null;
+    const anchor = place && !initial && layerState(name)?.visible ? anchorOf(place) : null;
     if (anchor) view?.pulse(entityId, anchor);
   }
 }

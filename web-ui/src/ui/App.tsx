@@ -15,6 +15,7 @@ import { NodePage } from './node/NodePage';
 import { SourcesPage } from './sources/SourcesPage';
 import { Sources } from './sources/Sources';
 import { TablePage } from './table/TablePage';
+import { TimeBar } from './time/TimeBar';
 
 export function App() {
   useSignalEffect(() => {
@@ -49,6 +50,7 @@ export function App() {
         <Sources />
       </aside>
       <MapPane />
+      <TimeBar />
       {view.value.page === 'table' && <TablePage />}
       {view.value.page === 'sources' && <SourcesPage />}
       {view.value.page === 'node' && <NodePage />}

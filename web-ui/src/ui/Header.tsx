@@ -1,10 +1,13 @@
+import { computed } from '@preact/signals';
 import { pages, writeAddress } from '../lib/address';
-import { agoText } from '../lib/format';
+import { agoText, clockText, timeText } from '../lib/format';
 import { chooseLanguage, language, languages, t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { relabel } from '../state/layers';
 import { city, lastChange, live } from '../state/store';
+import { isPast, shownAt } from '../state/time';
 import { go, view } from '../state/view';
+import { Icon } from './parts/Icon';
 import './header.css';
 
 export function Header() {
@@ -62,6 +65,7 @@ function Pages() {
 }
 
 function Live() {
+  if (isPast.value) return <Past />;
   const state = live.value;
   const last = lastChange.value;
   const title = last ? t('live.last', { when: agoText(last) }) : undefined;
@@ -69,6 +73,21 @@ function Live() {
     <p class="live" data-state={state} role="status" title={title}>
       <span class="live-mark" aria-hidden="true" />
       <span class="live-text">{t(`live.${state}`)}</span>
+    </p>
+  );
+}
+
+/** The time by the minute: it would be read out with every step of a replay. */
+const minute = computed(() => Math.floor(shownAt.value / 60_000) * 60_000);
+
+function Past() {
+  const time = timeText(minute.value, 'short');
+  const { zone } = clockText(minute.value);
+  return (
+    <p class="live" data-state="past" title={t('time.pastOf', { time, zone })}>
+      <Icon name="past" />
+      <span class="live-text">{t('time.past')}</span>
+      <span class="live-time">{time}</span>
     </p>
   );
 }

@@ -1,0 +1,281 @@
+/**
+ * The time that is shown. Live and past are one path: either way changes come to `applyChange`, from the
+ * node's stream or from its history.
+ */
+import { computed, effect, signal, untracked } from '@preact/signals';
+import { ApiError } from '../api/http';
+import { type Asked, readChanges, readState } from '../api/past';
+import type { TimeView, View } from '../lib/address';
+import { timeZone } from '../lib/format';
+import { nodeNow } from '../lib/nodetime';
+import { Replay, type ReplayPhase } from '../lib/replay';
+import { dayBeside, instantOf } from '../lib/zone';
+import { instant } from './instant';
+import { applyChange } from './layers';
+import { layers } from './store';
+import { go, view } from './view';
+
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** `empty`: nothing was observed in the whole time; `future`: it has not begun. */
+export type PastPhase = ReplayPhase | 'empty' | 'future';
+
+export const playing = signal(false);
+/** Where the past's clock stands, in milliseconds; it runs more finely than the address. */
+export const shownAt = signal(0);
+/** The clock waits for changes that are still on their way. */
+export const waiting = signal(false);
+export const pastPhase = signal<PastPhase>('loading');
+export const pastError = signal<ApiError | null>(null);
+
+/** A long day: what the last 24 hours are is settled when they are chosen, or they would run away. */
+const lastDay = 24 * 3_600_000;
+let chosenAt = 0;
+/** The newest instant that may be asked for: the node's clock is known to a second or so. */
+const newest = (): number => nodeNow() - 2_000;
+
+const keyOf = (time: TimeView): string => JSON.stringify(time);
+const timeKey = computed(() => keyOf(view.value.time));
+
+/** From when to when the past is shown; null when it is not. */
+export const span = computed<Span | null>(() => {
+  void timeKey.value;
+  const time = untracked(() => view.value.time);
+  const now = untracked(newest);
+  switch (time.mode) {
+    case 'live':
+      return null;
+    case 'last24h':
+      return { from: chosenAt - lastDay, to: chosenAt };
+    case 'day': {
+      const from = instantOf(time.day, timeZone.value);
+      const to = instantOf(dayBeside(time.day, 1), timeZone.value);
+      return untilNow(from, to, now);
+    }
+    case 'range':
+      return untilNow(Date.parse(time.from), Date.parse(time.to), now);
+  }
+});
+
+/** Of a time that is not over, what has been; one that has not begun stays as it is. */
+const untilNow = (from: number, to: number, now: number): Span => ({
+  from,
+  to: from < now ? Math.min(to, now) : to,
+});
+
+export const isPast = computed(() => span.value !== null);
+
+/** Chooses which time is shown; its clock begins at the beginning. */
+export function chooseTime(time: TimeView): void {
+  playing.value = false;
+  if (time.mode === 'last24h') chosenAt = newest();
+  go({ time, at: '' });
+}
+
+/** The time as it shall be sent to others: "the last 24 hours" would be others tomorrow. */
+export function lastingTime(): Partial<View> {
+  const { mode } = view.value.time;
+  const now = span.value;
+  if (mode !== 'last24h' || !now) return {};
+  return { time: { mode: 'range', from: iso(now.from), to: iso(now.to) } };
+}
+
+/** Moves the past's clock, within its time. */
+export function seek(at: number): void {
+  const within = span.value;
+  if (!within) return;
+  show(Math.min(within.to, Math.max(within.from, at)));
+  void replay?.seek(shownAt.value);
+}
+
+export function play(on = !playing.value): void {
+  const within = span.value;
+  if (!within) {
+    if (!on) return;
+    chooseTime({ mode: 'last24h' });
+  } else if (on && shownAt.value >= within.to) {
+    seek(within.from);
+  }
+  playing.value = on;
+  if (on) tick();
+  else if (span.value) show(exact);
+}
+
+export const chooseSpeed = (speed: number): void => go({ speed }, false);
+
+let replay: Replay | null = null;
+let probing: AbortController | null = null;
+let asked: Asked = { types: [], attributes: [] };
+
+/** The shown layers that have been read, and of each the attributes that can be seen. */
+const wanted = computed<Asked>(() => {
+  const types = layers.value
+    .filter(({ visible, phase, layer }) => visible && phase === 'ready' && layer.geometry)
+    .map(({ layer }) => layer.type);
+  const { colours } = view.value;
+  const coloured = types.map((type) => colours[type]).filter((name) => name !== undefined);
+  return { types, attributes: [...new Set(['location', 'stale', 'name', ...coloured])] };
+});
+
+export interface Live {
+  /** Stops following live changes. */
+  hold(): void;
+  /** Reads what is so now, and follows the changes from there. */
+  resume(): void;
+}
+
+/** Shows the time that the view names, now and whenever it names another. */
+export function followTime(live: Live): void {
+  if (view.value.time.mode === 'last24h') chosenAt = newest();
+  let key = 'live';
+  effect(() => {
+    const within = span.value;
+    const { at } = view.value;
+    const { types, attributes } = wanted.value;
+    untracked(() => {
+      if (!within) {
+        if (key === 'live') return;
+        key = 'live';
+        leave();
+        live.resume();
+        return;
+      }
+      const beginning = key !== timeKey.value;
+      if (key === 'live') live.hold();
+      key = timeKey.value;
+      const place = placeIn(within, at);
+      const fresh =
+        types.some((type) => !asked.types.includes(type)) ||
+        attributes.some((name) => !asked.attributes.includes(name));
+      const gone = types.length < asked.types.length;
+      asked = { types, attributes };
+      if (beginning) enter(within, place);
+      // The address was changed by someone else than the clock: Back, or a link.
+      else if (Math.abs(place - written) > 1_000) seek(place);
+      else if (fresh) void replay?.seek(shownAt.value);
+      if (beginning || fresh || gone) void lookForAny(within);
+    });
+  });
+}
+
+function placeIn({ from, to }: Span, at: string): number {
+  return at ? Math.min(to, Math.max(from, Date.parse(at))) : from;
+}
+
+function enter(within: Span, place: number): void {
+  replay?.stop();
+  replay = new Replay(
+    {
+      state: (at, stop) => (asked.types.length ? readState(asked, at, stop) : Promise.resolve([])),
+      changes: (after, until, stop) =>
+        asked.types.length
+          ? readChanges(asked, { after, until }, stop)
+          : Promise.resolve({ changes: [], until, more: false }),
+      apply: (change, initial) => applyChange(change, initial),
+      tell: (phase, error) => {
+        pastPhase.value = phase === 'ready' && nothing ? 'empty' : phase;
+        pastError.value = error instanceof ApiError ? error : null;
+      },
+      passing: (error) => error instanceof ApiError && (error.status === 0 || error.status >= 500),
+    },
+    within.to,
+  );
+  nothing = false;
+  show(place);
+  if (within.from >= newest()) {
+    replay = null;
+    pastPhase.value = 'future';
+    return;
+  }
+  void replay.seek(place);
+}
+
+function leave(): void {
+  replay?.stop();
+  probing?.abort();
+  replay = null;
+  asked = { types: [], attributes: [] };
+  playing.value = false;
+  waiting.value = false;
+  instant.value = '';
+}
+
+/** Whether the whole time has nothing to show; asked apart, so that it can be said before playing. */
+let nothing = false;
+
+async function lookForAny({ from, to }: Span): Promise<void> {
+  probing?.abort();
+  const { signal: stop } = (probing = new AbortController());
+  if (!asked.types.length || pastPhase.value === 'future') return;
+  let after = iso(from);
+  try {
+    // A node tells of a long and busy time in pieces.
+    for (;;) {
+      const found = await readChanges(asked, { after, until: iso(to), limit: 1 }, stop);
+      nothing = found.changes.length === 0 && !found.more;
+      if (found.changes.length || !found.more || found.until === after) break;
+      after = found.until;
+    }
+  } catch {
+    // The replay itself says that the node is away.
+    return;
+  }
+  if (pastPhase.value === 'ready' || pastPhase.value === 'empty') {
+    pastPhase.value = nothing ? 'empty' : 'ready';
+  }
+}
+
+/** Whole seconds: nobody reads more, and addresses stay short. */
+const iso = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** The place of the clock that stands in the address. */
+let written = 0;
+let writtenWhen = 0;
+
+/** Puts the clock somewhere, in the address too. */
+function show(at: number): void {
+  exact = at;
+  shownAt.value = at;
+  written = Math.floor(at / 1000) * 1000;
+  writtenWhen = performance.now();
+  instant.value = iso(at);
+  if (view.value.at !== iso(at)) go({ at: iso(at) }, false);
+}
+
+const addressEvery = 1_000;
+const shownEvery = 100;
+let shownWhen = 0;
+let last = 0;
+/** Where the clock is now; what is shown follows ten times a second. */
+let exact = 0;
+
+function tick(): void {
+  last = performance.now();
+  requestAnimationFrame(step);
+}
+
+/** One frame of the clock: it goes as far as the changes are known. */
+function step(now: number): void {
+  const within = span.value;
+  if (!playing.value || !within || !replay) return;
+  // A page that was hidden gets no frames: it goes on where it stood.
+  const passed = Math.min(1_000, Math.max(0, now - last)) * view.value.speed;
+  last = now;
+  const goal = Math.min(within.to, exact + passed);
+  const reached = replay.advance(goal, view.value.speed);
+  waiting.value = reached < goal;
+  exact = Math.max(exact, reached);
+  if (exact >= within.to) {
+    play(false);
+    return;
+  }
+  if (now - writtenWhen >= addressEvery) show(exact);
+  else if (now - shownWhen >= shownEvery) {
+    shownAt.value = exact;
+    shownWhen = now;
+  }
+  requestAnimationFrame(step);
+}

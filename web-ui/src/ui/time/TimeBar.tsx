@@ -1,0 +1,247 @@
+import { computed, signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { clockText, spanText, timeText } from '../../lib/format';
+import { t } from '../../lib/i18n';
+import { clockError } from '../../lib/nodetime';
+import { offerKeys } from '../../state/keys';
+import {
+  chooseTime,
+  isPast,
+  pastError,
+  pastPhase,
+  play,
+  playing,
+  seek,
+  shownAt,
+  type Span,
+  span,
+  waiting,
+} from '../../state/time';
+import { view } from '../../state/view';
+import { Icon } from '../parts/Icon';
+import { Chooser } from './Chooser';
+import './time.css';
+
+/** While live, one button; the bar comes when it is asked for, or when the past is shown. */
+const opened = signal(false);
+/** On a small screen the choices are shown only when they are asked for. */
+const choosing = signal(false);
+
+export function TimeBar() {
+  useEffect(
+    () =>
+      offerKeys({
+        key: ' ',
+        message: 'keys.play',
+        act: () => (view.value.page === 'map' ? play() : false),
+      }),
+    [],
+  );
+  const past = isPast.value;
+  return (
+    <section class="time" aria-label={t('time.label')} data-past={past || undefined}>
+      <ClockNote />
+      {past || opened.value ? <Bar past={past} /> : <OpenButton />}
+    </section>
+  );
+}
+
+function OpenButton() {
+  return (
+    <button
+      type="button"
+      class="time-open"
+      aria-label={t('time.open')}
+      onClick={() => {
+        opened.value = true;
+        choosing.value = true;
+      }}
+    >
+      <Icon name="clock" />
+      {t('time.live')}
+    </button>
+  );
+}
+
+function Bar({ past }: { past: boolean }) {
+  useEffect(
+    () =>
+      offerKeys({
+        key: 'Escape',
+        message: 'keys.close',
+        act() {
+          if (isPast.value || !opened.value) return false;
+          opened.value = false;
+          return true;
+        },
+      }),
+    [],
+  );
+  return (
+    <div class="time-bar">
+      {past && <Player />}
+      <div class="time-choices" id="time-choices" hidden={past && !choosing.value}>
+        <Chooser />
+        {!past && (
+          <button
+            type="button"
+            class="time-button"
+            aria-label={t('time.close')}
+            onClick={() => (opened.value = false)}
+          >
+            <Icon name="close" />
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Player() {
+  const within = span.value;
+  if (!within) return null;
+  return (
+    <>
+      <div class="time-now">
+        <button
+          type="button"
+          class="time-button time-play"
+          aria-label={t(playing.value ? 'time.pause' : 'time.play')}
+          onClick={() => play()}
+        >
+          <Icon name={playing.value ? 'pause' : 'play'} />
+        </button>
+        <Shown />
+        <button
+          type="button"
+          class="time-button time-more"
+          aria-label={t('time.choose')}
+          aria-expanded={choosing.value}
+          aria-controls="time-choices"
+          onClick={() => (choosing.value = !choosing.value)}
+        >
+          <Icon name="options" />
+        </button>
+        <button
+          type="button"
+          class="button time-live"
+          onClick={() => {
+            opened.value = false;
+            chooseTime({ mode: 'live' });
+          }}
+        >
+          {t('time.backToLive')}
+        </button>
+      </div>
+      <Slider within={within} />
+      <Said />
+    </>
+  );
+}
+
+/** Where the slider is being dragged; the map follows when it is let go. */
+const dragged = signal<number | null>(null);
+/** Whole seconds, so that what is written changes no oftener than it can be read. */
+const readable = computed(() => Math.floor((dragged.value ?? shownAt.value) / 1000) * 1000);
+
+function Shown() {
+  const { time, zone, day } = clockText(readable.value);
+  return (
+    <p class="time-shown">
+      <time dateTime={new Date(readable.value).toISOString()}>{time}</time>
+      <span>{zone}</span>
+      <span>{day}</span>
+    </p>
+  );
+}
+
+const steps = [60, 300, 900, 3_600, 21_600, 86_400, 604_800];
+
+/** How far an arrow key goes, in milliseconds: a round time, and no more than 150 of them to the end. */
+function stepOf({ from, to }: Span): number {
+  return (steps.find((step) => (to - from) / 1000 / step <= 150) ?? 2_592_000) * 1000;
+}
+
+function Slider({ within }: { within: Span }) {
+  const { from, to } = within;
+  const step = stepOf(within);
+  const ways: Record<string, number> = {
+    ArrowLeft: -step,
+    ArrowDown: -step,
+    ArrowRight: step,
+    ArrowUp: step,
+    PageDown: -10 * step,
+    PageUp: 10 * step,
+    Home: from - to,
+    End: to - from,
+  };
+  const { zone } = clockText(readable.value);
+  const place = dragged.value ?? shownAt.value;
+  return (
+    <div class="time-slide">
+      <input
+        type="range"
+        min={0}
+        max={Math.round((to - from) / 1000)}
+        value={Math.round((place - from) / 1000)}
+        aria-label={t('time.slider')}
+        aria-valuetext={t('time.valueText', { time: timeText(readable.value, 'short'), zone })}
+        style={{ '--played': `${((place - from) / Math.max(1, to - from)) * 100}%` }}
+        onInput={(event) => (dragged.value = from + Number(event.currentTarget.value) * 1000)}
+        onChange={(event) => {
+          dragged.value = null;
+          seek(from + Number(event.currentTarget.value) * 1000);
+        }}
+        onKeyDown={(event) => {
+          const way = ways[event.key];
+          if (way === undefined) return;
+          event.preventDefault();
+          seek(shownAt.value + way);
+        }}
+      />
+      <span class="time-end">{timeText(from, 'short')}</span>
+      <span class="time-end">{timeText(to, 'short')}</span>
+    </div>
+  );
+}
+
+/** What there is to say about the past that is shown, if anything. */
+function Said() {
+  const phase = pastPhase.value;
+  const troubled = phase === 'away' || phase === 'refused';
+  return (
+    <p class={troubled ? 'time-said warn' : 'time-said'} role="status">
+      {saidOf()}
+    </p>
+  );
+}
+
+function saidOf(): string {
+  const phase = pastPhase.value;
+  if (phase === 'refused') return t('time.refused', { detail: pastError.value?.message ?? '' });
+  if (phase !== 'ready') return t(`time.${phase}`);
+  if (waiting.value && playing.value) return t('time.waiting');
+  return !playing.value && shownAt.value >= (span.value?.to ?? 0) ? t('time.end') : '';
+}
+
+const dismissed = signal(false);
+
+/** A clock that is wrong misleads its reader elsewhere too: it is told once. */
+function ClockNote() {
+  const error = clockError.value;
+  if (!error || dismissed.value) return null;
+  const whole = Math.max(60_000, Math.round(Math.abs(error) / 60_000) * 60_000);
+  return (
+    <div class="time-note note warn" role="status">
+      <p>{t(error > 0 ? 'time.clockFast' : 'time.clockSlow', { span: spanText(whole) })}</p>
+      <button
+        type="button"
+        class="time-button"
+        aria-label={t('time.dismiss')}
+        onClick={() => (dismissed.value = true)}
+      >
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
