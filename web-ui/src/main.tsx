@@ -8,6 +8,7 @@ import { darkScheme } from './state/store';
 import './style.css';
 import { offerTestHook } from './testhook';
 import { App } from './ui/App';
+import { offerPrinting } from './ui/parts/Print';
 
 language.value = firstLanguage(location.search, navigator.languages);
 effect(() => {
@@ -23,6 +24,7 @@ const place = document.getElementById('app');
 if (place) {
   render(<App />, place);
   offerTestHook();
+  offerPrinting();
   startClock();
   listenForKeys();
   void start();

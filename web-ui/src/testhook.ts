@@ -8,6 +8,8 @@ export interface TestHook {
   live(): string;
   /** How many objects of a type are on the screen. */
   rendered(type: string): number;
+  /** Where the map has an object: lon and lat of a point or of a place within it. */
+  placeOf(id: string): number[] | null;
   /** Where an object is on the page, in CSS pixels. */
   pixelOf(id: string): [x: number, y: number] | null;
 }
@@ -25,6 +27,10 @@ export function offerTestHook(): void {
       layers.value.every(({ visible, phase }) => !visible || phase === 'ready'),
     live: () => live.value,
     rendered: (type) => map.value?.rendered(type) ?? 0,
+    placeOf: (id) => {
+      const feature = findFeature(id)?.feature;
+      return feature ? anchorOf(feature.geometry) : null;
+    },
     pixelOf: (id) => {
       const feature = findFeature(id)?.feature;
       const place = feature ? anchorOf(feature.geometry) : null;

@@ -13,6 +13,7 @@ import {
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import type { Box } from '../api/city';
 import { anchorOf } from '../lib/geometry';
+import { metresPerPixel } from '../lib/scale';
 import { drawMark, iconName, pixelRatio } from './icons';
 import {
   chosenSource,
@@ -292,6 +293,52 @@ export class CityMap {
     return [x + left, y + top];
   }
 
+  /** The map as it is drawn now, on a canvas of its own; in the pixels of the screen. */
+  picture(): HTMLCanvasElement {
+    // What WebGL drew is there to be copied only until the browser has shown it.
+    this.map.redraw();
+    const drawn = this.map.getCanvas();
+    const copy = document.createElement('canvas');
+    copy.width = drawn.width;
+    copy.height = drawn.height;
+    copy.getContext('2d')?.drawImage(drawn, 0, 0);
+    return copy;
+  }
+
+  /** How wide the map is, in CSS pixels. */
+  width(): number {
+    return this.map.getCanvas().clientWidth;
+  }
+
+  /** Metres of the ground in a CSS pixel, in the map's middle. */
+  metresPerPixel(): number {
+    return metresPerPixel(this.map.getCenter().lat, this.map.getZoom());
+  }
+
+  /** The objects that are drawn in the view now. */
+  inView(): Chosen[] {
+    const owners = this.owners();
+    const hits = this.map.queryRenderedFeatures({ layers: [...owners.keys()] });
+    const seen = new Map<string, Chosen>();
+    for (const { layer, properties } of hits) {
+      const { id } = properties as MapProperties;
+      const type = owners.get(layer.id)?.drawing.type ?? '';
+      seen.set(`${type} ${id}`, { id, type });
+    }
+    return [...seen.values()];
+  }
+
+  /** The object in the map's middle, if one is near it. */
+  inMiddle(): Chosen | null {
+    const { clientWidth, clientHeight } = this.map.getCanvas();
+    return this.nearest(clientWidth / 2, clientHeight / 2)?.chosen ?? null;
+  }
+
+  /** Resolves when everything is drawn. */
+  whenResting(): Promise<void> {
+    return new Promise((resolve) => this.map.once('idle', () => resolve()));
+  }
+
   resting(): boolean {
     return this.map.loaded() && !this.map.isMoving();
   }
@@ -304,6 +351,16 @@ export class CityMap {
     return drawingOf(drawn.drawing, this.theme).map(({ layer }) => layer.id);
   }
 
+  /** The style layers that show something, each with whose it is. */
+  private owners(): Map<string, Drawn> {
+    const owners = new Map<string, Drawn>();
+    for (const drawn of this.drawn.values()) {
+      if (!drawn.visible) continue;
+      for (const id of this.layerIds(drawn)) if (this.map.getLayer(id)) owners.set(id, drawn);
+    }
+    return owners;
+  }
+
   private source(id: string): GeoJSONSource | undefined {
     return this.map.getSource(id) as GeoJSONSource | undefined;
   }
@@ -311,17 +368,13 @@ export class CityMap {
   /** The object to choose at a point: objects before ground, points before lines before surfaces. */
   private nearest(x: number, y: number): { chosen: Chosen; label: string } | null {
     if (!this.map.isStyleLoaded()) return null;
-    const owners = new Map<string, Drawn>();
-    for (const drawn of this.drawn.values()) {
-      if (drawn.visible) for (const id of this.layerIds(drawn)) owners.set(id, drawn);
-    }
-    const layers = [...owners.keys()].filter((id) => this.map.getLayer(id));
+    const owners = this.owners();
     const hits = this.map.queryRenderedFeatures(
       [
         [x - reach, y - reach],
         [x + reach, y + reach],
       ],
-      { layers },
+      { layers: [...owners.keys()] },
     );
     let best: { rank: number; hit: MapGeoJSONFeature; owner: Drawn } | null = null;
     for (const hit of hits) {

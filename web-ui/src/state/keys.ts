@@ -7,7 +7,7 @@ export interface Shortcut {
   key: string;
   /** What it does, for the help. */
   message: MessageKey;
-  /** Returns false where there was nothing to do: the key then keeps its usual meaning. */
+  /** Returns false where there was nothing to do: the key is then offered to the room below, or keeps its meaning. */
   act(): boolean | void;
 }
 
@@ -22,8 +22,9 @@ export function offerKeys(...offered: Shortcut[]): () => void {
 }
 
 /** Where letters are text, and where Enter and Space belong to what has the focus. */
-const typing = 'input, select, textarea, [contenteditable]';
-const pressing = 'a[href], button, summary, [role="button"], [role="slider"], [role="tab"]';
+const typing =
+  'input:not([type="checkbox"], [type="radio"], [type="range"]), select, textarea, [contenteditable]';
+const pressing = 'a[href], button, input, label, summary, [role="button"], [role="tab"]';
 
 export function listenForKeys(): void {
   addEventListener('keydown', (event) => {
@@ -33,7 +34,7 @@ export function listenForKeys(): void {
     if ((event.key === 'Enter' || event.key === ' ') && at?.closest(pressing)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // The room that came last lies on top: an open dialog goes before the map.
-    const found = shortcuts.value.findLast((each) => each.key === key);
-    if (found && found.act() !== false) event.preventDefault();
+    const offered = shortcuts.value.filter((each) => each.key === key).reverse();
+    if (offered.some((each) => each.act() !== false)) event.preventDefault();
   });
 }

@@ -1,7 +1,10 @@
 import { useSignalEffect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { start } from '../state/app';
+import { followFocus } from '../state/focus';
+import { notice } from '../state/notice';
 import { city, entity, failure, layers, phase, sheet } from '../state/store';
 import { view } from '../state/view';
 import { Header } from './Header';
@@ -9,6 +12,8 @@ import { LayerList } from './map/LayerList';
 import { MapPane } from './map/MapPane';
 import { ObjectList } from './map/ObjectList';
 import { Panel } from './panel/Panel';
+import { Help } from './parts/Help';
+import { offerPageKeys } from './parts/keys';
 import { Problem } from './parts/Problem';
 import { SheetHandle } from './parts/SheetHandle';
 import { NodePage } from './node/NodePage';
@@ -21,6 +26,8 @@ export function App() {
   useSignalEffect(() => {
     document.title = t('app.title', { city: nameText(city.value?.name) }).replace(/^ · /, '');
   });
+  useEffect(offerPageKeys, []);
+  useEffect(followFocus, []);
   if (phase.value === 'error') {
     return (
       <main class="whole">
@@ -40,8 +47,8 @@ export function App() {
       <a class="skip" href="#side">
         {t('skip.list')}
       </a>
-      <a class="skip" href="#map">
-        {t('skip.map')}
+      <a class="skip" href={view.value.page === 'map' ? '#map' : '#main'}>
+        {t(view.value.page === 'map' ? 'skip.map' : 'skip.main')}
       </a>
       <Header />
       <aside class="side" id="side" tabIndex={-1} data-sheet={sheet.value}>
@@ -54,6 +61,10 @@ export function App() {
       {view.value.page === 'table' && <TablePage />}
       {view.value.page === 'sources' && <SourcesPage />}
       {view.value.page === 'node' && <NodePage />}
+      <Help />
+      <p class="notice" role="status">
+        {notice.value}
+      </p>
     </div>
   );
 }

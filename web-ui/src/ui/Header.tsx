@@ -8,6 +8,7 @@ import { city, lastChange, live } from '../state/store';
 import { isPast, shownAt } from '../state/time';
 import { go, view } from '../state/view';
 import { Icon } from './parts/Icon';
+import { Menu } from './parts/Menu';
 import './header.css';
 
 export function Header() {
@@ -38,6 +39,7 @@ export function Header() {
           </button>
         ))}
       </fieldset>
+      <Menu />
     </header>
   );
 }

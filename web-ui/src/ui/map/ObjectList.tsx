@@ -7,6 +7,7 @@ import { plural, t } from '../../lib/i18n';
 import { nameText, shortId, typeLabel } from '../../lib/names';
 import { choose } from '../../state/entity';
 import { type LayerState, layers, loaded, revision } from '../../state/store';
+import { listed } from '../../state/walk';
 import { LayerSymbol } from '../parts/Symbol';
 
 const longest = 60;
@@ -76,6 +77,11 @@ export function ObjectList() {
     next.focus();
   };
 
+  useSignalEffect(() => {
+    const narrowed = text.value.trim() !== '' || among.value !== '';
+    listed.value = narrowed ? found.value.items.map(({ id }) => id) : [];
+  });
+
   const { items, total } = found.value;
   const typed = text.value.trim();
   // An id of something that is in no shown layer can be opened all the same.
@@ -142,7 +148,12 @@ export function ObjectList() {
 function ObjectItem({ item: { id, label, state } }: { item: Item }) {
   return (
     <li>
-      <button type="button" class="object" onClick={() => choose(id, { fly: true })}>
+      <button
+        type="button"
+        class="object"
+        data-object={id}
+        onClick={() => choose(id, { fly: true })}
+      >
         {state?.layer.geometry ? <LayerSymbol state={state} /> : <span class="symbol" />}
         <span class="object-name">{label || shortId(id)}</span>
         {label && <span class="object-id">{shortId(id)}</span>}

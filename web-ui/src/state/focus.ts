@@ -1,0 +1,39 @@
+/** Where the keyboard is: never lost when what had the focus goes away. */
+import { effect } from '@preact/signals';
+import { view } from './view';
+
+/**
+ * Brings the focus back to where an object was chosen from, when its panel closes.
+ *
+ * The list that it was chosen from is made anew by then: the row is found again by its object.
+ */
+export function followFocus(): () => void {
+  let before = '';
+  let origin: Element | null = null;
+  return effect(() => {
+    const { id } = view.value;
+    if (id && !before) origin = document.activeElement;
+    if (!id && before) {
+      const [closed, from] = [before, origin];
+      // Once the page has drawn itself without the panel.
+      setTimeout(() => {
+        const now = document.activeElement;
+        if (now && now !== document.body && now.isConnected) return;
+        const row = document.querySelector(`[data-object="${CSS.escape(closed)}"]`);
+        const kept = from?.isConnected && from !== document.body ? from : null;
+        const place = kept ?? row ?? document.querySelector('#map canvas');
+        if (place instanceof HTMLElement) place.focus({ preventScroll: true });
+      });
+    }
+    before = id;
+  });
+}
+
+/** Puts the focus on the first of these that is there, once the page has drawn itself. */
+export function focusOn(selector: string): void {
+  setTimeout(() => {
+    const place = document.querySelector<HTMLElement>(selector);
+    place?.focus();
+    place?.scrollIntoView({ block: 'nearest' });
+  });
+}

@@ -1,0 +1,51 @@
+/** The keys of the page itself; the rooms offer their own. */
+import { choose, showOnMap } from '../../state/entity';
+import { focusOn } from '../../state/focus';
+import { offerKeys } from '../../state/keys';
+import { entity, map, sheet } from '../../state/store';
+import { go, view } from '../../state/view';
+import { walk } from '../../state/walk';
+import { helpOpen } from './Help';
+
+/** Offers them until the returned function is called. */
+export function offerPageKeys(): () => void {
+  return offerKeys(
+    { key: '/', message: 'keys.search', act: () => list('input[type="search"]') },
+    { key: 'j', message: 'keys.next', act: () => onMap() && walk(1) },
+    { key: 'k', message: 'keys.previous', act: () => onMap() && walk(-1) },
+    { key: 'Enter', message: 'keys.open', act: () => onMap() && open() },
+    {
+      key: 'Escape',
+      message: 'keys.close',
+      act() {
+        if (!view.value.id) return false;
+        choose(null);
+        return true;
+      },
+    },
+    { key: 'l', message: 'keys.layers', act: () => list('.layer input') },
+    { key: '?', message: 'keys.help', act: () => void (helpOpen.value = true) },
+  );
+}
+
+const onMap = (): boolean => view.value.page === 'map';
+
+/** Shows the list beside the map, and puts the focus into it. */
+function list(selector: string): void {
+  if (!onMap()) go({ page: 'map' });
+  if (view.value.id && !document.querySelector(selector)) choose(null);
+  if (sheet.value === 'peek') sheet.value = 'half';
+  focusOn(selector);
+}
+
+/** The chosen object is shown on the map; without one, the object in the map's middle is chosen. */
+function open(): boolean {
+  if (entity.value) {
+    showOnMap();
+    return true;
+  }
+  const found = map.value?.inMiddle();
+  if (!found) return false;
+  choose(found.id);
+  return true;
+}
