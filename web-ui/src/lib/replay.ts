@@ -40,15 +40,18 @@ export class Replay {
   /** How far the changes are known. */
   private known = '';
   private at = 0;
-  private speed = 1;
   private stopper = new AbortController();
   private reading = false;
   private broken = false;
 
-  /** @param end where the replay ends, in milliseconds */
+  /**
+   * @param end where the replay ends, in milliseconds
+   * @param speed seconds of the past in one second, to begin with: how far ahead to read
+   */
   constructor(
     private readonly ports: ReplayPorts,
     private readonly end: number,
+    private speed: number,
   ) {}
 
   /** Shows what was so at an instant; whatever was under way is given up. */
@@ -66,13 +69,15 @@ export class Replay {
     for (const change of found) this.ports.apply(change, true);
     this.known = from;
     this.ports.tell('ready');
+    // Who plays next shall not have to wait.
+    void this.readAhead();
   }
 
   /**
    * Moves the clock on and hands over what happened until then.
    *
    * @param to milliseconds since 1970
-   * @param speed seconds of the past in one second: how far ahead to read
+   * @param speed as above
    * @returns how far it came: not so far while changes are still on their way
    */
   advance(to: number, speed: number): number {

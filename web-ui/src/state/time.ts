@@ -72,7 +72,8 @@ export const isPast = computed(() => span.value !== null);
 export function chooseTime(time: TimeView): void {
   playing.value = false;
   if (time.mode === 'last24h') chosenAt = newest();
-  go({ time, at: '' });
+  // A field may tell twice what was typed into it: that is no step to come back to.
+  go({ time, at: '' }, keyOf(time) !== timeKey.value);
 }
 
 /** The time as it shall be sent to others: "the last 24 hours" would be others tomorrow. */
@@ -182,6 +183,7 @@ function enter(within: Span, place: number): void {
       passing: (error) => error instanceof ApiError && (error.status === 0 || error.status >= 500),
     },
     within.to,
+    view.value.speed,
   );
   nothing = false;
   show(place);
@@ -246,6 +248,9 @@ function show(at: number): void {
 }
 
 const addressEvery = 1_000;
+/** A wait that is shorter than this is none, to a reader. */
+const patience = 400;
+let waitingSince = 0;
 const shownEvery = 100;
 let shownWhen = 0;
 let last = 0;
@@ -254,6 +259,7 @@ let exact = 0;
 
 function tick(): void {
   last = performance.now();
+  waitingSince = last;
   requestAnimationFrame(step);
 }
 
@@ -266,7 +272,8 @@ function step(now: number): void {
   last = now;
   const goal = Math.min(within.to, exact + passed);
   const reached = replay.advance(goal, view.value.speed);
-  waiting.value = reached < goal;
+  if (reached >= goal) waitingSince = now;
+  waiting.value = now - waitingSince > patience;
   exact = Math.max(exact, reached);
   if (exact >= within.to) {
     play(false);
