@@ -190,6 +190,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 _MEANINGS: Final = {
     201: "It was made.",
     204: "It was done.",
+    304: "Nothing has changed since.",
     206: "Part of it: instances were cut.",
     207: "Some of it: what was and was not done.",
     501: "Not built yet.",
