@@ -219,11 +219,11 @@ def _wanted(incoming: Incoming, ld_context: LdContext) -> Wanted:
         name=collection,
         attributes=tuple(ld_context.expand_name(key) for key in keys),
         keys=keys,
-        lang=_languages(incoming),
+        lang=languages_of(incoming),
     )
 
 
-def _languages(incoming: Incoming) -> str:
+def languages_of(incoming: Incoming) -> str:
     """`lang`, else Accept-Language, else the city's first language."""
     asked = incoming.params.text("lang")
     if asked is not None:

@@ -94,6 +94,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "scopeQ": (_TEXT, "Query on scopes (4.19)."),
     "sortby": (_TEXT, "Properties to order by, comma separated: +a rising, -b falling."),
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
+    "text": (_TEXT, "What to look for."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
     "repeats": ({"enum": ["keep", "omit"]}, "Whether instances that a source delivered again are told."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -54,26 +55,30 @@ _POINT: Final = " AND s.lon IS NOT NULL"
 _NO_POINT: Final = " AND s.lon IS NULL AND s.dimension IS NOT NULL"
 _BODY: Final = "(SELECT e.body FROM entity e WHERE e.row = p.row)"
 
-# Ranked: where a name (between line ends) or an id holds what is looked for whole, at its beginning, at
-# that of a word, or anywhere. Bodies are read of those alone that are answered.
+# Ranked: where a name (between line ends) or an id (its last part counts as whole) holds what is looked
+# for whole, at its beginning, at that of a word, or anywhere; a type's name is last. Bodies are read of
+# those alone that are answered.
 _SEARCH: Final = """
 WITH size AS MATERIALIZED (SELECT value ->> 0 AS type, value ->> 1 AS count FROM json_each(:sizes)),
 hit AS (
   SELECT s.row AS row, s.id AS id, z.count AS count,
-    CASE WHEN s.id = :id OR instr(s.text, char(10) || :text || char(10)) THEN 0
+    CASE WHEN instr(s.text, char(10) || :text || char(10)) OR lower(s.id) = :lower
+        OR substr(lower(s.id), -length(:lower) - 1) = ':' || :lower THEN 0
       WHEN instr(s.text, char(10) || :text) THEN 1
-      WHEN instr(s.text, ' ' || :text) THEN 2
+      WHEN instr(s.text, ' ' || :text) OR instr(lower(s.id), ':' || :lower) THEN 2
       WHEN instr(s.text, :text) THEN 3
-      ELSE 4
+      WHEN instr(lower(s.id), :lower) THEN 4
+      ELSE 5
     END AS rank
   FROM sight s LEFT JOIN size z ON z.type = s.type
-  WHERE s.tenant = :tenant AND ({named}instr(lower(s.id), :lower))
+  WHERE s.tenant = :tenant AND ({conditions})
   ORDER BY rank, z.count, s.id LIMIT :limit
 )
 SELECT hit.id, s.name, e.body
 FROM hit CROSS JOIN sight s ON s.row = hit.row CROSS JOIN entity e ON e.row = hit.row
 ORDER BY hit.rank, hit.count, hit.id
 """
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class MapReader(EntityReader):
@@ -167,21 +172,38 @@ class MapReader(EntityReader):
     def search(self, tenant: str, text: str, limit: int) -> list[Found]:
         """Entities whose name or id holds `text`: see the port."""
         folded = fold(text)
-        sizes = [[type, tally.count] for _, type, tally in self._tallied(tenant)]
+        conditions = ["instr(lower(s.id), :lower)"]
+        if folded:
+            conditions.append("instr(s.text, :text)")
+        tallied = self._tallied(tenant)
+        types = [number for name, number, _ in tallied if folded and _is_called(name, folded)]
+        if types:
+            conditions.append("s.type IN (SELECT value FROM json_each(:types))")
         parameters = {
             "tenant": self.db.tenants.find(tenant),
-            "text": folded,
-            "id": text,
+            # A text that no name can hold, where only ids can.
+            "text": folded or "\n\n",
             "lower": text.lower(),
-            "sizes": msgspec.json.encode(sizes).decode(),
+            "types": _json(types),
+            "sizes": _json([[number, tally.count] for _, number, tally in tallied]),
             "limit": limit,
         }
-        sql = _SEARCH.format(named="instr(s.text, :text) OR " if folded else "")
+        sql = _SEARCH.format(conditions=" OR ".join(conditions))
         found = []
         for id, name, body in self.db.rows(sql, parameters):
             entity = _decode_sort(body)
             found.append(Found(id=id, types=entity.types, name=name, location=_geometry(entity.attributes)))
         return found
+
+
+def _is_called(type: str, folded: str) -> bool:
+    """Whether a type's name, in one word or in several, holds a folded text."""
+    name = re.split(r"[/#]", type)[-1]
+    return folded in fold(name) or folded in fold(_WORDS.sub(" ", name))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _geometry(attributes: dict[str, msgspec.Raw]) -> bytes | None:
