@@ -21,6 +21,8 @@ BUFFER: Final = 80
 """Units around a tile that lines and areas reach into: ten pixels of 512, for wide strokes."""
 _TOLERANCE: Final = 1.0
 """Units that simplifying may move a line: an eighth of a pixel."""
+_THIN: Final = 1.0
+"""Units to either side of an area that has no width."""
 _FRAME: Final = (-BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
 
 Drawn = tuple[int, list[int]]
@@ -50,7 +52,7 @@ def draw_shapes(
             drawn.append(_mark(dimension, frame))
             continue
         placed = shapely.transform(geometry, lambda places: _into(places, tile))
-        drawn.append(_draw(placed, dimension, frame))
+        drawn.append(_draw(placed, dimension))
     return drawn
 
 
@@ -78,7 +80,7 @@ def _boxes_in(boxes: Numbers, tile: TileAddress) -> Numbers:
     return np.hstack((placed[: len(boxes)], placed[len(boxes) :]))
 
 
-def _draw(geometry: Any, dimension: int, frame: Numbers) -> Drawn | None:
+def _draw(geometry: Any, dimension: int) -> Drawn | None:
     left, top, right, bottom = shapely.bounds(geometry)
     if not (left <= _FRAME[2] and right >= _FRAME[0] and top <= _FRAME[3] and bottom >= _FRAME[1]):
         return None
@@ -87,7 +89,7 @@ def _draw(geometry: Any, dimension: int, frame: Numbers) -> Drawn | None:
         return _draw_points(geometry)
     if dimension == 1:
         return _draw_lines(geometry, inside)
-    return _draw_areas(geometry, inside, frame)
+    return _draw_areas(geometry, inside)
 
 
 def _draw_points(geometry: Any) -> Drawn | None:
@@ -115,25 +117,34 @@ def _draw_lines(geometry: Any, inside: bool) -> Drawn | None:
     return LINE, lines(parts)
 
 
-def _draw_areas(geometry: Any, inside: bool, frame: Numbers) -> Drawn | None:
+def _draw_areas(geometry: Any, inside: bool) -> Drawn | None:
     if not shapely.is_valid(geometry):
-        geometry = _areas_of(shapely.make_valid(geometry))
-        if geometry.is_empty:
-            return _mark(2, frame)  # an area without any, such as a ring that goes there and back
+        made = shapely.make_valid(geometry)
+        geometry = _areas_of(made)
+        if geometry.is_empty:  # an area without any, such as a ring that goes there and back
+            geometry, inside = shapely.buffer(made, _THIN, quad_segs=1), False
     clipped = geometry if inside else _areas_of(_clip(geometry))
     if clipped.is_empty:
         return None
-    simple = shapely.simplify(clipped, _TOLERANCE, preserve_topology=False)
-    if not shapely.is_valid(simple):
-        simple = _areas_of(shapely.make_valid(simple))
-    whole = shapely.set_precision(simple, 1.0)
-    rings = []
-    for part in shapely.get_parts(shapely.orient_polygons(_areas_of(whole))):
-        for ring in (part.exterior, *part.interiors):
-            rings.append(np.rint(shapely.get_coordinates(ring)[:-1]).astype(int).tolist())
+    rings = _rings(clipped) or _rings(shapely.buffer(clipped, _THIN, quad_segs=1))
     if not rings:
         return _mark(2, np.array(shapely.bounds(clipped)))
     return AREA, areas(rings)
+
+
+def _rings(area: Any) -> list[list[list[int]]]:
+    """The rings of an area on whole units, exterior before interior; none where it has no width."""
+    simple = shapely.simplify(area, _TOLERANCE, preserve_topology=False)
+    if not shapely.is_valid(simple):
+        simple = _areas_of(shapely.make_valid(simple))
+    whole = _areas_of(shapely.set_precision(simple, 1.0))
+    if whole.is_empty:
+        return []
+    return [
+        np.rint(shapely.get_coordinates(ring)[:-1]).astype(int).tolist()
+        for part in shapely.get_parts(shapely.orient_polygons(whole))
+        for ring in (part.exterior, *part.interiors)
+    ]
 
 
 def _clip(geometry: Any) -> Any:
@@ -150,7 +161,7 @@ def _areas_of(geometry: Any) -> Any:
     parts = shapely.get_parts(geometry)
     while any(part.geom_type in ("MultiPolygon", "GeometryCollection") for part in parts):
         parts = shapely.get_parts(parts)
-    return shapely.multipolygons([part for part in parts if part.geom_type == "Polygon"])
+    return shapely.MultiPolygon([part for part in parts if part.geom_type == "Polygon"])
 
 
 def _without_repeats(places: Any) -> Any:
