@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from cityloom.store.map_ports import MapReads
+from cityloom.maps.tile import TileReads
 from cityloom.store.ports import LogReads
 
 _LEVEL: Final = 3
@@ -25,7 +25,7 @@ _OVERHEAD: Final = 500
 """Bytes that a kept tile takes besides its content."""
 
 
-class MapSnapshot(MapReads, LogReads, Protocol):
+class MapSnapshot(TileReads, LogReads, Protocol):
     """What is asked of a snapshot."""
 
 
@@ -49,7 +49,7 @@ class Kept(Struct, frozen=True):
     seq: int
 
 
-Draw = Callable[[MapReads], bytes]
+Draw = Callable[[TileReads], bytes]
 """Draws one tile of what a snapshot holds."""
 
 

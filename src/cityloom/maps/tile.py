@@ -8,7 +8,7 @@ lowest id, with `count`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from msgspec import Struct
@@ -20,10 +20,14 @@ from cityloom.maps.layer import POINT, Layer, Property, property_of
 from cityloom.maps.mercator import EXTENT, TileAddress, tile_bounds, tile_box, to_unit
 from cityloom.maps.shapes import BUFFER, draw_shapes
 from cityloom.model.entity import Attribute
+from cityloom.query.values import CqlNode, GeoQuery, Query, TypeIs
 from cityloom.store.map_ports import MapReads, Name, PointSight, Told, Values, read_name
+from cityloom.store.ports import EntityReads
 
 DEEPEST_MERGED: Final = 14
 """The last tile matrix in which points may be merged."""
+_EVERY: Final = 2**62
+"""A limit that limits nothing."""
 QUARTER_PIXEL: Final = 2
 """Units of a quarter of a pixel, of which a tile has 512 along its side."""
 
@@ -31,7 +35,8 @@ QUARTER_PIXEL: Final = 2
 class Wanted(Struct, frozen=True, kw_only=True):
     """What of a collection is drawn.
 
-    `name` is that of the layer; `type` and `attributes` are expanded; `lang` are language ranges.
+    `name` is that of the layer; `attributes` are expanded like `type`, `keys` what they are called
+    in the tile; `lang` are language ranges; `filter` is a condition on what is drawn.
     """
 
     tenant: str
@@ -40,9 +45,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     attributes: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     lang: str = "*"
+    filter: CqlNode | None = None
 
 
-def draw_tile(reads: MapReads, wanted: Wanted, tile: TileAddress, ld_context: LdContext) -> bytes:
+class TileReads(MapReads, EntityReads, Protocol):
+    """What is asked of a snapshot."""
+
+
+def draw_tile(reads: TileReads, wanted: Wanted, tile: TileAddress, ld_context: LdContext) -> bytes:
     """The tile, encoded; empty where there is nothing.
 
     Args:
@@ -53,9 +63,19 @@ def draw_tile(reads: MapReads, wanted: Wanted, tile: TileAddress, ld_context: Ld
     layer = Layer(wanted.name)
     silent = reads.silent(wanted.tenant, wanted.type)
     told = _Told(layer, wanted, silent, ld_context)
-    _add_points(layer, reads, wanted, tile, told)
-    _add_shapes(layer, reads, wanted, tile, told)
+    selected = _selected(reads, wanted, tile) if wanted.filter is not None else None
+    _add_points(layer, reads, wanted, tile, told, selected)
+    _add_shapes(layer, reads, wanted, tile, told, selected)
     return layer.encode()
+
+
+def _selected(reads: EntityReads, wanted: Wanted, tile: TileAddress) -> set[str]:
+    """Which of the entities around a tile the condition selects."""
+    west, south, east, north = tile_box(tile, BUFFER)
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    geo = GeoQuery(georel="intersects", geometry={"type": "Polygon", "coordinates": [ring]})
+    query = Query(types=TypeIs(wanted.type), filter=wanted.filter, geo=geo, limit=_EVERY)
+    return {entity.id for entity in reads.lights(wanted.tenant, query, ())}
 
 
 class _Told:
@@ -107,8 +127,17 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ", ".join(str(each) for each in value)
 
 
-def _add_points(layer: Layer, reads: MapReads, wanted: Wanted, tile: TileAddress, told: _Told) -> None:
+def _add_points(
+    layer: Layer,
+    reads: MapReads,
+    wanted: Wanted,
+    tile: TileAddress,
+    told: _Told,
+    selected: set[str] | None,
+) -> None:
     seen = reads.points(wanted.tenant, wanted.type, tile_box(tile), wanted.attributes)
+    if selected is not None:
+        seen = [each for each in seen if each[0] in selected]
     if not seen:
         return
     kept, places, counts = _place(seen, tile)
@@ -140,11 +169,20 @@ def _place(seen: Sequence[PointSight], tile: TileAddress) -> tuple[list[int], li
     return kept.tolist(), (places * 2).tolist(), counts.tolist()
 
 
-def _add_shapes(layer: Layer, reads: MapReads, wanted: Wanted, tile: TileAddress, told: _Told) -> None:
+def _add_shapes(
+    layer: Layer,
+    reads: MapReads,
+    wanted: Wanted,
+    tile: TileAddress,
+    told: _Told,
+    selected: set[str] | None,
+) -> None:
     west, south, east, north = tile_bounds(tile)
     least = ((east - west) / EXTENT, (north - south) / EXTENT)
     box = tile_box(tile, BUFFER)
     seen = reads.shapes(wanted.tenant, wanted.type, box, least, wanted.attributes)
+    if selected is not None:
+        seen = [each for each in seen if each.id in selected]
     if not seen:
         return
     boxes = np.array([each.box for each in seen])

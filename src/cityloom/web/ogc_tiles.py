@@ -5,17 +5,15 @@ Source: OGC 20-057 (OGC API - Tiles, Part 1: Core), OGC 17-083r4.
 
 from __future__ import annotations
 
-import asyncio
 import gzip
-import re
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from cityloom.ld.context import LdContext
-from cityloom.ld.language import check_languages
+from cityloom.maps.collections import require_tenant
 from cityloom.maps.kept import Answered, KeptTiles, Shown
 from cityloom.maps.mercator import DEEPEST, TileAddress
 from cityloom.maps.tile import Wanted, draw_tile
@@ -30,10 +28,11 @@ from cityloom.maps.tilesets import (
 )
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.store.ports import AttributeUse, LayerSummary, Snapshot
-from cityloom.web.answers import plain_json
+from cityloom.web.answers import encode, plain_json
 from cityloom.web.body import JSON
-from cityloom.web.city import require_tenant
+from cityloom.web.filters import FILTER_PARAMS, read_filter
 from cityloom.web.incoming import Incoming
+from cityloom.web.ogc import ROOT, Link, languages_of, link, read, url_of
 from cityloom.web.resource import Operation, Schema
 
 TILES_CONFORMS_TO: Final = [
@@ -42,35 +41,30 @@ TILES_CONFORMS_TO: Final = [
 ]
 """The conformance classes of what this module binds."""
 SEQ: Final = "Cityloom-Seq"
-_ROOT: Final = "/ogc"
-_TILES: Final = "/ogc/collections/{collectionId}/tiles"
+_TILES: Final = ROOT + "/collections/{collectionId}/tiles"
 _TILESET: Final = f"{_TILES}/{WEB_MERCATOR_QUAD}"
 _TILING_SCHEME: Final = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
 _TILING_SCHEMES: Final = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
 _TILESETS_VECTOR: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
-_TILEJSON: Final = "application/json"
-_HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 _SMALL: Final = 200
 """Bytes below which nothing is compressed."""
 _MOST_PROPERTIES: Final = 50
 
-Link = dict[str, Any]
-
 
 def tiles_links(incoming: Incoming, collection: str) -> list[Link]:
     """The links from a collection to its tiles (20-057 clause 10)."""
-    return [_link(_url(incoming, "collections", collection, "tiles"), _TILESETS_VECTOR, JSON)]
+    return [link(url_of(incoming, "collections", collection, "tiles"), _TILESETS_VECTOR, JSON)]
 
 
 def tiling_schemes_link(incoming: Incoming) -> Link:
     """The link from the landing page to the tile matrix sets."""
-    return _link(_url(incoming, "tileMatrixSets"), _TILING_SCHEMES, JSON)
+    return link(url_of(incoming, "tileMatrixSets"), _TILING_SCHEMES, JSON)
 
 
 async def list_tile_matrix_sets(incoming: Incoming) -> Response:
     """`GET /ogc/tileMatrixSets`."""
     incoming.services.access.check(incoming.call, "read", "map")
-    own = _link(_url(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), "self", JSON)
+    own = link(url_of(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), "self", JSON)
     known = {"id": WEB_MERCATOR_QUAD, "uri": WEB_MERCATOR_QUAD_URI, "links": [own]}
     return plain_json({"tileMatrixSets": [known]})
 
@@ -85,26 +79,24 @@ async def list_tilesets(incoming: Incoming) -> Response:
     """`GET /ogc/collections/{collectionId}/tiles` (20-057 clause 9)."""
     collection = incoming.path["collectionId"]
     await _read_layer(incoming, await incoming.ld_context())
-    here = _url(incoming, "collections", collection, "tiles")
-    item = tileset_item(collection, [_link(f"{here}/{WEB_MERCATOR_QUAD}", "self", JSON), _scheme(incoming)])
-    return plain_json({"links": [_link(here, "self", JSON)], "tilesets": [item]})
+    here = url_of(incoming, "collections", collection, "tiles")
+    item = tileset_item(collection, [link(f"{here}/{WEB_MERCATOR_QUAD}", "self", JSON), _scheme(incoming)])
+    return plain_json({"links": [link(here, "self", JSON)], "tilesets": [item]})
 
 
 async def read_tileset(incoming: Incoming) -> Response:
     """`GET /ogc/collections/{collectionId}/tiles/WebMercatorQuad` (20-057 clause 8)."""
-    collection, wanted = incoming.path["collectionId"], incoming.params.text("f")
-    if wanted not in (None, "json", "tilejson"):
-        raise BadRequestData(f"parameter f is invalid: {wanted!r} is neither json nor tilejson")
+    collection = incoming.path["collectionId"]
     layer, attributes = await _read_layer(incoming, await incoming.ld_context())
-    here = _url(incoming, "collections", collection, "tiles", WEB_MERCATOR_QUAD)
-    if wanted == "tilejson":
+    here = url_of(incoming, "collections", collection, "tiles", WEB_MERCATOR_QUAD)
+    if incoming.params.get("f") == "tilejson":
         return plain_json(tilejson(collection, layer, attributes, here + "/{z}/{y}/{x}"))
     links = [
-        _link(here, "self", JSON),
-        _link(f"{here}?f=tilejson", "alternate", _TILEJSON, title="TileJSON"),
+        link(here, "self", JSON),
+        link(f"{here}?f=tilejson", "alternate", JSON, "TileJSON"),
         _scheme(incoming),
-        _link(here + "/{tileMatrix}/{tileRow}/{tileCol}", "item", MVT, templated=True),
-        _link(_url(incoming, "collections", collection), "geodata", JSON),
+        {**link(here + "/{tileMatrix}/{tileRow}/{tileCol}", "item", MVT), "templated": True},
+        link(url_of(incoming, "collections", collection), "geodata", JSON),
     ]
     return plain_json(tileset(collection, layer, attributes, links))
 
@@ -112,9 +104,7 @@ async def read_tileset(incoming: Incoming) -> Response:
 async def _read_layer(
     incoming: Incoming, ld_context: LdContext
 ) -> tuple[LayerSummary, dict[str, AttributeUse]]:
-    services, tenant = incoming.services, incoming.call.tenant
-    services.access.check(incoming.call, "read", "map")
-    type = ld_context.expand_name(incoming.path["collectionId"])
+    tenant, type = incoming.call.tenant, ld_context.expand_name(incoming.path["collectionId"])
 
     def work(snapshot: Snapshot) -> tuple[LayerSummary, dict[str, AttributeUse]]:
         require_tenant(snapshot, tenant)
@@ -124,7 +114,7 @@ async def _read_layer(
         uses = snapshot.attribute_uses(tenant, type)
         return layer, {ld_context.compact_key(use.name): use for use in uses}
 
-    return await asyncio.wrap_future(services.store.read(work))
+    return await read(incoming, work)
 
 
 def _no_collection(incoming: Incoming) -> ResourceNotFound:
@@ -139,22 +129,21 @@ def tile_operations(kept: KeptTiles) -> Sequence[Operation]:
 
         Cost: drawn off the event loop; a kept tile costs a read of one row.
         """
-        services, tenant = incoming.services, incoming.call.tenant
-        services.access.check(incoming.call, "read", "map")
-        tile = _address(incoming)
+        tenant, tile = incoming.call.tenant, _address(incoming)
         ld_context = await incoming.ld_context()
         wanted = _wanted(incoming, ld_context)
-        shown = Shown(tenant, wanted.type, wanted.attributes)
+        shown = Shown(tenant, wanted.type, None if wanted.filter is not None else wanted.attributes)
+        # What the names mean decides what the values are called; a condition is told by its text.
+        words = (incoming.params.get("filter"), incoming.params.get("filter-lang"))
+        key = (tile, replace(wanted, filter=None), words, encode(ld_context.source))
 
         def work(snapshot: Snapshot) -> Answered:
             require_tenant(snapshot, tenant)
             if not snapshot.changed(tenant, wanted.type, None):
                 raise _no_collection(incoming)
-            return kept.answer(
-                snapshot, (wanted, tile), shown, lambda reads: draw_tile(reads, wanted, tile, ld_context)
-            )
+            return kept.answer(snapshot, key, shown, lambda reads: draw_tile(reads, wanted, tile, ld_context))
 
-        return _answer(incoming, await asyncio.wrap_future(services.store.read(work)))
+        return _answer(incoming, await read(incoming, work))
 
     return [*_FIXED, Operation(handler=read_tile, **_TILE)]
 
@@ -207,8 +196,6 @@ def _address(incoming: Incoming) -> TileAddress:
 
 def _wanted(incoming: Incoming, ld_context: LdContext) -> Wanted:
     collection, params = incoming.path["collectionId"], incoming.params
-    if params.text("f") not in (None, "mvt"):
-        raise BadRequestData(f"parameter f is invalid: {params['f']!r} is not mvt")
     keys = tuple(dict.fromkeys(params.names("properties")))
     if len(keys) > _MOST_PROPERTIES:
         raise BadRequestData(f"parameter properties is invalid: it names more than {_MOST_PROPERTIES}")
@@ -220,35 +207,12 @@ def _wanted(incoming: Incoming, ld_context: LdContext) -> Wanted:
         attributes=tuple(ld_context.expand_name(key) for key in keys),
         keys=keys,
         lang=languages_of(incoming),
+        filter=read_filter(params, ld_context),
     )
 
 
-def languages_of(incoming: Incoming) -> str:
-    """`lang`, else Accept-Language, else the city's first language."""
-    asked = incoming.params.text("lang")
-    if asked is not None:
-        return check_languages(asked)
-    accepted = incoming.headers.get("accept-language", "")
-    try:
-        return check_languages(accepted)
-    except BadRequestData:
-        languages = incoming.services.city.languages
-        return languages[0] if languages else "en"
-
-
 def _scheme(incoming: Incoming) -> Link:
-    return _link(_url(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), _TILING_SCHEME, JSON)
-
-
-def _url(incoming: Incoming, *segments: str) -> str:
-    settings, host = incoming.services.settings, incoming.headers.get("host", "")
-    known = settings.public_url or _HOST.fullmatch(host) is None
-    origin = settings.url if known else f"http://{host}"
-    return origin + _ROOT + "".join(f"/{quote(segment, safe='')}" for segment in segments)
-
-
-def _link(href: str, rel: str, media_type: str, **more: Any) -> Link:
-    return {"href": href, "rel": rel, "type": media_type, **more}
+    return link(url_of(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), _TILING_SCHEME, JSON)
 
 
 _LINKS: Schema = {"type": "array", "items": {"type": "object", "required": ["href", "rel"]}}
@@ -262,7 +226,7 @@ _FIXED: Final = [
     Operation(
         name="getTileMatrixSetsList",
         method="GET",
-        path="/ogc/tileMatrixSets",
+        path=f"{ROOT}/tileMatrixSets",
         handler=list_tile_matrix_sets,
         summary="The tile matrix sets of this node's tiles",
         answers=(JSON,),
@@ -271,14 +235,14 @@ _FIXED: Final = [
     Operation(
         name="getTileMatrixSet",
         method="GET",
-        path=f"/ogc/tileMatrixSets/{WEB_MERCATOR_QUAD}",
+        path=f"{ROOT}/tileMatrixSets/{WEB_MERCATOR_QUAD}",
         handler=read_tile_matrix_set,
         summary="WebMercatorQuad: what its tile matrices are",
         answers=(JSON,),
         response={"type": "object", "required": ["id", "crs", "tileMatrices"]},
     ),
     Operation(
-        name="collection.vector.getTileSetsList",
+        name="ogc.collection.vector.getTileSetsList",
         method="GET",
         path=_TILES,
         handler=list_tilesets,
@@ -291,23 +255,25 @@ _FIXED: Final = [
         },
     ),
     Operation(
-        name="collection.vector.getTileSet",
+        name="ogc.collection.vector.getTileSet",
         method="GET",
         path=_TILESET,
         handler=read_tileset,
         summary="What is in the vector tiles of a collection, and where",
         params=frozenset({"f"}),
         answers=(JSON,),
+        formats={"json": JSON, "tilejson": JSON},
         response={"type": "object"},
     ),
 ]
 _TILE: Final[dict[str, Any]] = {
-    "name": "collection.vector.getTile",
+    "name": "ogc.collection.vector.getTile",
     "method": "GET",
     "path": _TILESET + "/{tileMatrix}/{tileRow}/{tileCol}",
     "summary": "One vector tile of a collection",
-    "params": frozenset({"f", "lang", "properties"}),
+    "params": frozenset({"f", "lang", "properties"}) | FILTER_PARAMS,
     "answers": (MVT, "application/x-protobuf"),
+    "formats": {"mvt": MVT},
     "statuses": (200, 304),
     "response": {"type": "string", "contentMediaType": MVT},
 }

@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from cityloom.ld.context import LdContext
 from cityloom.ld.language import choose_language
+from cityloom.maps.collections import require_tenant
 from cityloom.model.errors import BadRequestData
 from cityloom.store.map_ports import Found, Name, read_name
 from cityloom.store.ports import Snapshot
 from cityloom.web.answers import plain_json
-from cityloom.web.city import require_tenant
 from cityloom.web.incoming import Incoming
-from cityloom.web.ogc_tiles import languages_of
+from cityloom.web.ogc import languages_of
 from cityloom.web.resource import Operation, Schema
 
 _DEFAULT_RESULTS: Final = 20
