@@ -47,6 +47,27 @@ REQUIREMENTS: Final[dict[str, list[str]]] = {
             "get-queryables-op queryables-link filter-param filter-lang-param filter-crs-param response",
         ),
     ],
+    "OGC 20-057": [
+        *_of(
+            "core",
+            "conformance-success tc-op tc-tilematrix-definition tc-tilerow-definition tc-tilecol-definition "
+            "tc-success tc-error",
+        ),
+        *_of("tileset", "description"),
+        *_of("tilesets-list", "tileset-path tileset-links"),
+        *_of("dataset-tilesets", "landingpage operation"),
+        *_of("geodata-tilesets", "desc-links operation"),
+        *_of("collections-selection", "query-collections collections-response"),
+        *_of("datetime", "axis"),
+        *_of("oas30", "completeness operation-id"),
+        *_of("xml", "definition content"),
+        *_of("mvt", "content"),
+        *_of("geojson", "content"),
+        *_of("png", "content"),
+        *_of("jpeg", "content"),
+        *_of("tiff", "content geotiff"),
+        *_of("netcdf", "content geo"),
+    ],
     "OGC 18-088": [
         *_of("datamodel/entity-control-information", "common-control-information"),
         *_of("datamodel/thing", "properties relations"),
@@ -76,4 +97,5 @@ REQUIREMENTS: Final[dict[str, list[str]]] = {
         *_of("receive-updates-via-mqtt", "receive-updates"),
     ],
 }
-"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0); SensorThings API Part 1 (1.1)."""
+"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0); OGC API Tiles Part 1 (1.0.0);
+SensorThings API Part 1 (1.1)."""

@@ -117,6 +117,8 @@ async def test_our_own_api_answers_as_the_document_says(node: Client, data: st.D
     assert str(answer.status) in responses or answer.status >= 400
     told = answer.headers.get("Content-Type")
     for media_type, content in response.get("content", {}).items():
+        if media_type == told and "json" not in media_type:
+            break  # tiles are read by programs of their own, in their own tests
         if media_type == told:
             schema = {**content["schema"], "components": found["components"]}
             jsonschema.validate(answer.json, schema, jsonschema.Draft202012Validator)

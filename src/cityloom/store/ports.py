@@ -20,6 +20,7 @@ from cityloom.model.entity import Attribute, Entity
 from cityloom.model.events import Cause, Document, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import Query, TypeExpression
+from cityloom.store.map_ports import MapReads
 
 T = TypeVar("T")
 
@@ -41,13 +42,18 @@ class AttributeUse(Struct, frozen=True):
 
 
 class LayerSummary(Struct, frozen=True, kw_only=True):
-    """One type as a map layer: count, kinds of geometry with counts, box (w, s, e, n), last change (µs)."""
+    """One type as a map layer: count, kinds of geometry with counts, box (w, s, e, n), last change (µs).
+
+    `observed` is the newest `observedAt` of any attribute (µs), `silent` how many are marked stale.
+    """
 
     type: str
     count: int
     geometries: dict[str, int]
     bbox: tuple[float, float, float, float] | None
     modified: int | None
+    observed: int | None = None
+    silent: int = 0
 
 
 class HistoryEntity(Struct, frozen=True, kw_only=True):
@@ -454,7 +460,9 @@ class PersonalData(Protocol):
         ...
 
 
-class Snapshot(EntityReads, HistoryReads, LogReads, DocumentReads, DeliveryReads, TimerReads, Protocol):
+class Snapshot(
+    EntityReads, MapReads, HistoryReads, LogReads, DocumentReads, DeliveryReads, TimerReads, Protocol
+):
     """One consistent state of everything."""
 
 

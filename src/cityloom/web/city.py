@@ -63,6 +63,8 @@ def _layers(snapshot: Snapshot, tenant: str, ld_context: LdContext) -> list[dict
             "geometry": _main_kind(layer.geometries),
             "bbox": layer.bbox,
             "lastModified": format_datetime(layer.modified) if layer.modified is not None else None,
+            "observed": format_datetime(layer.observed) if layer.observed is not None else None,
+            "silent": layer.silent,
             "attributes": sorted(attributes.get(layer.type, [])),
         }
         for layer in snapshot.layers(tenant)
@@ -133,7 +135,17 @@ _CITY: Schema = {
 }
 _LAYER: Schema = {
     "type": "object",
-    "required": ["type", "typeIri", "count", "geometry", "bbox", "lastModified", "attributes"],
+    "required": [
+        "type",
+        "typeIri",
+        "count",
+        "geometry",
+        "bbox",
+        "lastModified",
+        "observed",
+        "silent",
+        "attributes",
+    ],
     "properties": {
         "type": {"type": "string"},
         "typeIri": {"type": "string"},
@@ -141,6 +153,8 @@ _LAYER: Schema = {
         "geometry": {"enum": ["Point", "LineString", "Polygon", None]},
         "bbox": _BOX,
         "lastModified": {"type": ["string", "null"], "format": "date-time"},
+        "observed": {"type": ["string", "null"], "format": "date-time"},
+        "silent": {"type": "integer", "minimum": 0},
         "attributes": {"type": "array", "items": {"type": "string"}},
     },
 }

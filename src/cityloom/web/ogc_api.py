@@ -27,6 +27,11 @@ from cityloom.web.services import Services
 _VARIABLE = re.compile(r"{(\w+)}")
 _OPENAPI: Final[Schema] = {"type": "object", "required": ["openapi", "info", "paths"]}
 _JSON_TYPES: Final = frozenset({JSON, GEO_JSON, SCHEMA_JSON, OPENAPI_JSON})
+_PATH: Final[dict[str, Schema]] = {
+    "tileRow": {"type": "integer", "minimum": 0},
+    "tileCol": {"type": "integer", "minimum": 0},
+}
+_BODILESS: Final = {204: "Nothing.", 304: "Nothing has changed since."}
 _PROBLEMS: Final = {
     400: "A parameter is unknown or invalid.",
     401: "An API key is required.",
@@ -103,7 +108,7 @@ def _parameters(services: Services) -> dict[str, Schema]:
 
 def _operation(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _PATH.get(name, {"type": "string"})}
         for name in _VARIABLE.findall(operation.path)
     ]
     for name in sorted(operation.params):
@@ -144,8 +149,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
             schema = {"type": "string", "format": "binary"}
         content[media_type] = {"schema": schema}
     success = {"description": operation.summary, "content": content}
-    responses: dict[str, Any] = {str(status): success for status in operation.statuses if status != 204}
-    responses |= {str(status): {"description": "Nothing."} for status in operation.statuses if status == 204}
+    responses: dict[str, Any] = {
+        str(status): {"description": _BODILESS[status]} if status in _BODILESS else success
+        for status in operation.statuses
+    }
     problem = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, meaning in _PROBLEMS.items():
         responses[str(status)] = {"description": meaning, "content": problem}

@@ -34,6 +34,7 @@ from cityloom.web.ogc import (
 )
 from cityloom.web.ogc_pages import Pages
 from cityloom.web.ogc_schemas import COLLECTION, COLLECTIONS, CONFORMANCE, LANDING_PAGE, QUERYABLES_SCHEMA
+from cityloom.web.ogc_tiles import TILES_CONFORMS_TO, tiles_links, tiling_schemes_link
 from cityloom.web.resource import Operation
 
 _PART_1: Final = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
@@ -60,6 +61,7 @@ CONFORMS_TO: Final = [
     _PART_2 + "crs",
     *(_PART_3 + name for name in ("queryables", "filter", "features-filter")),
     *(_CQL2 + name for name in _CQL2_CLASSES),
+    *TILES_CONFORMS_TO,
 ]
 """The conformance classes of what stands below `/ogc`."""
 
@@ -75,6 +77,7 @@ async def read_landing_page(incoming: Incoming) -> Response:
         link(url_of(incoming, "api", params={"f": "html"}), "service-doc", HTML, words["api"]),
         link(url_of(incoming, "conformance"), "conformance", JSON, words["conformance"]),
         link(url_of(incoming, "collections"), "data", JSON, words["collections"]),
+        tiling_schemes_link(incoming),
     ]
     if incoming.accept == HTML:
         return pages.landing(links)
@@ -177,6 +180,7 @@ def describe(incoming: Incoming, collection: Collection) -> dict[str, Any]:
         )
         for word, media_type in SCHEMA.items()
     ]
+    links += tiles_links(incoming, collection.id)
     return {**document, "links": links}
 
 

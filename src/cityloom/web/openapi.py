@@ -94,6 +94,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "scopeQ": (_TEXT, "Query on scopes (4.19)."),
     "sortby": (_TEXT, "Properties to order by, comma separated: +a rising, -b falling."),
     "splitEntities": (_BOOLEAN, "Entities may be split between sources."),
+    "text": (_TEXT, "What to look for."),
     "timeAt": (_DATE_TIME, "Time that timerel refers to."),
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
     "repeats": ({"enum": ["keep", "omit"]}, "Whether instances that a source delivered again are told."),
@@ -190,6 +191,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 _MEANINGS: Final = {
     201: "It was made.",
     204: "It was done.",
+    304: "Nothing has changed since.",
     206: "Part of it: instances were cut.",
     207: "Some of it: what was and was not done.",
     501: "Not built yet.",

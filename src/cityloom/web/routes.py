@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from cityloom.ld.context import LdContext
+from cityloom.maps.kept import KeptTiles
 from cityloom.model.errors import ResourceNotFound
 from cityloom.web import (
     batch,
@@ -28,6 +29,7 @@ from cityloom.web import (
     past,
     personal,
     schemas,
+    search,
     sensorthings,
     sources,
     subscriptions,
@@ -41,6 +43,7 @@ from cityloom.web.info import info_operations
 from cityloom.web.metrics import Metrics
 from cityloom.web.node import node_operations
 from cityloom.web.ogc_api import api_operation
+from cityloom.web.ogc_tiles import tile_operations
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
@@ -61,6 +64,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     measures.OPERATIONS,
     ogc_collections.OPERATIONS,
     ogc_items.OPERATIONS,
+    search.OPERATIONS,
     lineage.OPERATIONS,
     sources.OPERATIONS,
     schemas.OPERATIONS,
@@ -75,6 +79,7 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
     table = [operation for group in _FIXED for operation in group]
     table += info_operations(services.clock, _alias(services))
     table += events_operations(hub)
+    table += tile_operations(KeptTiles())
     table.append(
         Operation(
             name="readMetrics",

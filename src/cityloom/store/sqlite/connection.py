@@ -13,6 +13,7 @@ import apsw
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.migrations import Migration
+from cityloom.store.sqlite.fills import FILLS
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -166,6 +167,9 @@ def migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration])
     with connection:
         for step in steps[version:]:
             connection.execute(step.sql)
+            fill = FILLS.get(step.name)
+            if fill is not None:
+                fill(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (len(steps),))
 

@@ -18,7 +18,7 @@ from cityloom.store.ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.sql import Select, select_entities
 from cityloom.store.sqlite.parts import part_decoder
 from cityloom.store.sqlite.session import Port
-from cityloom.store.sqlite.tallies import EVERY_TYPE, Box, Tallies, Tally, decode_tally
+from cityloom.store.sqlite.tallies import EVERY_TYPE, Box, Tallies, Tally, decode_tally, newest
 
 
 class EntityReader(Port):
@@ -135,7 +135,8 @@ class EntityReader(Port):
     def layers(self, tenant: str) -> list[LayerSummary]:
         """Each type in use, as a map layer.
 
-        Cost: one row a type; where an entity on the border of the box has gone, a scan of the type's places.
+        Cost: one row a type; where an entity on the border of the box has gone, a scan of the type's
+        places; where the newest observation has gone, one of its bodies, until the type changes again.
         """
         return [
             LayerSummary(
@@ -144,6 +145,9 @@ class EntityReader(Port):
                 geometries=tally.geometries,
                 bbox=self._true_box(tenant, number) if tally.loose else tally.box,
                 modified=tally.modified,
+                observed=(self._true_newest(tenant, number, tally) if tally.doubtful else tally.observed)
+                or None,
+                silent=tally.silent,
             )
             for type, number, tally in self._tallied(tenant)
         ]
@@ -173,3 +177,20 @@ class EntityReader(Port):
         )
         west, south, east, north = self.db.row(sql, (self.db.tenants.find(tenant), type))
         return None if west is None else (west, south, east, north)
+
+    def _true_newest(self, tenant: str, type: int, tally: Tally) -> int:
+        """The newest `observedAt` of a type's entities, from their bodies; remembered until it changes."""
+        number = self.db.tenants.find(tenant)
+        known = self.db.newest.get((number, type))
+        if known is not None and known[0] == tally.modified:
+            return known[1]
+        sql = (
+            "SELECT e.body FROM entity_type t CROSS JOIN entity e ON e.row = t.row"
+            " WHERE t.tenant = ? AND t.type = ?"
+        )
+        found = 0
+        for (body,) in self.db.stream(sql, (number, type)):
+            attributes = decode_entity(body).attributes
+            found = max(found, newest(each for instances in attributes.values() for each in instances))
+        self.db.newest[number, type] = (tally.modified, found)
+        return found

@@ -18,17 +18,22 @@ from cityloom.store.sqlite.entities import EntityReader
 from cityloom.store.sqlite.history_writes import HistoryWriter
 from cityloom.store.sqlite.log import Body
 from cityloom.store.sqlite.session import Session
+from cityloom.store.sqlite.sights import is_shown, sight_of, write_sight
 from cityloom.store.sqlite.tallies import (
     EVERY_TYPE,
+    STALE,
     Place,
     Tallies,
     Tally,
+    Use,
     add_all,
     count_attribute,
     count_entity,
     count_place,
     geometry_kind,
+    is_silent,
     kinds_of,
+    newest,
 )
 
 _MOST_SEEN: Final = 10_000
@@ -160,8 +165,9 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_names(tenant, key, (), entity.attributes)
         self._change_scopes(tenant, key, [], entity.scopes)
         self._change_place(key, None, place)
+        write_sight(self.db, key, tenant, sight_of(entity, types))
         for type in types:
-            count_entity(self._tally(tenant, type), entity, place, 1)
+            count_entity(self._tally(tenant, type, seen=True), entity, place, 1)
         self._tally(tenant, EVERY_TYPE).count += 1
         return key
 
@@ -184,11 +190,16 @@ class EntityWriter(EntityReader, HistoryWriter):
         if moved:
             old_place, place = place_row(before, old_types), place_row(after, types)
             self._change_place(key, old_place, place)
+        shown = moved or any(is_shown(change.name) for change in changes)
+        if shown:
+            sight = sight_of(after, types)
+            if sight != sight_of(before, old_types):
+                write_sight(self.db, key, tenant, sight)
         for type in old_types:
             if type not in types:
-                count_entity(self._tally(tenant, type), before, old_place, -1)
+                count_entity(self._tally(tenant, type, seen=True), before, old_place, -1)
         for type in types:
-            tally = self._tally(tenant, type)
+            tally = self._tally(tenant, type, seen=shown)
             if type not in old_types:
                 count_entity(tally, after, place, 1)
                 continue
@@ -207,8 +218,9 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_names(tenant, key, before.attributes, ())
         self._change_scopes(tenant, key, before.scopes, [])
         self._change_place(key, place, None)
+        self.db.run("DELETE FROM sight WHERE row = ?", (key,))
         for type in types:
-            count_entity(self._tally(tenant, type), before, place, -1)
+            count_entity(self._tally(tenant, type, seen=True), before, place, -1)
         self._tally(tenant, EVERY_TYPE).count -= 1
         self.write_instances(before.id, key, self._instances(changes, row), "")
         self.end_life(tenant, key, replace(before, modified_at=self._now_text, deleted_at=self._now_text))
@@ -298,19 +310,31 @@ class EntityWriter(EntityReader, HistoryWriter):
                 (*new, key),
             )
 
-    def _tally(self, tenant: int, type: int) -> Tally:
+    def _tally(self, tenant: int, type: int, *, seen: bool = False) -> Tally:
         tally = self.counted.get((tenant, type))
         if tally is None:
             tally = self.counted[tenant, type] = Tally()
         tally.modified = self.now
+        tally.touched = self.next_seq
+        if seen:
+            tally.seen = tally.touched
         return tally
 
 
 def _recount_attributes(tally: Tally, before: Entity, after: Entity, changes: list[AttributeChange]) -> None:
     for name in {change.name for change in changes}:
         old, new = kinds_of(before, name), kinds_of(after, name)
+        tally.attributes.setdefault(name, Use()).changed = tally.touched
         if old != new:
+            tally.seen = tally.touched
             if old:
                 count_attribute(tally, name, old, -1)
             if new:
                 count_attribute(tally, name, new, 1)
+        if name.endswith(STALE):
+            tally.seen = tally.touched
+            tally.silent += is_silent(after) - is_silent(before)
+    came, went = newest(change.after for change in changes), newest(change.before for change in changes)
+    tally.observed = max(tally.observed, came)
+    if went > came:
+        tally.past = max(tally.past, went)

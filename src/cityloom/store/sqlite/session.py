@@ -83,6 +83,8 @@ class Session:
         self.names: Interned[str] = Interned(connection, "name", "iri")
         self.shapes: Interned[str] = Interned(connection, "shape", "body")
         self.causes = Causes(connection)
+        self.newest: dict[tuple[int | None, int], tuple[int, int]] = {}
+        """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
         self._pulse: Pulse | None = None
         self._cursors: set[apsw.Cursor] = set()
 

@@ -1,0 +1,231 @@
+"""Reading for maps and searches: the table `sight`, and bodies only where they are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.model.entity import LOCATION
+from cityloom.store.map_ports import Box, Found, PointSight, ShapeSight, Told, Values
+from cityloom.store.sqlite.entities import EntityReader
+from cityloom.store.sqlite.sights import fold
+from cityloom.store.sqlite.tallies import STALE, Tally, decode_tally
+
+
+class _Light(Struct, gc=False):
+    """Of a stored entity, its attributes unopened."""
+
+    attributes: dict[str, msgspec.Raw] = {}
+
+
+class _Shape(Struct):
+    """Of an instance of `location`, its geometry unopened."""
+
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    dataset_id: str = ""
+
+
+class _Sort(Struct):
+    """Of a stored entity, its types."""
+
+    types: list[str] = []
+    attributes: dict[str, msgspec.Raw] = {}
+
+
+_decode_light: Final = msgspec.json.Decoder(_Light).decode
+_decode_sort: Final = msgspec.json.Decoder(_Sort).decode
+_decode_instances: Final = msgspec.json.Decoder(list[Told]).decode
+_decode_shapes: Final = msgspec.json.Decoder(list[_Shape]).decode
+_by_id: Final = itemgetter(0)
+
+# The tree tells the types of an entity by their span: one type alone is told exactly.
+_SEEN: Final = (
+    " FROM place p CROSS JOIN sight s ON s.row = p.row"
+    " WHERE p.type_low <= :type AND p.type_high >= :type"
+    " AND p.west <= :east AND p.east >= :west AND p.south <= :north AND p.north >= :south"
+    " AND s.tenant = :tenant AND (s.type = :type AND p.type_low = :type OR EXISTS"
+    " (SELECT 1 FROM entity_type t WHERE t.tenant = :tenant AND t.type = :type AND t.id = s.id))"
+)
+_POINT: Final = " AND s.lon IS NOT NULL"
+_NO_POINT: Final = " AND s.lon IS NULL AND s.dimension IS NOT NULL"
+_BODY: Final = "(SELECT e.body FROM entity e WHERE e.row = p.row)"
+
+# Ranked: where a name (between line ends) or an id (its last part counts as whole) holds what is looked
+# for whole, at its beginning, at that of a word, or anywhere; a type's name is last. Bodies are read of
+# those alone that are answered.
+_SEARCH: Final = """
+WITH size AS MATERIALIZED (SELECT value ->> 0 AS type, value ->> 1 AS count FROM json_each(:sizes)),
+hit AS (
+  SELECT s.row AS row, s.id AS id, z.count AS count,
+    CASE WHEN instr(s.text, char(10) || :text || char(10)) OR lower(s.id) = :lower
+        OR substr(lower(s.id), -length(:lower) - 1) = ':' || :lower THEN 0
+      WHEN instr(s.text, char(10) || :text) THEN 1
+      WHEN instr(s.text, ' ' || :text) OR instr(lower(s.id), ':' || :lower) THEN 2
+      WHEN instr(s.text, :text) THEN 3
+      WHEN instr(lower(s.id), :lower) THEN 4
+      ELSE 5
+    END AS rank
+  FROM sight s LEFT JOIN size z ON z.type = s.type
+  WHERE s.tenant = :tenant AND ({conditions})
+  ORDER BY rank, z.count, s.id LIMIT :limit
+)
+SELECT hit.id, s.name, e.body
+FROM hit CROSS JOIN sight s ON s.row = hit.row CROSS JOIN entity e ON e.row = hit.row
+ORDER BY hit.rank, hit.count, hit.id
+"""
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class MapReader(EntityReader):
+    """The port `MapReads`."""
+
+    def points(
+        self, tenant: str, type: str, box: Box, attributes: Sequence[str] = ()
+    ) -> Sequence[PointSight]:
+        """Entities of a type in a box whose location is one Point, by id."""
+        body = _BODY if attributes else "NULL"
+        sql = f"SELECT s.id, s.name, s.lon, s.lat, {body}{_SEEN}{_POINT}"
+        rows = self.db.rows(sql, self._box(tenant, type, box))
+        rows.sort(key=_by_id)
+        if not attributes:
+            return rows
+        return [
+            (id, name, lon, lat, _values(_decode_light(body).attributes, attributes))
+            for id, name, lon, lat, body in rows
+        ]
+
+    def shapes(
+        self,
+        tenant: str,
+        type: str,
+        box: Box,
+        least: tuple[float, float] = (0.0, 0.0),
+        attributes: Sequence[str] = (),
+    ) -> Sequence[ShapeSight]:
+        """Entities of a type that a box touches whose location is another geometry, by id."""
+        small = "p.east - p.west < :width AND p.north - p.south < :height"
+        body = _BODY if attributes else f"CASE WHEN {small} THEN NULL ELSE {_BODY} END"
+        sql = (
+            "SELECT s.id, s.name, s.dimension, p.west, p.south, p.east, p.north,"
+            f" {small}, {body}{_SEEN}{_NO_POINT}"
+        )
+        parameters = self._box(tenant, type, box) | {"width": least[0], "height": least[1]}
+        rows = self.db.rows(sql, parameters)
+        rows.sort(key=_by_id)
+        found = []
+        for id, name, dimension, west, south, east, north, tiny, body in rows:
+            told = _decode_light(body).attributes if body is not None else {}
+            geometry = None if tiny else _geometry(told)
+            values = _values(told, attributes) if attributes else ()
+            found.append(ShapeSight(id, name, dimension, (west, south, east, north), geometry, values))
+        return found
+
+    def _box(self, tenant: str, type: str, box: Box) -> dict[str, Any]:
+        west, south, east, north = box
+        return {
+            "tenant": self.db.tenants.find(tenant),
+            "type": self.db.names.find(type),
+            "west": west,
+            "south": south,
+            "east": east,
+            "north": north,
+        }
+
+    def changed(self, tenant: str, type: str, attributes: Sequence[str] | None = ()) -> int:
+        """The number of the last event that changed what a map shows of a type; 0 when there was none."""
+        tally = self._tally_of(tenant, type)
+        if tally is None or attributes is None:
+            return tally.touched if tally is not None else 0
+        uses = (tally.attributes.get(name) for name in attributes)
+        return max(tally.seen, *(use.changed for use in uses if use is not None), 0)
+
+    def _tally_of(self, tenant: str, type: str) -> Tally | None:
+        key = (self.db.tenants.find(tenant), self.db.names.find(type))
+        body = self.db.value("SELECT body FROM tally WHERE tenant = ? AND type = ?", key)
+        return decode_tally(body) if body is not None else None
+
+    def silent(self, tenant: str, type: str) -> set[str]:
+        """The entities of a type whose `stale` is true; few, and found by the attribute's index."""
+        tally = self._tally_of(tenant, type)
+        if tally is None or tally.silent <= 0:
+            return set()
+        sql = (
+            "SELECT e.id, e.body FROM entity_attribute a CROSS JOIN entity e ON e.row = a.row"
+            " WHERE a.tenant = ? AND a.name = ? AND EXISTS"
+            " (SELECT 1 FROM entity_type t WHERE t.tenant = a.tenant AND t.type = ? AND t.id = e.id)"
+        )
+        key = (self.db.tenants.find(tenant), self.db.names.find(type))
+        found = set()
+        for name in tally.attributes:
+            if name.endswith(STALE):
+                for id, body in self.db.stream(sql, (key[0], self.db.names.find(name), key[1])):
+                    (mark,) = _values(_decode_light(body).attributes, [name])
+                    if mark is not None and mark.value is True:
+                        found.add(id)
+        return found
+
+    def search(self, tenant: str, text: str, limit: int) -> list[Found]:
+        """Entities whose name or id holds `text`: see the port."""
+        folded = fold(text)
+        conditions = ["instr(lower(s.id), :lower)"]
+        if folded:
+            conditions.append("instr(s.text, :text)")
+        tallied = self._tallied(tenant)
+        types = [number for name, number, _ in tallied if folded and _is_called(name, folded)]
+        if types:
+            conditions.append("s.type IN (SELECT value FROM json_each(:types))")
+        parameters = {
+            "tenant": self.db.tenants.find(tenant),
+            # A text that no name can hold, where only ids can.
+            "text": folded or "\n\n",
+            "lower": text.lower(),
+            "types": _json(types),
+            "sizes": _json([[number, tally.count] for _, number, tally in tallied]),
+            "limit": limit,
+        }
+        sql = _SEARCH.format(conditions=" OR ".join(conditions))
+        found = []
+        for id, name, body in self.db.rows(sql, parameters):
+            entity = _decode_sort(body)
+            found.append(Found(id=id, types=entity.types, name=name, location=_geometry(entity.attributes)))
+        return found
+
+
+def _is_called(type: str, folded: str) -> bool:
+    """Whether a type's name, in one word or in several, holds a folded text."""
+    name = re.split(r"[/#]", type)[-1]
+    return folded in fold(name) or folded in fold(_WORDS.sub(" ", name))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _geometry(attributes: dict[str, msgspec.Raw]) -> bytes | None:
+    """The GeoJSON of the default instance of `location`, or else of the first."""
+    raw = attributes.get(LOCATION)
+    if raw is None:
+        return None
+    instances = _decode_shapes(raw)
+    chosen = next((each for each in instances if not each.dataset_id), instances[0])
+    return bytes(chosen.value)
+
+
+def _values(attributes: dict[str, msgspec.Raw], names: Sequence[str]) -> Values:
+    found: list[Told | None] = []
+    for name in names:
+        raw = attributes.get(name)
+        if raw is None:
+            found.append(None)
+            continue
+        instances = _decode_instances(raw)
+        if len(instances) > 1:
+            found.append(next((each for each in instances if not each.dataset_id), instances[0]))
+        else:
+            found.append(instances[0])
+    return found
