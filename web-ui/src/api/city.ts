@@ -49,6 +49,38 @@ export interface Source {
   status: 'ok' | 'stale' | 'failed' | 'never';
   expectedInterval?: string | null;
   lastData?: string | null;
+  provider?: string;
+  licence?: string;
+  /** Rows that the last run refused. */
+  rejected?: number;
+  report?: Report | null;
+}
+
+/** How a run of a source went: rows by what became of them, `rejected` by the reason. */
+export interface Report {
+  run: string;
+  status: string;
+  started: string;
+  ended: string;
+  seconds: number;
+  read: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  repeated: number;
+  noPlace: number;
+  rejected: Record<string, number>;
+  files: { name: string; bytes: number; sha256: string; rows: number }[];
+  error: string;
+}
+
+export interface Reject {
+  file: string;
+  row: number;
+  reason: string;
+  field: string;
+  detail: string;
+  raw: unknown;
 }
 
 export const readCity = (): Promise<Answer<City>> => getJson('/city');
@@ -56,6 +88,21 @@ export const readCity = (): Promise<Answer<City>> => getJson('/city');
 export const readLayers = (): Promise<Answer<Layer[]>> => getJson('/map/layers');
 
 export const readSources = (): Promise<Answer<Source[]>> => getJson('/sources');
+
+const sourcePath = (id: string): string => `/sources/${encodeURIComponent(id)}`;
+
+export const rejectsPath = (id: string): string => `${sourcePath(id)}/rejects`;
+
+export const readRuns = (id: string, signal?: AbortSignal): Promise<Answer<Report[]>> =>
+  getJson(`${sourcePath(id)}/runs`, signal);
+
+/** The first rows that the last run refused; `total` counts all of them. */
+export const readRejects = (
+  id: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Answer<{ total: number; rejects: Reject[] }>> =>
+  getJson(`${rejectsPath(id)}${query({ limit })}`, signal);
 
 /** One page of a collection; `numberMatched` counts all that is in the box, beyond the limit too. */
 export interface Items extends Features {

@@ -42,6 +42,26 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<An
   return { body: (await response.json()) as T, headers: response.headers };
 }
 
+/**
+ * Sends one JSON document.
+ *
+ * @throws ApiError as `getJson`
+ */
+export async function postJson<T>(path: string, body: unknown): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, 'unreachable', '');
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()) as T;
+}
+
 async function problemOf(response: Response): Promise<ApiError> {
   let title = response.statusText;
   let detail = '';

@@ -90,3 +90,47 @@ export function agoText(time: string | number | Date, now: number = nodeNow()): 
     unit,
   );
 }
+
+/** A number of bytes in the largest unit that leaves at least one. */
+export function bytesText(bytes: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return new Intl.NumberFormat(language.value, {
+    style: 'unit',
+    unit: units[step] as string,
+    unitDisplay: step ? 'short' : 'long',
+    maximumFractionDigits: step ? 1 : 0,
+  }).format(bytes / 1000 ** step);
+}
+
+/** A time from one instant to another, in the two largest units that say something. */
+export function lengthText(seconds: number): string {
+  const parts: [Intl.RelativeTimeFormatUnit, number][] = [];
+  let left = Math.max(0, seconds);
+  for (const [unit, size] of steps) {
+    const count = unit === 'second' ? Math.round(left * 10) / 10 : Math.floor(left / size);
+    if (count && parts.length < 2) parts.push([unit, count]);
+    left -= Math.floor(left / size) * size;
+  }
+  const [first = ['second', 0] as [Intl.RelativeTimeFormatUnit, number], second] = parts;
+  const text = ([unit, count]: [Intl.RelativeTimeFormatUnit, number]): string =>
+    new Intl.NumberFormat(language.value, {
+      style: 'unit',
+      unit,
+      unitDisplay: 'short',
+      maximumFractionDigits: second || count >= 10 ? 0 : 1,
+    }).format(count);
+  return second ? `${text(first)} ${text(second)}` : text(first);
+}
+
+/** An ISO 8601 duration (`PT15M`, `P1D`) in words; as it is where it is none. */
+export function durationText(duration: string): string {
+  const found = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(
+    duration,
+  );
+  if (!found) return duration;
+  const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = found
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  return lengthText(weeks * 604_800 + days * 86_400 + hours * 3_600 + minutes * 60 + seconds);
+}

@@ -1,8 +1,10 @@
 import { signal } from '@preact/signals';
+import { writeAddress } from '../../lib/address';
 import { agoText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { city, lateSources, sheet, sources } from '../../state/store';
+import { go, view } from '../../state/view';
 
 export const sourcesOpen = signal(false);
 
@@ -36,6 +38,19 @@ export function Sources() {
             </li>
           ))}
       </ul>
+      <p>
+        <a
+          href={writeAddress({ ...view.value, page: 'sources' })}
+          onClick={(event) => {
+            // A new tab is the browser's business.
+            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            go({ page: 'sources' });
+          }}
+        >
+          {t('sources.page')}
+        </a>
+      </p>
       <Attribution />
     </details>
   );
@@ -60,7 +75,7 @@ function When(props: { lastData: string | null | undefined; lastRun: string | nu
   );
 }
 
-function Attribution() {
+export function Attribution() {
   const list = city.value?.attribution ?? [];
   if (!list.length) return null;
   return (
