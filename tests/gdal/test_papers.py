@@ -21,7 +21,9 @@ def test_paper_has_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    "example", EXAMPLES, ids=lambda text: text.split("/ogc")[1].split('"')[0][:40] or "root"
+    "example",
+    EXAMPLES,
+    ids=lambda text: text.split("8026")[1].split('"')[0].removeprefix("/ogc")[:40] or "root",
 )
 def test_example_works(sample_city: NodeProcess, tmp_path: Path, example: str) -> None:
     for line in example.strip().splitlines():

@@ -119,10 +119,11 @@ def _draw_lines(geometry: Any, inside: bool) -> Drawn | None:
 
 def _draw_areas(geometry: Any, inside: bool) -> Drawn | None:
     if not shapely.is_valid(geometry):
-        made = shapely.make_valid(geometry)
+        # What is a hole of nothing is nothing, however far away it lies.
+        made, inside = shapely.make_valid(geometry, method="structure", keep_collapsed=True), False
         geometry = _areas_of(made)
         if geometry.is_empty:  # an area without any, such as a ring that goes there and back
-            geometry, inside = shapely.buffer(made, _THIN, quad_segs=1), False
+            geometry = shapely.buffer(made, _THIN, quad_segs=1)
     clipped = geometry if inside else _areas_of(_clip(geometry))
     if clipped.is_empty:
         return None

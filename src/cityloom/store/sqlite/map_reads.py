@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ _decode_light: Final = msgspec.json.Decoder(_Light).decode
 _decode_sort: Final = msgspec.json.Decoder(_Sort).decode
 _decode_instances: Final = msgspec.json.Decoder(list[Told]).decode
 _decode_shapes: Final = msgspec.json.Decoder(list[_Shape]).decode
+_HELD: Final = 100
+"""How many readers of attributes are kept: each is a type of its own, and the names are the callers'."""
 _by_id: Final = itemgetter(0)
 
 # The tree tells the types of an entity by their span: one type alone is told exactly.
@@ -94,10 +97,8 @@ class MapReader(EntityReader):
         rows.sort(key=_by_id)
         if not attributes:
             return rows
-        return [
-            (id, name, lon, lat, _values(_decode_light(body).attributes, attributes))
-            for id, name, lon, lat, body in rows
-        ]
+        read = _values_reader(tuple(attributes))
+        return [(id, name, lon, lat, read(body)) for id, name, lon, lat, body in rows]
 
     def shapes(
         self,
@@ -216,16 +217,38 @@ def _geometry(attributes: dict[str, msgspec.Raw]) -> bytes | None:
     return bytes(chosen.value)
 
 
+@lru_cache(maxsize=_HELD)
+def _values_reader(names: tuple[str, ...]) -> Callable[[bytes], Values]:
+    """A reader of these attributes of a stored entity; the others are skipped, not built."""
+    # A name with such characters is no attribute's; the decoder could not look for it, either.
+    plain = [name for name in dict.fromkeys(names) if name.isprintable() and not set(name) & {'"', "\\"}]
+    fields: list[Any] = [
+        (f"attribute_{number}", list[Told] | None, msgspec.field(default=None, name=name))
+        for number, name in enumerate(plain)
+    ]
+    attributes = msgspec.defstruct("Attributes", fields, frozen=True, gc=False)
+    part: Any = msgspec.defstruct("Part", [("attributes", attributes, attributes())], gc=False)
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(part).decode
+    places = [f"attribute_{plain.index(name)}" if name in plain else None for name in names]
+
+    def read(body: bytes) -> Values:
+        found = decode(body).attributes
+        return [_default(getattr(found, place)) if place is not None else None for place in places]
+
+    return read
+
+
+def _default(instances: list[Told] | None) -> Told | None:
+    """The default instance, or else the first."""
+    if not instances:
+        return None
+    if len(instances) == 1:
+        return instances[0]
+    return next((each for each in instances if not each.dataset_id), instances[0])
+
+
 def _values(attributes: dict[str, msgspec.Raw], names: Sequence[str]) -> Values:
-    found: list[Told | None] = []
-    for name in names:
-        raw = attributes.get(name)
-        if raw is None:
-            found.append(None)
-            continue
-        instances = _decode_instances(raw)
-        if len(instances) > 1:
-            found.append(next((each for each in instances if not each.dataset_id), instances[0]))
-        else:
-            found.append(instances[0])
-    return found
+    return [
+        _default(_decode_instances(raw)) if (raw := attributes.get(name)) is not None else None
+        for name in names
+    ]
