@@ -84,8 +84,8 @@ def read_box(text: str, crs: Crs) -> BoundingBox:
     return BoundingBox(geometry=crs.box(numbers[:2], numbers[3:5]), heights=(low, high))
 
 
-def read_filter(text: str, lang: str, crs: Crs, ld_context: LdContext) -> CqlNode:
-    """Reads `filter`, CQL2 as text or JSON, with geometries in the system `filter-crs`.
+def read_filter(text: str, lang: str, ld_context: LdContext, crs: Crs | None = None) -> CqlNode:
+    """Reads `filter`, CQL2 as text or JSON, with geometries in the system `filter-crs` (None: CRS84).
 
     Raises:
         BadRequestData, TooComplexQuery: it is no filter; says what is wrong and where.
@@ -94,7 +94,7 @@ def read_filter(text: str, lang: str, crs: Crs, ld_context: LdContext) -> CqlNod
         known = " and ".join(FILTER_LANGUAGES)
         raise BadRequestData(f"parameter filter-lang is invalid: {lang[:100]!r} is none of {known}")
     language: Language = "cql2-json" if lang == "cql2-json" else "cql2-text"
-    bent = None if crs.uri == CRS84 else crs.bent
+    bent = None if crs is None or crs.uri == CRS84 else crs.bent
     return parse_cql2(text, lang=language, expand=ld_context.expand_term, filter_crs=bent)
 
 

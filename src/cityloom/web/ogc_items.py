@@ -127,7 +127,7 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
         request=Request(
             box=read_box(bbox, bbox_crs) if bbox is not None else None,
             period=parse_period(datetime) if datetime is not None else None,
-            filter=read_filter(filter, filter_lang, filter_crs, ld_context) if filter is not None else None,
+            filter=read_filter(filter, filter_lang, ld_context, filter_crs) if filter is not None else None,
             order=read_order(sortby, ld_context) if sortby else None,
             limit=limit,
             offset=params.integer("offset") or 0,
