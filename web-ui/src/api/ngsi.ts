@@ -49,16 +49,6 @@ export function readPointing(
   return getJson(`${entities}${search}`, signal);
 }
 
-/** Entities of a type that has no place on the map, for the list. */
-export function readEntitiesOfType(
-  type: string,
-  limit: number,
-  signal?: AbortSignal,
-): Promise<Answer<NormalizedEntity[]>> {
-  const search = query({ type, limit, pick: 'id,type,name' });
-  return getJson(`${entities}${search}`, signal);
-}
-
 const stalePage = 1_000;
 const mostStale = 20_000;
 

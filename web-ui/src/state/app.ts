@@ -27,6 +27,7 @@ import {
   sources,
   staleUnknown,
 } from './store';
+import { allChanged, typesChanged } from './news';
 import { followTrail } from './trail';
 import { view } from './view';
 
@@ -74,6 +75,7 @@ function follow(seq: number): void {
       lastChange.value = change.at;
       knowTypes(change);
       applyChange(change);
+      typesChanged(change);
       if (change.entityId === entity.value?.id) entityChanged(change.kind);
     },
     reset() {
@@ -123,6 +125,7 @@ function knowTypes({ kind, type }: Change): void {
 async function readAnew(): Promise<void> {
   try {
     renewLayers((await readLayers()).body);
+    allChanged();
     await loadShown();
     await markStale();
     retryEntity();

@@ -10,17 +10,21 @@ import { view } from '../state/view';
 import { Header } from './Header';
 import { LayerList } from './map/LayerList';
 import { MapPane } from './map/MapPane';
-import { ObjectList } from './map/ObjectList';
+
 import { Panel } from './panel/Panel';
 import { Help } from './parts/Help';
 import { offerPageKeys } from './parts/keys';
+import { later } from './parts/later';
 import { Problem } from './parts/Problem';
 import { SheetHandle } from './parts/SheetHandle';
 import { NodePage } from './node/NodePage';
 import { SourcesPage } from './sources/SourcesPage';
+import { Search } from './search/Search';
 import { Sources } from './sources/Sources';
-import { TablePage } from './table/TablePage';
 import { TimeBar } from './time/TimeBar';
+
+// What the first sight does not need comes when it is asked for.
+const TablePage = later(async () => (await import('./table/TablePage')).TablePage);
 
 export function App() {
   useSignalEffect(() => {
@@ -80,7 +84,7 @@ function Explore() {
   }
   return (
     <>
-      <ObjectList />
+      <Search />
       <LayerList />
     </>
   );
