@@ -1,6 +1,6 @@
 /** What a test in a browser cannot see in the document: the state of the drawn map. Read only. */
 import { anchorOf } from './lib/geometry';
-import { findFeature, layers, live, map } from './state/store';
+import { allRead, findFeature, live, map } from './state/store';
 
 export interface TestHook {
   /** The map has drawn every shown layer and is at rest. */
@@ -22,9 +22,7 @@ declare global {
 
 export function offerTestHook(): void {
   window.__cityloom = {
-    ready: () =>
-      map.value?.resting() === true &&
-      layers.value.every(({ visible, phase }) => !visible || phase === 'ready'),
+    ready: () => map.value?.resting() === true && allRead(),
     live: () => live.value,
     rendered: (type) => map.value?.rendered(type) ?? 0,
     placeOf: (id) => {

@@ -53,7 +53,7 @@ function* candidates(): Generator<Item> {
     const asked = among.value ? among.value === layer.type : visible && role === 'object';
     if (!asked) continue;
     for (const { properties } of loaded.get(layer.type)?.features.values() ?? []) {
-      yield { id: properties.id, label: properties.label, state };
+      yield { id: properties.id, label: properties.name, state };
     }
   }
 }
