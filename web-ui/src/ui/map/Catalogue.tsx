@@ -56,7 +56,8 @@ export function Catalogue() {
       </h2>
       {count > many && (
         <input
-          type="search"
+          type="text"
+          enterkeyhint="search"
           class="search"
           aria-label={t('layers.search')}
           placeholder={t('layers.search')}
