@@ -30,6 +30,16 @@ export interface TiledObject {
   properties: Record<string, unknown>;
 }
 
+/** Degrees: what stands on a box's edge may belong to the tile beyond it, and one object's box has no inside. */
+const margin = 1e-4;
+
+const widened = ([west, south, east, north]: Box): Box => [
+  Math.max(-180, west - margin),
+  Math.max(-90, south - margin),
+  Math.min(180, east + margin),
+  Math.min(90, north + margin),
+];
+
 export class TiledLayer {
   private places: Map<string, Position> | null = null;
 
@@ -43,8 +53,7 @@ export class TiledLayer {
       tiles: [location.origin + path],
       promoteId: 'id',
       maxzoom: deepest,
-      // A layer with one object has a box without an inside.
-      ...(box && box[0] < box[2] && box[1] < box[3] ? { bounds: box } : {}),
+      ...(box ? { bounds: widened(box) } : {}),
     });
   }
 

@@ -67,6 +67,8 @@ interface OnMap {
   /** Owned by the store, which changes it in place. */
   features: ReadonlyMap<string, MapFeature>;
   tiles: TiledLayer | null;
+  /** A tile could not be read; until they are all read anew, that is how the layer stands. */
+  failed: boolean;
 }
 
 const reach = 7;
@@ -127,19 +129,30 @@ export class CityMap {
     this.map.on('movestart', () => onHover(null));
     this.map.on('move', () => onMove(this.camera()));
     this.map.on('load', () => onMove(this.camera()));
-    this.map.on('idle', onRest);
+    this.map.on('idle', () => {
+      // Of a layer that has no tile here, nothing else would tell.
+      for (const [type, { tiles, failed }] of this.drawn)
+        if (tiles && !failed) onTiles(type, 'ready');
+      onRest();
+    });
     this.map.on('sourcedata', ({ sourceId, isSourceLoaded }) => {
       const type = this.typeOfTiles(sourceId);
       if (type === null) return;
-      this.drawn.get(type)?.tiles?.forgetPlaces();
-      if (isSourceLoaded) onTiles(type, 'ready');
+      const drawn = this.drawn.get(type);
+      drawn?.tiles?.forgetPlaces();
+      if (isSourceLoaded && !drawn?.failed) onTiles(type, 'ready');
     });
     // Without a listener MapLibre writes every failed tile into the console.
     this.map.on('error', (event) => {
       const { sourceId } = event as { sourceId?: string };
       const type = sourceId === undefined ? null : this.typeOfTiles(sourceId);
-      if (type === null) console.warn(event.error);
-      else onTiles(type, 'error');
+      const drawn = type === null ? undefined : this.drawn.get(type);
+      if (type === null || !drawn) {
+        console.warn(event.error);
+        return;
+      }
+      drawn.failed = true;
+      onTiles(type, 'error');
     });
   }
 
@@ -167,7 +180,10 @@ export class CityMap {
     const known = this.drawn.get(type);
     if (known) {
       known.drawing = drawing;
-      if (address) known.tiles?.read(address.path);
+      if (address) {
+        known.failed = false;
+        known.tiles?.read(address.path);
+      }
       this.repaint(drawingOf(drawing, this.theme).map(({ layer }) => layer));
       return;
     }
@@ -182,7 +198,7 @@ export class CityMap {
       data: collection([]),
     });
     const tiles = address ? new TiledLayer(this.map, type, address) : null;
-    this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles });
+    this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles, failed: false });
     for (const { layer, below } of drawingOf(drawing, this.theme)) this.map.addLayer(layer, below);
   }
 

@@ -118,6 +118,14 @@ export function tilesCame(type: string, phase: 'ready' | 'error'): void {
   if (state && state.phase !== phase && !running.has(type)) patchLayer(type, { phase });
 }
 
+/** There will be no map: tiles that it would read are not waited for. */
+export function noMap(): void {
+  mapFailed.value = true;
+  for (const { layer, tiled, phase } of layers.value) {
+    if (tiled && phase === 'loading') patchLayer(layer.type, { phase: 'ready' });
+  }
+}
+
 async function readColouring(
   type: string,
   asked: Asked,

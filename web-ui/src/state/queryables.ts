@@ -41,16 +41,18 @@ async function load(type: string, waiting: Askables): Promise<void> {
       const found = askableOf(name, each);
       return found ? [found] : [];
     });
-    list.sort(
-      (a, b) =>
-        Number(a.name.includes('.')) - Number(b.name.includes('.')) ||
-        a.label.localeCompare(b.label),
-    );
+    list.sort((a, b) => rankOf(a.name) - rankOf(b.name) || a.label.localeCompare(b.label));
     read.value = { ...read.value, [type]: { phase: 'ready', list, problem: '' } };
   } catch (thrown) {
     const problem = thrown instanceof ApiError ? thrown.message : String(thrown);
     read.value = { ...read.value, [type]: { phase: 'error', list: [], problem } };
   }
+}
+
+/** An object's own attributes first, then parts of them, then what the node keeps of every object. */
+function rankOf(name: string): number {
+  if (['id', 'createdAt', 'modifiedAt'].includes(name)) return 2;
+  return Number(name.includes('.'));
 }
 
 function askableOf(name: string, queryable: Queryable): Askable | null {

@@ -7,7 +7,7 @@ import { dark, light } from '../../map/theme';
 import type { Camera, CityMap, MapOptions } from '../../map/view';
 import { mapReady } from '../../state/app';
 import { choose } from '../../state/entity';
-import { tilesCame } from '../../state/layers';
+import { noMap, tilesCame } from '../../state/layers';
 import { coveredHeight } from '../../state/sheet';
 import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
 import { openSources } from '../sources/Sources';
@@ -38,9 +38,7 @@ export function MapPane() {
       map.value = ready;
       mapReady();
     };
-    draw().catch(() => {
-      mapFailed.value = true;
-    });
+    draw().catch(noMap);
     return () => {
       gone = true;
       made?.remove();
