@@ -100,5 +100,5 @@ function objectsInView(): { id: string; type: string }[] {
 }
 
 function named({ id, type }: { id: string; type: string }): Item {
-  return { id, type, name: findFeature(id)?.feature.properties.label ?? '' };
+  return { id, type, name: findFeature(id)?.feature.properties.name || '' };
 }

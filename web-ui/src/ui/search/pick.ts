@@ -2,7 +2,7 @@
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { choose, showOnMap } from '../../state/entity';
-import { toggleLayer } from '../../state/layers';
+import { showTypes } from '../../state/catalogue';
 import { say } from '../../state/notice';
 import type { Option } from '../../state/search';
 import { coveredHeight } from '../../state/sheet';
@@ -39,7 +39,7 @@ function pickType(type: string): void {
     return;
   }
   toMap();
-  if (!state.visible) void toggleLayer(type);
+  if (!state.visible) showTypes([type], true);
   if (state.layer.bbox) map.value?.goTo(state.layer.bbox, coveredHeight());
   say(t('search.shown', { type: typeLabel(type) }));
 }
