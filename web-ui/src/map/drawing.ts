@@ -170,6 +170,10 @@ class Pen {
   }
 
   private dots(colour: string | ExpressionSpecification): void {
+    // Tens of thousands of dots would hide each other, and the city: theirs are specks for longer.
+    const { tiled } = this.drawing;
+    const dense = tiled ? [13, 1.7] : [];
+    const edged = tiled ? 13 : 11;
     this.put('crowd', 'dot', {
       type: 'circle',
       maxzoom: crowdZoom,
@@ -177,10 +181,10 @@ class Pen {
       paint: {
         'circle-color': colour,
         'circle-opacity': this.seen(['case', isStale, 0.35, 1]),
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1, crowdZoom, 3.6],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1, ...dense, crowdZoom, 3.6],
         'circle-stroke-color': this.theme.markEdge,
         'circle-stroke-opacity': this.seen(1),
-        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 11, 0, crowdZoom, 0.8],
+        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], edged, 0, crowdZoom, 0.8],
       },
     });
   }

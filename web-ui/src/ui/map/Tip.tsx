@@ -1,7 +1,7 @@
 /** What lies under the pointer: its name and kind, and in words what its colour says. */
 import { classOf } from '../../lib/colouring';
 import { numberText, quantity } from '../../lib/format';
-import { t } from '../../lib/i18n';
+import { plural, t } from '../../lib/i18n';
 import { attributeLabel, typeLabel } from '../../lib/names';
 import type { Hit } from '../../map/view';
 import { areaState } from '../../state/areas';
@@ -18,13 +18,16 @@ export interface Hover {
 export function Tip({ hover }: { hover: Hover | null }) {
   if (!hover?.hit) return null;
   const { hit, x, y } = hover;
-  const name = hit.properties.name;
+  const { name, count } = hit.properties;
+  // Far away, points that would lie on each other come as one.
+  const more = typeof count === 'number' && layerState(hit.type)?.tiled ? count - 1 : 0;
   return (
     <p class="tip" style={{ left: `${x}px`, top: `${y}px` }} aria-hidden="true">
       {typeof name === 'string' && name && <bdi class="strong">{name}</bdi>}
       <span class="quiet">
         {typeLabel(hit.type)}
         {hit.properties.stale === true && ` · ${t('map.silent')}`}
+        {more > 0 && ` · ${plural('map.more', more)}`}
       </span>
       <Coloured hit={hit} />
       <Area hit={hit} />
