@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { readAreaValues, readQueryables, readRows } from '../../api/table';
+import { readAreas, readItems, readQueryables } from '../../api/maps';
 import type { AreaQuery } from '../../lib/address';
 import { csvText } from '../../lib/csv';
 import { numberText } from '../../lib/format';
@@ -56,17 +56,19 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
   const filter = view.value.filters[query.of] ?? '';
   const read = useRead(
     JSON.stringify([query, filter]),
-    (stop) => readAreaValues(query, filter, stop),
+    async (stop) => (await readAreas(query, filter, stop)).body,
     newsOf(query.of) + newsOf(query.areas),
   );
   const lang = language.value;
   const names = useRead(JSON.stringify(['names', query.areas, lang]), async (stop) => {
-    const asked = { type: query.areas, filter: '', sort: '', properties: ['name'], lang };
-    const { features } = await readRows(asked, mostAreas, 0, stop);
-    return new Map(features.map(({ id, properties }) => [id, String(properties?.name ?? '')]));
+    const asked = { filter: '', properties: ['name'], lang };
+    const { features } = await readItems(query.areas, asked, mostAreas, stop);
+    return new Map(
+      features.map(({ id, properties }) => [String(id), String(properties?.name ?? '')]),
+    );
   });
-  const measured = useRead(query.attribute && `columns ${query.of}`, (stop) =>
-    readQueryables(query.of, stop),
+  const measured = useRead(query.attribute && `columns ${query.of}`, () =>
+    readQueryables(query.of),
   );
   const unit =
     columnsOf(measured.body ?? {}).find(({ name }) => name === query.attribute)?.unit ?? '';
