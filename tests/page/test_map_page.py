@@ -98,8 +98,9 @@ async def test_object_found_by_name_is_chosen_with_the_keyboard_alone(
         await expect(visit.page.locator(".skip").first).to_be_focused()
         await visit.page.keyboard.press("Enter")
         await visit.page.keyboard.press("Tab")
-        await visit.page.get_by_role("searchbox").focus()
+        await visit.page.get_by_role("combobox").first.focus()
         await visit.page.keyboard.type(name)
+        await expect(visit.page.locator(f'[role=option][data-object="{street_light["id"]}"]')).to_be_visible()
         await visit.page.keyboard.press("ArrowDown")
         await visit.page.keyboard.press("Enter")
         await expect(visit.page.locator(".panel .id")).to_have_text(street_light["id"])
@@ -118,11 +119,11 @@ async def test_relationship_leads_to_the_other_object_and_back(
         await expect(visit.page.locator(".panel .id")).to_have_text(street_light["id"])
 
 
-async def test_object_without_a_place_is_found_in_the_list(sample_node: NodeProcess) -> None:
+async def test_object_without_a_place_is_found(sample_node: NodeProcess) -> None:
     async with visiting(sample_node.url) as visit:
         await visit.open()
-        await visit.page.get_by_label("Among").select_option("GtfsRoute")
-        await visit.page.locator(".object").first.click()
+        await visit.page.locator("#search").fill("GtfsRoute:")
+        await visit.page.locator("#search-list [data-object]").first.click()
         await expect(visit.page.locator(".panel")).to_contain_text("no place on the map")
 
 

@@ -27,11 +27,11 @@ async def test_keys_walk_search_and_close_and_the_focus_is_never_lost(sample_nod
         page = visit.page
         await visit.open()
         await page.keyboard.press("/")
-        await focused(visit, "input[type=search]")
+        await focused(visit, "#search")
         # A letter in a field is a letter.
         await page.keyboard.type("jl?")
         assert "id=" not in page.url
-        await page.locator("input[type=search]").fill("")
+        await page.locator("#search").fill("")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Shift+Tab")
         await page.locator(".map canvas").focus()
@@ -71,7 +71,7 @@ async def test_focus_returns_to_the_row_that_an_object_was_chosen_from(sample_no
     async with visiting(sample_node.url) as visit:
         page = visit.page
         await visit.open()
-        await page.get_by_role("searchbox").fill("B1-0")
+        await page.locator("#search").fill("B1-0")
         row = page.locator("[data-object]").first
         chosen = await row.get_attribute("data-object")
         await row.focus()

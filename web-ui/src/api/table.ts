@@ -1,6 +1,5 @@
-/** What the table and the search ask of the node: pages of a collection, what its columns are, files, areas. */
+/** What the table and the search ask of the node: pages of a collection, files, objects by a text. */
 import type { Feature, Geometry } from 'geojson';
-import type { AreaQuery } from '../lib/address';
 import { type Answer, getJson, query } from './http';
 
 /** Which objects of a collection, in which order, and what of them. */
@@ -53,45 +52,6 @@ export const readRows = async (
 /** Where the whole selection lies as a file. */
 export const filePath = (selection: Selection, format: FileFormat): string =>
   itemsPath(selection, format, { limit: mostInFile });
-
-/** What an attribute holds: JSON Schema with the words of OGC 23-058r1. */
-export interface Queryable {
-  type?: string | string[];
-  format?: string;
-  'x-ogc-unit'?: string;
-  'x-ogc-role'?: string;
-}
-
-export async function readQueryables(
-  type: string,
-  signal?: AbortSignal,
-): Promise<Record<string, Queryable>> {
-  const path = `${collection(type)}/queryables${query({ f: 'json' })}`;
-  return (
-    (await getJson<{ properties?: Record<string, Queryable> }>(path, signal)).body.properties ?? {}
-  );
-}
-
-export interface AreaValues {
-  areas: { id: string; value: number | null; count: number }[];
-  /** How many of what was counted lie in no area. */
-  outside: number;
-}
-
-export async function readAreaValues(
-  { areas, of, aggregate, attribute }: AreaQuery,
-  filter: string,
-  signal?: AbortSignal,
-): Promise<AreaValues> {
-  const search = query({
-    areas,
-    type: of,
-    filter: filter || undefined,
-    aggregate,
-    attribute: attribute || undefined,
-  });
-  return (await getJson<AreaValues>(`/map/areas${search}`, signal)).body;
-}
 
 export interface Found {
   id: string;

@@ -1,5 +1,5 @@
 /** The columns and cells of a table, from what the node says an attribute holds. Pure but for the language. */
-import type { Queryable } from '../api/table';
+import type { Queryable } from '../api/maps';
 import { numberText, timeText } from './format';
 import { known, language, t } from './i18n';
 import { attributeLabel, shortId } from './names';

@@ -30,12 +30,3 @@ export function setTable(change: Partial<TableView>, step = false): void {
 export function chooseTable(type: string): void {
   setTable({ type, columns: [], sort: '' }, true);
 }
-
-/** The same filter selects on the map. */
-export function setTableFilter(type: string, filter: string): void {
-  const { [type]: _, ...others } = view.value.filters;
-  go({
-    filters: filter ? { ...others, [type]: filter } : others,
-    table: { ...view.value.table, offset: 0 },
-  });
-}

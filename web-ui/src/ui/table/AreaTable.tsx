@@ -1,21 +1,22 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { readAreaValues, readRows } from '../../api/table';
+import { readAreas, readItems, readQueryables } from '../../api/maps';
 import type { AreaQuery } from '../../lib/address';
 import { csvText } from '../../lib/csv';
 import { numberText } from '../../lib/format';
 import { language, t } from '../../lib/i18n';
 import { attributeLabel, shortId, typeLabel } from '../../lib/names';
-import { directionOf, nextSort } from '../../lib/table';
+import { columnsOf } from '../../lib/table';
 import { choose } from '../../state/entity';
 import { newsOf } from '../../state/news';
-import { rowIds, setTable } from '../../state/table';
+import { rowIds } from '../../state/table';
 import { view } from '../../state/view';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { tableFile } from './Downloads';
 import { Filter } from './Filter';
 import { PastNote } from './PastNote';
+import { Head } from './Rows';
 
 /** More areas than this are not named one by one. */
 const mostAreas = 5_000;
@@ -34,7 +35,7 @@ const whatOf = ({ of, aggregate, attribute }: AreaQuery): string =>
   });
 
 export const areasTitle = (query: AreaQuery): string =>
-  `${typeLabel(query.areas)}: ${whatOf(query)}`;
+  t('table.areas', { areas: typeLabel(query.areas), what: whatOf(query) });
 
 /** What the colours of areas stand for, as numbers. */
 export function AreaTable({ chooser }: { chooser: ComponentChildren }) {
@@ -55,15 +56,22 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
   const filter = view.value.filters[query.of] ?? '';
   const read = useRead(
     JSON.stringify([query, filter]),
-    (stop) => readAreaValues(query, filter, stop),
+    async (stop) => (await readAreas(query, filter, stop)).body,
     newsOf(query.of) + newsOf(query.areas),
   );
   const lang = language.value;
   const names = useRead(JSON.stringify(['names', query.areas, lang]), async (stop) => {
-    const asked = { type: query.areas, filter: '', sort: '', properties: ['name'], lang };
-    const { features } = await readRows(asked, mostAreas, 0, stop);
-    return new Map(features.map(({ id, properties }) => [id, String(properties?.name ?? '')]));
+    const asked = { filter: '', properties: ['name'], lang };
+    const { features } = await readItems(query.areas, asked, mostAreas, stop);
+    return new Map(
+      features.map(({ id, properties }) => [String(id), String(properties?.name ?? '')]),
+    );
   });
+  const measured = useRead(query.attribute && `columns ${query.of}`, () =>
+    readQueryables(query.of),
+  );
+  const unit =
+    columnsOf(measured.body ?? {}).find(({ name }) => name === query.attribute)?.unit ?? '';
   const wrongFilter = filter && read.error?.status === 400 ? read.error.message : '';
   const rows = sorted(
     (read.body?.areas ?? []).map((each) => ({
@@ -104,9 +112,9 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
             <caption>{title}</caption>
             <thead>
               <tr>
-                <AreaHead name="name" label={t('table.area')} />
-                {!counts && <AreaHead name="value" label={whatOf(query)} number />}
-                <AreaHead name="count" label={t('table.count')} number />
+                <Head name="name" label={t('table.area')} />
+                {!counts && <Head name="value" label={whatOf(query)} kind="number" unit={unit} />}
+                <Head name="count" label={t('table.count')} kind="number" />
               </tr>
             </thead>
             <tbody>
@@ -147,25 +155,6 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
         )
       )}
     </>
-  );
-}
-
-function AreaHead({ name, label, number }: { name: string; label: string; number?: boolean }) {
-  const { sort } = view.value.table;
-  return (
-    <th
-      scope="col"
-      class={number ? 'of-numbers' : undefined}
-      aria-sort={directionOf(sort, name) ?? 'none'}
-    >
-      <button
-        type="button"
-        title={t('table.sort', { column: label })}
-        onClick={() => setTable({ sort: nextSort(sort, name) })}
-      >
-        {label}
-      </button>
-    </th>
   );
 }
 

@@ -1,7 +1,8 @@
 import { effect } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { readQueryables, readRows, type Selection, type TableRows } from '../../api/table';
+import { readQueryables } from '../../api/maps';
+import { readRows, type Selection, type TableRows } from '../../api/table';
 import { numberText } from '../../lib/format';
 import { language, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
@@ -23,7 +24,7 @@ import { PastNote } from './PastNote';
 export function ObjectTable({ type, chooser }: { type: string; chooser: ComponentChildren }) {
   const { columns: chosen, sort, offset } = view.value.table;
   const filter = view.value.filters[type] ?? '';
-  const queryables = useRead(`columns ${type}`, (stop) => readQueryables(type, stop));
+  const queryables = useRead(`columns ${type}`, () => readQueryables(type));
   const all = queryables.body ? columnsOf(queryables.body) : [];
   const columns = shownColumns(all, chosen);
   const selection: Selection = {
@@ -39,8 +40,14 @@ export function ObjectTable({ type, chooser }: { type: string; chooser: Componen
   const rows = useLasting(read.body, read.phase === 'error');
   const matched = rows?.numberMatched ?? 0;
 
+  const filtered = useRef(filter);
   useEffect(() => {
-    // The filter, or a deletion, left fewer rows than the address knew of.
+    // Another filter, from whichever room: its first rows.
+    if (filtered.current !== filter && offset > 0) setTable({ offset: 0 });
+    filtered.current = filter;
+  }, [filter]);
+  useEffect(() => {
+    // Deletions left fewer rows than the address knew of.
     if (read.body && !read.body.features.length && offset > 0) setTable({ offset: 0 });
   }, [read.body]);
   useEffect(() => {

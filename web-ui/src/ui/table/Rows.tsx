@@ -43,7 +43,13 @@ export function Rows({ type, caption, columns, rows, busy }: RowsProps) {
 
 const signs = { ascending: 'M7 14l5-5 5 5z', descending: 'M7 10l5 5 5-5z' };
 
-function Head({ name, label, unit, kind }: Pick<Column, 'name' | 'label'> & Partial<Column>) {
+/** The head of a column, which sorts by it. */
+export function Head({
+  name,
+  label,
+  unit,
+  kind,
+}: Pick<Column, 'name' | 'label'> & Partial<Column>) {
   const { sort } = view.value.table;
   const direction = directionOf(sort, name);
   return (

@@ -49,9 +49,7 @@ function Chooser() {
     >
       {unknown && <option value={type}>{typeLabel(type)}</option>}
       {(areas || type === areasChoice) && (
-        <option value={areasChoice}>
-          {areas ? areasTitle(areas) : t('table.areas', { what: '–' })}
-        </option>
+        <option value={areasChoice}>{areas ? areasTitle(areas) : t('table.areas.title')}</option>
       )}
       <Options label={t('table.shown')} list={shown} />
       <Options label={t('table.others')} list={others} />
