@@ -17,6 +17,13 @@ ogc-crs-header ogc-crs-header-value geojson
 """
 
 
+_CQL2_ENCODED: Final = """
+basic-cql2 advanced-comparison-operators case-insensitive-comparison accent-insensitive-comparison
+basic-spatial-functions basic-spatial-functions-plus spatial-functions temporal-functions arrays
+property-property arithmetic functions
+"""
+
+
 def _of(kind: str, names: str) -> list[str]:
     return [f"/req/{kind}/{name}" for name in names.split()]
 
@@ -46,6 +53,24 @@ REQUIREMENTS: Final[dict[str, list[str]]] = {
             "features-filter",
             "get-queryables-op queryables-link filter-param filter-lang-param filter-crs-param response",
         ),
+    ],
+    "OGC 21-065r2": [
+        *_of("basic-cql2", "cql2-filter property binary-comparison-predicate null-predicate"),
+        *_of("advanced-comparison-operators", "like-predicate between-predicate in-predicate"),
+        *_of("case-insensitive-comparison", "casei-function"),
+        *_of("accent-insensitive-comparison", "accenti-function"),
+        *_of("basic-spatial-operators", "spatial-predicate"),
+        *_of("basic-spatial-functions", "spatial-functions"),
+        *_of("basic-spatial-functions-plus", "spatial-data-types"),
+        *_of("spatial-functions", "spatial-functions"),
+        *_of("temporal-operators", "temporal-predicates"),
+        *_of("temporal-functions", "temporal-functions"),
+        *_of("array-functions", "array-predicates"),
+        *_of("property-property", "withdraw-permissions"),
+        *_of("arithmetic", "arithmetic"),
+        *_of("functions", "functions get-functions-operation get-functions-response-json"),
+        *_of("cql2-text", _CQL2_ENCODED + "escaping"),
+        *_of("cql2-json", _CQL2_ENCODED),
     ],
     "OGC 20-057": [
         *_of(
@@ -97,5 +122,5 @@ REQUIREMENTS: Final[dict[str, list[str]]] = {
         *_of("receive-updates-via-mqtt", "receive-updates"),
     ],
 }
-"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0); OGC API Tiles Part 1 (1.0.0);
-SensorThings API Part 1 (1.1)."""
+"""By standard: OGC API Features Parts 1 (1.0.1), 2 (1.0.1) and 3 (1.0.0); CQL2 (1.0.0);
+OGC API Tiles Part 1 (1.0.0); SensorThings API Part 1 (1.1)."""

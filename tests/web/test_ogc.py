@@ -61,8 +61,15 @@ async def test_landing_page_leads_everywhere(park: Client) -> None:
 async def test_conformance_lists_the_classes_that_are_met(park: Client) -> None:
     classes = (await park.get("/ogc/conformance")).json["conformsTo"]
     assert len(classes) == len(set(classes))
-    for part, name in ((1, "core"), (1, "geojson"), (1, "html"), (1, "oas30"), (2, "crs"), (3, "queryables")):
+    named = {
+        1: "core geojson html oas30",
+        2: "crs",
+        3: "queryables queryables-query-parameters filter features-filter",
+    }
+    for part, name in ((part, name) for part, names in named.items() for name in names.split()):
         assert f"http://www.opengis.net/spec/ogcapi-features-{part}/1.0/conf/{name}" in classes
+    for name in ("cql2-text", "cql2-json", "basic-cql2", "spatial-functions"):
+        assert f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" in classes
 
 
 async def test_collections_are_the_types_in_use_with_or_without_places(park: Client) -> None:

@@ -22,10 +22,11 @@ scheme.addEventListener('change', () => (darkScheme.value = scheme.matches));
 
 const place = document.getElementById('app');
 if (place) {
+  // The city is asked for first; its frame is drawn while it answers.
+  void start();
   render(<App />, place);
   offerTestHook();
   offerPrinting();
   startClock();
   listenForKeys();
-  void start();
 }

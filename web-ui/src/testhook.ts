@@ -1,6 +1,6 @@
 /** What a test in a browser cannot see in the document: the state of the drawn map. Read only. */
 import { anchorOf } from './lib/geometry';
-import { findFeature, layers, live, map } from './state/store';
+import { allRead, findFeature, live, map } from './state/store';
 
 export interface TestHook {
   /** The map has drawn every shown layer and is at rest. */
@@ -12,6 +12,8 @@ export interface TestHook {
   placeOf(id: string): number[] | null;
   /** Where an object is on the page, in CSS pixels. */
   pixelOf(id: string): [x: number, y: number] | null;
+  /** The colour that is drawn where an object is: "#rrggbb". */
+  colourOf(id: string): string | null;
 }
 
 declare global {
@@ -20,21 +22,34 @@ declare global {
   }
 }
 
+function pixelOf(id: string): [x: number, y: number] | null {
+  const feature = findFeature(id)?.feature;
+  const place = feature ? anchorOf(feature.geometry) : null;
+  return place && map.value ? map.value.pixelOf(place as [number, number]) : null;
+}
+
+function colourOf(id: string): string | null {
+  const at = pixelOf(id);
+  const picture = at && map.value?.picture();
+  const box = document.querySelector('.map')?.getBoundingClientRect();
+  if (!at || !picture || !box || !map.value) return null;
+  const ratio = picture.width / map.value.width();
+  const [x, y] = [(at[0] - box.left) * ratio, (at[1] - box.top) * ratio];
+  const data = picture.getContext('2d')?.getImageData(Math.round(x), Math.round(y), 1, 1).data;
+  const hex = (part: number): string => part.toString(16).padStart(2, '0');
+  return data ? `#${[...data].slice(0, 3).map(hex).join('')}` : null;
+}
+
 export function offerTestHook(): void {
   window.__cityloom = {
-    ready: () =>
-      map.value?.resting() === true &&
-      layers.value.every(({ visible, phase }) => !visible || phase === 'ready'),
+    ready: () => map.value?.resting() === true && allRead(),
     live: () => live.value,
     rendered: (type) => map.value?.rendered(type) ?? 0,
     placeOf: (id) => {
       const feature = findFeature(id)?.feature;
       return feature ? anchorOf(feature.geometry) : null;
     },
-    pixelOf: (id) => {
-      const feature = findFeature(id)?.feature;
-      const place = feature ? anchorOf(feature.geometry) : null;
-      return place && map.value ? map.value.pixelOf(place as [number, number]) : null;
-    },
+    pixelOf,
+    colourOf,
   };
 }

@@ -15,17 +15,14 @@ from msgspec.structs import replace
 from cityloom.broker.transient import alive
 from cityloom.ld.context import LdContext
 from cityloom.maps.collections import Collection
-from cityloom.maps.crs import CRS84, Crs, numbers_of
+from cityloom.maps.crs import Crs, numbers_of
 from cityloom.maps.features import ENTITY_MEMBERS, geometry_of
 from cityloom.maps.times import Period, in_period
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData
-from cityloom.query.cql2 import Language, parse_cql2
 from cityloom.query.values import MEMBERS, CqlNode, GeoQuery, OrderBy, OrderTerm, Path, Query, TypeIs
 from cityloom.store.ports import EntityReads
 
-FILTER_LANGUAGES: Final = ("cql2-text", "cql2-json")
-"""The encodings of `filter`, the one that is meant where none is named first."""
 _NO_LIMIT: Final = 2**62
 _PIECE: Final = 1000
 
@@ -82,20 +79,6 @@ def read_box(text: str, crs: Crs) -> BoundingBox:
     if low > high:
         raise BadRequestData("parameter bbox is invalid: the lower height comes first")
     return BoundingBox(geometry=crs.box(numbers[:2], numbers[3:5]), heights=(low, high))
-
-
-def read_filter(text: str, lang: str, crs: Crs, ld_context: LdContext) -> CqlNode:
-    """Reads `filter`, CQL2 as text or JSON, with geometries in the system `filter-crs`.
-
-    Raises:
-        BadRequestData, TooComplexQuery: it is no filter; says what is wrong and where.
-    """
-    if lang not in FILTER_LANGUAGES:
-        known = " and ".join(FILTER_LANGUAGES)
-        raise BadRequestData(f"parameter filter-lang is invalid: {lang[:100]!r} is none of {known}")
-    language: Language = "cql2-json" if lang == "cql2-json" else "cql2-text"
-    bent = None if crs.uri == CRS84 else crs.bent
-    return parse_cql2(text, lang=language, expand=ld_context.expand_term, filter_crs=bent)
 
 
 def read_order(terms: Sequence[str], ld_context: LdContext) -> OrderBy:

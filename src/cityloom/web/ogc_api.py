@@ -12,14 +12,14 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from cityloom import __version__
-from cityloom.maps.items import FILTER_LANGUAGES
 from cityloom.web.answers import encode
 from cityloom.web.body import GEO_JSON, JSON
+from cityloom.web.filters import FILTER_LANGUAGES
 from cityloom.web.html import HTML
 from cityloom.web.incoming import Incoming
 from cityloom.web.ogc import API, COMMON_PARAMS, OPENAPI_JSON, ROOT, SCHEMA_JSON, own_links, told
 from cityloom.web.ogc_pages import Pages
-from cityloom.web.openapi import PARAMETERS, PROBLEM
+from cityloom.web.openapi import PARAMETERS, PROBLEM, more_parameters
 from cityloom.web.problem import PROBLEM_MEDIA_TYPE
 from cityloom.web.resource import Operation, Schema
 from cityloom.web.services import Services
@@ -93,7 +93,7 @@ def _parameters(services: Services) -> dict[str, Schema]:
         "bbox-crs": uri,
         "crs": uri,
         "filter-crs": uri,
-        "filter-lang": {"type": "string", "enum": list(FILTER_LANGUAGES), "default": FILTER_LANGUAGES[0]},
+        "filter-lang": {"type": "string", "enum": list(FILTER_LANGUAGES), "default": "cql2-text"},
         "limit": {
             "type": "integer",
             "minimum": 1,
@@ -126,6 +126,8 @@ def _operation(operation: Operation, schemas: dict[str, Schema]) -> dict[str, An
                 "explode": False,
             }
         )
+    if operation.more_params:
+        parameters.append(more_parameters(operation))
     parameters.append(
         {"name": "NGSILD-Tenant", "in": "header", "required": False, "schema": {"type": "string"}}
     )

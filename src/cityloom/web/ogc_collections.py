@@ -40,6 +40,7 @@ from cityloom.web.resource import Operation
 _PART_1: Final = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 _PART_2: Final = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
 _PART_3: Final = "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
+_PART_3_CLASSES: Final = ("queryables", "queryables-query-parameters", "filter", "features-filter")
 _CQL2: Final = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _CQL2_CLASSES: Final = (
     "cql2-text",
@@ -59,7 +60,7 @@ _CQL2_CLASSES: Final = (
 CONFORMS_TO: Final = [
     *(_PART_1 + name for name in ("core", "geojson", "html", "oas30")),
     _PART_2 + "crs",
-    *(_PART_3 + name for name in ("queryables", "filter", "features-filter")),
+    *(_PART_3 + name for name in _PART_3_CLASSES),
     *(_CQL2 + name for name in _CQL2_CLASSES),
     *TILES_CONFORMS_TO,
 ]

@@ -17,22 +17,15 @@ from cityloom.maps.collections import Collection, find_collection
 from cityloom.maps.crs import Crs
 from cityloom.maps.features import Column, Writer, read_columns
 from cityloom.maps.geojson import encode_collection, features_of
-from cityloom.maps.items import (
-    FILTER_LANGUAGES,
-    Request,
-    Selection,
-    read_box,
-    read_filter,
-    read_order,
-    select,
-)
+from cityloom.maps.items import Request, Selection, read_box, read_order, select
 from cityloom.maps.tables import encode_csv, encode_parquet
 from cityloom.maps.times import parse_period
 from cityloom.model.entity import LOCATION
-from cityloom.model.errors import BadRequestData, ResourceNotFound
+from cityloom.model.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot
 from cityloom.web.body import GEO_JSON, JSON
+from cityloom.web.filters import FILTER_PARAMS, all_of, read_filter, read_property_filters
 from cityloom.web.html import HTML
 from cityloom.web.incoming import Incoming
 from cityloom.web.ogc import (
@@ -62,12 +55,13 @@ _MOST_ON_A_PAGE: Final = 1000
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
-    """What was asked for, read once."""
+    """What was asked for, read once; `properties` are those that are parameters of their own."""
 
     request: Request
     crs: Crs
     columns: list[Column] | None
     languages: str
+    properties: list[str]
 
 
 class _Answered(Struct, frozen=True, kw_only=True):
@@ -119,15 +113,17 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
     if incoming.accept == HTML:
         limit = min(limit, _MOST_ON_A_PAGE)
     bbox, bbox_crs = params.text("bbox"), known.find(params.text("bbox-crs"), "bbox-crs")
-    datetime, filter = params.text("datetime"), params.text("filter")
-    filter_lang = params.text("filter-lang") or FILTER_LANGUAGES[0]
-    filter_crs = known.find(params.text("filter-crs"), "filter-crs")
-    sortby = params.names("sortby")
+    datetime, sortby = params.text("datetime"), params.names("sortby")
+    properties = {name: value for name, value in params.items() if name not in _ITEMS_PARAMS}
+    filters = read_property_filters(properties, ld_context)
+    filter = read_filter(params, ld_context, known.find(params.text("filter-crs"), "filter-crs"))
+    if filter is not None:
+        filters.append(filter)
     return _Asked(
         request=Request(
             box=read_box(bbox, bbox_crs) if bbox is not None else None,
             period=parse_period(datetime) if datetime is not None else None,
-            filter=read_filter(filter, filter_lang, filter_crs, ld_context) if filter is not None else None,
+            filter=all_of(filters),
             order=read_order(sortby, ld_context) if sortby else None,
             limit=limit,
             offset=params.integer("offset") or 0,
@@ -135,6 +131,7 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
         crs=known.find(params.text("crs"), "crs"),
         columns=_columns(params, ld_context),
         languages=languages_of(incoming),
+        properties=list(properties),
     )
 
 
@@ -151,6 +148,8 @@ def _answer(
 ) -> _Answered:
     tenant = incoming.call.tenant
     collection = find_collection(snapshot, tenant, ld_context, incoming.path["collectionId"])
+    if asked.properties:
+        _require_queryables(snapshot, tenant, collection, asked.properties, ld_context)
     writer = Writer(ld_context, asked.languages, asked.columns)
     selection = select(snapshot, tenant, collection, asked.request, writer.names, now)
     if incoming.accept == HTML:
@@ -169,6 +168,20 @@ def _answer(
         members = _members(incoming, collection, asked.request, selection)
         body = encode_collection(selection, writer, asked.crs, members)
     return _Answered(collection=collection, matched=selection.matched, returned=selection.returned, body=body)
+
+
+def _require_queryables(
+    snapshot: Snapshot, tenant: str, collection: Collection, names: list[str], ld_context: LdContext
+) -> None:
+    """A parameter that is none of the operation's is a property of the collection. Raises InvalidRequest."""
+    uses = snapshot.attribute_uses(tenant, collection.type)
+    known = {use.name for use in uses if use.kinds != ["GeoProperty"]}
+    for name in names:
+        if any(column.name and column.name not in known for column in read_columns([name], ld_context)):
+            raise InvalidRequest(
+                f"parameter {name[:100]!r} is invalid: neither this operation knows it "
+                f"nor is it a property of {collection.id}"
+            )
 
 
 def _labels(
@@ -240,10 +253,9 @@ async def read_feature(incoming: Incoming) -> Response:
     return response
 
 
-FILTER_PARAMS: Final = frozenset({"filter", "filter-crs", "filter-lang"})
 _ITEM_PARAMS: Final = COMMON_PARAMS | {"crs", "properties"}
 _ITEMS_PARAMS: Final = (
-    _ITEM_PARAMS | {"bbox", "bbox-crs", "datetime", "limit", "offset", "sortby"} | FILTER_PARAMS
+    _ITEM_PARAMS | FILTER_PARAMS | {"bbox", "bbox-crs", "datetime", "filter-crs", "limit", "offset", "sortby"}
 )
 
 OPERATIONS = [
@@ -254,6 +266,7 @@ OPERATIONS = [
         handler=list_features,
         summary="The features of a collection",
         params=_ITEMS_PARAMS,
+        more_params="properties of the collection, each with the value that it must have",
         answers=(*FEATURES.values(), JSON),
         formats=FEATURES,
         response=FEATURE_COLLECTION,

@@ -157,11 +157,26 @@ def _operation(operation: Operation) -> dict[str, Any]:
         parameters.append(
             {"name": name, "in": "query", "required": required, "schema": schema, "description": meaning}
         )
+    if operation.more_params:
+        parameters.append(more_parameters(operation))
     parameters.append({"name": "NGSILD-Tenant", "in": "header", "schema": _TEXT})
     described["parameters"] = parameters
     if operation.method in ("POST", "PUT", "PATCH"):
         described["requestBody"] = _request(operation)
     return described
+
+
+def more_parameters(operation: Operation) -> dict[str, Any]:
+    """Parameters whose names only the handler knows, as one that is spread over all other names."""
+    return {
+        "name": "queryables",
+        "in": "query",
+        "required": False,
+        "description": f"Any name besides: {operation.more_params}.",
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        "style": "form",
+        "explode": True,
+    }
 
 
 def _request(operation: Operation) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -42,18 +44,34 @@ _NOT_BUILT: Final = (
 
 
 class _Assets(StaticFiles):
-    """Files whose names hold a digest of their content: they never change."""
+    """Files whose names hold a digest of their content: they never change.
+
+    Beside some lies what it is when compressed; who takes gzip gets that.
+    """
 
     async def check_config(self) -> None:
         """A page that is not built yet has no files: each of them is 404, and found once it is built."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
-            response = await super().get_response(path, scope)
+            response = await self._compressed(path, scope) or await super().get_response(path, scope)
         except HTTPException as error:
             return PlainTextResponse("This file does not exist.\n", status_code=error.status_code)
         response.headers["Cache-Control"] = _FOR_EVER
+        response.headers["Vary"] = "Accept-Encoding"
         response.headers.update(_HEADERS)
+        return response
+
+    async def _compressed(self, path: str, scope: Scope) -> Response | None:
+        """The compressed file, where there is one and it is wanted."""
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+            return None
+        try:
+            response = await super().get_response(f"{path}.gz", scope)
+        except HTTPException:
+            return None
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Type"] = guess_type(path)[0] or "application/octet-stream"
         return response
 
 

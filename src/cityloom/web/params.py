@@ -91,12 +91,14 @@ def split_list(value: str) -> list[str]:
     return parts
 
 
-def parse_params(query: bytes, known: Collection[str], unbuilt: Collection[str], longest: int) -> Params:
+def parse_params(
+    query: bytes, known: Collection[str] | None, unbuilt: Collection[str], longest: int
+) -> Params:
     """Reads a query string and refuses what the operation does not know.
 
     Args:
         query: as it came, percent-encoded.
-        known: the names that the operation knows and that are built.
+        known: the names that the operation knows and that are built; None where it looks at them itself.
         unbuilt: those it knows and that are not built yet.
         longest: the most characters of one value.
 
@@ -117,7 +119,7 @@ def parse_params(query: bytes, known: Collection[str], unbuilt: Collection[str],
     for name, value in pairs:
         if name in unbuilt:
             raise NotBuilt(f"parameter {name} is not supported yet")
-        if name not in known:
+        if known is not None and name not in known:
             raise InvalidRequest(f"parameter {name[:100]!r} is invalid: this operation does not know it")
         if name in values:
             raise InvalidRequest(f"parameter {name} is invalid: it is given twice")

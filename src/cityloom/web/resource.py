@@ -53,7 +53,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     `options` parameter. `answers` are the media types that can be produced,
     the preferred first; empty where nothing is negotiated. `formats` are the
     words of the parameter `f`, each with its media type. `statuses` are
-    those of success. `any_params` says that parameters are not looked at.
+    those of success. `any_params` says that parameters are not looked at, `more_params`
+    which others the handler looks at itself.
     `request` and `response` are JSON Schemas, for the OpenAPI document.
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
     """
@@ -71,6 +72,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     formats: Mapping[str, str] = {}
     statuses: tuple[int, ...] = (200,)
     any_params: bool = False
+    more_params: str = ""
     rest: str = ""
     request: Schema | None = None
     response: Schema | None = None
@@ -160,9 +162,8 @@ class Resource:
         if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
         if not operation.any_params:
-            incoming.params = parse_params(
-                scope["query_string"], operation.params, operation.unbuilt, self._longest
-            )
+            known = None if operation.more_params else operation.params
+            incoming.params = parse_params(scope["query_string"], known, operation.unbuilt, self._longest)
         if operation.formats:
             incoming.accept = _chosen(headers, incoming.params.text("f"), operation)
         if "options" in operation.params:

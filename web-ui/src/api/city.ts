@@ -1,5 +1,4 @@
 /** The node's own API: the city, its layers, its sources, the lineage of an object. */
-import type { FeatureCollection, Geometry } from 'geojson';
 import type { ProvDocument } from '../lib/lineage';
 import { type Answer, getJson, query } from './http';
 
@@ -13,12 +12,18 @@ export interface City {
   languages: string[];
   timeZone: string;
   attribution: { name: string; licence?: string; url?: string }[];
-  /** The layer catalogue, in order; types that stand in no group are shown last. */
-  groups: { id: string; title: Name; types: string[] }[];
   version: string;
   datum: string;
+  /** The layer catalogue, in order; types that stand in no group are shown last. */
+  groups: Group[];
   /** Where the event log stood when this was answered: live changes are followed from here. */
   seq: number;
+}
+
+export interface Group {
+  id: string;
+  title: Name;
+  types: string[];
 }
 
 export interface Layer {
@@ -28,17 +33,15 @@ export interface Layer {
   geometry: 'Point' | 'LineString' | 'Polygon' | null;
   bbox: Box | null;
   lastModified: string | null;
+  /** When the newest value was observed; null where none tells. */
+  observed: string | null;
+  /** How many have been silent for longer than expected. */
+  silent: number;
   attributes: string[];
 }
 
 /** A name as it stands in the data: plain, or one text per language. */
 export type Name = string | Record<string, string | string[]>;
-
-export interface FeatureProperties {
-  name?: Name;
-}
-
-export type Features = FeatureCollection<Geometry, FeatureProperties>;
 
 export interface Source {
   id: string;
@@ -103,28 +106,6 @@ export const readRejects = (
   signal?: AbortSignal,
 ): Promise<Answer<{ total: number; rejects: Reject[] }>> =>
   getJson(`${rejectsPath(id)}${query({ limit })}`, signal);
-
-/** One page of a collection; `numberMatched` counts all that is in the box, beyond the limit too. */
-export interface Items extends Features {
-  numberMatched: number;
-}
-
-/**
- * Reads the objects of a layer; those without a place come, too, without geometry.
- *
- * @param lang the language of names
- */
-export function readFeatures(
-  type: string,
-  limit: number,
-  lang: string,
-  box?: Box,
-  signal?: AbortSignal,
-): Promise<Answer<Items>> {
-  const bbox = box?.map((n) => n.toFixed(6)).join(',');
-  const search = query({ f: 'json', bbox, limit, lang, properties: 'name,stale' });
-  return getJson(`/ogc/collections/${encodeURIComponent(type)}/items${search}`, signal);
-}
 
 export const readLineage = (id: string, signal?: AbortSignal): Promise<Answer<ProvDocument>> =>
   getJson(lineagePath(id), signal);

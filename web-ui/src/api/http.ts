@@ -29,10 +29,8 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<An
   let response: Response;
   const sent = Date.now();
   try {
-    response = await fetch(path, {
-      headers: { Accept: 'application/json, application/geo+json;q=0.9' },
-      ...(signal ? { signal } : {}),
-    });
+    // No header of our own: what the page's head has fetched ahead (index.html) would not be taken for it.
+    response = await fetch(path, signal ? { signal } : {});
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'unreachable', '');

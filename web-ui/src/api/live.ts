@@ -3,6 +3,15 @@ import type { Geometry } from 'geojson';
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting';
 
+export interface AttributeChange {
+  name: string;
+  value: unknown;
+  datasetId?: string;
+  observedAt?: string;
+  deleted?: boolean;
+}
+
+/** One change, live or of the past: both are applied alike. */
 export interface Change {
   /** Where it stands in the log; a change of the past has no place there. */
   seq?: number;
@@ -10,13 +19,7 @@ export interface Change {
   kind: 'entityCreated' | 'entityUpdated' | 'entityDeleted' | 'historyAppended';
   entityId: string;
   type: string[];
-  changes: {
-    name: string;
-    datasetId?: string;
-    value: unknown;
-    observedAt?: string;
-    deleted?: boolean;
-  }[];
+  changes: AttributeChange[];
   location?: Geometry;
 }
 

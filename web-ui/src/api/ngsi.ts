@@ -48,28 +48,3 @@ export function readPointing(
   });
   return getJson(`${entities}${search}`, signal);
 }
-
-/** Entities of a type that has no place on the map, for the list. */
-export function readEntitiesOfType(
-  type: string,
-  limit: number,
-  signal?: AbortSignal,
-): Promise<Answer<NormalizedEntity[]>> {
-  const search = query({ type, limit, pick: 'id,type,name' });
-  return getJson(`${entities}${search}`, signal);
-}
-
-const stalePage = 1_000;
-const mostStale = 20_000;
-
-/** The ids of the entities that are marked silent: the Property `stale` is true. */
-export async function readStaleIds(): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for (let offset = 0; offset < mostStale; offset += stalePage) {
-    const search = query({ q: 'stale==true', pick: 'id,type', limit: stalePage, offset });
-    const { body } = await getJson<NormalizedEntity[]>(`${entities}${search}`);
-    for (const { id } of body) ids.add(id);
-    if (body.length < stalePage) break;
-  }
-  return ids;
-}

@@ -11,7 +11,12 @@ const full: View = {
   time: { mode: 'range', from: '2025-06-29T00:00:00Z', to: '2025-06-30T00:00:00+08:00' },
   at: '2025-06-29T10:00:00.5Z',
   speed: 3600,
-  table: { type: 'Streetlight', columns: ['name', 'powerRating'], sort: '-powerRating' },
+  table: {
+    type: 'Streetlight',
+    columns: ['name', 'powerRating'],
+    sort: '-powerRating',
+    offset: 200,
+  },
   chart: ['powerRating', 'urn:a urn:b'],
 };
 

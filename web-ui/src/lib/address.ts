@@ -35,6 +35,8 @@ export interface TableView {
   columns: string[];
   /** An attribute, with "-" before it where the largest comes first; "" is by id. */
   sort: string;
+  /** How many rows lie before the first one shown. */
+  offset: number;
 }
 
 export interface View {
@@ -70,7 +72,7 @@ export const firstView: View = {
   time: { mode: 'live' },
   at: '',
   speed: firstSpeed,
-  table: { type: '', columns: [], sort: '' },
+  table: { type: '', columns: [], sort: '', offset: 0 },
   chart: [],
 };
 
@@ -93,6 +95,7 @@ export function readAddress(search: string): View {
       type: given.get('table') ?? '',
       columns: split(given.get('columns')),
       sort: given.get('sort') ?? '',
+      offset: whole(given.get('row')),
     },
     chart: split(given.get('chart')),
   };
@@ -119,9 +122,15 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('table', view.table.type);
   put('columns', view.table.columns.map(encodeURIComponent).join(','));
   put('sort', view.table.sort);
+  put('row', String(view.table.offset), '0');
   put('chart', view.chart.map(encodeURIComponent).join(','));
   const text = out.toString();
   return text ? `?${text}` : '';
+}
+
+/** A whole number that is not negative; 0 for anything else. */
+function whole(text: string | null): number {
+  return /^\d{1,9}$/.test(text ?? '') ? Number(text) : 0;
 }
 
 /** Members are encoded each on their own, since a type's name may hold a comma. */

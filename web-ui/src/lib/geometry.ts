@@ -93,3 +93,39 @@ function centroid(ring: Position[]): Position | null {
   }
   return [originX + sumX / (3 * area), originY + sumY / (3 * area)];
 }
+
+/** Whether a map can draw it: every position lies on the earth, and each part has enough of them. */
+export function isDrawable(geometry: Geometry): boolean {
+  if (!geometry || typeof geometry !== 'object') return false;
+  if (geometry.type === 'GeometryCollection') {
+    return geometry.geometries?.length > 0 && geometry.geometries.every(isDrawable);
+  }
+  const depth = depths[geometry.type];
+  if (depth === undefined) return false;
+  const fewest = geometry.type.endsWith('Polygon')
+    ? 4
+    : geometry.type.endsWith('LineString')
+      ? 2
+      : 1;
+  return hasPositions(geometry.coordinates, depth, fewest);
+}
+
+/** How deep positions lie in the coordinates. */
+const depths: Record<string, number | undefined> = {
+  Point: 0,
+  MultiPoint: 1,
+  LineString: 1,
+  MultiLineString: 2,
+  Polygon: 2,
+  MultiPolygon: 3,
+};
+
+function hasPositions(coordinates: unknown, depth: number, fewest: number): boolean {
+  if (!Array.isArray(coordinates)) return false;
+  if (depth > 0) {
+    const enough = coordinates.length >= (depth === 1 ? fewest : 1);
+    return enough && coordinates.every((part) => hasPositions(part, depth - 1, fewest));
+  }
+  const [lon, lat] = coordinates as unknown[];
+  return Number.isFinite(lon) && Number.isFinite(lat) && Math.abs(lat as number) <= 90;
+}

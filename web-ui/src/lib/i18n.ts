@@ -68,8 +68,8 @@ export function plural(stem: PluralKey, count: number, parameters: Parameters = 
 }
 
 /** A message whose key is made from data (a type's or an attribute's name), when there is one. */
-export function known(key: string): string | undefined {
-  return messages[language.value][key];
+export function known(key: string, wished: Language = language.value): string | undefined {
+  return messages[wished][key];
 }
 
 export function fill(text: string, parameters: Parameters): string {

@@ -1,6 +1,6 @@
 /** Names for people, from names for machines. */
 import type { Name } from '../api/city';
-import { known, type Language, language } from './i18n';
+import { known, type Language, language, languages } from './i18n';
 
 /** The last part of an IRI, or the name itself when it is compact already. */
 export function localName(name: string): string {
@@ -25,6 +25,13 @@ export function humanise(name: string): string {
 export function typeLabel(type: string): string {
   const name = localName(type);
   return known(`type.${name}`) ?? humanise(name);
+}
+
+/** All that a type is called: in each language of the page, and by its own name. */
+export function typeNames(type: string): string[] {
+  const name = localName(type);
+  const labels = languages.flatMap(({ code }) => known(`type.${name}`, code) ?? []);
+  return [...labels, humanise(name), name];
 }
 
 export function attributeLabel(attribute: string): string {

@@ -6,7 +6,7 @@ import type { Layer } from '../api/city';
 import { localName } from './names';
 
 /** How a layer takes part in the drawing: ground is drawn quietly below, objects are marks. */
-export type Role = 'district' | 'water' | 'green' | 'road' | 'object';
+export type Role = 'district' | 'water' | 'green' | 'road' | 'building' | 'object';
 
 export interface Mark {
   colour: string;
@@ -53,6 +53,7 @@ const roles: Record<Exclude<Role, 'object'>, string[]> = {
   ],
   water: ['Water', 'WaterBody', 'River', 'Lake', 'Canal', 'Sea'],
   green: ['Park', 'Garden', 'OpenSpace', 'GreenArea', 'GreenSpace', 'Forest'],
+  building: ['Building', 'BuildingFootprint', 'BuildingPart'],
   road: ['Road', 'RoadSegment', 'Street', 'StreetSegment', 'Centerline'],
 };
 

@@ -1,16 +1,16 @@
-/** The drawing: which style layers a city's layer becomes, and in which order they lie. */
+/** The empty map: its floors, and what lies above them all. */
 import type { FeatureCollection } from 'geojson';
-import type { FilterSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
-import type { Mark, Role } from '../lib/symbols';
-import { iconName } from './icons';
+import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import type { Theme } from './theme';
 
 /** Empty layers that mark the floors of the drawing; a city's layer is put under its floor's ceiling. */
 export const floors = [
   'district',
+  'areas',
   'water',
   'green',
   'road',
+  'building',
   'surfaces',
   'lines',
   'names',
@@ -18,19 +18,20 @@ export const floors = [
   'points',
 ] as const;
 export type Floor = (typeof floors)[number];
-const ceiling = (floor: Floor): string => `ceiling ${floor}`;
+export const ceiling = (floor: Floor): string => `ceiling ${floor}`;
 
 export const chosenSource = 'chosen';
 export const pulseSource = 'pulse';
 export const labelSource = 'ground labels';
+export const areaSource = 'areas';
 
-const fonts = ['Noto Sans', 'Segoe UI', 'Helvetica Neue', 'sans-serif'];
+export const fonts = ['Noto Sans', 'Segoe UI', 'Helvetica Neue', 'sans-serif'];
 const noFeatures: FeatureCollection = { type: 'FeatureCollection', features: [] };
 
-const surface: FilterSpecification = ['==', ['geometry-type'], 'Polygon'];
-const line: FilterSpecification = ['==', ['geometry-type'], 'LineString'];
-const point: FilterSpecification = ['==', ['geometry-type'], 'Point'];
-const notPoint: FilterSpecification = ['!=', ['geometry-type'], 'Point'];
+export const surface: ExpressionSpecification = ['==', ['geometry-type'], 'Polygon'];
+export const line: ExpressionSpecification = ['==', ['geometry-type'], 'LineString'];
+export const point: ExpressionSpecification = ['==', ['geometry-type'], 'Point'];
+export const notPoint: ExpressionSpecification = ['!=', ['geometry-type'], 'Point'];
 
 /** A style without a single address in it: no glyphs, no sprites, no tiles. */
 export function emptyStyle(theme: Theme): StyleSpecification {
@@ -40,6 +41,7 @@ export function emptyStyle(theme: Theme): StyleSpecification {
       [labelSource]: { type: 'geojson', data: noFeatures },
       [chosenSource]: { type: 'geojson', data: noFeatures },
       [pulseSource]: { type: 'geojson', data: noFeatures },
+      [areaSource]: { type: 'geojson', promoteId: 'id', data: noFeatures },
     },
     layers: [
       { id: 'land', type: 'background', paint: { 'background-color': theme.land } },
@@ -70,7 +72,9 @@ function overlay(theme: Theme): LayerSpecification[] {
         'symbol-sort-key': ['match', ['get', 'role'], 'district', 0, 'water', 1, 2],
       },
       paint: {
-        'text-color': ['match', ['get', 'role'], 'district', theme.label, theme.labelQuiet],
+        // Quieter by opacity, as the marks are: one program of the graphics card serves both.
+        'text-color': theme.label,
+        'text-opacity': ['match', ['get', 'role'], 'district', 1, 0.78],
         'text-halo-color': theme.halo,
         'text-halo-width': 1.4,
       },
@@ -121,148 +125,3 @@ function overlay(theme: Theme): LayerSpecification[] {
     },
   ];
 }
-
-export interface LayerDrawing {
-  type: string;
-  role: Role;
-  mark: Mark;
-  /** Many points are dots from far away; a few are always marks. */
-  crowded: boolean;
-}
-
-/** The style layers of one city layer, each with the layer it must lie under. */
-export function drawingOf(
-  { type, role, mark, crowded }: LayerDrawing,
-  theme: Theme,
-): { layer: LayerSpecification; below: string }[] {
-  const source = sourceOf(type);
-  const part = (name: string): string => `${source} ${name}`;
-  const drawn: { layer: LayerSpecification; below: string }[] = [];
-  const put = (floor: Floor, layer: LayerSpecification): void => {
-    drawn.push({ layer, below: ceiling(floor) });
-  };
-
-  if (role !== 'object') {
-    const fill = {
-      district: theme.district,
-      water: theme.water,
-      green: theme.green,
-      road: theme.road,
-    };
-    put(role, {
-      id: part('fill'),
-      type: 'fill',
-      source,
-      filter: surface,
-      paint: { 'fill-color': fill[role] },
-    });
-    if (role === 'road') {
-      put(role, {
-        id: part('edge'),
-        type: 'line',
-        source,
-        filter: line,
-        layout: { 'line-cap': 'round', 'line-join': 'round' },
-        paint: { 'line-color': theme.roadEdge, 'line-width': roadWidth(1.6) },
-      });
-    }
-    const lines = {
-      district: { 'line-color': theme.districtEdge, 'line-width': 1.1, 'line-dasharray': [4, 2] },
-      water: { 'line-color': theme.water, 'line-width': 2 },
-      green: { 'line-color': theme.green, 'line-width': 1 },
-      road: { 'line-color': theme.road, 'line-width': roadWidth(0) },
-    };
-    // District borders lie above water and parks, their surfaces below them.
-    put(role === 'district' ? 'road' : role, {
-      id: part('line'),
-      type: 'line',
-      source,
-      filter: role === 'road' ? line : notPoint,
-      layout: { 'line-cap': 'round', 'line-join': 'round' },
-      paint: lines[role],
-    });
-    if (role === 'road') {
-      put('names', {
-        id: part('name'),
-        type: 'symbol',
-        source,
-        minzoom: 14,
-        filter: line,
-        layout: {
-          'symbol-placement': 'line',
-          'text-field': ['coalesce', ['get', 'label'], ''],
-          'text-font': fonts,
-          'text-size': 11,
-        },
-        paint: {
-          'text-color': theme.labelQuiet,
-          'text-halo-color': theme.halo,
-          'text-halo-width': 1.5,
-        },
-      });
-    }
-    return drawn;
-  }
-
-  put('surfaces', {
-    id: part('fill'),
-    type: 'fill',
-    source,
-    filter: surface,
-    paint: { 'fill-color': mark.colour, 'fill-opacity': 0.22 },
-  });
-  put('lines', {
-    id: part('line'),
-    type: 'line',
-    source,
-    filter: notPoint,
-    layout: { 'line-join': 'round' },
-    paint: {
-      'line-color': mark.colour,
-      'line-width': ['interpolate', ['linear'], ['zoom'], 10, 1.2, 16, 3],
-      ...(mark.dash.length > 1 ? { 'line-dasharray': mark.dash } : {}),
-    },
-  });
-  if (crowded) {
-    put('crowd', {
-      id: part('dot'),
-      type: 'circle',
-      source,
-      maxzoom: crowdZoom,
-      filter: point,
-      paint: {
-        'circle-color': mark.colour,
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1, crowdZoom, 3.6],
-        'circle-stroke-color': theme.markEdge,
-        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 11, 0, crowdZoom, 0.8],
-      },
-    });
-  }
-  put(crowded ? 'crowd' : 'points', {
-    id: part('mark'),
-    type: 'symbol',
-    source,
-    ...(crowded ? { minzoom: crowdZoom } : {}),
-    filter: point,
-    layout: {
-      'icon-image': [
-        'case',
-        ['==', ['get', 'stale'], true],
-        iconName(type, true),
-        iconName(type, false),
-      ],
-      'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13, 0.62, 15, 0.9, 17, 1.05],
-      'icon-allow-overlap': true,
-      'icon-ignore-placement': true,
-    },
-  });
-  return drawn;
-}
-
-const crowdZoom = 14;
-
-function roadWidth(edge: number): ['interpolate', ['linear'], ['zoom'], ...number[]] {
-  return ['interpolate', ['linear'], ['zoom'], 10, 0.4 + edge / 3, 13, 1.6 + edge, 17, 7 + edge];
-}
-
-export const sourceOf = (type: string): string => `layer ${type}`;

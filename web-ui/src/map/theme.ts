@@ -1,10 +1,13 @@
 /** The ground's colours, light and dark: quiet, so that the marks speak. */
 export interface Theme {
+  dark: boolean;
   land: string;
   water: string;
   green: string;
   road: string;
   roadEdge: string;
+  building: string;
+  buildingEdge: string;
   district: string;
   districtEdge: string;
   label: string;
@@ -15,11 +18,14 @@ export interface Theme {
 }
 
 export const light: Theme = {
+  dark: false,
   land: '#f4f2ec',
   water: '#bcd7e4',
   green: '#d5e5ca',
   road: '#ffffff',
   roadEdge: '#d6d1c4',
+  building: '#e2dccf',
+  buildingEdge: '#cbc3b2',
   district: '#ebe8df',
   districtEdge: '#b5ab98',
   label: '#4c4a44',
@@ -30,11 +36,14 @@ export const light: Theme = {
 };
 
 export const dark: Theme = {
+  dark: true,
   land: '#1a1d21',
   water: '#1c3442',
   green: '#22332a',
   road: '#3a3f46',
   roadEdge: '#14171a',
+  building: '#2b3037',
+  buildingEdge: '#3c434b',
   district: '#20242a',
   districtEdge: '#545b64',
   label: '#cfd2d6',

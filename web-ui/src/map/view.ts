@@ -1,45 +1,48 @@
-/** The map: it draws what it is handed and says what was chosen. It asks the node for nothing. */
+/** The map: it draws what it is handed and says what was chosen. All it reads itself are the node's tiles. */
 import 'maplibre-gl/dist/maplibre-gl.css';
 import type { Feature, FeatureCollection, Geometry, Position } from 'geojson';
 import {
   type GeoJSONSource,
   type GeoJSONSourceDiff,
+  type LayerSpecification,
   type LngLatBoundsLike,
   type MapGeoJSONFeature,
   Map as MapLibre,
   type PaddingOptions,
+  prewarm,
   setWorkerUrl,
 } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import type { Box } from '../api/city';
 import { anchorOf } from '../lib/geometry';
 import { metresPerPixel } from '../lib/scale';
+import { areaDrawing, type AreaPaint } from './areas';
+import { type Drawn, drawingOf, type LayerDrawing, sourceOf, tilesOf } from './drawing';
 import { drawMark, iconName, pixelRatio } from './icons';
-import {
-  chosenSource,
-  drawingOf,
-  emptyStyle,
-  type LayerDrawing,
-  labelSource,
-  pulseSource,
-  sourceOf,
-} from './style';
+import { Pulses } from './pulses';
+import { areaSource, chosenSource, emptyStyle, labelSource, pulseSource } from './style';
 import type { Theme } from './theme';
+import { type TileAddress, TiledLayer, type TiledObject, type TileState } from './tiled';
 
 // The worker is a file of this origin: a policy of worker-src 'self' is enough.
 setWorkerUrl(workerUrl);
+// It starts while the city is still being read.
+prewarm();
 
-/** What the map knows of an object. MapLibre keeps text ids only as properties. */
-export interface MapProperties {
-  id: string;
-  label: string;
-  stale: boolean;
-}
+/** What the map knows of an object: the attribute that colours it too. MapLibre keeps text ids only as properties. */
+export type MapProperties = { id: string; name: string; stale: boolean } & Record<string, unknown>;
 export type MapFeature = Feature<Geometry, MapProperties>;
 
-export interface Chosen {
+/** What lies at a place of the map. */
+export interface Hit {
   id: string;
   type: string;
+  properties: Record<string, unknown>;
+}
+
+export interface Camera {
+  center: [lon: number, lat: number];
+  metresPerPixel: number;
 }
 
 export interface MapOptions {
@@ -49,39 +52,42 @@ export interface MapOptions {
   /** Pixels of the map's lower edge that something covers. */
   covered: number;
   theme: Theme;
-  onChoose(chosen: Chosen): void;
-  onHover(hover: { label: string; type: string; x: number; y: number } | null): void;
-  /** The view came to rest. */
-  onMove(): void;
+  onChoose(hit: Hit): void;
+  onHover(hover: { hit: Hit | null; x: number; y: number; at: [number, number] } | null): void;
+  onMove(camera: Camera): void;
+  /** The tiles of a layer have come, or could not be read. */
+  onTiles(type: string, state: 'ready' | 'error'): void;
+  /** Everything that was asked for is drawn. */
+  onRest(): void;
 }
 
-interface Drawn {
+interface OnMap {
   drawing: LayerDrawing;
   visible: boolean;
-  /** Owned by the store, which changes it in place: read anew whenever a style is drawn. */
+  /** Owned by the store, which changes it in place. */
   features: ReadonlyMap<string, MapFeature>;
+  tiles: TiledLayer | null;
+  /** A tile could not be read; until they are all read anew, that is how the layer stands. */
+  failed: boolean;
 }
 
 const reach = 7;
-const pulseTime = 1_400;
-const mostPulses = 300;
 
 function around(margin: number, covered: number): PaddingOptions {
   return { top: margin, left: margin, right: margin, bottom: margin + covered };
 }
 
-function collection(features: ReadonlyMap<string, MapFeature>): FeatureCollection {
-  return { type: 'FeatureCollection', features: [...features.values()] };
-}
+const collection = (features: Feature[]): FeatureCollection => {
+  return { type: 'FeatureCollection', features };
+};
 
 export class CityMap {
   private readonly map: MapLibre;
-  private readonly drawn = new Map<string, Drawn>();
-  private readonly pulses = new Map<string, { place: Position; since: number }>();
+  private readonly drawn = new Map<string, OnMap>();
   private readonly loaded: Promise<void>;
-  private chosen: Geometry | null = null;
+  private readonly pulses = new Pulses((rings) => this.source(pulseSource)?.setData(rings));
+  private areas: { type: string; paint: AreaPaint } | null = null;
   private theme: Theme;
-  private beating = false;
 
   /** @throws Error when the browser offers no WebGL */
   constructor(options: MapOptions) {
@@ -98,28 +104,61 @@ export class CityMap {
       dragRotate: false,
       pitchWithRotate: false,
       maxZoom: 20,
+      fadeDuration: 0,
       // The page names its canvas itself, in the reader's language.
       locale: { 'Map.Title': '' },
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
-    this.loaded = new Promise((resolve) => this.map.once('load', () => resolve()));
-    this.map.on('click', (event) => {
-      const hit = this.nearest(event.point.x, event.point.y);
-      if (hit) options.onChoose(hit.chosen);
+    // Not "load", which waits for a first empty picture: what has been read by then is in the first one.
+    this.loaded = new Promise((resolve) => this.map.once('style.load', () => resolve()));
+    this.listen(options);
+  }
+
+  private listen({ onChoose, onHover, onMove, onTiles, onRest }: MapOptions): void {
+    this.map.on('click', ({ point }) => {
+      const hit = this.nearest(point.x, point.y);
+      if (hit) onChoose(hit);
     });
-    this.map.on('mousemove', (event) => {
-      const hit = this.nearest(event.point.x, event.point.y);
+    this.map.on('mousemove', ({ point, lngLat }) => {
+      const hit = this.nearest(point.x, point.y);
       this.map.getCanvas().style.cursor = hit ? 'pointer' : '';
-      options.onHover(
-        hit
-          ? { label: hit.label, type: hit.chosen.type, x: event.point.x, y: event.point.y }
-          : null,
-      );
+      onHover({ hit, x: point.x, y: point.y, at: [lngLat.lng, lngLat.lat] });
     });
-    this.map.on('mouseout', () => options.onHover(null));
-    this.map.on('movestart', () => options.onHover(null));
-    this.map.on('moveend', () => options.onMove());
+    this.map.on('mouseout', () => onHover(null));
+    this.map.on('movestart', () => onHover(null));
+    this.map.on('move', () => onMove(this.camera()));
+    this.map.on('load', () => onMove(this.camera()));
+    this.map.on('idle', () => {
+      // Of a layer that has no tile here, nothing else would tell.
+      for (const [type, { tiles, failed }] of this.drawn)
+        if (tiles && !failed) onTiles(type, 'ready');
+      onRest();
+    });
+    this.map.on('sourcedata', ({ sourceId, isSourceLoaded }) => {
+      const type = this.typeOfTiles(sourceId);
+      if (type === null) return;
+      const drawn = this.drawn.get(type);
+      drawn?.tiles?.forgetPlaces();
+      if (isSourceLoaded && !drawn?.failed) onTiles(type, 'ready');
+    });
+    // Without a listener MapLibre writes every failed tile into the console.
+    this.map.on('error', (event) => {
+      const { sourceId } = event as { sourceId?: string };
+      const type = sourceId === undefined ? null : this.typeOfTiles(sourceId);
+      const drawn = type === null ? undefined : this.drawn.get(type);
+      if (type === null || !drawn) {
+        console.warn(event.error);
+        return;
+      }
+      drawn.failed = true;
+      onTiles(type, 'error');
+    });
+  }
+
+  private typeOfTiles(source: string): string | null {
+    for (const [type, { tiles }] of this.drawn) if (tiles && tilesOf(type) === source) return type;
+    return null;
   }
 
   whenLoaded(): Promise<void> {
@@ -130,37 +169,64 @@ export class CityMap {
     this.map.getCanvas().setAttribute('aria-label', text);
   }
 
-  /** Draws a layer for the first time, empty. */
-  addLayer(drawing: LayerDrawing): void {
-    if (this.drawn.has(drawing.type)) return;
-    this.drawn.set(drawing.type, { drawing, visible: true, features: new Map() });
-    this.map.addSource(sourceOf(drawing.type), {
-      type: 'geojson',
-      promoteId: 'id',
-      data: { type: 'FeatureCollection', features: [] },
-    });
-    this.paintLayer(drawing);
+  camera(): Camera {
+    const { lng, lat } = this.map.getCenter();
+    return { center: [lng, lat], metresPerPixel: metresPerPixel(lat, this.map.getZoom()) };
   }
 
-  private paintLayer(drawing: LayerDrawing): void {
-    for (const stale of [false, true]) {
-      const picture = drawMark(drawing.mark, this.theme, stale);
-      const name = iconName(drawing.type, stale);
-      if (picture && !this.map.hasImage(name)) this.map.addImage(name, picture, { pixelRatio });
+  /** Draws a layer, empty; or anew in another way, where it is there already. */
+  drawLayer(drawing: LayerDrawing, address: TileAddress | null): void {
+    const { type, mark } = drawing;
+    const known = this.drawn.get(type);
+    if (known) {
+      known.drawing = drawing;
+      if (address) {
+        known.failed = false;
+        known.tiles?.read(address.path);
+      }
+      this.repaint(drawingOf(drawing, this.theme).map(({ layer }) => layer));
+      return;
     }
+    for (const hollow of [false, true]) {
+      const name = iconName(mark.shape, hollow);
+      const picture = this.map.hasImage(name) ? null : drawMark(mark.shape, hollow);
+      if (picture) this.map.addImage(name, picture, { pixelRatio, sdf: true });
+    }
+    this.map.addSource(sourceOf(type), {
+      type: 'geojson',
+      promoteId: 'id',
+      data: collection([]),
+    });
+    const tiles = address ? new TiledLayer(this.map, type, address) : null;
+    this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles, failed: false });
     for (const { layer, below } of drawingOf(drawing, this.theme)) this.map.addLayer(layer, below);
   }
 
+  /** All features of a layer; of a tiled one, those that lie over its tiles. */
   setFeatures(type: string, features: ReadonlyMap<string, MapFeature>): void {
     const drawn = this.drawn.get(type);
     if (!drawn) return;
     drawn.features = features;
-    this.source(sourceOf(type))?.setData(collection(features));
+    this.source(sourceOf(type))?.setData(collection([...features.values()]));
     if (drawn.drawing.role !== 'object') this.drawLabels();
   }
 
   updateFeatures(type: string, diff: GeoJSONSourceDiff): void {
     this.source(sourceOf(type))?.updateData(diff);
+  }
+
+  /** Tells what of an object in the tiles is newer than they are. */
+  setTileState(type: string, id: string, state: TileState): void {
+    this.drawn.get(type)?.tiles?.setState(id, state);
+  }
+
+  /** Objects of a tiled layer, as far as their tiles have been read. */
+  findTiled(type: string, ids: readonly string[]): Map<string, TiledObject> {
+    return this.drawn.get(type)?.tiles?.find(ids) ?? new Map<string, TiledObject>();
+  }
+
+  placeOfTiled(type: string, id: string): Position | undefined {
+    return this.drawn.get(type)?.tiles?.placeOf(id);
   }
 
   setVisible(type: string, visible: boolean): void {
@@ -177,84 +243,59 @@ export class CityMap {
   private drawLabels(): void {
     const features: Feature[] = [];
     for (const { drawing, visible, features: own } of this.drawn.values()) {
-      if (!visible || drawing.role === 'object' || drawing.role === 'road') continue;
+      if (!visible || !['district', 'water', 'green'].includes(drawing.role)) continue;
       for (const { geometry, properties } of own.values()) {
-        const place = properties.label ? anchorOf(geometry) : null;
+        const place = properties.name ? anchorOf(geometry) : null;
         if (!place) continue;
         features.push({
           type: 'Feature',
           geometry: { type: 'Point', coordinates: place },
-          properties: { label: properties.label, role: drawing.role },
+          properties: { label: properties.name, role: drawing.role },
         });
       }
     }
-    this.source(labelSource)?.setData({ type: 'FeatureCollection', features });
+    this.source(labelSource)?.setData(collection(features));
+  }
+
+  /** Colours areas by what was found within them; null takes the colours away. */
+  setAreas(areas: { type: string; features: Feature[]; paint: AreaPaint } | null): void {
+    for (const { layer } of this.areaLayers()) this.map.removeLayer(layer.id);
+    this.areas = areas;
+    this.source(areaSource)?.setData(collection(areas?.features ?? []));
+    for (const { layer, below } of this.areaLayers()) this.map.addLayer(layer, below);
+  }
+
+  private areaLayers(): Drawn[] {
+    return this.areas ? areaDrawing(this.areas.paint, this.theme) : [];
   }
 
   setChosen(geometry: Geometry | null): void {
-    this.chosen = geometry;
-    this.source(chosenSource)?.setData({
-      type: 'FeatureCollection',
-      features: geometry ? [{ type: 'Feature', geometry, properties: {} }] : [],
-    });
+    const features = geometry ? [{ type: 'Feature' as const, geometry, properties: {} }] : [];
+    this.source(chosenSource)?.setData(collection(features));
   }
 
   /** Rings a place for a moment: something changed there. */
   pulse(id: string, place: Position): void {
-    if (this.pulses.size >= mostPulses && !this.pulses.has(id)) return;
-    this.pulses.set(id, { place, since: performance.now() });
-    if (!this.beating) {
-      this.beating = true;
-      requestAnimationFrame(this.beat);
-    }
+    this.pulses.ring(id, place);
   }
-
-  private readonly beat = (now: number): void => {
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const features: Feature[] = [];
-    for (const [id, { place, since }] of this.pulses) {
-      const age = Math.max(0, (now - since) / pulseTime);
-      if (age >= 1) this.pulses.delete(id);
-      else {
-        features.push({
-          type: 'Feature',
-          geometry: { type: 'Point', coordinates: place },
-          properties: { age: still ? 0.4 : age },
-        });
-      }
-    }
-    this.source(pulseSource)?.setData({ type: 'FeatureCollection', features });
-    this.beating = this.pulses.size > 0;
-    // A tenth of a second is smooth enough for a ring, and light enough for a telephone.
-    if (this.beating) setTimeout(() => requestAnimationFrame(this.beat), still ? 400 : 80);
-  };
 
   setTheme(theme: Theme): void {
     if (theme === this.theme) return;
     this.theme = theme;
-    this.map.setStyle(emptyStyle(theme), { diff: false });
-    this.map.once('style.load', () => {
-      for (const { drawing, visible, features } of this.drawn.values()) {
-        this.map.addSource(sourceOf(drawing.type), {
-          type: 'geojson',
-          promoteId: 'id',
-          data: collection(features),
-        });
-        this.paintLayer(drawing);
-        if (!visible) {
-          for (const { layer } of drawingOf(drawing, theme)) {
-            this.map.setLayoutProperty(layer.id, 'visibility', 'none');
-          }
-        }
-      }
-      this.drawLabels();
-      this.setChosen(this.chosen);
-    });
+    this.repaint(emptyStyle(theme).layers);
+    for (const { drawing } of this.drawn.values()) {
+      this.repaint(drawingOf(drawing, theme).map(({ layer }) => layer));
+    }
+    this.repaint(this.areaLayers().map(({ layer }) => layer));
   }
 
-  box(): Box {
-    const bounds = this.map.getBounds();
-    return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+  /** Paints layers that are drawn as they would be now: what has been read stays. */
+  private repaint(layers: LayerSpecification[]): void {
+    for (const { id, paint } of layers) {
+      for (const [name, value] of Object.entries(paint ?? {})) {
+        this.map.setPaintProperty(id, name as never, value as never);
+      }
+    }
   }
 
   zoomBy(step: 1 | -1): void {
@@ -283,7 +324,7 @@ export class CityMap {
     if (!drawn) return 0;
     const layers = this.layerIds(drawn).filter((id) => this.map.getLayer(id));
     const hits = this.map.queryRenderedFeatures({ layers });
-    return new Set(hits.map(({ properties }) => properties.id)).size;
+    return new Set(hits.filter(isSeen).map(({ properties }) => properties.id)).size;
   }
 
   /** Where a place lies on the page, in CSS pixels: for tests. */
@@ -312,26 +353,25 @@ export class CityMap {
 
   /** Metres of the ground in a CSS pixel, in the map's middle. */
   metresPerPixel(): number {
-    return metresPerPixel(this.map.getCenter().lat, this.map.getZoom());
+    return this.camera().metresPerPixel;
   }
 
   /** The objects that are drawn in the view now. */
-  inView(): Chosen[] {
+  inView(): Hit[] {
     const owners = this.owners();
-    const hits = this.map.queryRenderedFeatures({ layers: [...owners.keys()] });
-    const seen = new Map<string, Chosen>();
-    for (const { layer, properties } of hits) {
-      const { id } = properties as MapProperties;
-      const type = owners.get(layer.id)?.drawing.type ?? '';
-      seen.set(`${type} ${id}`, { id, type });
+    const seen = new Map<string, Hit>();
+    for (const hit of this.map.queryRenderedFeatures({ layers: [...owners.keys()] })) {
+      if (!isSeen(hit)) continue;
+      const found = this.hitOf(hit, owners.get(hit.layer.id) ?? '');
+      seen.set(`${found.type} ${found.id}`, found);
     }
     return [...seen.values()];
   }
 
   /** The object in the map's middle, if one is near it. */
-  inMiddle(): Chosen | null {
+  inMiddle(): Hit | null {
     const { clientWidth, clientHeight } = this.map.getCanvas();
-    return this.nearest(clientWidth / 2, clientHeight / 2)?.chosen ?? null;
+    return this.nearest(clientWidth / 2, clientHeight / 2);
   }
 
   /** Resolves when everything is drawn. */
@@ -347,27 +387,28 @@ export class CityMap {
     this.map.remove();
   }
 
-  private layerIds(drawn: Drawn): string[] {
-    return drawingOf(drawn.drawing, this.theme).map(({ layer }) => layer.id);
-  }
-
-  /** The style layers that show something, each with whose it is. */
-  private owners(): Map<string, Drawn> {
-    const owners = new Map<string, Drawn>();
-    for (const drawn of this.drawn.values()) {
-      if (!drawn.visible) continue;
-      for (const id of this.layerIds(drawn)) if (this.map.getLayer(id)) owners.set(id, drawn);
-    }
-    return owners;
+  private layerIds({ drawing }: OnMap): string[] {
+    return drawingOf(drawing, this.theme).map(({ layer }) => layer.id);
   }
 
   private source(id: string): GeoJSONSource | undefined {
     return this.map.getSource(id) as GeoJSONSource | undefined;
   }
 
+  /** The style layers that show something, each with the type whose it is. */
+  private owners(): Map<string, string> {
+    const owners = new Map<string, string>();
+    for (const [type, drawn] of this.drawn) {
+      if (drawn.visible) for (const id of this.layerIds(drawn)) owners.set(id, type);
+    }
+    if (this.areas)
+      for (const { layer } of this.areaLayers()) owners.set(layer.id, this.areas.type);
+    for (const id of owners.keys()) if (!this.map.getLayer(id)) owners.delete(id);
+    return owners;
+  }
+
   /** The object to choose at a point: objects before ground, points before lines before surfaces. */
-  private nearest(x: number, y: number): { chosen: Chosen; label: string } | null {
-    if (!this.map.isStyleLoaded()) return null;
+  private nearest(x: number, y: number): Hit | null {
     const owners = this.owners();
     const hits = this.map.queryRenderedFeatures(
       [
@@ -376,22 +417,35 @@ export class CityMap {
       ],
       { layers: [...owners.keys()] },
     );
-    let best: { rank: number; hit: MapGeoJSONFeature; owner: Drawn } | null = null;
+    let best: { rank: number; hit: MapGeoJSONFeature } | null = null;
     for (const hit of hits) {
-      const owner = owners.get(hit.layer.id);
-      if (!owner) continue;
-      const rank = this.rank(hit, owner, x, y);
-      if (!best || rank < best.rank) best = { rank, hit, owner };
+      if (!isSeen(hit)) continue;
+      // What is coloured by its area is ground too.
+      const role = hit.source === areaSource ? 'district' : this.roleOf(owners.get(hit.layer.id));
+      const rank = this.rank(hit, role, x, y);
+      if (!best || rank < best.rank) best = { rank, hit };
     }
-    if (!best) return null;
-    const { id, label } = best.hit.properties as MapProperties;
-    return { chosen: { id, type: best.owner.drawing.type }, label };
+    return best && this.hitOf(best.hit, owners.get(best.hit.layer.id) ?? '');
   }
 
-  private rank(hit: MapGeoJSONFeature, owner: Drawn, x: number, y: number): number {
+  private roleOf(type = ''): LayerDrawing['role'] {
+    return this.drawn.get(type)?.drawing.role ?? 'object';
+  }
+
+  private hitOf({ properties, state }: MapGeoJSONFeature, type: string): Hit {
+    const attribute = this.drawn.get(type)?.drawing.colouring?.attribute;
+    const { value, stale } = state as TileState;
+    const newer = {
+      ...(attribute !== undefined && value !== undefined ? { [attribute]: value } : {}),
+      ...(stale !== undefined ? { stale } : {}),
+    };
+    return { id: String(properties.id), type, properties: { ...properties, ...newer } };
+  }
+
+  private rank(hit: MapGeoJSONFeature, role: LayerDrawing['role'], x: number, y: number): number {
     const kinds: Record<string, number> = { Point: 0, LineString: 1, MultiLineString: 1 };
     const kind = kinds[hit.geometry.type] ?? 2;
-    const floor = { object: 0, road: 1, green: 2, water: 2, district: 3 }[owner.drawing.role];
+    const floor = { object: 0, road: 1, building: 2, green: 3, water: 3, district: 4 }[role];
     let distance = 0;
     if (hit.geometry.type === 'Point') {
       const at = this.map.project(hit.geometry.coordinates as [number, number]);
@@ -399,4 +453,9 @@ export class CityMap {
     }
     return floor * 10 + kind + distance;
   }
+}
+
+/** Not an object of the tiles that moved away, nor the one of its two marks that does not show. */
+function isSeen({ state }: MapGeoJSONFeature): boolean {
+  return (state as TileState).hidden !== true;
 }

@@ -5,15 +5,9 @@ import { type Change, followChanges } from '../api/live';
 import { timeZone } from '../lib/format';
 import { followTime } from './time';
 import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
-import {
-  applyChange,
-  drawLayer,
-  loadShown,
-  loadStale,
-  loadView,
-  renewLayers,
-  startingLayers,
-} from './layers';
+import { areasChanged, followAreas } from './areas';
+import { renewLayers, startingLayers } from './catalogue';
+import { applyChange, drawLayer, followLayers, loadShown, retryLayers } from './layers';
 import {
   city,
   entity,
@@ -25,8 +19,8 @@ import {
   loaded,
   phase,
   sources,
-  staleUnknown,
 } from './store';
+import { allChanged, typesChanged } from './news';
 import { followTrail } from './trail';
 import { view } from './view';
 
@@ -37,15 +31,15 @@ let stopFollowing: (() => void) | undefined;
 export async function start(): Promise<void> {
   phase.value = 'loading';
   try {
-    // The log's place is taken before the layers are read: a change in between is told twice, never lost.
-    const place = (await readCity()).body;
-    const list = (await readLayers()).body;
+    // The log's place is taken before any object is read: a change in between is told twice, never lost.
+    const [{ body: place }, { body: list }] = await Promise.all([readCity(), readLayers()]);
     timeZone.value = place.timeZone || 'UTC';
     layers.value = startingLayers(list);
     city.value = place;
     phase.value = 'ready';
     if (view.value.time.mode === 'live') follow(place.seq);
     followTime({ hold, resume: () => void resume() });
+    followAreas();
     followChosen();
     followTrail();
   } catch (thrown) {
@@ -53,19 +47,18 @@ export async function start(): Promise<void> {
     phase.value = 'error';
     return;
   }
+  const read = loadShown();
+  followLayers();
+  await read;
   void watchSources();
-  await loadShown();
-  await markStale();
+  setTimeout(() => void watchFacts(), factsEvery);
 }
 
 /** Called when the map can draw: what was read before it was ready, and the object of the address. */
 export function mapReady(): void {
   for (const type of loaded.keys()) drawLayer(type);
-  void loadView();
   if (entity.value) showOnMap();
 }
-
-export const viewMoved = (): void => void loadView();
 
 function follow(seq: number): void {
   stopFollowing?.();
@@ -74,13 +67,18 @@ function follow(seq: number): void {
       lastChange.value = change.at;
       knowTypes(change);
       applyChange(change);
+      typesChanged(change);
+      areasChanged(change);
+      if (change.changes.some(({ name }) => name === 'stale')) factsChanged();
       if (change.entityId === entity.value?.id) entityChanged(change.kind);
     },
     reset() {
       void readAnew();
     },
     state(state) {
+      const back = state === 'live' && live.value === 'reconnecting';
       live.value = state;
+      if (back) retryLayers();
     },
   });
 }
@@ -123,21 +121,39 @@ function knowTypes({ kind, type }: Change): void {
 async function readAnew(): Promise<void> {
   try {
     renewLayers((await readLayers()).body);
+    allChanged();
     await loadShown();
-    await markStale();
     retryEntity();
   } catch {
     // The live state tells that the node is away; the next change or reset tries again.
   }
 }
 
-/** Silence is drawn last: without it the map is still true. */
-async function markStale(): Promise<void> {
+const factsEvery = 60_000;
+const factsPause = 3_000;
+let factsDue = false;
+
+/** How many are silent in each layer, the node counts: soon after one fell silent or spoke again. */
+function factsChanged(): void {
+  if (factsDue) return;
+  factsDue = true;
+  setTimeout(() => {
+    factsDue = false;
+    void readFacts();
+  }, factsPause);
+}
+
+async function readFacts(): Promise<void> {
   try {
-    await loadStale();
+    renewLayers((await readLayers()).body);
   } catch {
-    staleUnknown.value = true;
+    // The live state tells that the node is away.
   }
+}
+
+async function watchFacts(): Promise<void> {
+  await readFacts();
+  setTimeout(() => void watchFacts(), factsEvery);
 }
 
 async function watchSources(): Promise<void> {

@@ -1,278 +1,247 @@
 /** Reading layers for the map, and keeping them true as changes arrive. */
-import type { Geometry } from 'geojson';
-import type { GeoJSONFeatureDiff } from 'maplibre-gl';
-import { type Box, type Features, type Layer, type Name, readFeatures } from '../api/city';
-import { readStaleIds } from '../api/ngsi';
+import { effect, untracked } from '@preact/signals';
+import { ApiError } from '../api/http';
 import type { Change } from '../api/live';
-import { anchorOf } from '../lib/geometry';
+import {
+  type Asked,
+  countMatching,
+  type Items,
+  readItems,
+  readSummary,
+  tilePath,
+} from '../api/maps';
+import { type Colouring, colouringOf, readChoice } from '../lib/colouring';
+import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
-import { marksFor, roleOf } from '../lib/symbols';
+import { merged } from '../lib/merge';
+import { wholeLimit } from '../lib/reading';
 import type { MapFeature } from '../map/view';
-import {
-  type LayerState,
-  type Loaded,
-  layerState,
-  layers,
-  loaded,
-  map,
-  patchLayer,
-  revision,
-} from './store';
-import { go, view } from './view';
+import { shownTypes } from './catalogue';
+import { drawChange } from './changes';
+import { instant } from './instant';
+import { layerState, layers, loaded, map, mapFailed, patchLayer, revision } from './store';
+import { view } from './view';
 
-/** A layer up to this size is read whole: a browser holds it, and then nothing is missing. */
-const wholeLimit = 100_000;
-/** Of a larger layer, what is in view, up to this many. */
-const viewLimit = 20_000;
-/** Layers are shown at the start, the small ones first, while they stay within this many objects. */
-const startBudget = 50_000;
 /** From this size on, points far away are dots, below the marks of rarer objects. */
 const crowdSize = 600;
 
-/** The states of a city's layers at the start, in the order of the list. */
-export function startingLayers(list: Layer[]): LayerState[] {
-  const marks = marksFor(list);
-  const states = list.map((layer): LayerState => {
-    // A ground layer of points could not be drawn as ground.
-    const role = layer.geometry === 'Point' ? 'object' : roleOf(layer.type);
-    const mark = marks.get(layer.type) ?? { colour: '#888888', shape: 'circle', dash: [1] };
-    const byView = layer.count > wholeLimit;
-    return { layer, role, mark, visible: false, phase: 'idle', byView, totalInView: null };
-  });
-  const { shown } = view.value;
-  if (shown) {
-    for (const state of states) state.visible = shown.includes(state.layer.type);
-    return states;
-  }
-  const ground = (state: LayerState): number => Number(state.role === 'object');
-  let budget = startBudget;
-  for (const state of [...states].sort(
-    (a, b) => ground(a) - ground(b) || a.layer.count - b.layer.count,
-  )) {
-    // Surfaces that are not ground would lie over everything: they wait until someone asks for them.
-    const covers = state.role === 'object' && state.layer.geometry === 'Polygon';
-    if (!state.layer.geometry || covers || state.layer.count > budget) continue;
-    budget -= state.layer.count;
-    state.visible = true;
-  }
-  return states;
+/** What the page asks of each object of a layer. */
+export function askedOf(type: string): Asked {
+  const { filters, colours } = view.value;
+  const colour = colours[type];
+  const properties = new Set(['name', 'stale']);
+  if (layerState(type)?.role === 'road') properties.add('roadClass');
+  if (colour) properties.add(readChoice(colour).attribute);
+  return { filter: filters[type] ?? '', properties: [...properties], lang: language.value };
 }
 
-/** Keeps what the reader chose when the list of layers is read anew. */
-export function renewLayers(list: Layer[]): void {
-  const before = new Map(layers.value.map((state) => [state.layer.type, state]));
-  layers.value = startingLayers(list).map((state) => {
-    const known = before.get(state.layer.type);
-    // The mark stays too: a new type must not recolour the map under the reader's eyes.
-    return known ? { ...known, layer: state.layer, byView: state.byView } : state;
-  });
-}
-
-export async function toggleLayer(type: string): Promise<void> {
-  const state = layerState(type);
-  if (!state) return;
-  const visible = !state.visible;
-  patchLayer(type, { visible });
-  const shown = layers.value.filter((each) => each.visible).map(({ layer }) => layer.type);
-  go({ shown }, false);
-  map.value?.setVisible(type, visible);
-  if (visible && (state.phase !== 'ready' || state.byView)) await loadLayer(type);
-}
-
-/** Reads every shown layer: the ground first, so that the city has a shape at once. */
+/** Reads every shown layer, the ground first: the browser keeps the order of what it cannot ask at once. */
 export async function loadShown(): Promise<void> {
   const shown = layers.value.filter(({ visible }) => visible);
-  const ground = shown.filter(({ role }) => role !== 'object');
-  const objects = shown.filter(({ role }) => role === 'object');
-  for (const group of [ground, objects]) {
-    await Promise.all(group.map(({ layer }) => loadLayer(layer.type)));
+  const rank = ({ role, layer }: (typeof shown)[number]): number =>
+    role === 'object' ? layer.count : -1;
+  shown.sort((a, b) => rank(a) - rank(b));
+  await Promise.all(shown.map(({ layer }) => loadLayer(layer.type)));
+}
+
+/** Reads what failed, once more. */
+export function retryLayers(): void {
+  for (const { layer, visible, phase } of layers.value) {
+    if (visible && phase === 'error') void loadLayer(layer.type);
   }
-}
-
-/** Reads anew what is in view, of the layers that are too large to read whole. */
-export async function loadView(): Promise<void> {
-  const due = layers.value.filter(({ visible, byView }) => visible && byView);
-  await Promise.all(due.map(({ layer }) => loadLayer(layer.type)));
-}
-
-/** Objects that have been silent for longer than expected. */
-let stale = new Set<string>();
-
-/** Reads which objects are silent, and hollows their marks. */
-export async function loadStale(): Promise<void> {
-  stale = await readStaleIds();
-  for (const [type, { features }] of loaded) {
-    const update = [...features.values()]
-      .filter(({ properties }) => properties.stale !== stale.has(properties.id))
-      .map((feature) => staleDiff(feature, !feature.properties.stale));
-    if (update.length) map.value?.updateFeatures(type, { update });
-  }
-  revision.value++;
-}
-
-function staleDiff(feature: MapFeature, silent: boolean): GeoJSONFeatureDiff {
-  feature.properties.stale = silent;
-  return {
-    id: feature.properties.id,
-    addOrUpdateProperties: [{ key: 'stale', value: silent }],
-  };
 }
 
 const running = new Map<string, AbortController>();
+/** What each layer was read with: another language, filter or colour is another reading. */
+const readWith = new Map<string, string>();
+const signatureOf = (type: string): string =>
+  JSON.stringify([view.value.filters[type], view.value.colours[type], language.value]);
 
 export async function loadLayer(type: string): Promise<void> {
   const state = layerState(type);
-  const view = map.value;
-  // What is in view is known only once there is a map.
-  if (!state?.layer.geometry || (state.byView && !view)) return;
+  if (!state?.layer.geometry) return;
   running.get(type)?.abort();
   const stop = new AbortController();
   running.set(type, stop);
-  patchLayer(type, { phase: 'loading' });
-  const limit = state.byView ? viewLimit : wholeLimit * 2;
-  const box: Box | undefined = state.byView ? view?.box() : undefined;
+  readWith.set(type, signatureOf(type));
+  patchLayer(type, { phase: 'loading', problem: '' });
   try {
-    const { body } = await readFeatures(type, limit, language.value, box, stop.signal);
-    keep(type, body);
-    drawLayer(type);
-    const partial = body.numberMatched > body.features.length;
-    patchLayer(type, { phase: 'ready', totalInView: partial ? body.numberMatched : null });
-  } catch {
-    if (!stop.signal.aborted) patchLayer(type, { phase: 'error' });
+    await (state.tiled ? loadTiles(type, stop.signal) : loadFeatures(type, stop.signal));
+  } catch (thrown) {
+    if (stop.signal.aborted) return;
+    patchLayer(type, { phase: 'error', problem: thrown instanceof ApiError ? thrown.message : '' });
   } finally {
     if (running.get(type) === stop) running.delete(type);
   }
 }
 
-function keep(type: string, collection: Features): void {
+async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
+  const asked = askedOf(type);
+  const [items, colouring] = await Promise.all([
+    readItems(type, asked, wholeLimit * 2, signal),
+    readColouring(type, asked, signal),
+  ]);
   const features = new Map<string, MapFeature>();
-  const names = new Map();
-  for (const { id, geometry, properties } of collection.features) {
-    if (typeof id !== 'string' || !geometry) continue;
-    const name = properties?.name;
-    if (name !== undefined) names.set(id, name);
-    features.set(id, featureOf(id, geometry, nameText(name), stale.has(id)));
+  for (const item of items.features) {
+    const feature = featureOf(item);
+    if (feature) features.set(feature.properties.id, feature);
   }
-  loaded.set(type, { features, names });
+  loaded.set(type, { features });
+  patchLayer(type, {
+    phase: 'ready',
+    colouring,
+    matched: asked.filter ? (items.numberMatched ?? items.features.length) : null,
+    undrawable: items.features.filter(({ geometry }) => geometry && !isDrawable(geometry)).length,
+  });
+  drawLayer(type);
   revision.value++;
 }
 
-function featureOf(id: string, geometry: Geometry, label: string, stale: boolean): MapFeature {
-  return { type: 'Feature', geometry, properties: { id, label, stale } };
+/** The tiles themselves are read by the map, as it needs them. */
+async function loadTiles(type: string, signal: AbortSignal): Promise<void> {
+  const asked = askedOf(type);
+  // What is wrong with a filter is told by the count: a tile only fails.
+  const [matched, colouring] = await Promise.all([
+    asked.filter ? countMatching(type, asked.filter, signal) : null,
+    readColouring(type, asked, signal),
+  ]);
+  loaded.set(type, { features: new Map() });
+  patchLayer(type, { colouring, matched, ...(mapFailed.value ? { phase: 'ready' } : {}) });
+  drawLayer(type);
+  revision.value++;
+}
+
+/** The map says how the reading of tiles went. */
+export function tilesCame(type: string, phase: 'ready' | 'error'): void {
+  const state = layerState(type);
+  if (state && state.phase !== phase && !running.has(type)) patchLayer(type, { phase });
+}
+
+/** There will be no map: tiles that it would read are not waited for. */
+export function noMap(): void {
+  mapFailed.value = true;
+  for (const { layer, tiled, phase } of layers.value) {
+    if (tiled && phase === 'loading') patchLayer(layer.type, { phase: 'ready' });
+  }
+}
+
+async function readColouring(
+  type: string,
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<Colouring | null> {
+  const colour = view.value.colours[type];
+  if (!colour) return null;
+  const choice = readChoice(colour);
+  return colouringOf(choice, await readSummary(type, choice.attribute, asked, signal));
+}
+
+/** An object for the map; null where it has no place that could be drawn. */
+export function featureOf({
+  id,
+  geometry,
+  properties,
+}: Items['features'][number]): MapFeature | null {
+  if (typeof id !== 'string' || !geometry || !isDrawable(geometry)) return null;
+  const name = nameText(properties?.name as string | undefined);
+  const stale = properties?.stale === true;
+  return { type: 'Feature', geometry, properties: { ...properties, id, name, stale } };
 }
 
 /** Puts a layer on the map, if there is a map yet. */
 export function drawLayer(type: string): void {
   const state = layerState(type);
   const read = loaded.get(type);
-  const view = map.value;
-  if (!state || !read || !view) return;
-  const { role, mark, layer, visible } = state;
-  view.addLayer({ type, role, mark, crowded: layer.count > crowdSize });
-  view.setFeatures(type, read.features);
-  view.setVisible(type, visible);
+  const at = map.value;
+  if (!state || !read || !at) return;
+  const { role, mark, layer, visible, tiled, colouring } = state;
+  const crowded = layer.count > crowdSize;
+  const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;
+  at.drawLayer({ type, role, mark, crowded, tiled, colouring }, address);
+  at.setFeatures(type, read.features);
+  at.setVisible(type, visible);
 }
 
-/** Reads the names of objects in the language that was just chosen. */
+/** Reads every layer in the language that was just chosen; names come in one language at a time. */
 export function relabel(): void {
   for (const type of loaded.keys()) void loadLayer(type);
 }
 
-const waiting = new Map<string, Change & { initial: boolean }>();
+/** Follows the view: which layers are shown, with which filter, in which colours. */
+export function followLayers(): void {
+  effect(() => {
+    const { shown } = view.value;
+    void view.value.filters;
+    void view.value.colours;
+    untracked(() => {
+      const wanted = new Set(
+        shownTypes(
+          layers.value.map(({ layer }) => layer),
+          shown,
+        ),
+      );
+      for (const {
+        layer: { type },
+        visible: before,
+      } of layers.value) {
+        const visible = wanted.has(type);
+        if (visible !== before) {
+          patchLayer(type, { visible });
+          map.value?.setVisible(type, visible);
+        }
+        const other = readWith.has(type) && readWith.get(type) !== signatureOf(type);
+        if (visible && (other || layerState(type)?.phase === 'idle')) void loadLayer(type);
+      }
+    });
+  });
+}
+
+const waiting = new Map<string, { change: Change; initial: boolean }>();
 let due = false;
 
 /**
- * Takes a change into the map; many in one frame are drawn once.
+ * Takes a change into the map, a live one or one of the past; many in one frame are drawn once.
  *
  * @param initial it tells what is so, not what happens at this moment: nothing is ringed
  */
 export function applyChange(change: Change, initial = false): void {
   if (change.kind === 'historyAppended') return;
-  // Only the last place of an object in a frame is drawn; its making must not be lost in the merge.
   const earlier = waiting.get(change.entityId);
-  const created = earlier?.kind === 'entityCreated' && change.kind === 'entityUpdated';
-  waiting.set(change.entityId, {
-    ...change,
-    initial,
-    kind: created ? 'entityCreated' : change.kind,
-    // The newest first: whoever looks for an attribute finds its last value.
-    changes: [...change.changes, ...(earlier?.changes ?? [])],
-    ...((change.location ?? earlier?.location)
-      ? { location: (change.location ?? earlier?.location) as Geometry }
-      : {}),
-  });
-  countObject(change);
+  waiting.set(change.entityId, { change: merged(earlier?.change, change), initial });
   if (due) return;
   due = true;
   requestAnimationFrame(() => {
     due = false;
     const batch = [...waiting.values()];
     waiting.clear();
-    for (const item of batch) drawChange(item);
+    // What was is no news: counts and times are those of now.
+    if (!instant.value) takeFacts(batch.map(({ change }) => change));
+    for (const { change, initial } of batch) drawChange(change, initial);
     revision.value++;
   });
 }
 
-function countObject({ kind, type }: Change): void {
-  const step = kind === 'entityCreated' ? 1 : kind === 'entityDeleted' ? -1 : 0;
-  if (!step) return;
-  for (const name of type) {
-    const state = layerState(name);
-    if (state) patchLayer(name, { layer: { ...state.layer, count: state.layer.count + step } });
-  }
-}
-
-function drawChange(change: Change & { initial: boolean }): void {
-  const { kind, type, entityId, location, changes, initial } = change;
-  const view = map.value;
-  const mark = changes.find(({ name }) => name === 'stale');
-  if (mark) {
-    if (mark.value === true) stale.add(entityId);
-    else stale.delete(entityId);
-  }
-  for (const name of type) {
-    const read = loaded.get(name);
-    if (!read) continue;
-    const feature = read.features.get(entityId);
-    // Without a place it is not on the map; its name stays known, for when it gets one again.
-    const lost = !location && changes.some(({ name, deleted }) => name === 'location' && deleted);
-    if (kind === 'entityDeleted' || lost) {
-      if (read.features.delete(entityId)) view?.updateFeatures(name, { remove: [entityId] });
-      continue;
-    }
-    const named = changes.find(({ name: attribute }) => attribute === 'name');
-    const label = named ? labelOf(read, entityId, named.value) : undefined;
-    if (feature && label !== undefined && label !== feature.properties.label) {
-      feature.properties.label = label;
-      const addOrUpdateProperties = [{ key: 'label', value: label }];
-      view?.updateFeatures(name, { update: [{ id: entityId, addOrUpdateProperties }] });
-    }
-    if (feature && location) {
-      if (JSON.stringify(feature.geometry) !== JSON.stringify(location)) {
-        feature.geometry = location;
-        view?.updateFeatures(name, { update: [{ id: entityId, newGeometry: location }] });
+/** What the list of layers tells of them: how many, and when the last value came. */
+function takeFacts(batch: Change[]): void {
+  const counts = new Map<string, number>();
+  const newest = new Map<string, string>();
+  for (const { kind, type, changes } of batch) {
+    const step = kind === 'entityCreated' ? 1 : kind === 'entityDeleted' ? -1 : 0;
+    for (const name of type) {
+      if (step) counts.set(name, (counts.get(name) ?? 0) + step);
+      for (const { observedAt } of changes) {
+        if (observedAt && observedAt > (newest.get(name) ?? '')) newest.set(name, observedAt);
       }
-    } else if (location) {
-      const kept = label ?? nameText(read.names.get(entityId));
-      const made = featureOf(entityId, location, kept, stale.has(entityId));
-      read.features.set(entityId, made);
-      view?.updateFeatures(name, { add: [made] });
     }
-    if (feature && mark && feature.properties.stale !== stale.has(entityId)) {
-      view?.updateFeatures(name, { update: [staleDiff(feature, stale.has(entityId))] });
-    }
-    const place = location ?? feature?.geometry;
-    const anchor = place && !initial && layerState(name)?.visible ? anchorOf(place) : null;
-    if (anchor) view?.pulse(entityId, anchor);
   }
-}
-
-/** The name that a change brought, in the simplified form of its attribute kind. */
-function labelOf(read: Loaded, id: string, value: unknown): string {
-  const map = (value as { languageMap?: Name } | null)?.languageMap;
-  const name = map ?? (typeof value === 'string' ? value : undefined);
-  if (name === undefined) read.names.delete(id);
-  else read.names.set(id, name);
-  return nameText(name);
+  if (!counts.size && !newest.size) return;
+  layers.value = layers.value.map((state) => {
+    const { type, count, observed } = state.layer;
+    const last = newest.get(type);
+    const later = last && (!observed || Date.parse(last) > Date.parse(observed)) ? last : observed;
+    const now = count + (counts.get(type) ?? 0);
+    if (now === count && later === observed) return state;
+    return { ...state, layer: { ...state.layer, count: now, observed: later } };
+  });
 }

@@ -1,8 +1,9 @@
 /** What the page knows, as signals: the views read them, the rooms of `state/` write them. */
 import { computed, signal } from '@preact/signals';
-import type { City, Layer, Name, Source } from '../api/city';
+import type { City, Layer, Source } from '../api/city';
 import type { ApiError } from '../api/http';
 import type { LiveState } from '../api/live';
+import type { Colouring } from '../lib/colouring';
 import type { Row } from '../lib/entity';
 import type { Mark, Role } from '../lib/symbols';
 import type { CityMap, MapFeature } from '../map/view';
@@ -15,17 +16,21 @@ export interface LayerState {
   role: Role;
   mark: Mark;
   visible: boolean;
+  /** Read as tiles of what is in view: too many to read whole. */
+  tiled: boolean;
   phase: 'idle' | Phase;
-  /** Too many to read whole: only what is in view. */
-  byView: boolean;
-  /** How many lie in the view, when only a part of them could be read. */
-  totalInView: number | null;
+  /** What the node said where the layer could not be read. */
+  problem: string;
+  /** How many the layer's filter selects; null without a filter. */
+  matched: number | null;
+  /** How many have a place that cannot be drawn. */
+  undrawable: number;
+  colouring: Colouring | null;
 }
 
-/** The features of a layer that have been read; changed in place, with `revision` told. */
+/** The features of a layer that have been read; of a tiled one, those that changed since. Changed in place, with `revision` told. */
 export interface Loaded {
   features: Map<string, MapFeature>;
-  names: Map<string, Name>;
 }
 
 export interface EntityState {
@@ -51,8 +56,6 @@ export const layers = signal<LayerState[]>([]);
 export const loaded = new Map<string, Loaded>();
 export const revision = signal(0);
 export const sources = signal<{ phase: Phase; list: Source[] }>({ phase: 'loading', list: [] });
-/** Which objects are silent could not be read: the legend must not promise it. */
-export const staleUnknown = signal(false);
 export const live = signal<LiveState>('connecting');
 export const lastChange = signal<string | null>(null);
 export const entity = signal<EntityState | null>(null);
@@ -66,6 +69,13 @@ export const lateSources = computed(() =>
   sources.value.list.filter(({ status }) => status === 'stale' || status === 'failed'),
 );
 
+/** Every shown layer has come. */
+export function allRead(): boolean {
+  return layers.value.every(
+    ({ visible, phase, layer }) => !visible || !layer.geometry || phase === 'ready',
+  );
+}
+
 export function layerState(type: string): LayerState | undefined {
   return layers.value.find(({ layer }) => layer.type === type);
 }
@@ -76,11 +86,22 @@ export function patchLayer(type: string, change: Partial<LayerState>): void {
   );
 }
 
-/** An object that has been read for the map, in whichever layer it stands. */
+/** An object as the map has it, in whichever layer it stands; of a tile, where its tile has been read. */
 export function findFeature(id: string): { feature: MapFeature; type: string } | undefined {
   for (const [type, { features }] of loaded) {
     const feature = features.get(id);
     if (feature) return { feature, type };
+  }
+  for (const { layer, tiled, visible } of layers.value) {
+    const found = tiled && visible ? map.value?.findTiled(layer.type, [id]).get(id) : undefined;
+    if (!found) continue;
+    const { geometry, properties } = found;
+    const feature: MapFeature = {
+      type: 'Feature',
+      geometry,
+      properties: { ...properties, id, name: String(properties.name ?? ''), stale: false },
+    };
+    return { feature, type: layer.type };
   }
   return undefined;
 }

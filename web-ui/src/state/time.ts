@@ -6,6 +6,7 @@ import { computed, effect, signal, untracked } from '@preact/signals';
 import { ApiError } from '../api/http';
 import { type Asked, readChanges, readState } from '../api/past';
 import type { TimeView, View } from '../lib/address';
+import { readChoice } from '../lib/colouring';
 import { timeZone } from '../lib/format';
 import { nodeNow } from '../lib/nodetime';
 import { Replay, type ReplayPhase } from '../lib/replay';
@@ -117,7 +118,9 @@ const wanted = computed<Asked>(() => {
     .filter(({ visible, phase, layer }) => visible && phase === 'ready' && layer.geometry)
     .map(({ layer }) => layer.type);
   const { colours } = view.value;
-  const coloured = types.map((type) => colours[type]).filter((name) => name !== undefined);
+  const coloured = types.flatMap((type) =>
+    colours[type] ? [readChoice(colours[type]).attribute] : [],
+  );
   return { types, attributes: [...new Set(['location', 'stale', 'name', ...coloured])] };
 });
 

@@ -20,7 +20,7 @@ export function go(change: Partial<View>, step = true): void {
   const address = `${location.pathname}${search}${location.hash}`;
   if (step) history.pushState(null, '', address);
   else history.replaceState(null, '', address);
-  // Last: whoever follows the view may change it further, and that belongs to the step just made.
+  // After the address: who follows the view may go on from here, and must not write over where the reader was.
   view.value = next;
 }
 

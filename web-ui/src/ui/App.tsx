@@ -8,19 +8,22 @@ import { notice } from '../state/notice';
 import { city, entity, failure, layers, phase, sheet } from '../state/store';
 import { view } from '../state/view';
 import { Header } from './Header';
-import { LayerList } from './map/LayerList';
+import { Catalogue } from './map/Catalogue';
 import { MapPane } from './map/MapPane';
-import { ObjectList } from './map/ObjectList';
-import { Panel } from './panel/Panel';
 import { Help } from './parts/Help';
 import { offerPageKeys } from './parts/keys';
+import { later } from './parts/later';
 import { Problem } from './parts/Problem';
 import { SheetHandle } from './parts/SheetHandle';
-import { NodePage } from './node/NodePage';
-import { SourcesPage } from './sources/SourcesPage';
+import { Search } from './search/Search';
 import { Sources } from './sources/Sources';
-import { TablePage } from './table/TablePage';
 import { TimeBar } from './time/TimeBar';
+
+// What the first sight does not need comes when it is asked for.
+const Panel = later(async () => (await import('./panel/Panel')).Panel);
+const TablePage = later(async () => (await import('./table/TablePage')).TablePage);
+const SourcesPage = later(async () => (await import('./sources/SourcesPage')).SourcesPage);
+const NodePage = later(async () => (await import('./node/NodePage')).NodePage);
 
 export function App() {
   useSignalEffect(() => {
@@ -80,8 +83,8 @@ function Explore() {
   }
   return (
     <>
-      <ObjectList />
-      <LayerList />
+      <Search />
+      <Catalogue />
     </>
   );
 }

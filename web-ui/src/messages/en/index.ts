@@ -4,6 +4,7 @@ import map from './map.json';
 import names from './names.json';
 import node from './node.json';
 import panel from './panel.json';
+import search from './search.json';
 import sources from './sources.json';
 import table from './table.json';
 import time from './time.json';
@@ -16,6 +17,7 @@ export default {
   ...names,
   ...node,
   ...panel,
+  ...search,
   ...sources,
   ...table,
   ...time,

@@ -2,50 +2,47 @@ import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Box } from '../../api/city';
 import { plural, t } from '../../lib/i18n';
-import { nameText, typeLabel } from '../../lib/names';
+import { nameText } from '../../lib/names';
 import { dark, light } from '../../map/theme';
-import { CityMap } from '../../map/view';
-import { mapReady, viewMoved } from '../../state/app';
+import type { Camera, CityMap, MapOptions } from '../../map/view';
+import { mapReady } from '../../state/app';
 import { choose } from '../../state/entity';
+import { noMap, tilesCame } from '../../state/layers';
 import { coveredHeight } from '../../state/sheet';
-import { city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
+import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
 import { openSources } from '../sources/Sources';
+import './map.css';
+import { Legend } from './Legend';
+import { MapFoot } from './MapFoot';
+import { type Hover, Tip } from './Tip';
 
-interface Hover {
-  label: string;
-  type: string;
-  x: number;
-  y: number;
-}
 const hover = signal<Hover | null>(null);
+const camera = signal<Camera | null>(null);
+
+/** The map's own code is the largest part of the page: it comes while the city is being read. */
+const mapCode = import('../../map/view');
 
 export function MapPane() {
   const container = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
     const place = city.value;
-    if (!container.current || !place) return;
-    let made: CityMap;
-    try {
-      made = new CityMap({
-        container: container.current,
-        center: place.center,
-        box: wholeBox(),
-        covered: coveredHeight(),
-        theme: darkScheme.value ? dark : light,
-        onChoose: ({ id }) => choose(id),
-        onHover: (now) => (hover.value = now),
-        onMove: viewMoved,
-      });
-    } catch {
-      mapFailed.value = true;
-      return;
-    }
-    void made.whenLoaded().then(() => {
-      map.value = made;
+    let made: CityMap | null = null;
+    let gone = false;
+    const draw = async (): Promise<void> => {
+      const { CityMap } = await mapCode;
+      if (gone || !container.current || !place) return;
+      made = new CityMap(optionsOf(container.current, place.center));
+      const ready = made;
+      await ready.whenLoaded();
+      map.value = ready;
       mapReady();
-    });
-    return () => made.remove();
+    };
+    draw().catch(noMap);
+    return () => {
+      gone = true;
+      made?.remove();
+    };
   }, []);
 
   useSignalEffect(() => map.value?.setTheme(darkScheme.value ? dark : light));
@@ -55,8 +52,10 @@ export function MapPane() {
     <main class="map-pane" id="map" tabIndex={-1}>
       <div class="map" ref={container} />
       {mapFailed.value && <p class="map-failed">{t('error.webgl')}</p>}
-      <Tip />
+      <Tip hover={hover.value} />
       <LateNote />
+      <Legend />
+      <MapFoot camera={camera.value} pointer={hover.value?.at ?? null} />
       <div class="map-buttons">
         <MapButton
           label={t('map.zoomIn')}
@@ -75,6 +74,27 @@ export function MapPane() {
       </div>
     </main>
   );
+}
+
+function optionsOf(container: HTMLElement, center: [number, number]): MapOptions {
+  return {
+    container,
+    center,
+    box: wholeBox(),
+    covered: coveredHeight(),
+    theme: darkScheme.value ? dark : light,
+    onChoose: ({ id }) => choose(id),
+    onHover: (now) => (hover.value = now),
+    onMove: (now) => (camera.value = now),
+    onTiles: tilesCame,
+    onRest: markFirstSight,
+  };
+}
+
+/** When the whole map was drawn for the first time, for whoever measures it. */
+function markFirstSight(): void {
+  const mark = 'city drawn';
+  if (map.value && allRead() && !performance.getEntriesByName(mark).length) performance.mark(mark);
 }
 
 /** The city's box, or the one around its layers when the profile names none. */
@@ -103,17 +123,6 @@ function MapButton({ label, sign, act }: { label: string; sign: string; act: () 
         <path d={sign} />
       </svg>
     </button>
-  );
-}
-
-function Tip() {
-  const now = hover.value;
-  if (!now) return null;
-  return (
-    <p class="tip" style={{ left: `${now.x}px`, top: `${now.y}px` }} aria-hidden="true">
-      {now.label && <span class="strong">{now.label}</span>}
-      <span class="quiet">{typeLabel(now.type)}</span>
-    </p>
   );
 }
 

@@ -48,7 +48,7 @@ export function Panel() {
 
 function titleOf(now: EntityState): string {
   return (
-    nameText(nameOf(now.rows)) || findFeature(now.id)?.feature.properties.label || shortId(now.id)
+    nameText(nameOf(now.rows)) || findFeature(now.id)?.feature.properties.name || shortId(now.id)
   );
 }
 

@@ -3,16 +3,16 @@ import { choose, showOnMap } from '../../state/entity';
 import { focusOn } from '../../state/focus';
 import { offerKeys } from '../../state/keys';
 import { entity, map, sheet } from '../../state/store';
-import { go, view } from '../../state/view';
+import { view } from '../../state/view';
 import { walk } from '../../state/walk';
 import { helpOpen } from './Help';
 
 /** Offers them until the returned function is called. */
 export function offerPageKeys(): () => void {
   return offerKeys(
-    { key: '/', message: 'keys.search', act: () => list('input[type="search"]') },
-    { key: 'j', message: 'keys.next', act: () => onMap() && walk(1) },
-    { key: 'k', message: 'keys.previous', act: () => onMap() && walk(-1) },
+    { key: '/', message: 'keys.search', act: () => list('#search') },
+    { key: 'j', message: 'keys.next', act: () => walk(1) },
+    { key: 'k', message: 'keys.previous', act: () => walk(-1) },
     { key: 'Enter', message: 'keys.open', act: () => onMap() && open() },
     {
       key: 'Escape',
@@ -30,9 +30,8 @@ export function offerPageKeys(): () => void {
 
 const onMap = (): boolean => view.value.page === 'map';
 
-/** Shows the list beside the map, and puts the focus into it. */
+/** Shows what stands beside every page, and puts the focus into it. */
 function list(selector: string): void {
-  if (!onMap()) go({ page: 'map' });
   if (view.value.id && !document.querySelector(selector)) choose(null);
   if (sheet.value === 'peek') sheet.value = 'half';
   focusOn(selector);

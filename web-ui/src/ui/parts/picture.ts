@@ -159,12 +159,7 @@ function drawSymbol(
   pen.translate(x, y + (row - 20) / 2);
   pen.scale(20 / 24, 20 / 24);
   if (role !== 'object') {
-    pen.fillStyle = {
-      district: theme.district,
-      water: theme.water,
-      green: theme.green,
-      road: theme.road,
-    }[role];
+    pen.fillStyle = theme[role];
     pen.strokeStyle = theme.districtEdge;
     pen.lineWidth = 1;
     pen.fillRect(2.5, 5, 19, 14);

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Source } from '../../api/city';
-import { writeAddress } from '../../lib/address';
+import { firstView, writeAddress } from '../../lib/address';
 import { agoText, durationText, lengthText, numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
@@ -130,7 +130,7 @@ function Outcomes({ source: { report } }: { source: Source }) {
 
 function TypeLink({ type }: { type: string }) {
   const shown = [...new Set([...(view.value.shown ?? []), type])];
-  const target = { page: 'table' as const, table: { type, columns: [], sort: '' } };
+  const target = { page: 'table' as const, table: { ...firstView.table, type } };
   return (
     <a
       class="button plain small"

@@ -1,0 +1,107 @@
+"""Takes the pictures of the README and the docs from the running page: `python scripts/pictures.py`.
+
+Starts the sample city in a folder of its own, opens its page in Chromium and writes docs/images/*.png.
+Needs what the page's tests need: Debian's chromium and the built page (`make dev`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.async_api import Browser, Page, async_playwright
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs/images"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+DESKTOP, PHONE = (1280, 800), (390, 780)
+AIR = "urn:ngsi-ld:AirQualityObserved:loomhaven:AQ-001"
+REPORTS = "Open311ServiceRequest"
+
+
+async def drawn(page: Page) -> None:
+    """Waits until the map has drawn everything and stands still."""
+    async with asyncio.timeout(90):
+        while not await page.evaluate("window.__cityloom?.ready() === true"):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+
+
+async def take(
+    browser: Browser, url: str, name: str, size: tuple[int, int] = DESKTOP, **options: str
+) -> None:
+    """One picture of one view."""
+    phone = size == PHONE
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        locale=options.get("locale", "en-GB"),
+        color_scheme="dark" if options.get("scheme") == "dark" else "light",
+        is_mobile=phone,
+        has_touch=phone,
+        device_scale_factor=2 if phone else 1,
+    )
+    page = await context.new_page()
+    await page.goto(url)
+    await drawn(page)
+    await page.screenshot(path=str(IMAGES / f"{name}.png"))
+    await context.close()
+    print(f"docs/images/{name}.png")
+
+
+async def pictures(origin: str, last_day: str) -> None:
+    """Every picture, of a node that is running."""
+    few = "District,Park,WaterBody,RoadSegment,AirQualityObserved,Vehicle,Streetlight"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+        def at(**view: str) -> str:
+            return f"{origin}/?{urlencode(view)}"
+
+        await take(browser, at(id=AIR), "page")
+        areas = {"areas": f"District:{REPORTS}:count:", "layers": "District,Park,WaterBody,RoadSegment"}
+        await take(browser, at(**areas), "areas")
+        await take(browser, at(time=last_day, at=f"{last_day}T08:30:00Z", layers=few), "past", scheme="dark")
+        await take(browser, at(page="table", table="Streetlight", sort="-powerRating"), "table")
+        await take(browser, at(page="sources"), "sources")
+        await take(browser, at(layers=few), "phone", size=PHONE, locale="zh-CN")
+        await browser.close()
+
+
+def main() -> None:
+    """Starts the city, takes the pictures, stops it."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.executable).with_name("cityloom")), "up", "--city", "sample", "--port", "0"]
+        node = subprocess.Popen(
+            [*command, "--folder", f"{folder}/city"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert node.stdout is not None
+        try:
+            found = (re.search(r"page +(http://\S+?)/?\s", line) for line in node.stdout)
+            origin = next(match[1] for match in found if match)
+            yesterday = datetime.now(UTC) - timedelta(days=1)
+            asyncio.run(pictures(origin, f"{yesterday:%F}"))
+        finally:
+            node.terminate()
+            node.wait()
+
+
+if __name__ == "__main__":
+    main()

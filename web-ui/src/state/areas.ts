@@ -1,0 +1,160 @@
+/** Areas coloured by what lies within them: asked of the node, and again when that changes. */
+import { computed, effect, signal, untracked } from '@preact/signals';
+import type { Feature } from 'geojson';
+import { ApiError } from '../api/http';
+import type { Change } from '../api/live';
+import { type AreaValues, type Items, readAreas, readItems, readSummary } from '../api/maps';
+import type { AreaQuery } from '../lib/address';
+import { breaksOf } from '../lib/colouring';
+import { numberText } from '../lib/format';
+import { anchorOf, boxOf, isDrawable } from '../lib/geometry';
+import { language } from '../lib/i18n';
+import { wholeLimit } from '../lib/reading';
+import { layers, map, type Phase } from './store';
+import { view } from './view';
+
+export interface AreaState {
+  query: AreaQuery;
+  phase: Phase;
+  problem: string;
+  /** Each area's value, and how many are in it. */
+  values: Map<string, { value: number | null; count: number }>;
+  /** Where classes end; the least and the largest value; null where no area has one. */
+  classes: { breaks: number[]; min: number; max: number } | null;
+  outside: number;
+  unitCode: string;
+}
+
+export const areaState = signal<AreaState | null>(null);
+
+/** Layers whose areas can be coloured: surfaces, few enough to be read whole. */
+export const areaLayers = computed(() =>
+  layers.value.filter(
+    ({ layer, tiled }) => layer.geometry === 'Polygon' && layer.count > 0 && !tiled,
+  ),
+);
+
+let reading: AbortController | null = null;
+const shapes = new Map<string, Items>();
+
+const wanted = computed(() => {
+  const { areas, filters } = view.value;
+  return areas ? JSON.stringify([areas, filters[areas.of] ?? '', language.value]) : '';
+});
+
+export function followAreas(): void {
+  effect(() => {
+    void wanted.value;
+    untracked(() => void show());
+  });
+  effect(() => {
+    if (areaState.value && map.value) draw(areaState.value);
+    else map.value?.setAreas(null);
+  });
+}
+
+async function show(): Promise<void> {
+  reading?.abort();
+  const query = view.value.areas;
+  if (!query) {
+    areaState.value = null;
+    return;
+  }
+  const { signal: stop } = (reading = new AbortController());
+  const before = areaState.value;
+  const same = before && JSON.stringify(before.query) === JSON.stringify(query);
+  areaState.value = same
+    ? { ...before, phase: 'loading', problem: '' }
+    : { ...empty, query, phase: 'loading' };
+  try {
+    const filter = view.value.filters[query.of] ?? '';
+    const asked = { filter: '', properties: ['name'], lang: language.value };
+    const key = `${query.areas} ${language.value}`;
+    const [{ body }, items, unitCode] = await Promise.all([
+      readAreas(query, filter, stop),
+      shapes.get(key) ?? readItems(query.areas, asked, wholeLimit * 2, stop),
+      unitOf(query, stop),
+    ]);
+    shapes.set(key, items);
+    areaState.value = stateOf(query, body, unitCode);
+  } catch (thrown) {
+    if (stop.aborted) return;
+    const problem = thrown instanceof ApiError ? thrown.message : String(thrown);
+    areaState.value = { ...(areaState.value ?? { ...empty, query }), phase: 'error', problem };
+  }
+}
+
+const empty = { problem: '', values: new Map(), classes: null, outside: 0, unitCode: '' };
+
+async function unitOf({ of, attribute, aggregate }: AreaQuery, stop: AbortSignal): Promise<string> {
+  if (aggregate === 'count' || !attribute) return '';
+  const asked = { filter: '', lang: language.value };
+  return (await readSummary(of, attribute, asked, stop)).unitCode ?? '';
+}
+
+function stateOf(query: AreaQuery, { areas, outside }: AreaValues, unitCode: string): AreaState {
+  const numbers = areas.map(({ value }) => value).filter((value) => value !== null);
+  const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
+  const even = breaksOf({ min, max, quantiles: [] }, 'equal');
+  // Things are counted whole.
+  const breaks =
+    query.aggregate === 'count'
+      ? [...new Set(even.map(Math.ceil))].filter((end) => end > min)
+      : even;
+  return {
+    query,
+    phase: 'ready',
+    problem: '',
+    values: new Map(areas.map(({ id, value, count }) => [id, { value, count }])),
+    classes: numbers.length ? { breaks, min, max } : null,
+    outside,
+    unitCode,
+  };
+}
+
+/** Room for a name and a number, in pixels. */
+const textWidth = 84;
+
+function draw({ query, values, classes }: AreaState): void {
+  const items = shapes.get(`${query.areas} ${language.value}`);
+  const features: Feature[] = [];
+  for (const { id, geometry, properties } of items?.features ?? []) {
+    if (!geometry || !isDrawable(geometry)) continue;
+    const value = values.get(String(id))?.value ?? null;
+    features.push({
+      type: 'Feature',
+      geometry,
+      properties: { id, name: properties?.name ?? '', value },
+    });
+    const [at, box] = [anchorOf(geometry), boxOf(geometry)];
+    if (!at || !box || value === null) continue;
+    // The world is 512 pixels wide at zoom 0.
+    const from = Math.log2((textWidth * 360) / (512 * Math.max(1e-9, box[2] - box[0])));
+    features.push({
+      type: 'Feature',
+      geometry: { type: 'Point', coordinates: at },
+      properties: {
+        id,
+        text: [properties?.name, numberText(value, 1)].filter(Boolean).join('\n'),
+        from,
+      },
+    });
+  }
+  const paint = { breaks: classes?.breaks ?? [] };
+  map.value?.setAreas({ type: query.areas, features, paint });
+}
+
+const pause = 3_000;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** What was counted may have changed: asked again, once for many changes. */
+export function areasChanged({ type, kind }: Change): void {
+  const query = view.value.areas;
+  if (!query || kind === 'historyAppended') return;
+  if (type.includes(query.areas)) shapes.clear();
+  if (!type.includes(query.of) && !type.includes(query.areas)) return;
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    void show();
+  }, pause);
+}

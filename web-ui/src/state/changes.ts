@@ -1,0 +1,131 @@
+/** One change on the map: the same for features and tiles, for what happens now and what happened then. */
+import type { Position } from 'geojson';
+import type { AttributeChange, Change } from '../api/live';
+import { anchorOf, isDrawable } from '../lib/geometry';
+import { mentions } from '../lib/cql';
+import { nameText } from '../lib/names';
+import { noValue } from '../map/expressions';
+import type { MapFeature } from '../map/view';
+import { instant } from './instant';
+import { askLater } from './membership';
+import { type LayerState, layerState, loaded, map } from './store';
+import { view } from './view';
+
+/** @param initial it tells what is so: nothing is ringed */
+export function drawChange(change: Change, initial: boolean): void {
+  for (const type of change.type) {
+    const state = layerState(type);
+    if (state && loaded.has(type)) drawInLayer(state, change, initial);
+  }
+}
+
+function drawInLayer(state: LayerState, change: Change, initial: boolean): void {
+  const { type } = state.layer;
+  const { kind, entityId: id, location, changes } = change;
+  const feature = loaded.get(type)?.features.get(id);
+  const placeless =
+    changes.some(({ name, deleted }) => name === 'location' && deleted) && !location;
+  if (kind === 'entityDeleted' || placeless) {
+    removeObject(state, id);
+    return;
+  }
+  const filter = view.value.filters[type];
+  if (filter) {
+    const concerned =
+      kind === 'entityCreated' || location || changes.some(({ name }) => mentions(filter, name));
+    // Whether it is in the filter, the node knows: of now. In the past, what is shown is moved and coloured.
+    if (concerned && !instant.value) {
+      askLater(type, id);
+      return;
+    }
+    if (!feature && !state.tiled) return;
+  }
+  const news = newsOf(changes, state.colouring?.attribute);
+  if (location && isDrawable(location)) place(state, change, { ...feature?.properties, ...news });
+  else if (feature) {
+    Object.assign(feature.properties, news);
+    const addOrUpdateProperties = Object.entries(news).map(([key, value]) => ({ key, value }));
+    if (addOrUpdateProperties.length) {
+      map.value?.updateFeatures(type, { update: [{ id, addOrUpdateProperties }] });
+    }
+  } else if (state.tiled) setTileNews(state, id, news);
+  if (!initial)
+    ring(state, id, location ? anchorOf(location) : feature ? anchorOf(feature.geometry) : null);
+}
+
+/** The attributes that the map draws, as a change tells them. */
+function newsOf(changes: AttributeChange[], coloured: string | undefined): Record<string, unknown> {
+  const news: Record<string, unknown> = {};
+  // The newest come first.
+  for (const { name, value, datasetId, deleted } of [...changes].reverse()) {
+    if (datasetId) continue;
+    if (name === 'name') news.name = nameText(plainOf(value) as string | undefined);
+    if (name === 'stale') news.stale = value === true;
+    if (name === coloured) news[name] = deleted ? noValue : textOf(value);
+  }
+  return news;
+}
+
+/** The simplified form of a LanguageProperty holds its map in a member. */
+function plainOf(value: unknown): unknown {
+  return (value as { languageMap?: unknown } | null)?.languageMap ?? value ?? undefined;
+}
+
+function textOf(value: unknown): unknown {
+  const plain = plainOf(value);
+  return typeof plain === 'object' && plain ? nameText(plain as Record<string, string>) : plain;
+}
+
+function setTileNews(state: LayerState, id: string, news: Record<string, unknown>): void {
+  const attribute = state.colouring?.attribute;
+  map.value?.setTileState(state.layer.type, id, {
+    ...('stale' in news ? { stale: news.stale === true } : {}),
+    ...(attribute !== undefined && attribute in news ? { value: news[attribute] } : {}),
+  });
+}
+
+/** An object that was made, or stands elsewhere than it was read. */
+function place(
+  state: LayerState,
+  { entityId: id, location, kind }: Change,
+  known: Record<string, unknown>,
+): void {
+  const { type } = state.layer;
+  const read = loaded.get(type);
+  if (!read || !location) return;
+  const fresh = !read.features.has(id);
+  // What a tile told of it goes with it.
+  const before =
+    state.tiled && fresh && kind !== 'entityCreated'
+      ? map.value?.findTiled(type, [id]).get(id)?.properties
+      : undefined;
+  putObject(state, {
+    type: 'Feature',
+    geometry: location,
+    properties: { name: '', stale: false, ...before, ...known, id },
+  });
+}
+
+/** Draws an object as it is now, whether it was there before or not. */
+export function putObject({ layer: { type }, tiled }: LayerState, feature: MapFeature): void {
+  const { id } = feature.properties;
+  loaded.get(type)?.features.set(id, feature);
+  map.value?.updateFeatures(type, { add: [feature] });
+  if (tiled) map.value?.setTileState(type, id, { hidden: true });
+}
+
+export function removeObject({ layer: { type }, tiled }: LayerState, id: string): void {
+  if (loaded.get(type)?.features.delete(id)) map.value?.updateFeatures(type, { remove: [id] });
+  if (tiled) map.value?.setTileState(type, id, { hidden: true });
+}
+
+/** Something happened there: a ring says so. */
+export function ring(
+  { layer: { type }, tiled, visible }: LayerState,
+  id: string,
+  place: Position | null,
+): void {
+  if (!visible) return;
+  const at = place ?? (tiled ? map.value?.placeOfTiled(type, id) : undefined);
+  if (at) map.value?.pulse(id, at);
+}

@@ -1,0 +1,71 @@
+/** The map's foot: how long a way is, where the pointer or the middle is, in which datum, and whose data these are. */
+import { numberText } from '../../lib/format';
+import { t } from '../../lib/i18n';
+import { scaleBar } from '../../lib/scale';
+import type { Camera } from '../../map/view';
+import { city } from '../../state/store';
+
+const widest = 96;
+
+export function MapFoot({
+  camera,
+  pointer,
+}: {
+  camera: Camera | null;
+  pointer: [number, number] | null;
+}) {
+  const place = city.value;
+  if (!camera || !place) return null;
+  const [lon, lat] = pointer ?? camera.center;
+  const { metres, pixels } = scaleBar(camera.metresPerPixel, widest);
+  const length =
+    metres >= 1000
+      ? t('map.kilometres', { length: numberText(metres / 1000) })
+      : t('map.metres', { length: numberText(metres) });
+  return (
+    <footer class="map-foot">
+      <p
+        class="scale"
+        style={{ width: `${Math.round(pixels)}px` }}
+        role="img"
+        aria-label={t('map.scale', { length })}
+      >
+        {length}
+      </p>
+      <p class="number">
+        <span class="unseen">{t(pointer ? 'map.pointer' : 'map.middle')} </span>
+        {t('map.place', {
+          lat: t(lat < 0 ? 'map.south' : 'map.north', { at: degrees(lat) }),
+          lon: t(lon < 0 ? 'map.west' : 'map.east', { at: degrees(lon) }),
+        })}
+        <span class="datum"> · {place.datum}</span>
+      </p>
+      <Attribution list={place.attribution} />
+    </footer>
+  );
+}
+
+const degrees = (value: number): string => numberText(Math.abs(value), 5);
+
+function Attribution({ list }: { list: { name: string; licence?: string; url?: string }[] }) {
+  if (!list.length) return null;
+  return (
+    <details class="attribution">
+      <summary>{t('map.attribution')}</summary>
+      <ul>
+        {list.map(({ name, licence, url }) => (
+          <li key={name}>
+            {url && /^https?:/.test(url) ? (
+              <a href={url} rel="noreferrer noopener" target="_blank">
+                {name}
+              </a>
+            ) : (
+              <bdi>{name}</bdi>
+            )}
+            {licence && <span class="quiet"> · {licence}</span>}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}

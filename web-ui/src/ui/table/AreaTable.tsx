@@ -1,0 +1,204 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { readAreaValues, readRows } from '../../api/table';
+import type { AreaQuery } from '../../lib/address';
+import { csvText } from '../../lib/csv';
+import { numberText } from '../../lib/format';
+import { language, t } from '../../lib/i18n';
+import { attributeLabel, shortId, typeLabel } from '../../lib/names';
+import { directionOf, nextSort } from '../../lib/table';
+import { choose } from '../../state/entity';
+import { newsOf } from '../../state/news';
+import { rowIds, setTable } from '../../state/table';
+import { view } from '../../state/view';
+import { Problem } from '../parts/Problem';
+import { useRead } from '../parts/useRead';
+import { tableFile } from './Downloads';
+import { Filter } from './Filter';
+import { PastNote } from './PastNote';
+
+/** More areas than this are not named one by one. */
+const mostAreas = 5_000;
+
+interface AreaRow {
+  id: string;
+  name: string;
+  value: number | null;
+  count: number;
+}
+
+const whatOf = ({ of, aggregate, attribute }: AreaQuery): string =>
+  t(`table.aggregate.${aggregate}`, {
+    type: typeLabel(of),
+    attribute: attributeLabel(attribute),
+  });
+
+export const areasTitle = (query: AreaQuery): string =>
+  `${typeLabel(query.areas)}: ${whatOf(query)}`;
+
+/** What the colours of areas stand for, as numbers. */
+export function AreaTable({ chooser }: { chooser: ComponentChildren }) {
+  const query = view.value.areas;
+  if (!query) {
+    return (
+      <>
+        <div class="table-head">{chooser}</div>
+        <p class="quiet">{t('table.areas.none')}</p>
+      </>
+    );
+  }
+  return <Areas query={query} chooser={chooser} />;
+}
+
+function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildren }) {
+  const { sort } = view.value.table;
+  const filter = view.value.filters[query.of] ?? '';
+  const read = useRead(
+    JSON.stringify([query, filter]),
+    (stop) => readAreaValues(query, filter, stop),
+    newsOf(query.of) + newsOf(query.areas),
+  );
+  const lang = language.value;
+  const names = useRead(JSON.stringify(['names', query.areas, lang]), async (stop) => {
+    const asked = { type: query.areas, filter: '', sort: '', properties: ['name'], lang };
+    const { features } = await readRows(asked, mostAreas, 0, stop);
+    return new Map(features.map(({ id, properties }) => [id, String(properties?.name ?? '')]));
+  });
+  const wrongFilter = filter && read.error?.status === 400 ? read.error.message : '';
+  const rows = sorted(
+    (read.body?.areas ?? []).map((each) => ({
+      ...each,
+      name: names.body?.get(each.id) || shortId(each.id),
+    })),
+    sort,
+  );
+  const ids = rows.map(({ id }) => id).join(' ');
+  useEffect(() => {
+    rowIds.value = rows.map(({ id }) => id);
+    return () => {
+      rowIds.value = [];
+    };
+  }, [ids]);
+
+  const title = areasTitle(query);
+  const counts = query.aggregate === 'count';
+  return (
+    <>
+      <div class="table-head">
+        {chooser}
+        {read.body && (
+          <div class="table-files" role="group" aria-label={t('table.download')}>
+            <button type="button" class="button" onClick={() => save(query, title, rows)}>
+              CSV
+            </button>
+          </div>
+        )}
+      </div>
+      <Filter type={query.of} wrong={wrongFilter} />
+      <PastNote />
+      {read.error && !wrongFilter ? (
+        <Problem title={t('table.failed')} error={read.error} retry={read.retry} />
+      ) : read.body ? (
+        <div class="table-box" role="region" tabIndex={0} aria-label={title}>
+          <table class="table">
+            <caption>{title}</caption>
+            <thead>
+              <tr>
+                <AreaHead name="name" label={t('table.area')} />
+                {!counts && <AreaHead name="value" label={whatOf(query)} number />}
+                <AreaHead name="count" label={t('table.count')} number />
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ id, name, value, count }) => (
+                <tr key={id} class={view.value.id === id ? 'chosen' : undefined}>
+                  <th scope="row">
+                    <button
+                      type="button"
+                      class="row-name"
+                      data-object={id}
+                      title={id}
+                      onClick={() => choose(id, { fly: true })}
+                    >
+                      <bdi>{name}</bdi>
+                    </button>
+                  </th>
+                  {!counts && (
+                    <td class="of-numbers">{value === null ? '–' : numberText(value)}</td>
+                  )}
+                  <td class="of-numbers">{numberText(count)}</td>
+                </tr>
+              ))}
+            </tbody>
+            <tfoot>
+              <tr>
+                <th scope="row">{t('table.outside')}</th>
+                {!counts && <td />}
+                <td class="of-numbers">{numberText(read.body.outside)}</td>
+              </tr>
+            </tfoot>
+          </table>
+        </div>
+      ) : (
+        !wrongFilter && (
+          <p class="quiet" role="status">
+            {t('table.reading')}
+          </p>
+        )
+      )}
+    </>
+  );
+}
+
+function AreaHead({ name, label, number }: { name: string; label: string; number?: boolean }) {
+  const { sort } = view.value.table;
+  return (
+    <th
+      scope="col"
+      class={number ? 'of-numbers' : undefined}
+      aria-sort={directionOf(sort, name) ?? 'none'}
+    >
+      <button
+        type="button"
+        title={t('table.sort', { column: label })}
+        onClick={() => setTable({ sort: nextSort(sort, name) })}
+      >
+        {label}
+      </button>
+    </th>
+  );
+}
+
+/** Areas without a value come last, whichever way the others go. */
+function sorted(rows: AreaRow[], sort: string): AreaRow[] {
+  const name = sort.replace(/^-/, '');
+  const turn = sort.startsWith('-') ? -1 : 1;
+  const collator = new Intl.Collator(language.value, { numeric: true });
+  return rows.sort((a, b) => {
+    if (name === 'name') return turn * collator.compare(a.name, b.name);
+    if (name !== 'value' && name !== 'count') return a.id < b.id ? -1 : 1;
+    const [left, right] = [a[name], b[name]];
+    if (left === null || right === null) return Number(left === null) - Number(right === null);
+    return turn * (left - right);
+  });
+}
+
+/** The node has no file of these: what is on the page is all there is. */
+function save(query: AreaQuery, title: string, rows: AreaRow[]): void {
+  const text = csvText(
+    [
+      'id',
+      'name',
+      query.aggregate === 'count' ? 'count' : `${query.aggregate}.${query.attribute}`,
+      'objects',
+    ],
+    rows.map(({ id, name, value, count }) => [id, name, value, count]),
+  );
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = tableFile(title, 'csv');
+  link.click();
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,127 @@
+import { effect } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { readQueryables, readRows, type Selection, type TableRows } from '../../api/table';
+import { numberText } from '../../lib/format';
+import { language, t } from '../../lib/i18n';
+import { typeLabel } from '../../lib/names';
+import { columnsOf, shownColumns } from '../../lib/table';
+import { newsOf } from '../../state/news';
+import { layerState } from '../../state/store';
+import { pageSize, rowIds, setTable } from '../../state/table';
+import { view } from '../../state/view';
+import { Problem } from '../parts/Problem';
+import { useRead } from '../parts/useRead';
+import { ColumnChooser } from './ColumnChooser';
+import { Downloads } from './Downloads';
+import { Filter } from './Filter';
+import { Pager } from './Pager';
+import { Rows } from './Rows';
+import { PastNote } from './PastNote';
+
+/** The objects of one type, a page of them, under the filter that the map has. */
+export function ObjectTable({ type, chooser }: { type: string; chooser: ComponentChildren }) {
+  const { columns: chosen, sort, offset } = view.value.table;
+  const filter = view.value.filters[type] ?? '';
+  const queryables = useRead(`columns ${type}`, (stop) => readQueryables(type, stop));
+  const all = queryables.body ? columnsOf(queryables.body) : [];
+  const columns = shownColumns(all, chosen);
+  const selection: Selection = {
+    type,
+    filter,
+    sort,
+    properties: ['name', ...columns.map(({ name }) => name)],
+    lang: language.value,
+  };
+  const key = queryables.body ? JSON.stringify([selection, offset]) : '';
+  const read = useRead(key, (stop) => readRows(selection, pageSize, offset, stop), newsOf(type));
+  const wrongFilter = filter && read.error?.status === 400 ? read.error.message : '';
+  const rows = useLasting(read.body, read.phase === 'error');
+  const matched = rows?.numberMatched ?? 0;
+
+  useEffect(() => {
+    // The filter, or a deletion, left fewer rows than the address knew of.
+    if (read.body && !read.body.features.length && offset > 0) setTable({ offset: 0 });
+  }, [read.body]);
+  useEffect(() => {
+    rowIds.value = rows?.features.map(({ id }) => id) ?? [];
+    return () => {
+      rowIds.value = [];
+    };
+  }, [rows]);
+  useEffect(() => effect(() => showChosen(view.value.id)), []);
+
+  return (
+    <>
+      <div class="table-head">
+        {chooser}
+        {queryables.body && <ColumnChooser type={type} all={all} shown={columns} />}
+        {rows && <Downloads selection={selection} matched={matched} />}
+      </div>
+      <Filter type={type} wrong={wrongFilter} />
+      <PastNote />
+      {queryables.error ? (
+        <Problem
+          title={t('table.columns.failed')}
+          error={queryables.error}
+          retry={queryables.retry}
+        />
+      ) : read.error && !wrongFilter ? (
+        <Problem title={t('table.failed')} error={read.error} retry={read.retry} />
+      ) : rows ? (
+        <>
+          <Rows
+            type={type}
+            caption={captionOf(type, filter, matched)}
+            columns={columns}
+            rows={rows.features}
+            busy={read.phase === 'loading'}
+          />
+          {matched === 0 && (
+            <p class="table-empty">{t(filter ? 'table.empty.filter' : 'table.empty')}</p>
+          )}
+          <Pager offset={offset} size={rows.features.length} matched={matched} />
+        </>
+      ) : (
+        !wrongFilter && (
+          <p class="quiet" role="status">
+            {t('table.reading')}
+          </p>
+        )
+      )}
+    </>
+  );
+}
+
+/** What was read last, until there is something newer: the table does not blink between two pages. */
+function useLasting(body: TableRows | null, forget: boolean): TableRows | null {
+  const last = useRef<TableRows | null>(null);
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (forget && last.current) {
+      last.current = null;
+      redraw((count) => count + 1);
+    }
+  }, [forget]);
+  if (body) last.current = body;
+  return forget ? null : last.current;
+}
+
+function captionOf(type: string, filter: string, matched: number): string {
+  const count = layerState(type)?.layer.count ?? matched;
+  return t(filter ? 'table.caption.filtered' : 'table.caption', {
+    type: typeLabel(type),
+    matched: numberText(matched),
+    count: numberText(count),
+  });
+}
+
+/** The row of the object that was chosen elsewhere comes into sight. */
+function showChosen(id: string): void {
+  if (!id) return;
+  setTimeout(() => {
+    document
+      .querySelector(`.table [data-object="${CSS.escape(id)}"]`)
+      ?.scrollIntoView({ block: 'nearest' });
+  });
+}

@@ -1,0 +1,106 @@
+import type { TableRow } from '../../api/table';
+import { t } from '../../lib/i18n';
+import { shortId, typeLabel } from '../../lib/names';
+import { type Column, directionOf, nextSort } from '../../lib/table';
+import { choose } from '../../state/entity';
+import { setTable } from '../../state/table';
+import { view } from '../../state/view';
+import { Cell } from './Cell';
+
+interface RowsProps {
+  type: string;
+  caption: string;
+  columns: Column[];
+  rows: TableRow[];
+  busy: boolean;
+}
+
+export function Rows({ type, caption, columns, rows, busy }: RowsProps) {
+  const label = t('table.scroll', { type: typeLabel(type) });
+  return (
+    <div class="table-box" role="region" tabIndex={0} aria-label={label} aria-busy={busy}>
+      <table class="table">
+        <caption>
+          <span role="status">{caption}</span>
+        </caption>
+        <thead>
+          <tr>
+            <Head name="name" label={t('table.name')} />
+            {columns.map((column) => (
+              <Head key={column.name} {...column} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <Row key={row.id} row={row} columns={columns} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const signs = { ascending: 'M7 14l5-5 5 5z', descending: 'M7 10l5 5 5-5z' };
+
+function Head({ name, label, unit, kind }: Pick<Column, 'name' | 'label'> & Partial<Column>) {
+  const { sort } = view.value.table;
+  const direction = directionOf(sort, name);
+  return (
+    <th
+      scope="col"
+      data-column={name}
+      class={kind === 'number' ? 'of-numbers' : undefined}
+      aria-sort={direction ?? 'none'}
+    >
+      <button
+        type="button"
+        title={t('table.sort', { column: label })}
+        onClick={() => setTable({ sort: nextSort(sort, name) })}
+      >
+        <span>
+          {label}
+          {unit && <span class="quiet unit"> {unit}</span>}
+        </span>
+        <svg class="sort-sign" viewBox="0 0 24 24" aria-hidden="true">
+          {direction ? (
+            <path d={signs[direction]} />
+          ) : (
+            <path class="could" d="M8 10l4-4 4 4zM8 14l4 4 4-4z" />
+          )}
+        </svg>
+      </button>
+    </th>
+  );
+}
+
+function Row({ row, columns }: { row: TableRow; columns: Column[] }) {
+  const { id } = row;
+  const name = row.properties?.name;
+  const isNamed = name !== undefined && name !== null && name !== '';
+  return (
+    <tr class={view.value.id === id ? 'chosen' : undefined}>
+      <th scope="row">
+        <button
+          type="button"
+          class="row-name"
+          data-object={id}
+          title={id}
+          aria-current={view.value.id === id ? 'true' : undefined}
+          onClick={() => choose(id, { fly: true })}
+        >
+          <bdi>
+            {isNamed ? (typeof name === 'string' ? name : JSON.stringify(name)) : shortId(id)}
+          </bdi>
+        </button>
+      </th>
+      {columns.map((column) => (
+        <Cell
+          key={column.name}
+          column={column}
+          value={column.name === 'id' ? id : row.properties?.[column.name]}
+        />
+      ))}
+    </tr>
+  );
+}
