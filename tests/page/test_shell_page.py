@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import expect
@@ -52,7 +53,8 @@ async def test_keys_walk_search_and_close_and_the_focus_is_never_lost(sample_nod
                 "document.activeElement === document.body || !!document.activeElement.closest('dialog')"
             )
         told = await page.evaluate(
-            "[...document.querySelectorAll('.keys dt')].map(dt => [dt.innerText, dt.nextElementSibling.innerText])"
+            """[...document.querySelectorAll('.keys dt')].map(
+                key => [key.innerText, key.nextElementSibling.innerText])"""
         )
         await page.keyboard.press("Escape")
         await expect(dialog).to_have_count(0)
@@ -63,7 +65,8 @@ async def test_keys_walk_search_and_close_and_the_focus_is_never_lost(sample_nod
         await page.keyboard.press("l")
         await focused(visit, ".layer input")
         # What the manual says is what the page does.
-        table = re.findall(r"^\| `(.+?)` \| (.+?) \|$", DOCS.read_text(), re.MULTILINE)
+        section = DOCS.read_text().partition("## Keys")[2].partition("## ")[0]
+        table = re.findall(r"^\| `(.+?)` \| (.+?) \|$", section, re.MULTILINE)
         assert sorted(map(tuple, told)) == sorted(table)
 
 
@@ -119,11 +122,13 @@ async def test_view_is_shared_saved_and_printed(sample_node: NodeProcess, tmp_pa
                 pen.drawImage(bitmap, 0, 0);
                 const {data} = pen.getImageData(0, 100, bitmap.width, bitmap.height - 250);
                 const seen = new Set();
-                for (let at = 0; at < data.length; at += 4) seen.add(data[at] << 16 | data[at + 1] << 8 | data[at + 2]);
-                return [seen.size, bitmap.height];
+                for (let at = 0; at < data.length; at += 4) {
+                    seen.add(data[at] << 16 | data[at + 1] << 8 | data[at + 2]);
+                }
+                return seen.size;
             }"""
         )
-        assert colours[0] > 50
+        assert colours > 50
         paper = await page.pdf(prefer_css_page_size=True)
         assert len(re.findall(rb"/Type /Page\b(?!s)", paper)) == 1
         # Nothing of it stays on the screen.
@@ -148,7 +153,7 @@ async def test_address_can_be_copied_by_hand_where_the_browser_gives_no_other_wa
     ("size", "locale", "scheme"), [((1440, 900), "en-GB", "light"), (PHONE, "zh-CN", "dark")]
 )
 async def test_nothing_serious_for_axe_in_any_state_of_the_shell(
-    sample_node: NodeProcess, size: tuple[int, int], locale: str, scheme: str
+    sample_node: NodeProcess, size: tuple[int, int], locale: str, scheme: Literal["light", "dark"]
 ) -> None:
     async with visiting(
         sample_node.url, size=size, locale=locale, scheme=scheme, phone=size == PHONE
@@ -172,7 +177,7 @@ async def test_nothing_serious_for_axe_in_any_state_of_the_shell(
         for number, name in enumerate(("map", "table", "sources", "node")):
             await page.locator(".pages a").nth(number).click()
             found[name] = await visit.audit()
-        assert found == dict.fromkeys(found, [])
+        assert {name: places for name, places in found.items() if places} == {}
 
 
 async def test_page_reflows_on_the_narrowest_screen_and_at_double_size(sample_node: NodeProcess) -> None:
@@ -187,9 +192,9 @@ async def test_page_reflows_on_the_narrowest_screen_and_at_double_size(sample_no
                 assert await page.evaluate("document.documentElement.scrollWidth") <= width
             await page.locator(".pages a").first.click()
             for part in (".time-play", ".time-live", ".menu-button", ".handle"):
+                # Within the width, and under nothing else; where it is very low the page scrolls.
+                await page.locator(part).click(trial=True)
                 box = await page.locator(part).bounding_box()
                 assert box is not None
                 assert box["x"] >= 0
                 assert box["x"] + box["width"] <= width
-                assert box["y"] >= 0
-                assert box["y"] + box["height"] <= height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def bus_at(visit: Visit, lon: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "locale", "past"), [((1440, 900), "en-GB", "Past"), (PHONE, "zh-CN", "过去")]
+    ("size", "locale", "past"), [((1440, 900), "en-GB", "Past"), (PHONE, "zh-CN", "历史")]
 )
 async def test_past_day_is_shown_scrubbed_and_played_while_live_changes_are_held_back(
     built_page: None, tmp_path: Path, size: tuple[int, int], locale: str, past: str
@@ -106,6 +107,38 @@ async def test_past_day_is_shown_scrubbed_and_played_while_live_changes_are_held
             assert "time=" not in page.url
             node.patch(BUS, {"location": location(0.07, "2025-07-17T00:00:00Z")})
             await bus_at(visit, 0.07)
+
+
+async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
+    sample_node: NodeProcess,
+) -> None:
+    buses = [each["id"] for each in sample_node.get("/ngsi-ld/v1/entities?type=Vehicle&limit=100")]
+    end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    begin = end - timedelta(days=1)
+    where = "ids => ids.map(id => window.__cityloom.placeOf(id))"
+    async with visiting(sample_node.url) as visit:
+        page = visit.page
+        address = f"/?layers=District,Vehicle&time={begin:%FT%TZ}/{end:%FT%TZ}&speed=21600"
+        await visit.open(address)
+        await visit.until("document.querySelector('.time-said').innerText === ''")
+        before = await page.evaluate(where, buses)
+        await page.keyboard.press("Space")
+        await expect(page.get_by_role("slider")).to_have_value("86400")
+        await expect(page.locator(".time-said")).not_to_be_empty()
+        # Drawn with the next frame.
+        await page.evaluate("() => new Promise(requestAnimationFrame)")
+        played = await page.evaluate(where, buses)
+        assert played != before
+        await visit.open(f"{address}&at={end:%FT%TZ}")
+        await expect(page.locator(".time-said")).to_contain_text("end")
+        await page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert await page.evaluate(where, buses) == played
+        # Nothing was left out, by the node's own account of the buses' last places.
+        told = sample_node.get(f"/map/state?type=Vehicle&attrs=location&at={end:%FT%TZ}")["changes"]
+        places = {change["entityId"]: change.get("location") for change in told}
+        moved = [places[bus] for bus in buses if bus in places]
+        drawn = [place for bus, place in zip(buses, played, strict=True) if bus in places]
+        assert drawn == [place and place["coordinates"] for place in moved]
 
 
 async def test_back_walks_through_the_times_that_were_chosen(built_page: None, tmp_path: Path) -> None:

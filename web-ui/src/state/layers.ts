@@ -1,6 +1,5 @@
 /** Reading layers for the map, and keeping them true as changes arrive. */
 import { effect, untracked } from '@preact/signals';
-import type { Geometry } from 'geojson';
 import { ApiError } from '../api/http';
 import type { Change } from '../api/live';
 import {
@@ -15,6 +14,7 @@ import { type Colouring, colouringOf, readChoice } from '../lib/colouring';
 import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
+import { merged } from '../lib/merge';
 import { wholeLimit } from '../lib/reading';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
@@ -197,7 +197,7 @@ export function followLayers(): void {
   });
 }
 
-const waiting = new Map<string, Change & { initial: boolean }>();
+const waiting = new Map<string, { change: Change; initial: boolean }>();
 let due = false;
 
 /**
@@ -207,19 +207,8 @@ let due = false;
  */
 export function applyChange(change: Change, initial = false): void {
   if (change.kind === 'historyAppended') return;
-  // Only the last place of an object in a frame is drawn; its making must not be lost in the merge.
   const earlier = waiting.get(change.entityId);
-  const created = earlier?.kind === 'entityCreated' && change.kind === 'entityUpdated';
-  waiting.set(change.entityId, {
-    ...change,
-    initial,
-    kind: created ? 'entityCreated' : change.kind,
-    // The newest first: whoever looks for an attribute finds its last value.
-    changes: [...change.changes, ...(earlier?.changes ?? [])],
-    ...((change.location ?? earlier?.location)
-      ? { location: (change.location ?? earlier?.location) as Geometry }
-      : {}),
-  });
+  waiting.set(change.entityId, { change: merged(earlier?.change, change), initial });
   if (due) return;
   due = true;
   requestAnimationFrame(() => {
@@ -227,8 +216,8 @@ export function applyChange(change: Change, initial = false): void {
     const batch = [...waiting.values()];
     waiting.clear();
     // What was is no news: counts and times are those of now.
-    if (!instant.value) takeFacts(batch);
-    for (const item of batch) drawChange(item, item.initial);
+    if (!instant.value) takeFacts(batch.map(({ change }) => change));
+    for (const { change, initial } of batch) drawChange(change, initial);
     revision.value++;
   });
 }

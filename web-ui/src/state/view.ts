@@ -14,12 +14,14 @@ export const view = signal<View>(readAddress(location.search));
  *   page), false for what drifts along (the clock of a replay, a width, a sort)
  */
 export function go(change: Partial<View>, step = true): void {
-  view.value = { ...view.value, ...change };
+  const next = { ...view.value, ...change };
   const given = new URLSearchParams(location.search).get('lang');
-  const search = writeAddress(view.value, given ? { lang: given } : {});
+  const search = writeAddress(next, given ? { lang: given } : {});
   const address = `${location.pathname}${search}${location.hash}`;
   if (step) history.pushState(null, '', address);
   else history.replaceState(null, '', address);
+  // After the address: who follows the view may go on from here, and must not write over where the reader was.
+  view.value = next;
 }
 
 /** The address was changed by the browser: Back, Forward, or a link within the page. */

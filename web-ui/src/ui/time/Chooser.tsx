@@ -29,9 +29,9 @@ export function Chooser() {
           </button>
         ))}
       </fieldset>
+      {mode !== 'live' && <Speed />}
       {view.value.time.mode === 'day' && <Day day={view.value.time.day} />}
       {mode === 'range' && <Range />}
-      {mode !== 'live' && <Speed />}
     </>
   );
 }
@@ -54,10 +54,18 @@ function firstOf(mode: TimeView['mode']): TimeView {
 
 const iso = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
 
+/** A year is typed digit by digit, and a browser tells of every one: nobody means the year 20. */
+const earliest = '1900';
+
+/** A day that is still being typed; it stays in its field until it is one. */
+const typedDay = signal('');
+
 function Day({ day }: { day: string }) {
   const today = dayOf(nodeNow(), timeZone.value);
   const choose = (chosen: string): void => {
-    if (chosen) chooseTime({ mode: 'day', day: chosen });
+    const whole = chosen >= earliest;
+    typedDay.value = whole ? '' : chosen;
+    if (whole) chooseTime({ mode: 'day', day: chosen });
   };
   return (
     <div class="time-inputs">
@@ -74,9 +82,11 @@ function Day({ day }: { day: string }) {
         class="time-input"
         aria-label={t('time.dayOf')}
         title={t('time.zone', { zone: timeZone.value })}
-        value={day}
+        value={typedDay.value || day}
+        min="1900-01-01"
         max={today}
         onChange={(event) => choose(event.currentTarget.value)}
+        onBlur={() => (typedDay.value = '')}
       />
       <button
         type="button"
@@ -103,7 +113,8 @@ function Range() {
   const take = (given: { from?: string; to?: string }): void => {
     const next = { from, to, ...given };
     const [begin, end] = [instantOf(next.from, zone), instantOf(next.to, zone)];
-    if (begin < end) {
+    const whole = next.from >= earliest && next.to >= earliest;
+    if (whole && begin < end) {
       typed.value = {};
       chooseTime({ mode: 'range', from: iso(begin), to: iso(end) });
     } else {
@@ -119,6 +130,7 @@ function Range() {
           <input
             type="datetime-local"
             class="time-input"
+            min="1900-01-01T00:00"
             value={end === 'from' ? from : to}
             aria-invalid={wrong}
             aria-describedby={wrong ? 'time-wrong' : undefined}

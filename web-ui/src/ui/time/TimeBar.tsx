@@ -1,4 +1,4 @@
-import { computed, signal } from '@preact/signals';
+import { computed, signal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { clockText, spanText, timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -26,6 +26,8 @@ import './time.css';
 const opened = signal(false);
 /** On a small screen the choices are shown only when they are asked for. */
 const choosing = signal(false);
+/** Then the map is looked at, and on a small screen the choices would cover it. */
+const watching = computed(() => playing.value || view.value.id !== '');
 
 export function TimeBar() {
   useEffect(
@@ -37,6 +39,9 @@ export function TimeBar() {
       }),
     [],
   );
+  useSignalEffect(() => {
+    if (watching.value) choosing.value = false;
+  });
   const past = isPast.value;
   return (
     <section class="time" aria-label={t('time.label')} data-past={past || undefined}>
