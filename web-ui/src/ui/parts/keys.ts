@@ -3,7 +3,7 @@ import { choose, showOnMap } from '../../state/entity';
 import { focusOn } from '../../state/focus';
 import { offerKeys } from '../../state/keys';
 import { entity, map, sheet } from '../../state/store';
-import { view } from '../../state/view';
+import { go, view } from '../../state/view';
 import { walk } from '../../state/walk';
 import { helpOpen } from './Help';
 
@@ -32,6 +32,8 @@ const onMap = (): boolean => view.value.page === 'map';
 
 /** Shows what stands beside every page, and puts the focus into it. */
 function list(selector: string): void {
+  // On a small screen it lies over the map alone.
+  if (!onMap() && matchMedia('(max-width: 820px)').matches) go({ page: 'map' });
   if (view.value.id && !document.querySelector(selector)) choose(null);
   if (sheet.value === 'peek') sheet.value = 'half';
   focusOn(selector);
