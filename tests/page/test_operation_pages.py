@@ -137,7 +137,7 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
             assert await visit.audit() == []
             receiver.refuses = False
             await letters.first.locator("button").click()
-            await expect(visit.page.locator(".told")).to_contain_text("1")
+            await expect(visit.page.locator(".letters-said")).to_contain_text("1")
             await expect(letters).to_have_count(2)
             focused = await visit.page.evaluate("document.activeElement.id")
             assert focused == "node-letters"

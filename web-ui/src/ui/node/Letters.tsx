@@ -59,7 +59,7 @@ export function Letters({ beat, dead }: { beat: number; dead: number }) {
           <Table letters={body.slice(0, shown)} busy={busy} replay={replay} />
         </>
       )}
-      <p role="status" class="told">
+      <p role="status" class="letters-said">
         {told}
       </p>
     </section>

@@ -60,7 +60,7 @@ export function Charts({ id, pasts, order, frame, at, onZoom, children }: Proper
       {lanes.map((lane, index) => (
         <figure key={lane.map(({ key }) => key).join('\n')} class="lane">
           <figcaption>
-            <ul class="legend">
+            <ul class="chart-legend">
               {lane.map((past) => (
                 <Reading key={past.key} past={past} place={place(past)} cursor={cursor} />
               ))}
