@@ -367,3 +367,34 @@ async def test_lineage_leads_from_the_file_to_the_value(sample_node: NodeProcess
         await expect(nodes.nth(0)).to_be_focused()
         await nodes.nth(2).get_by_role("link").click()
         await expect(page.locator(".panel .id")).to_have_text(re.compile("ImportRun:sample-air-readings"))
+
+
+@pytest.mark.parametrize(("size", "locale"), [((1440, 900), "en-GB"), (PHONE, "zh-CN")])
+async def test_panel_tells_the_object_as_of_the_past_time_that_is_shown(
+    panel_node: NodeProcess, size: tuple[int, int], locale: str
+) -> None:
+    unknown = "当时尚无观测" if locale == "zh-CN" else "nothing observed by then"
+    shown = f"time={stamp(40)}/{stamp(3)}&at="
+    async with visiting(panel_node.url, size=size, locale=locale, phone=size == PHONE) as visit:
+        page = visit.page
+        await visit.open(f"/?id={SENSOR['id']}&chart=depth&{shown}{stamp(5.5)}")
+        panel = page.locator(".panel")
+        depth = page.locator('.panel [data-attribute="depth"]')
+        await expect(panel).to_have_attribute("data-at", stamp(5.5))
+        # Six hours ago it was 8; the radar's only value came later; the owner was never observed.
+        await expect(depth.nth(0)).to_contain_text("8\u00a0m")
+        await expect(depth.nth(0).locator("time")).to_have_attribute("datetime", stamp(6))
+        await expect(depth.nth(1)).to_contain_text(unknown)
+        await expect(visit.attribute("state").locator("time")).to_have_attribute("datetime", stamp(6))
+        await expect(visit.attribute("owner")).to_contain_text(HEBREW)
+        # Of the chosen time, not of the present: the value of now is not among them.
+        await expect(page.locator(".history .depth")).to_have_count(0)
+        await expect(page.locator(".stats tbody td").first).to_have_text(str(len(DEPTHS)))
+        # The clock goes elsewhere, and the panel with it.
+        await page.locator(".time-slide input").press("Home")
+        await expect(depth.nth(0)).to_contain_text(unknown)
+        assert await visit.audit() == []
+        await page.locator(".time-live").press("Enter")
+        await expect(panel).to_have_attribute("data-at", "")
+        await expect(depth.nth(0)).to_contain_text("1.5\u00a0m")
+        await expect(depth.nth(1)).to_contain_text("1.7\u00a0m")

@@ -138,11 +138,11 @@ function take(document: NormalizedEntity | null, past: NormalizedEntity | null, 
   map.value?.setChosen(locationOf(rows) ?? findFeature(now.id)?.feature.geometry ?? null);
 }
 
-/** A change of the chosen object arrived, or was replayed. */
+/** A change of the chosen object arrived. Of the past it is read anew whenever that goes on. */
 export function entityChanged(kind: string): void {
   const now = entity.value;
   if (!now) return;
-  // What happens now is no news of the past that is shown; what is replayed is read from the past.
+  // What happens now is no news of the past that is shown.
   if (kind === 'entityDeleted' && !instant.value) {
     present = null;
     entity.value = { ...now, phase: 'deleted', changed: new Set() };

@@ -5,6 +5,7 @@ import type { NormalizedEntity } from '../api/ngsi';
 import { type Period, periodFor, periodsOf, statisticsFrom } from '../lib/bands';
 import type { Row } from '../lib/entity';
 import { type Gap, gapsOf, type Point, pointsOf, seriesOf } from '../lib/history';
+import { nodeNow } from '../lib/nodetime';
 import { type Statistics, statisticsOf } from '../lib/statistics';
 import type { Timeframe } from '../lib/timeframe';
 
@@ -105,7 +106,7 @@ function pastOf(
 function endOf(points: readonly Point[], to: number | undefined): number | undefined {
   const [first, last] = [points[0]?.time, points.at(-1)?.time];
   if (first === undefined || last === undefined) return to;
-  const now = Date.now();
+  const now = nodeNow();
   if (to !== undefined) return Math.max(last, Math.min(to, now));
   return Math.max(last, Math.min(now, last + (last - first) / 3));
 }
@@ -120,7 +121,7 @@ async function byPeriod(
 ): Promise<Past> {
   const { key: _, name, datasetId } = past;
   const from = frame.from ?? 0;
-  const to = Math.min(frame.to ?? Date.now(), Date.now());
+  const to = Math.min(frame.to ?? nodeNow(), nodeNow());
   const period = periodFor(to - from);
   const [byTime, whole, once] = await Promise.all([
     orNothing(readAggregates({ ...request, methods: 'min,max,avg', period: period.iso }, stop)),

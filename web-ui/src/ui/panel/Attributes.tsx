@@ -2,6 +2,7 @@ import type { Row } from '../../lib/entity';
 import { agoText, hourText, timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
+import { nodeNow } from '../../lib/nodetime';
 import { Told } from './Told';
 
 interface Properties {
@@ -57,7 +58,7 @@ const today = 12 * 3_600_000;
 /** When it was observed: how long ago, and the time itself, since a pointer's hint reaches not everyone. */
 function When({ time, at }: { time: string | undefined; at: string }) {
   if (!time) return null;
-  const now = at ? Date.parse(at) : Date.now();
+  const now = at ? Date.parse(at) : nodeNow();
   const age = agoText(time, now);
   const whole = now - Date.parse(time) < today ? hourText(time) : timeText(time, 'short');
   return (

@@ -1,10 +1,12 @@
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { chartable, type Row } from '../../lib/entity';
-import { numberText, timeText, timeZone } from '../../lib/format';
+import { numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
+import { nodeNow } from '../../lib/nodetime';
 import { type Depth, shifted, type Timeframe, timeframeOf, zoomed } from '../../lib/timeframe';
+import { span } from '../../state/time';
 import { readPasts } from '../../state/histories';
 import { go, view } from '../../state/view';
 import { Problem } from '../parts/Problem';
@@ -33,10 +35,10 @@ export function History({ rows, id, changed, revision, at }: Properties) {
   const chosen = chosenOf(choices, view.value.chart);
   const depth = depthChosen.value;
   const [zoom, setZoom] = useState<Zoom | null>(null);
-  const { time } = view.value;
-  const timeKey = JSON.stringify([time, depth, timeZone.value]);
+  const shown = span.value;
+  const timeKey = JSON.stringify([shown, depth]);
   // What "now" is stands still until something else is asked for: or every drawing would be another time.
-  const whole = useMemo(() => timeframeOf(time, depth, timeZone.value, Date.now()), [id, timeKey]);
+  const whole = useMemo(() => timeframeOf(shown, depth, nodeNow()), [id, timeKey]);
   useEffect(() => setZoom(null), [id, timeKey]);
   const frame: Timeframe = zoom ?? whole;
   const key = [id, ...chosen.map((row) => row.key), JSON.stringify(frame)].join('\n');
@@ -61,7 +63,7 @@ export function History({ rows, id, changed, revision, at }: Properties) {
       )}
       {chosen.length > 0 && (
         <>
-          {time.mode === 'live' && <DepthChoice />}
+          {!shown && <DepthChoice />}
           {read.phase === 'loading' && (
             <p class="quiet chart-space" role="status">
               {t('loading.history')}

@@ -1,5 +1,5 @@
-import { numberText } from '../../lib/format';
-import { language, t } from '../../lib/i18n';
+import { lengthText, numberText } from '../../lib/format';
+import { t } from '../../lib/i18n';
 import { unitSign } from '../../lib/units';
 import type { Past } from '../../state/histories';
 import { titleOf, valueText } from './Charts';
@@ -28,7 +28,7 @@ export function Numbers({ pasts }: { pasts: Past[] }) {
         written || !statistics
           ? '–'
           : statistics.gaps
-            ? `${numberText(statistics.gaps)} (${durationText(statistics.silent)})`
+            ? `${numberText(statistics.gaps)} (${lengthText(statistics.silent / 1000)})`
             : numberText(0),
     ],
     [
@@ -89,20 +89,3 @@ const signOf = ({ unitCode }: Past): string => (unitCode ? unitSign(unitCode) : 
 
 const countOr = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : numberText(value);
-
-const units: [unit: string, length: number][] = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-  ['second', 1_000],
-];
-
-function durationText(length: number): string {
-  const [unit, size] = units.find(([, size]) => length >= size) ?? ['second', 1_000];
-  return new Intl.NumberFormat(language.value, {
-    style: 'unit',
-    unit,
-    unitDisplay: 'short',
-    maximumFractionDigits: 1,
-  }).format(length / size);
-}
