@@ -1,6 +1,5 @@
 /** The map as a picture that explains itself. */
 import { t } from '../../lib/i18n';
-import { typeLabel } from '../../lib/names';
 import { localTime } from '../../lib/zone';
 import { timeZone } from '../../lib/format';
 import { nodeNow } from '../../lib/nodetime';
@@ -89,7 +88,7 @@ const row = 24;
 
 /** Title and time above the map, legend and credits below it. */
 function framed(picture: HTMLCanvasElement): HTMLCanvasElement | null {
-  const { title, time, attribution, shown } = captionOf();
+  const { title, time, attribution, legend } = captionOf();
   const ratio = picture.width / (map.value?.width() ?? picture.width);
   const [width, height] = [picture.width / ratio, picture.height / ratio];
   const inner = width - 2 * margin;
@@ -103,7 +102,7 @@ function framed(picture: HTMLCanvasElement): HTMLCanvasElement | null {
   const titles = wrapped(pen, title, inner);
   const columns = Math.max(1, Math.floor(inner / column));
   const head = margin + titles.length * 28 + 22;
-  const rows = Math.ceil(shown.length / columns);
+  const rows = Math.ceil(legend.length / columns);
   const foot = margin + rows * row + 8 + credits.length * 17 + margin;
   canvas.width = picture.width;
   canvas.height = Math.round((head + height + foot) * ratio);
@@ -119,12 +118,18 @@ function framed(picture: HTMLCanvasElement): HTMLCanvasElement | null {
   pen.font = `14px ${face}`;
   pen.fillText(time, margin, head - 12);
   pen.textBaseline = 'middle';
-  shown.forEach((state, index) => {
+  legend.forEach((entry, index) => {
     const x = margin + Math.floor(index / rows) * (inner / columns);
     const y = head + height + margin + (index % rows) * row;
-    drawSymbol(pen, state, theme, { x, y });
+    const indent = entry.mark || entry.colour ? 28 : 0;
+    if (entry.mark) drawSymbol(pen, entry.mark, theme, { x, y });
+    else if (entry.colour) {
+      pen.fillStyle = entry.colour;
+      pen.fillRect(x + 2, y + 4, 17, row - 8);
+    }
     pen.fillStyle = theme.label;
-    pen.fillText(typeLabel(state.layer.type), x + 28, y + row / 2, inner / columns - 34);
+    pen.font = `${indent ? 400 : 600} 14px ${face}`;
+    pen.fillText(entry.text, x + indent, y + row / 2, inner / columns - indent - 6);
   });
   pen.textBaseline = 'alphabetic';
   pen.font = small;
