@@ -74,8 +74,8 @@ async def test_focus_returns_to_the_row_that_an_object_was_chosen_from(sample_no
     async with visiting(sample_node.url) as visit:
         page = visit.page
         await visit.open()
-        await page.locator("#search").fill("B1-0")
-        row = page.locator("[data-object]").first
+        await page.locator(".in-view summary").click()
+        row = page.locator(".in-view [data-object]").first
         chosen = await row.get_attribute("data-object")
         await row.focus()
         await page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -18,10 +18,12 @@ interface Item {
   name: string;
 }
 
+// Kept while a panel stands in its place: whoever closes it finds the list, and the row, as they were.
+const open = signal(false);
+const seen = signal<{ items: Item[]; total: number }>({ items: [], total: 0 });
+
 /** The objects that the map shows now, to be walked by keyboard and by ear. */
 export function InView() {
-  const open = useSignal(false);
-  const seen = useSignal<{ items: Item[]; total: number }>({ items: [], total: 0 });
   const list = useRef<HTMLUListElement>(null);
 
   useEffect(() => {
@@ -59,6 +61,7 @@ export function InView() {
   return (
     <details
       class="in-view"
+      open={open.value}
       onToggle={(event) => (open.value = event.currentTarget.open)}
       onKeyDown={move}
     >
