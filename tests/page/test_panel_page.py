@@ -197,7 +197,7 @@ async def test_whole_panel_works_in_both_sizes_and_languages(
             assert last["y"] >= first["y"] + first["height"]
         else:
             assert last["x"] >= first["x"] + first["width"]
-        await expect(page.locator(".told")).to_contain_text("Depth watch")
+        await expect(page.locator(".subscribers")).to_contain_text("Depth watch")
         assert await page.evaluate("document.documentElement.scrollWidth") == size[0]
         assert await page.locator(".side-body").evaluate("e => e.scrollWidth <= e.clientWidth")
         assert await visit.audit() == []
@@ -338,7 +338,7 @@ async def test_part_that_fails_says_so_and_the_others_go_on(panel_node: NodeProc
         for _ in range(3):
             await page.locator(".panel .problem button").first.click()
         await expect(page.locator(".panel .problem")).to_have_count(0)
-        await expect(page.locator(".told")).to_contain_text("Depth watch")
+        await expect(page.locator(".subscribers")).to_contain_text("Depth watch")
         await expect(page.locator(".history .chart canvas")).to_be_visible()
         # What the test broke, the browser told its console.
         visit.complaints = [text for text in visit.complaints if "ERR_FAILED" not in text]
@@ -387,6 +387,13 @@ async def test_panel_tells_the_object_as_of_the_past_time_that_is_shown(
         await expect(depth.nth(1)).to_contain_text(unknown)
         await expect(visit.attribute("state").locator("time")).to_have_attribute("datetime", stamp(6))
         await expect(visit.attribute("owner")).to_contain_text(HEBREW)
+        # The chart tells the same, in its own place and not somewhere over the page.
+        readings, lane = page.locator(".lane .chart-legend"), page.locator(".history .lane")
+        await expect(readings).to_contain_text("8\u00a0m")
+        inner, outer = await readings.bounding_box(), await lane.bounding_box()
+        assert inner is not None
+        assert outer is not None
+        assert outer["y"] <= inner["y"] <= outer["y"] + 4
         # Of the chosen time, not of the present: the value of now is not among them.
         await expect(page.locator(".history .depth")).to_have_count(0)
         await expect(page.locator(".stats tbody td").first).to_have_text(str(len(DEPTHS)))

@@ -56,13 +56,13 @@ export function Charts({ id, pasts, order, frame, at, onZoom, children }: Proper
       {failed && drawn.length > 0 && (
         <Problem title={t('history.noChart')} error={null} retry={retry} />
       )}
-      {drawn.length > 0 && <CursorTime cursor={cursor} />}
+      {drawn.length > 0 && <CursorTime cursor={cursor} at={at} />}
       {lanes.map((lane, index) => (
         <figure key={lane.map(({ key }) => key).join('\n')} class="lane">
           <figcaption>
             <ul class="chart-legend">
               {lane.map((past) => (
-                <Reading key={past.key} past={past} place={place(past)} cursor={cursor} />
+                <Reading key={past.key} past={past} place={place(past)} cursor={cursor} at={at} />
               ))}
             </ul>
           </figcaption>
@@ -107,17 +107,26 @@ function useLane(): { Lane: LaneComponent | null; failed: boolean; retry: () => 
   return { Lane, failed, retry: () => setAttempt(attempt + 1) };
 }
 
-function CursorTime({ cursor }: { cursor: Cursor }) {
+function CursorTime({ cursor, at }: { cursor: Cursor; at: string }) {
   const time = cursor.value;
-  return <p class="quiet small">{time === null ? t('history.newest') : timeText(time)}</p>;
+  const words = at ? t('history.then') : t('history.newest');
+  return <p class="quiet small">{time === null ? words : timeText(time)}</p>;
 }
 
-/** One line's name and value: where the pointer is, or else the newest. */
-function Reading({ past, place, cursor }: { past: Past; place: number; cursor: Cursor }) {
+interface ReadingProperties {
+  past: Past;
+  place: number;
+  cursor: Cursor;
+  at: string;
+}
+
+/** One line's name and value: where the pointer is, or else at the time that is shown, or else the newest. */
+function Reading({ past, place, cursor, at }: ReadingProperties) {
+  const time = cursor.value ?? (at ? Date.parse(at) : null);
   return (
     <li data-chart={past.key.trim()}>
       <Swatch place={place} />
-      <bdi>{titleOf(past)}</bdi> <span class="number strong">{readingOf(past, cursor.value)}</span>
+      <bdi>{titleOf(past)}</bdi> <span class="number strong">{readingOf(past, time)}</span>
     </li>
   );
 }

@@ -19,7 +19,7 @@ export function Subscriptions({ id, revision }: { id: string; revision: number }
       )}
       {read.body?.length === 0 && <p class="quiet">{t('told.nobody')}</p>}
       {read.body && read.body.length > 0 && (
-        <ul class="told">
+        <ul class="subscribers">
           {read.body.map((each) => (
             <Item key={each.id} told={each} />
           ))}

@@ -7,7 +7,7 @@ export const mostLines = dashes.length;
 /** A piece of a line as the chart draws it. */
 export function Swatch({ place }: { place: number }) {
   return (
-    <svg class="swatch" data-series={place + 1} viewBox="0 0 24 8" aria-hidden="true">
+    <svg class="line-mark" data-series={place + 1} viewBox="0 0 24 8" aria-hidden="true">
       <line
         x1="0"
         y1="4"
