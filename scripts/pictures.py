@@ -62,8 +62,8 @@ async def take(
     print(f"docs/images/{name}.png")
 
 
-async def pictures(origin: str, last_day: str) -> None:
-    """Every picture, of a node that is running."""
+async def pictures(origin: str, moment: str) -> None:
+    """Every picture, of a node that is running; `moment` is the instant of the past that one shows."""
     few = "District,Park,WaterBody,RoadSegment,AirQualityObserved,Vehicle,Streetlight"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -74,9 +74,9 @@ async def pictures(origin: str, last_day: str) -> None:
         await take(browser, at(id=AIR), "page")
         areas = {"areas": f"District:{REPORTS}:count:", "layers": "District,Park,WaterBody,RoadSegment"}
         await take(browser, at(**areas), "areas")
-        await take(browser, at(time=last_day, at=f"{last_day}T08:30:00Z", layers=few), "past", scheme="dark")
+        past = {"time": "last24h", "at": moment, "layers": few, "colour.AirQualityObserved": "no2"}
+        await take(browser, at(**past), "past", scheme="dark")
         await take(browser, at(page="table", table="Streetlight", sort="-powerRating"), "table")
-        await take(browser, at(page="sources"), "sources")
         await take(browser, at(layers=few), "phone", size=PHONE, locale="zh-CN")
         await browser.close()
 
@@ -96,8 +96,9 @@ def main() -> None:
         try:
             found = (re.search(r"page +(http://\S+?)/?\s", line) for line in node.stdout)
             origin = next(match[1] for match in found if match)
-            yesterday = datetime.now(UTC) - timedelta(days=1)
-            asyncio.run(pictures(origin, f"{yesterday:%F}"))
+            # The sample city's buses have moved for its last three hours.
+            moment = datetime.now(UTC) - timedelta(minutes=100)
+            asyncio.run(pictures(origin, f"{moment:%FT%TZ}"))
         finally:
             node.terminate()
             node.wait()
