@@ -44,7 +44,7 @@ export function Legend() {
   );
 }
 
-function attributeText(colouring: Colouring): string {
+export function attributeText(colouring: Colouring): string {
   const name = attributeLabel(colouring.attribute);
   const unit = colouring.kind === 'numbers' && colouring.unitCode;
   const sign = unit ? unitSign(unit) : '';

@@ -1,6 +1,4 @@
 import { render } from 'preact';
-import { typeLabel } from '../../lib/names';
-import { dark, light } from '../../map/theme';
 import { darkScheme, map } from '../../state/store';
 import { view } from '../../state/view';
 import { type Caption, captionOf } from './caption';
@@ -35,16 +33,16 @@ export function printMap(): void {
     print();
     return;
   }
-  now.setTheme(light);
+  darkScheme.value = false;
   void now.whenResting().then(() => {
     print();
-    now.setTheme(darkScheme.value ? dark : light);
+    darkScheme.value = matchMedia('(prefers-color-scheme: dark)').matches;
   });
 }
 
 /** One page: what the map shows, which time that is, what its marks mean and whose data it is. */
 function Sheet({ picture, caption }: { picture: HTMLCanvasElement; caption: Caption }) {
-  const { title, time, attribution, shown } = caption;
+  const { title, time, attribution, legend } = caption;
   return (
     <article class="paper" data-wide={picture.width > picture.height * 1.1 || undefined}>
       <header>
@@ -58,10 +56,15 @@ function Sheet({ picture, caption }: { picture: HTMLCanvasElement; caption: Capt
         }}
       />
       <ul class="paper-legend">
-        {shown.map((state) => (
-          <li key={state.layer.type}>
-            <LayerSymbol state={state} />
-            {typeLabel(state.layer.type)}
+        {legend.flat().map(({ text, mark, colour }, at) => (
+          <li key={at} data-heading={!mark && !colour ? true : undefined}>
+            {mark && <LayerSymbol state={mark} />}
+            {colour && (
+              <svg class="symbol" viewBox="0 0 24 24" aria-hidden="true">
+                <rect x="2.5" y="4" width="19" height="16" rx="2" fill={colour} />
+              </svg>
+            )}
+            {text}
           </li>
         ))}
       </ul>

@@ -5,7 +5,8 @@ import { nameText } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
 import { scaleBar } from '../../lib/scale';
 import { instant } from '../../state/instant';
-import { city, type LayerState, layers, map } from '../../state/store';
+import { city, map } from '../../state/store';
+import { type Group, legendGroups } from './entries';
 
 export interface Caption {
   title: string;
@@ -13,7 +14,7 @@ export interface Caption {
   time: string;
   scale: { pixels: number; text: string };
   attribution: string;
-  shown: LayerState[];
+  legend: Group[];
 }
 
 const widestScale = 120;
@@ -34,6 +35,6 @@ export function captionOf(): Caption {
     }),
     scale: { pixels: bar.pixels, text: `${numberText(length)} ${unit}` },
     attribution: [...credits, place?.datum ?? '', 'Cityloom'].filter(Boolean).join(' · '),
-    shown: layers.value.filter(({ visible, layer }) => visible && layer.geometry && layer.count),
+    legend: legendGroups(),
   };
 }
