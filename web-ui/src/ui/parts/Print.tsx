@@ -56,7 +56,7 @@ function Sheet({ picture, caption }: { picture: HTMLCanvasElement; caption: Capt
         }}
       />
       <ul class="paper-legend">
-        {legend.map(({ text, mark, colour }, at) => (
+        {legend.flat().map(({ text, mark, colour }, at) => (
           <li key={at} data-heading={!mark && !colour ? true : undefined}>
             {mark && <LayerSymbol state={mark} />}
             {colour && (

@@ -6,7 +6,7 @@ import { nodeNow } from '../../lib/nodetime';
 import { scaleBar } from '../../lib/scale';
 import { instant } from '../../state/instant';
 import { city, map } from '../../state/store';
-import { type Entry, legendEntries } from './entries';
+import { type Group, legendGroups } from './entries';
 
 export interface Caption {
   title: string;
@@ -14,7 +14,7 @@ export interface Caption {
   time: string;
   scale: { pixels: number; text: string };
   attribution: string;
-  legend: Entry[];
+  legend: Group[];
 }
 
 const widestScale = 120;
@@ -35,6 +35,6 @@ export function captionOf(): Caption {
     }),
     scale: { pixels: bar.pixels, text: `${numberText(length)} ${unit}` },
     attribution: [...credits, place?.datum ?? '', 'Cityloom'].filter(Boolean).join(' · '),
-    legend: legendEntries(),
+    legend: legendGroups(),
   };
 }

@@ -11,29 +11,33 @@ import {
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { areaState } from '../../state/areas';
+import { instant } from '../../state/instant';
 import { darkScheme, type LayerState, layers } from '../../state/store';
 import { areaTitle, attributeText, rangeText, valueText } from '../map/Legend';
 
-/** A layer's mark or a plain colour, and its words; with neither it is a heading of what follows. */
+/** A layer's mark or a plain colour, and its words; with neither it is a heading of its group. */
 export interface Entry {
   text: string;
   mark?: LayerState;
   colour?: string;
 }
 
-export function legendEntries(): Entry[] {
+/** What stays together: a layer, or a heading with its classes. */
+export type Group = Entry[];
+
+export function legendGroups(): Group[] {
   const shown = layers.value.filter(
     ({ visible, layer }) => visible && layer.geometry && layer.count,
   );
   const plain = shown.filter(({ colouring }) => !colouring);
   return [
-    ...plain.map((mark): Entry => ({ text: typeLabel(mark.layer.type), mark })),
-    ...shown.flatMap((state) => (state.colouring ? coloured(state, state.colouring) : [])),
+    ...plain.map((mark): Group => [{ text: typeLabel(mark.layer.type), mark }]),
+    ...shown.flatMap((state) => (state.colouring ? [coloured(state, state.colouring)] : [])),
     ...areas(),
   ];
 }
 
-function coloured(state: LayerState, colouring: Colouring): Entry[] {
+function coloured(state: LayerState, colouring: Colouring): Group {
   const marked = (text: string, colour: string): Entry =>
     state.role === 'object'
       ? { text, mark: { ...state, mark: { ...state.mark, colour } } }
@@ -53,7 +57,7 @@ function coloured(state: LayerState, colouring: Colouring): Entry[] {
   ];
 }
 
-function areas(): Entry[] {
+function areas(): Group[] {
   const now = areaState.value;
   if (!now?.classes) return [];
   const { classes, query, values } = now;
@@ -61,11 +65,15 @@ function areas(): Entry[] {
   const cut: NumberClasses = { ...classes, kind: 'numbers', attribute: '', missing: 0 };
   const empty = [...values.values()].some(({ value }) => value === null);
   return [
-    { text: `${areaTitle()} · ${typeLabel(query.areas)}` },
-    ...rangesOf(cut).map((range, at): Entry => ({
-      text: rangeText(range, [classes.min, classes.max]),
-      colour: colours[at] ?? missingColour,
-    })),
-    ...(empty ? [{ text: t('legend.missing'), colour: missingColour }] : []),
+    [
+      { text: areaTitle() },
+      { text: typeLabel(query.areas) },
+      ...(instant.value ? [{ text: t('areas.ofNow') }] : []),
+      ...rangesOf(cut).map((range, at): Entry => ({
+        text: rangeText(range, [classes.min, classes.max]),
+        colour: colours[at] ?? missingColour,
+      })),
+      ...(empty ? [{ text: t('legend.missing'), colour: missingColour }] : []),
+    ],
   ];
 }

@@ -3,12 +3,14 @@ import { t } from '../../lib/i18n';
 import { localTime } from '../../lib/zone';
 import { timeZone } from '../../lib/format';
 import { nodeNow } from '../../lib/nodetime';
+import { inColumns } from '../../lib/columns';
 import { shapes } from '../../lib/symbols';
 import { dark, light, type Theme } from '../../map/theme';
 import { instant } from '../../state/instant';
 import { say } from '../../state/notice';
 import { darkScheme, type LayerState, map } from '../../state/store';
 import { captionOf } from './caption';
+import type { Entry } from './entries';
 
 const face = 'system-ui, "Noto Sans", "PingFang SC", "Microsoft YaHei", sans-serif';
 const margin = 16;
@@ -102,7 +104,11 @@ function framed(picture: HTMLCanvasElement): HTMLCanvasElement | null {
   const titles = wrapped(pen, title, inner);
   const columns = Math.max(1, Math.floor(inner / column));
   const head = margin + titles.length * 28 + 22;
-  const rows = Math.ceil(legend.length / columns);
+  const { places, rows } = inColumns(
+    legend.map((group) => group.length),
+    columns,
+  );
+  const below = head + height + margin;
   const foot = margin + rows * row + 8 + credits.length * 17 + margin;
   canvas.width = picture.width;
   canvas.height = Math.round((head + height + foot) * ratio);
@@ -118,23 +124,18 @@ function framed(picture: HTMLCanvasElement): HTMLCanvasElement | null {
   pen.font = `14px ${face}`;
   pen.fillText(time, margin, head - 12);
   pen.textBaseline = 'middle';
-  legend.forEach((entry, index) => {
-    const x = margin + Math.floor(index / rows) * (inner / columns);
-    const y = head + height + margin + (index % rows) * row;
-    const indent = entry.mark || entry.colour ? 28 : 0;
-    if (entry.mark) drawSymbol(pen, entry.mark, theme, { x, y });
-    else if (entry.colour) {
-      pen.fillStyle = entry.colour;
-      pen.fillRect(x + 2, y + 4, 17, row - 8);
-    }
-    pen.fillStyle = theme.label;
-    pen.font = `${indent ? 400 : 600} 14px ${face}`;
-    pen.fillText(entry.text, x + indent, y + row / 2, inner / columns - indent - 6);
+  const wide = inner / columns;
+  legend.forEach((group, at) => {
+    const place = places[at] ?? { column: 0, row: 0 };
+    group.forEach((entry, line) => {
+      const x = margin + place.column * wide;
+      drawEntry(pen, entry, theme, { x, y: below + (place.row + line) * row, wide });
+    });
   });
   pen.textBaseline = 'alphabetic';
   pen.font = small;
   credits.forEach((line, index) => {
-    pen.fillText(line, margin, head + height + margin + rows * row + 20 + index * 17);
+    pen.fillText(line, margin, below + rows * row + 20 + index * 17);
   });
   return canvas;
 }
@@ -151,6 +152,24 @@ function wrapped(pen: CanvasRenderingContext2D, text: string, width: number): st
     line += part;
   }
   return [...lines, line];
+}
+
+/** A line of the legend: a mark or a colour and its words, or a heading. */
+function drawEntry(
+  pen: CanvasRenderingContext2D,
+  { text, mark, colour }: Entry,
+  theme: Theme,
+  { x, y, wide }: { x: number; y: number; wide: number },
+): void {
+  const indent = mark || colour ? 28 : 0;
+  if (mark) drawSymbol(pen, mark, theme, { x, y });
+  else if (colour) {
+    pen.fillStyle = colour;
+    pen.fillRect(x + 2, y + 4, 17, row - 8);
+  }
+  pen.fillStyle = theme.label;
+  pen.font = `${indent ? 400 : 600} 14px ${face}`;
+  pen.fillText(text, x + indent, y + row / 2, wide - indent - 8);
 }
 
 /** A layer's mark as the legend shows it, in a box of 20 at a place. */
