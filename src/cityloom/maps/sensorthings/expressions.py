@@ -18,7 +18,6 @@ import shapely
 from msgspec import Struct
 from odata_query import ast
 from odata_query.exceptions import ODataException
-from odata_query.grammar import ODataLexer, ODataParser
 from odata_query.visitor import iter_dataclass_fields
 
 from cityloom.maps.sensorthings.domain import Length, Moment, calculate, compare, in_domain
@@ -122,6 +121,9 @@ def parse(text: str, place: str) -> Any:
     plain = "".join(part if index % 2 else part.replace("@iot.id", "id") for index, part in enumerate(parts))
     if sum(len(_TERM.findall(part)) for part in parts[::2]) > _MOST_TERMS:
         raise TooComplexQuery(f"parameter {place} is invalid: it has more than {_MOST_TERMS} terms")
+    # Its tables are made on import, which takes longer than anything else of a node's start.
+    from odata_query.grammar import ODataLexer, ODataParser
+
     parser = ODataParser()
     # Our own table of functions is asked when the tree is compiled.
     parser._function_call = ast.Call  # type: ignore[method-assign]
