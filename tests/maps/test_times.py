@@ -99,3 +99,9 @@ def test_in_period_is_a_comparison(at: int, start: int | None, end: int | None) 
     lamp = entity(state=format_datetime(at * 1_000_000))
     expected = (start is None or start <= at) and (end is None or at <= end)
     assert in_period(lamp, parse_period(text)) is expected
+
+
+def test_what_is_no_time_is_told_as_it_was_written() -> None:
+    with pytest.raises(BadRequestData, match="'yesterday'"):
+        parse_period("yesterday")
+    assert parse_period("2026-05-01t12:00:00z") == parse_period("2026-05-01T12:00:00Z")

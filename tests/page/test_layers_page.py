@@ -400,3 +400,21 @@ async def test_tiles_that_failed_are_read_again_when_the_reader_asks(node: NodeP
                 await asyncio.sleep(0.5)
         await expect(visit.layer("Lamp")).not_to_contain_text("could not be read")
         visit.complaints = [text for text in visit.complaints if "ERR_FAILED" not in text]
+
+
+async def test_address_that_names_no_layer_of_the_city_says_so_and_shows_the_city(
+    sample_node: NodeProcess,
+) -> None:
+    async with visiting(sample_node.url) as visit:
+        await visit.open("/?layers=Nope")
+        await expect(visit.page.locator(".catalogue .note")).to_contain_text("Nope")
+        assert await visit.rendered("District") > 0
+
+
+async def test_coloured_areas_name_what_lies_nowhere(sample_node: NodeProcess) -> None:
+    told = sample_node.get("/map/areas?areas=District&type=Open311ServiceRequest&aggregate=count")
+    assert told["noPlace"] > 0
+    async with visiting(sample_node.url) as visit:
+        await visit.open("/?areas=District:Open311ServiceRequest:count:&layers=District")
+        legend = visit.page.locator(".map-pane")
+        await expect(legend).to_contain_text(f"{told['noPlace']} have no place")

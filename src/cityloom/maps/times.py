@@ -21,6 +21,7 @@ Period = tuple[int | None, int | None]
 """First and last microsecond since 1970, both included; None is without end."""
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_LOWER: Final = re.compile(r"[\d:.+-]+t[\d:.+-]+z?", re.IGNORECASE)
 _DAY: Final = 86_400_000_000
 _DATE_OBSERVED: Final = ("/dateObserved", "#dateObserved")
 
@@ -47,7 +48,9 @@ def _span(text: str, place: str) -> tuple[int, int]:
     if _DATE.fullmatch(text):
         day = parse_datetime(f"{text}T00:00:00Z", place)
         return day, day + _DAY - 1
-    instant = parse_datetime(text.replace("t", "T").replace("z", "Z"), place)
+    # RFC 3339 allows the letters in lower case; what is no time at all is told as it was written.
+    written = text.upper() if _LOWER.fullmatch(text) else text
+    instant = parse_datetime(written, place)
     return instant, instant
 
 

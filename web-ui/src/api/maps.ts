@@ -82,6 +82,8 @@ export interface AreaValues {
   areas: { id: string; value: number | null; count: number }[];
   /** How many of what was counted lie in no area. */
   outside: number;
+  /** How many of what was selected have no place at all. */
+  noPlace: number;
 }
 
 export function readAreas(

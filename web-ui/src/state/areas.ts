@@ -22,6 +22,7 @@ export interface AreaState {
   /** Where classes end; the least and the largest value; null where no area has one. */
   classes: { breaks: number[]; min: number; max: number } | null;
   outside: number;
+  noPlace: number;
   unitCode: string;
 }
 
@@ -84,7 +85,14 @@ async function show(): Promise<void> {
   }
 }
 
-const empty = { problem: '', values: new Map(), classes: null, outside: 0, unitCode: '' };
+const empty = {
+  problem: '',
+  values: new Map(),
+  classes: null,
+  outside: 0,
+  noPlace: 0,
+  unitCode: '',
+};
 
 async function unitOf({ of, attribute, aggregate }: AreaQuery, stop: AbortSignal): Promise<string> {
   if (aggregate === 'count' || !attribute) return '';
@@ -92,7 +100,11 @@ async function unitOf({ of, attribute, aggregate }: AreaQuery, stop: AbortSignal
   return (await readSummary(of, attribute, asked, stop)).unitCode ?? '';
 }
 
-function stateOf(query: AreaQuery, { areas, outside }: AreaValues, unitCode: string): AreaState {
+function stateOf(
+  query: AreaQuery,
+  { areas, outside, noPlace }: AreaValues,
+  unitCode: string,
+): AreaState {
   const numbers = areas.map(({ value }) => value).filter((value) => value !== null);
   const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
   const even = breaksOf({ min, max, quantiles: [] }, 'equal');
@@ -108,6 +120,7 @@ function stateOf(query: AreaQuery, { areas, outside }: AreaValues, unitCode: str
     values: new Map(areas.map(({ id, value, count }) => [id, { value, count }])),
     classes: numbers.length ? { breaks, min, max } : null,
     outside,
+    noPlace,
     unitCode,
   };
 }

@@ -2,7 +2,7 @@
 import type { Layer } from '../api/city';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
-import { type LayerState, layers } from './store';
+import { type LayerState, layers, layerState } from './store';
 import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
@@ -33,7 +33,9 @@ const roleIn = ({ type, geometry }: Layer) => (geometry === 'Point' ? 'object' :
 
 /** The types that are shown: those that were chosen, else a choice that is quick to draw. */
 export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
-  if (chosen) return chosen;
+  // An address that names nothing of this city shows the city all the same.
+  const known = (chosen ?? []).some((type) => list.some((layer) => layer.type === type));
+  if (chosen && (known || !chosen.length)) return chosen;
   const tiled = tiledTypes(list);
   const cost = ({ type, count }: Layer): number =>
     tiled.has(type) ? Math.min(tiledCost, count) : count;
@@ -48,6 +50,11 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
     shown.push(layer.type);
   }
   return shown;
+}
+
+/** What an address names and this city does not have. */
+export function unknownTypes(): string[] {
+  return (view.value.shown ?? []).filter((type) => !layerState(type));
 }
 
 /** Keeps what the reader chose, and what has been read, when the list of layers is read anew. */

@@ -29,11 +29,15 @@ export function followFocus(): () => void {
   });
 }
 
-/** Puts the focus on the first of these that is there, once the page has drawn itself. */
+/** Puts the focus on the first of these: at once where it is there, else once the page has drawn itself. */
 export function focusOn(selector: string): void {
-  setTimeout(() => {
-    const place = document.querySelector<HTMLElement>(selector);
-    place?.focus();
-    place?.scrollIntoView({ block: 'nearest' });
-  });
+  // Whoever types on while the page is busy must not lose letters, nor set off other keys with them.
+  if (!focusNow(selector)) setTimeout(() => focusNow(selector));
+}
+
+function focusNow(selector: string): boolean {
+  const place = document.querySelector<HTMLElement>(selector);
+  place?.focus();
+  place?.scrollIntoView({ block: 'nearest' });
+  return place !== null && document.activeElement === place;
 }

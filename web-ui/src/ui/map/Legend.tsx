@@ -150,7 +150,7 @@ export function areaTitle(): string {
 function AreaLegend() {
   const now = areaState.value;
   if (!now) return null;
-  const { classes, phase, problem, outside, query, values } = now;
+  const { classes, phase, problem, outside, noPlace, query, values } = now;
   const colours = viridisColours((classes?.breaks.length ?? 0) + 1, darkScheme.value);
   const empty = [...values.values()].filter(({ value }) => value === null).length;
   return (
@@ -189,6 +189,9 @@ function AreaLegend() {
       {phase === 'ready' && !classes && <p class="quiet small">{t('legend.nothing')}</p>}
       {outside > 0 && (
         <p class="quiet small">{t('areas.outside', { count: numberText(outside) })}</p>
+      )}
+      {noPlace > 0 && (
+        <p class="quiet small">{t('areas.noPlace', { count: numberText(noPlace) })}</p>
       )}
       {instant.value && <p class="quiet small">{t('areas.ofNow')}</p>}
       <button type="button" class="button plain small" onClick={() => go({ areas: null })}>
