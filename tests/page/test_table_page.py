@@ -145,6 +145,34 @@ async def test_files_hold_the_whole_selection_with_the_chosen_columns(
         assert parquet.read_table(files["Parquet"]).column("id").to_pylist() == wanted
 
 
+async def test_what_one_answer_does_not_hold_is_told_and_no_row_is_passed_over(
+    built_page: None, tmp_path: Path
+) -> None:
+    (tmp_path / "city.yaml").write_text("settings:\n  itemsMax: 2\n")
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        for number in range(5):
+            node.create({"id": f"urn:ngsi-ld:Kiosk:{number}", "type": "Kiosk", "load": {"value": number}})
+        async with visiting(node.url, size=PHONE, phone=True) as visit:
+            page = visit.page
+            await page.goto(f"{visit.origin}/?page=table&table=Kiosk&sort=load")
+            await expect(page.locator(".table-files")).to_contain_text("The first 2 of 5 objects")
+            seen: list[str] = []
+            for part in ("1–2 of 5", "3–4 of 5", "5–5 of 5"):
+                if seen:
+                    await page.get_by_role("button", name="Next page").click()
+                await expect(page.locator(".table-pager")).to_contain_text(part)
+                await visit.until("!document.querySelector('.table-box[aria-busy=true]')")
+                seen += await column(visit, "load").all_inner_texts()
+            assert seen == ["0", "1", "2", "3", "4"]
+            async with page.expect_download() as download:
+                await page.get_by_role("link", name="CSV", exact=True).click()
+            await (await download.value).save_as(tmp_path / "some.csv")
+            assert (tmp_path / "some.csv").read_text("utf-8-sig").count("Kiosk:") == 2
+            assert await page.evaluate(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            )
+
+
 async def test_rows_open_objects_and_are_walked_by_the_keyboard(sample_node: NodeProcess) -> None:
     async with visiting(sample_node.url) as visit:
         page = visit.page

@@ -47,6 +47,8 @@ async def test_describe_city_tells_where_the_log_stands(park: Client) -> None:
     found = (await park.get("/city")).json
     assert (found["name"], found["center"], found["bbox"]) == ({"en": "Testville"}, [-71.06, 42.36], None)
     assert (found["seq"], found["datum"], found["groups"]) == (6, "WGS 84", [])
+    # The page names a file whole only where the node puts all of it into one answer.
+    assert found["itemsMax"] == park.services.settings.items_max
 
 
 async def test_groups_of_layers_have_the_names_that_the_layers_have(tmp_path: Path) -> None:

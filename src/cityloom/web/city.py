@@ -35,7 +35,8 @@ async def describe_city(incoming: Incoming) -> Response:
     services.access.check(incoming.call, "read", "city")
     seq = await asyncio.wrap_future(services.store.read(lambda snapshot: snapshot.last_seq()))
     city = msgspec.to_builtins(services.city)
-    return plain_json({**city, "version": __version__, "datum": "WGS 84", "seq": seq})
+    most = services.settings.items_max
+    return plain_json({**city, "version": __version__, "datum": "WGS 84", "itemsMax": most, "seq": seq})
 
 
 async def list_layers(incoming: Incoming) -> Response:
@@ -117,6 +118,7 @@ _CITY: Schema = {
         "timeZone",
         "attribution",
         "groups",
+        "itemsMax",
         "seq",
     ],
     "properties": {
@@ -130,6 +132,7 @@ _CITY: Schema = {
         "groups": {"type": "array", "items": _GROUP},
         "version": {"type": "string"},
         "datum": {"type": "string"},
+        "itemsMax": {"type": "integer", "description": "The most features in one answer of `/ogc`."},
         "seq": {"type": "integer"},
     },
 }

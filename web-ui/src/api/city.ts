@@ -16,6 +16,8 @@ export interface City {
   datum: string;
   /** The layer catalogue, in order; types that stand in no group are shown last. */
   groups: Group[];
+  /** The most objects that one answer, a page of a table or a file, holds. */
+  itemsMax: number;
   /** Where the event log stood when this was answered: live changes are followed from here. */
   seq: number;
 }

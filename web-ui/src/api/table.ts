@@ -23,9 +23,6 @@ export interface TableRows {
 
 export type FileFormat = 'csv' | 'json' | 'parquet';
 
-/** The most objects that the node puts into one file unless it was set up otherwise. */
-export const mostInFile = 200_000;
-
 const collection = (type: string): string => `/ogc/collections/${encodeURIComponent(type)}`;
 
 function itemsPath(selection: Selection, format: FileFormat, page: Record<string, number>): string {
@@ -49,9 +46,9 @@ export const readRows = async (
 ): Promise<TableRows> =>
   (await getJson<TableRows>(itemsPath(selection, 'json', { limit, offset }), signal)).body;
 
-/** Where the whole selection lies as a file. */
-export const filePath = (selection: Selection, format: FileFormat): string =>
-  itemsPath(selection, format, { limit: mostInFile });
+/** Where the selection lies as a file, whole up to `most` objects. */
+export const filePath = (selection: Selection, format: FileFormat, most: number): string =>
+  itemsPath(selection, format, { limit: most });
 
 export interface Found {
   id: string;

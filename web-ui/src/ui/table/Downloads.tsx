@@ -1,4 +1,4 @@
-import { type FileFormat, filePath, mostInFile, type Selection } from '../../api/table';
+import { type FileFormat, filePath, type Selection } from '../../api/table';
 import { numberText, timeZone } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
@@ -6,6 +6,7 @@ import { nodeNow } from '../../lib/nodetime';
 import { fileName } from '../../lib/table';
 import { localTime } from '../../lib/zone';
 import { city } from '../../state/store';
+import { mostInAnswer } from '../../state/table';
 
 const formats: [format: FileFormat, label: string, ending: string][] = [
   ['csv', 'CSV', 'csv'],
@@ -15,20 +16,27 @@ const formats: [format: FileFormat, label: string, ending: string][] = [
 
 /** The whole selection as a file, not only the page that is shown. */
 export function Downloads({ selection, matched }: { selection: Selection; matched: number }) {
-  const what = t(matched > mostInFile ? 'table.download.some' : 'table.download.all', {
+  const most = mostInAnswer.value;
+  const isPart = matched > most;
+  const what = t(isPart ? 'table.download.some' : 'table.download.all', {
     matched: numberText(matched),
-    most: numberText(mostInFile),
+    most: numberText(most),
   });
   return (
     <div class="table-files" role="group" aria-label={`${t('table.download')}: ${what}`}>
-      <span class="quiet small" aria-hidden="true" title={what}>
-        {t('table.download')}
+      {/* That something is left out stands there to be read, not only to be pointed at. */}
+      <span
+        class={isPart ? 'table-part warn small' : 'quiet small'}
+        aria-hidden="true"
+        title={what}
+      >
+        {isPart ? what : t('table.download')}
       </span>
       {formats.map(([format, label, ending]) => (
         <a
           key={format}
           class="button table-file"
-          href={filePath(selection, format)}
+          href={filePath(selection, format, most)}
           download={tableFile(typeLabel(selection.type), ending)}
           title={what}
         >

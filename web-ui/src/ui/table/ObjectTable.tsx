@@ -35,7 +35,11 @@ export function ObjectTable({ type, chooser }: { type: string; chooser: Componen
     lang: language.value,
   };
   const key = queryables.body ? JSON.stringify([selection, offset]) : '';
-  const read = useRead(key, (stop) => readRows(selection, pageSize, offset, stop), newsOf(type));
+  const read = useRead(
+    key,
+    (stop) => readRows(selection, pageSize.value, offset, stop),
+    newsOf(type),
+  );
   const wrongFilter = filter && read.error?.status === 400 ? read.error.message : '';
   const rows = useLasting(read.body, read.phase === 'error');
   const matched = rows?.numberMatched ?? 0;

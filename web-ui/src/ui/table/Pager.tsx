@@ -10,7 +10,8 @@ interface PagerProps {
 }
 
 export function Pager({ offset, size, matched }: PagerProps) {
-  if (matched <= pageSize && offset === 0) return null;
+  const step = pageSize.value;
+  if (matched <= step && offset === 0) return null;
   const range = {
     from: numberText(Math.min(offset + 1, matched)),
     to: numberText(offset + size),
@@ -21,7 +22,7 @@ export function Pager({ offset, size, matched }: PagerProps) {
       <Turn
         label={t('table.previous')}
         sign="M15 5l-7 7 7 7"
-        to={offset > 0 ? Math.max(0, offset - pageSize) : null}
+        to={offset > 0 ? Math.max(0, offset - step) : null}
       />
       <span class="number" role="status">
         {t('table.range', range)}
@@ -29,7 +30,7 @@ export function Pager({ offset, size, matched }: PagerProps) {
       <Turn
         label={t('table.next')}
         sign="M9 5l7 7-7 7"
-        to={offset + pageSize < matched ? offset + pageSize : null}
+        to={offset + step < matched ? offset + step : null}
       />
     </nav>
   );
