@@ -24,6 +24,7 @@ from cityloom.connect.profile import Profile, load_profile
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.service import Registrations
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.contexts import Contexts, ContextSettings
@@ -100,6 +101,7 @@ class Node:
         )
         self.sources = Sources(self.importer, self.mappings, self.access)
         self.feeds = Feeds(self.sources, self.outgoing, data=folder.sources)
+        self.registrations = Registrations(self.store, self.access, self.clock)
         self.subscriptions = Subscriptions(
             self.store, self.access, self.contexts, self.outgoing, self.clock, settings
         )
@@ -156,6 +158,7 @@ class Node:
             access=self.access,
             identify=self.identify,
             subscriptions=self.subscriptions,
+            registrations=self.registrations,
             sources=self.sources,
             schemas=self.broker.schemas,
             personal=self.broker.personal,
@@ -168,9 +171,11 @@ class Node:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
+        await self.registrations.start()
         await self.subscriptions.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
+            asyncio.create_task(self._kept_running("registrations", self.registrations.run)),
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
             asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
         ]

@@ -18,6 +18,7 @@ from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.service import Registrations
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import SystemClock
@@ -143,6 +144,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             access=access,
             identify=identify,
             subscriptions=Subscriptions(store, access, contexts, outgoing, clock, settings),
+            registrations=Registrations(store, access, clock),
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
             personal=broker.personal,

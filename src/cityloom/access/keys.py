@@ -32,8 +32,9 @@ _VERBS: dict[Action, str] = {
     "personal": "read or erase personal data of",
     "admin": "administer",
 }
-_NEVER_PUBLIC = frozenset({"subscriptions", "rejects", "metrics"})
-"""Resources for holders of a key alone: secrets of receivers, rows as they came, how the node is doing."""
+_NEVER_PUBLIC = frozenset({"subscriptions", "registrations", "rejects", "metrics"})
+"""Resources for holders of a key alone: secrets of receivers and of sources, rows as they came, how the
+node is doing."""
 ANY_TENANT = "*"
 CITY = "urn:cityloom:city"
 """The party that the node itself acts as: connectors and feeds. No key can be made for it."""

@@ -97,9 +97,9 @@ class NonexistentTenant(CityloomError):
 
 
 class Conflict(CityloomError):
-    """A write expected another version of the entity (compare-and-set)."""
+    """A write contradicts what is there: another version of an entity, another registration (5.9.2)."""
 
-    title = "The element was changed meanwhile"
+    title = "The request conflicts with what is there"
 
 
 class PayloadTooLarge(CityloomError):

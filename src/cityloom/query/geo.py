@@ -63,6 +63,38 @@ def geo_test(geo: GeoQuery) -> GeoTest:
     return test
 
 
+def area_test(geo: GeoQuery) -> GeoTest:
+    """Compiles a geo query for areas in which things may lie: whether one in the area may fit (5.10.2.4).
+
+    Returns:
+        A test of the GeoJSON geometry of the area.
+    """
+    itself = geo_test(geo)
+    reference = simple(read_geometry(geo.geometry, "coordinates"))
+    shapely.prepare(reference)
+
+    def may_hold(area: Any) -> bool:
+        match geo.georel:
+            case "near":
+                # Something of the area lies far enough away when one of its corners does.
+                corners = shapely.points(shapely.get_coordinates(area))
+                return geo.min_distance is not None and any(
+                    distance(reference, corner) > geo.min_distance for corner in corners
+                )
+            case "contains" | "equals":
+                return bool(shapely.covers(area, reference))
+            case "disjoint":
+                return not shapely.covers(reference, area)
+            case _:
+                return bool(shapely.intersects(reference, area))
+
+    def test(geojson: Any) -> bool:
+        area = stored_shape(geojson)
+        return area is not None and (itself(geojson) or may_hold(area))
+
+    return test
+
+
 def stored_shape(geojson: Any) -> Any:
     """The shapely geometry of a stored GeoJSON geometry; None when it is none."""
     try:

@@ -49,6 +49,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "coordinates": (_TEXT, "Coordinates of the reference geometry, JSON."),
     "count": (_BOOLEAN, "Tell the total in NGSILD-Results-Count."),
     "crs": (_URI, "Coordinate reference system of the answer."),
+    "csf": (_TEXT, "A condition on the properties of context sources (4.9)."),
     "datasetId": (_TEXT, "Instances of attributes, comma separated; @none is the default one."),
     "datetime": (_TEXT, "An instant, or an interval: start/end, ../end, start/.. (RFC 3339)."),
     "deleteAll": (_BOOLEAN, "Delete every instance."),

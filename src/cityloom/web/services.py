@@ -21,6 +21,7 @@ from cityloom.maps.crs import CrsList
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
+from cityloom.query.sources import SourceQuery
 from cityloom.store.ports import Store
 
 
@@ -77,6 +78,51 @@ class Subscriptions(Protocol):
         self, call: Call, *, ids: Sequence[str] = (), subscription_id: str | None = None
     ) -> Sequence[str]:
         """Sends dead letters once more; the ids of those that are on their way again."""
+        ...
+
+
+class Registrations(Protocol):
+    """Context source registrations (ETSI GS CIM 009 clauses 5.9, 5.10), as documents (5.2.9).
+
+    On the way in, names are in the terms of `ld_context` and the document holds no
+    `@context`; on the way out they are compacted with it.
+    """
+
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
+        """5.9.2: the id, the caller's or one that was made.
+
+        Raises:
+            AlreadyExists: a registration with this id exists.
+            BadRequestData: the document is no registration; names the member.
+            Conflict: it contradicts another registration, or an entity of this node.
+        """
+        ...
+
+    async def update(self, call: Call, id: str, fragment: dict[str, Any], ld_context: LdContext) -> None:
+        """5.9.3. Raises ResourceNotFound, BadRequestData, Conflict."""
+        ...
+
+    async def retrieve(
+        self, call: Call, id: str, ld_context: LdContext, *, sys_attrs: bool = False
+    ) -> dict[str, Any]:
+        """5.10.1. Raises ResourceNotFound."""
+        ...
+
+    async def query(
+        self,
+        call: Call,
+        query: SourceQuery,
+        ld_context: LdContext,
+        *,
+        limit: int,
+        offset: int,
+        sys_attrs: bool = False,
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """5.10.2: one page of those that match, by id, and how many there are in all."""
+        ...
+
+    async def delete(self, call: Call, id: str) -> None:
+        """5.9.4. Raises ResourceNotFound."""
         ...
 
 
@@ -147,6 +193,7 @@ class Services:
     access: Access
     identify: Identify
     subscriptions: Subscriptions
+    registrations: Registrations
     sources: Sources
     schemas: Schemas
     personal: Personal

@@ -1,6 +1,6 @@
-"""What the standard knows and this node does not do yet: registrations, entity maps, snapshots (501).
+"""What the standard knows and this node does not do yet: csourceSubscriptions, entity maps, snapshots (501).
 
-Source: ETSI GS CIM 009 clauses 6.8, 6.9, 6.12, 6.13, 6.32, 6.34 to 6.38.
+Source: ETSI GS CIM 009 clauses 6.12, 6.13, 6.32, 6.34 to 6.38.
 """
 
 from __future__ import annotations
@@ -13,11 +13,6 @@ from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Method, Operation
 
 _TABLE: list[tuple[str, Method, str, str]] = [
-    ("createRegistration", "POST", "/csourceRegistrations", "6.8.3.1"),
-    ("queryRegistrations", "GET", "/csourceRegistrations", "6.8.3.2"),
-    ("retrieveRegistration", "GET", "/csourceRegistrations/{registrationId}", "6.9.3.1"),
-    ("updateRegistration", "PATCH", "/csourceRegistrations/{registrationId}", "6.9.3.2"),
-    ("deleteRegistration", "DELETE", "/csourceRegistrations/{registrationId}", "6.9.3.3"),
     ("createRegistrationSubscription", "POST", "/csourceSubscriptions", "6.12.3.1"),
     ("listRegistrationSubscriptions", "GET", "/csourceSubscriptions", "6.12.3.2"),
     ("retrieveRegistrationSubscription", "GET", "/csourceSubscriptions/{subscriptionId}", "6.13.3.1"),
