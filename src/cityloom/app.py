@@ -24,6 +24,7 @@ from cityloom.connect.profile import Profile, load_profile
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.service import Registrations
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
@@ -103,7 +104,13 @@ class Node:
         self.feeds = Feeds(self.sources, self.outgoing, data=folder.sources)
         self.registrations = Registrations(self.store, self.access, self.clock)
         self.subscriptions = Subscriptions(
-            self.store, self.access, self.contexts, self.outgoing, self.clock, settings
+            self.store,
+            self.access,
+            self.contexts,
+            self.outgoing,
+            self.clock,
+            settings,
+            RegistrationsFollowed(self.registrations.registry, self.clock),
         )
 
     def identify(self, headers: Mapping[str, str]) -> str:
@@ -159,6 +166,7 @@ class Node:
             identify=self.identify,
             subscriptions=self.subscriptions,
             registrations=self.registrations,
+            source_subscriptions=self.subscriptions.sources,
             sources=self.sources,
             schemas=self.broker.schemas,
             personal=self.broker.personal,

@@ -253,6 +253,7 @@ async def test_update_registration_replaces_adds_and_takes_away_members(node: Cl
     "change",
     [
         {"type": "Building"},
+        {"type": None},
         {"id": "urn:other:id"},
         {"information": None},
         {"endpoint": "urn:ngsi-ld:null"},

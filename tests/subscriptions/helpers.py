@@ -71,6 +71,7 @@ class City:
 
     async def start(self) -> None:
         self.node = Node(CityFolder(self.folder, make=True), self.settings, SystemClock())
+        await self.node.registrations.start()
         await self.node.subscriptions.start()
         self.task = asyncio.create_task(self.node.subscriptions.run())
 

@@ -18,6 +18,7 @@ from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.service import Registrations
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -136,6 +137,9 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         rejects=folder / "runs",
         party="city",
     )
+    registrations = Registrations(store, access, clock)
+    followed = RegistrationsFollowed(registrations.registry, clock)
+    subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed)
     try:
         yield Services(
             broker=broker,
@@ -143,8 +147,9 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             contexts=contexts,
             access=access,
             identify=identify,
-            subscriptions=Subscriptions(store, access, contexts, outgoing, clock, settings),
-            registrations=Registrations(store, access, clock),
+            subscriptions=subscriptions,
+            registrations=registrations,
+            source_subscriptions=subscriptions.sources,
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
             personal=broker.personal,

@@ -73,6 +73,8 @@ def merge_registration(
     """
     if fragment.get("id", current.id) != current.id:
         raise BadRequestData("id is invalid: it cannot be changed")
+    if "type" in fragment and fragment["type"] in (None, NULL):
+        raise BadRequestData("type is required: it cannot be taken away")
     members = msgspec.to_builtins(current)
     changes = _expand(fragment, ld_context)
     properties = {**members.pop("properties", {}), **changes.pop("properties")}

@@ -48,8 +48,8 @@ class Compiled:
     def __init__(self, subscription: Subscription, expand_for: ExpandFor | None = None) -> None:
         self.subscription = subscription
         expand_for = expand_for or (lambda member: subscription.names.get(member, {}).__getitem__)
-        self._selectors = [
-            _Selector(selector, expand_for("entities")) for selector in subscription.entities or ()
+        self.selectors = [
+            CompiledSelector(selector, expand_for("entities")) for selector in subscription.entities or ()
         ]
         self._watched = frozenset(subscription.watched_attributes or ())
         self._triggers = _triggers(subscription)
@@ -83,14 +83,14 @@ class Compiled:
     def places(self) -> Iterable[tuple[str, str]]:
         """(type, attribute) pairs under which an index finds it; `ANY` where nothing narrows it down."""
         types: set[str] = set()
-        for selector in self._selectors:
+        for selector in self.selectors:
             types |= _type_keys(selector.types)
         names = self._watched if self._watched and self._triggers.isdisjoint(_ENTITY_TRIGGERS) else {ANY}
         return [(type, name) for type in types or {ANY} for name in names]
 
     def selects(self, entity: Entity) -> bool:
         """Whether the entity is one of those subscribed to, its conditions left aside."""
-        return not self._selectors or any(selector.selects(entity) for selector in self._selectors)
+        return not self.selectors or any(selector.selects(entity) for selector in self.selectors)
 
     def holds(self, entity: Entity) -> bool:
         """Whether q, geoQ and scopeQ hold for the entity."""
@@ -133,7 +133,7 @@ class Compiled:
                 id_pattern=selector.pattern_text,
                 types=selector.types,
             )
-            for selector in self._selectors
+            for selector in self.selectors
         ] or [self.query]
 
     def active(self, now: int) -> bool:
@@ -166,7 +166,9 @@ def events_of(tenant: str, entity: Entity) -> list[Event]:
     return [*events, msgspec.structs.replace(events[1], kind="entityDeleted", before=entity)]
 
 
-class _Selector:
+class CompiledSelector:
+    """One EntitySelector, its expressions parsed."""
+
     def __init__(self, selector: Selector, expand: Callable[[str], str]) -> None:
         self.types = parse_type_selection(selector.type, expand)
         self.ids = frozenset(selector.ids)
@@ -176,6 +178,7 @@ class _Selector:
         self._matches = matcher(Query(ids=list(self.ids), id_pattern=self.pattern_text, types=self.types))
 
     def selects(self, entity: Entity) -> bool:
+        """Whether the entity is one of those."""
         return self._matches(entity)
 
 

@@ -27,7 +27,7 @@ from cityloom.model.time import format_datetime
 from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
-from cityloom.subscriptions.payload import Message, Payload
+from cityloom.subscriptions.payload import Message, Payload, SourcePayload
 from cityloom.subscriptions.transport import Transport, Undelivered
 
 _log = structlog.get_logger("subscriptions")
@@ -308,6 +308,8 @@ def _shard(delivery: Delivery) -> int:
     body = delivery.body
     if isinstance(body, Payload):
         first = body.entities[0].id if body.entities else ""
+    elif isinstance(body, SourcePayload):
+        first = ""
     else:
         entities = body.get("entities") or [{}]
         first = entities[0].get("id", "")

@@ -84,6 +84,17 @@ class Geo(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, k
     geoproperty: str | None = None
 
 
+class Temporal(
+    Struct, frozen=True, omit_defaults=True, rename="camel", forbid_unknown_fields=True, kw_only=True
+):
+    """A temporal query (5.2.21), of which a subscription to registrations uses the time alone."""
+
+    timerel: Literal["before", "after", "between"]
+    time_at: str
+    end_time_at: str | None = None
+    timeproperty: Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"] | None = None
+
+
 class Subscription(
     Struct, frozen=True, omit_defaults=True, rename="camel", forbid_unknown_fields=True, kw_only=True
 ):
@@ -91,7 +102,8 @@ class Subscription(
 
     Names in `type` selections, `q`, `pick`, `omit` and `geoproperty` stay as written; `names`
     tells, by member, what each of them means, so that it can be read without its @context.
-    `ld_context` is what notifications are compacted with: a URL or an inline @context.
+    `ld_context` is what notifications are compacted with: a URL or an inline @context, for
+    which `link_context` stands where `jsonld_context` does not.
     Members that have a default (`is_active`, `accept`, `format`) are told as they were given,
     and None when they were not.
     """
@@ -109,6 +121,7 @@ class Subscription(
     q: str | None = None
     geo_q: Geo | None = None
     scope_q: str | None = None
+    temporal_q: Temporal | None = None
     csf: str | None = None
     lang: str | None = None
     dataset_id: list[str] | None = None
@@ -124,6 +137,7 @@ class Subscription(
     modified_at: str = ""
     names: dict[str, dict[str, str]] = {}
     ld_context: Any = None
+    link_context: str | None = None
 
 
 class Counters(Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -138,5 +152,9 @@ class Counters(Struct, frozen=True, omit_defaults=True, rename="camel"):
 
 
 SUBSCRIPTION = "subscription"
+SOURCE_SUBSCRIPTION = "sourceSubscription"
+About = Literal["entities", "registrations"]
+KINDS: dict[About, str] = {"entities": SUBSCRIPTION, "registrations": SOURCE_SUBSCRIPTION}
+"""The kinds of document that subscriptions are kept as, by what they are to."""
 COUNTERS = "subscriptionCounters"
 CONSUMER = "subscriptions"

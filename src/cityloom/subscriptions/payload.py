@@ -20,6 +20,7 @@ from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import format_datetime
 from cityloom.subscriptions.compiled import Compiled
+from cityloom.subscriptions.document import Subscription
 
 _NAMESPACE = uuid.UUID("7c9d3c0e-3a52-5b0e-9f61-0d6a6f2b9d0f")
 _REPRESENTATIONS: Final[dict[str | None, Literal["normalized", "concise", "simplified"]]] = {
@@ -41,6 +42,26 @@ class Payload(Struct, frozen=True, omit_defaults=True, rename="camel"):
     notified_at: str
     entities: list[Entity]
     previous: list[AttributeChange] = []
+
+
+TriggerReason = Literal["newlyMatching", "updated", "noLongerMatching"]
+
+
+class SourcePayload(Struct, frozen=True, rename="camel"):
+    """What is kept of a notification of registrations until it is delivered: as they were (5.3.2, 5.3.3)."""
+
+    notified_at: str
+    trigger_reason: TriggerReason
+    registrations: list[Any]
+
+
+def payload_in(body: Any) -> Payload | SourcePayload:
+    """The payload of a delivery, also of one that was read back from the store."""
+    if isinstance(body, Payload | SourcePayload):
+        return body
+    if "triggerReason" in body:
+        return msgspec.convert(body, SourcePayload)
+    return msgspec.convert(body, Payload)
 
 
 class Message(NamedTuple):
@@ -135,7 +156,7 @@ async def render(
         data = [{**entity, "@context": subscription.ld_context} for entity in data]
     headers = dict(receiver)
     if accept == "application/json" or plain_body:
-        headers["Link"] = f"<{subscription.jsonld_context}>; {_LINK_REL}"
+        headers["Link"] = link_to(subscription)
     body = {
         "id": delivery,
         "type": "Notification",
@@ -144,6 +165,11 @@ async def render(
         "data": data,
     }
     return Message(accept, body, headers)
+
+
+def link_to(subscription: Subscription) -> str:
+    """The Link header that tells the @context of a subscription's notifications."""
+    return f"<{subscription.jsonld_context or subscription.link_context}>; {_LINK_REL}"
 
 
 def _tombstones(event: Event, stamp: str) -> dict[str, list[Attribute]]:

@@ -18,7 +18,8 @@ from cityloom.ld.language import check_languages
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_datetime
 from cityloom.subscriptions.compiled import Compiled
-from cityloom.subscriptions.document import Counters, Subscription
+from cityloom.subscriptions.document import About, Counters, Subscription
+from cityloom.subscriptions.source_query import source_query
 from cityloom.subscriptions.transport import check_notifier_info
 
 _READ_ONLY = {"status", "createdAt", "modifiedAt"}
@@ -31,18 +32,19 @@ _READ_ONLY_NOTIFICATION = {
     "lastFailure",
 }
 _SCHEMES = ("http", "https", "mqtt", "mqtts")
-_INTERNAL = {"names", "ldContext"}
+_INTERNAL = {"names", "ldContext", "linkContext"}
 _TYPE_NAME = re.compile(r"[^,|;()\s]+")
 
 
 def read_subscription(
-    document: dict[str, Any], ld_context: LdContext, *, id: str, now: int, stamp: str
+    document: dict[str, Any], ld_context: LdContext, *, about: About, id: str, now: int, stamp: str
 ) -> Subscription:
     """A new subscription from its document.
 
     Args:
         document: the body, without its `@context`.
         ld_context: what the names in it mean, and what notifications are compacted with.
+        about: what it is to.
         id: its identifier, made by the caller when the document has none.
         now: microseconds since 1970 (UTC), to judge `expiresAt`.
         stamp: `now` as ISO 8601.
@@ -55,11 +57,17 @@ def read_subscription(
         empty = next(name for name, value in members.items() if value is None)
         raise BadRequestData(f"{empty} is invalid: null is no value")
     members |= {"id": id, "ldContext": ld_context.source, "createdAt": stamp, "modifiedAt": stamp}
-    return _convert(members, ld_context, {}, now, expiring=True)
+    return _convert(members, ld_context, about, {}, now, expiring=True)
 
 
 def merge_subscription(
-    current: Subscription, fragment: dict[str, Any], ld_context: LdContext, *, now: int, stamp: str
+    current: Subscription,
+    fragment: dict[str, Any],
+    ld_context: LdContext,
+    *,
+    about: About,
+    now: int,
+    stamp: str,
 ) -> Subscription:
     """`current` with the members of `fragment` in place of its own; null takes a member away.
 
@@ -68,6 +76,8 @@ def merge_subscription(
     """
     if fragment.get("id", current.id) != current.id:
         raise BadRequestData("id is invalid: it cannot be changed")
+    if "type" in fragment and fragment["type"] is None:
+        raise BadRequestData("type is required: it cannot be taken away")
     members = msgspec.to_builtins(current)
     for name, value in _expand(fragment, ld_context).items():
         if value is None:
@@ -76,7 +86,7 @@ def merge_subscription(
             members[name] = value
     members |= {"id": current.id, "modifiedAt": stamp}
     kept = {member: names for member, names in current.names.items() if member not in fragment}
-    return _convert(members, ld_context, kept, now, expiring=fragment.get("expiresAt") is not None)
+    return _convert(members, ld_context, about, kept, now, expiring=fragment.get("expiresAt") is not None)
 
 
 def write_subscription(
@@ -151,6 +161,7 @@ def _expand_list(members: dict[str, Any], name: str, ld_context: LdContext) -> l
 def _convert(
     members: dict[str, Any],
     ld_context: LdContext,
+    about: About,
     kept: dict[str, dict[str, str]],
     now: int,
     *,
@@ -165,6 +176,10 @@ def _convert(
     except msgspec.ValidationError as error:
         raise BadRequestData(f"the subscription is invalid: {error}") from None
     _check(subscription, now, expiring=expiring)
+    if about == "entities" and subscription.temporal_q is not None:
+        raise BadRequestData("temporalQ is invalid: it is for subscriptions to registrations")
+    if about == "registrations" and subscription.notification.endpoint.accept == "application/geo+json":
+        raise BadRequestData("notification.endpoint.accept is invalid: registrations are no GeoJSON")
     names: dict[str, dict[str, str]] = {}
 
     def expand_for(member: str) -> Callable[[str], str]:
@@ -178,7 +193,9 @@ def _convert(
 
         return expand
 
-    Compiled(subscription, expand_for)
+    compiled = Compiled(subscription, expand_for)
+    if about == "registrations":
+        source_query(compiled, expand_for("csf"))
     return msgspec.structs.replace(subscription, names={k: v for k, v in names.items() if v})
 
 

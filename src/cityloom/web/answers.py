@@ -29,6 +29,17 @@ _PATH_SAFE: Final = ":@!$&'()*+,;=-._~"
 encode = msgspec.json.encode
 
 
+class _AsWritten(bytes):
+    """The name of a header in the letters of the standards.
+
+    The server makes names small, which is the same to HTTP (RFC 9110 5.1) but not to every
+    client: some look for just these letters.
+    """
+
+    def lower(self) -> bytes:
+        return self
+
+
 def no_content() -> Response:
     """204."""
     return Response(status_code=204)
@@ -38,8 +49,7 @@ def created(*segments: str) -> Response:
     """201 with the Location of what was made: its path below the root of the binding."""
     path = "/".join([NGSI_LD_ROOT, *(quote(segment, safe=_PATH_SAFE) for segment in segments)])
     response = Response(status_code=201)
-    # In the letters of the standards, which the framework would make small: some clients look for just them.
-    response.raw_headers.append((b"Location", path.encode("latin-1")))
+    response.raw_headers.append((_AsWritten(b"Location"), path.encode("latin-1")))
     return response
 
 

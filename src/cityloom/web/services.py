@@ -25,8 +25,8 @@ from cityloom.query.sources import SourceQuery
 from cityloom.store.ports import Store
 
 
-class Subscriptions(Protocol):
-    """Subscriptions to entities (ETSI GS CIM 009 clause 5.8) and their dead letters.
+class KeptSubscriptions(Protocol):
+    """Subscriptions to entities, or to registrations (ETSI GS CIM 009 clauses 5.8, 5.11).
 
     Documents are plain JSON objects with the names as the standard writes them
     (5.2.12). On the way in, names are in the terms of `ld_context` and the
@@ -34,7 +34,7 @@ class Subscriptions(Protocol):
     """
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
-        """5.8.1: the id, the caller's or one that was made.
+        """5.8.1, 5.11.2: the id, the caller's or one that was made.
 
         Raises:
             AlreadyExists: a subscription with this id exists.
@@ -45,24 +45,28 @@ class Subscriptions(Protocol):
     async def update(
         self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
     ) -> None:
-        """5.8.2. Raises ResourceNotFound, BadRequestData."""
+        """5.8.2, 5.11.3. Raises ResourceNotFound, BadRequestData."""
         ...
 
     async def retrieve(
         self, call: Call, subscription_id: str, ld_context: LdContext, *, sys_attrs: bool = False
     ) -> dict[str, Any]:
-        """5.8.3. Raises ResourceNotFound."""
+        """5.8.3, 5.11.4. Raises ResourceNotFound."""
         ...
 
     async def list(
         self, call: Call, ld_context: LdContext, *, limit: int, offset: int, sys_attrs: bool = False
     ) -> tuple[Sequence[dict[str, Any]], int]:
-        """5.8.4: one page, by id, and how many there are in all."""
+        """5.8.4, 5.11.5: one page, by id, and how many there are in all."""
         ...
 
     async def delete(self, call: Call, subscription_id: str) -> None:
-        """5.8.5. Raises ResourceNotFound."""
+        """5.8.5, 5.11.6. Raises ResourceNotFound."""
         ...
+
+
+class Subscriptions(KeptSubscriptions, Protocol):
+    """Subscriptions to entities, and the dead letters of all."""
 
     async def fired_by(self, call: Call, entity: Entity, ld_context: LdContext) -> Sequence[dict[str, Any]]:
         """The subscriptions that a change of this entity can trigger, by id, as `list` writes them."""
@@ -194,6 +198,7 @@ class Services:
     identify: Identify
     subscriptions: Subscriptions
     registrations: Registrations
+    source_subscriptions: KeptSubscriptions
     sources: Sources
     schemas: Schemas
     personal: Personal

@@ -1,10 +1,11 @@
-"""`/subscriptions` of the NGSI-LD binding, and the dead letters of our own.
+"""`/subscriptions` and `/csourceSubscriptions` of the NGSI-LD binding, and the dead letters of our own.
 
-Source: ETSI GS CIM 009 clauses 5.8, 6.10, 6.11.
+Source: ETSI GS CIM 009 clauses 5.8, 5.11, 6.10 to 6.13.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,60 +18,124 @@ from cityloom.web.body import JSON_TYPES
 from cityloom.web.incoming import Incoming
 from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, page_links, parse_paging
 from cityloom.web.resource import NGSI_LD_ROOT, Operation, Schema
-
-_PATH = f"{NGSI_LD_ROOT}/subscriptions"
-
-
-async def create_subscription(incoming: Incoming) -> Response:
-    """5.8.1."""
-    document, ld_context = await incoming.document()
-    made = await incoming.services.subscriptions.create(incoming.call, document, ld_context)
-    return created("subscriptions", made)
+from cityloom.web.services import KeptSubscriptions, Services
 
 
-async def list_subscriptions(incoming: Incoming) -> Response:
-    """5.8.4."""
-    paging = parse_paging(incoming.params, incoming.services.settings)
-    ld_context = await incoming.ld_context()
-    documents, total = await incoming.services.subscriptions.list(
-        incoming.call,
-        ld_context,
-        limit=paging.limit,
-        offset=paging.offset,
-        sys_attrs="sysAttrs" in incoming.options,
-    )
-    more = paging.offset + len(documents) < total
-    return await ld_answer(
-        incoming,
-        ld_context,
-        list(documents),
-        links=page_links(incoming.raw_path, incoming.params, paging, more, incoming.accept),
-        headers={RESULTS_COUNT: str(total)} if paging.count else None,
-    )
+def _kept_operations(
+    name: str,
+    path: str,
+    clauses: tuple[str, str],
+    summary: str,
+    kept: Callable[[Services], KeptSubscriptions],
+) -> list[Operation]:
+    """The operations on one kind of subscriptions: to entities, or to registrations.
 
+    Args:
+        name: how the operations call one of them.
+        clauses: of the list of all, and of one.
+        summary: what one is called in words.
+        kept: gives the subscriptions of the kind.
+    """
 
-async def retrieve_subscription(incoming: Incoming) -> Response:
-    """5.8.3."""
-    subscription_id = incoming.identifier("subscriptionId")
-    ld_context = await incoming.ld_context()
-    document = await incoming.services.subscriptions.retrieve(
-        incoming.call, subscription_id, ld_context, sys_attrs="sysAttrs" in incoming.options
-    )
-    return await ld_answer(incoming, ld_context, document)
+    async def create_subscription(incoming: Incoming) -> Response:
+        """5.8.1, 5.11.2."""
+        document, ld_context = await incoming.document()
+        made = await kept(incoming.services).create(incoming.call, document, ld_context)
+        return created(path, made)
 
+    async def list_subscriptions(incoming: Incoming) -> Response:
+        """5.8.4, 5.11.5."""
+        paging = parse_paging(incoming.params, incoming.services.settings)
+        ld_context = await incoming.ld_context()
+        documents, total = await kept(incoming.services).list(
+            incoming.call,
+            ld_context,
+            limit=paging.limit,
+            offset=paging.offset,
+            sys_attrs="sysAttrs" in incoming.options,
+        )
+        more = paging.offset + len(documents) < total
+        return await ld_answer(
+            incoming,
+            ld_context,
+            list(documents),
+            links=page_links(incoming.raw_path, incoming.params, paging, more, incoming.accept),
+            headers={RESULTS_COUNT: str(total)} if paging.count else None,
+        )
 
-async def update_subscription(incoming: Incoming) -> Response:
-    """5.8.2."""
-    subscription_id = incoming.identifier("subscriptionId")
-    fragment, ld_context = await incoming.document()
-    await incoming.services.subscriptions.update(incoming.call, subscription_id, fragment, ld_context)
-    return no_content()
+    async def retrieve_subscription(incoming: Incoming) -> Response:
+        """5.8.3, 5.11.4."""
+        subscription_id = incoming.identifier("subscriptionId")
+        ld_context = await incoming.ld_context()
+        document = await kept(incoming.services).retrieve(
+            incoming.call, subscription_id, ld_context, sys_attrs="sysAttrs" in incoming.options
+        )
+        return await ld_answer(incoming, ld_context, document)
 
+    async def update_subscription(incoming: Incoming) -> Response:
+        """5.8.2, 5.11.3."""
+        subscription_id = incoming.identifier("subscriptionId")
+        fragment, ld_context = await incoming.document()
+        await kept(incoming.services).update(incoming.call, subscription_id, fragment, ld_context)
+        return no_content()
 
-async def delete_subscription(incoming: Incoming) -> Response:
-    """5.8.5."""
-    await incoming.services.subscriptions.delete(incoming.call, incoming.identifier("subscriptionId"))
-    return no_content()
+    async def delete_subscription(incoming: Incoming) -> Response:
+        """5.8.5, 5.11.6."""
+        await kept(incoming.services).delete(incoming.call, incoming.identifier("subscriptionId"))
+        return no_content()
+
+    every, one = f"{NGSI_LD_ROOT}/{path}", f"{NGSI_LD_ROOT}/{path}/{{subscriptionId}}"
+    return [
+        Operation(
+            name=f"create{name}",
+            method="POST",
+            path=every,
+            handler=create_subscription,
+            summary=f"Create a {summary}",
+            clause=f"{clauses[0]}.3.1",
+            statuses=(201,),
+        ),
+        Operation(
+            name=f"list{name}s",
+            method="GET",
+            path=every,
+            handler=list_subscriptions,
+            summary=f"Query every {summary}",
+            clause=f"{clauses[0]}.3.2",
+            params=PAGING_PARAMS | {"options"},
+            options=frozenset({"sysAttrs"}),
+            answers=JSON_TYPES,
+        ),
+        Operation(
+            name=f"retrieve{name}",
+            method="GET",
+            path=one,
+            handler=retrieve_subscription,
+            summary=f"Retrieve a {summary}",
+            clause=f"{clauses[1]}.3.1",
+            params=frozenset({"options"}),
+            options=frozenset({"sysAttrs"}),
+            answers=JSON_TYPES,
+        ),
+        Operation(
+            name=f"update{name}",
+            method="PATCH",
+            path=one,
+            handler=update_subscription,
+            summary=f"Update a {summary}",
+            clause=f"{clauses[1]}.3.2",
+            statuses=(204,),
+        ),
+        Operation(
+            name=f"delete{name}",
+            method="DELETE",
+            path=one,
+            handler=delete_subscription,
+            summary=f"Delete a {summary}",
+            clause=f"{clauses[1]}.3.3",
+            statuses=(204,),
+        ),
+    ]
 
 
 async def list_dead_letters(incoming: Incoming) -> Response:
@@ -137,54 +202,19 @@ _REPLAY: dict[str, Any] = {
 }
 
 OPERATIONS = [
-    Operation(
-        name="createSubscription",
-        method="POST",
-        path=_PATH,
-        handler=create_subscription,
-        summary="Create a subscription",
-        clause="6.10.3.1",
-        statuses=(201,),
+    *_kept_operations(
+        "Subscription",
+        "subscriptions",
+        ("6.10", "6.11"),
+        "subscription",
+        lambda services: services.subscriptions,
     ),
-    Operation(
-        name="listSubscriptions",
-        method="GET",
-        path=_PATH,
-        handler=list_subscriptions,
-        summary="Query subscriptions",
-        clause="6.10.3.2",
-        params=PAGING_PARAMS | {"options"},
-        options=frozenset({"sysAttrs"}),
-        answers=JSON_TYPES,
-    ),
-    Operation(
-        name="retrieveSubscription",
-        method="GET",
-        path=_PATH + "/{subscriptionId}",
-        handler=retrieve_subscription,
-        summary="Retrieve a subscription",
-        clause="6.11.3.1",
-        params=frozenset({"options"}),
-        options=frozenset({"sysAttrs"}),
-        answers=JSON_TYPES,
-    ),
-    Operation(
-        name="updateSubscription",
-        method="PATCH",
-        path=_PATH + "/{subscriptionId}",
-        handler=update_subscription,
-        summary="Update a subscription",
-        clause="6.11.3.2",
-        statuses=(204,),
-    ),
-    Operation(
-        name="deleteSubscription",
-        method="DELETE",
-        path=_PATH + "/{subscriptionId}",
-        handler=delete_subscription,
-        summary="Delete a subscription",
-        clause="6.11.3.3",
-        statuses=(204,),
+    *_kept_operations(
+        "RegistrationSubscription",
+        "csourceSubscriptions",
+        ("6.12", "6.13"),
+        "subscription to registrations of context sources",
+        lambda services: services.source_subscriptions,
     ),
     Operation(
         name="listSubscriptionsOfObject",

@@ -1,6 +1,6 @@
-"""What the standard knows and this node does not do yet: csourceSubscriptions, entity maps, snapshots (501).
+"""What the standard knows and this node does not do yet: entity maps, snapshots (501).
 
-Source: ETSI GS CIM 009 clauses 6.12, 6.13, 6.32, 6.34 to 6.38.
+Source: ETSI GS CIM 009 clauses 6.32, 6.34 to 6.38.
 """
 
 from __future__ import annotations
@@ -13,11 +13,6 @@ from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Method, Operation
 
 _TABLE: list[tuple[str, Method, str, str]] = [
-    ("createRegistrationSubscription", "POST", "/csourceSubscriptions", "6.12.3.1"),
-    ("listRegistrationSubscriptions", "GET", "/csourceSubscriptions", "6.12.3.2"),
-    ("retrieveRegistrationSubscription", "GET", "/csourceSubscriptions/{subscriptionId}", "6.13.3.1"),
-    ("updateRegistrationSubscription", "PATCH", "/csourceSubscriptions/{subscriptionId}", "6.13.3.2"),
-    ("deleteRegistrationSubscription", "DELETE", "/csourceSubscriptions/{subscriptionId}", "6.13.3.3"),
     ("retrieveEntityMap", "GET", "/entityMaps/{entityMapId}", "6.32.3.1"),
     ("updateEntityMap", "PATCH", "/entityMaps/{entityMapId}", "6.32.3.2"),
     ("deleteEntityMap", "DELETE", "/entityMaps/{entityMapId}", "6.32.3.3"),

@@ -1,0 +1,192 @@
+"""Subscriptions as they are kept, whatever they are to: made, read, changed, deleted.
+
+Source: ETSI GS CIM 009 clauses 5.8.1 to 5.8.5 (to entities), 5.11.2 to 5.11.6 (to registrations).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cityloom.broker.ports import Access, Call
+from cityloom.ld.context import LdContext
+from cityloom.ld.contexts import Contexts
+from cityloom.model.clock import Clock
+from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
+from cityloom.model.time import format_datetime
+from cityloom.store.ports import Snapshot, Store, Transaction
+from cityloom.subscriptions.deliver import Deliverer
+from cityloom.subscriptions.document import COUNTERS, KINDS, About, Counters, Subscription
+from cityloom.subscriptions.read import merge_subscription, read_subscription, write_subscription
+
+RESOURCE = "subscriptions"
+
+
+class KeptSubscriptions:
+    """Create, read, change and delete subscriptions to entities, or to registrations.
+
+    The two kinds share their identifiers: one URI names one subscription.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        contexts: Contexts,
+        clock: Clock,
+        deliverer: Deliverer,
+        about: About,
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._contexts = contexts
+        self._clock = clock
+        self._deliverer = deliverer
+        self._about = about
+        self._kind = KINDS[about]
+
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
+        """5.8.1, 5.11.2: keeps a subscription and returns its id.
+
+        Args:
+            document: the body without its `@context`.
+            ld_context: what its names mean; used for notifications unless `jsonldContext` says other.
+
+        Raises:
+            BadRequestData, AlreadyExists, LdContextNotAvailable.
+        """
+        self._access.check(call, "write", RESOURCE)
+        given = document.get("id")
+        if given is not None and not (isinstance(given, str) and ":" in given):
+            raise BadRequestData(f"id is invalid: {given!r} is no URI")
+        id = given or f"urn:ngsi-ld:Subscription:{uuid.uuid4()}"
+        now = self._clock.now()
+        subscription = read_subscription(
+            document, ld_context, about=self._about, id=id, now=now, stamp=format_datetime(now)
+        )
+        subscription = await self._with_context(call, subscription)
+
+        def work(tx: Transaction) -> None:
+            if any(tx.document(call.tenant, kind, id) is not None for kind in KINDS.values()):
+                raise AlreadyExists(f"subscription {id} already exists")
+            stamp = format_datetime(tx.now)
+            kept = msgspec.structs.replace(subscription, created_at=stamp, modified_at=stamp)
+            tx.create_tenant(call.tenant)
+            tx.put_document(call.tenant, self._kind, id, kept, call.cause)
+
+        await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
+        return id
+
+    async def update(
+        self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
+    ) -> None:
+        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; null takes one away.
+
+        Raises:
+            BadRequestData, ResourceNotFound, LdContextNotAvailable.
+        """
+        self._access.check(call, "write", RESOURCE)
+        current = await self._get(call.tenant, subscription_id)
+        if fragment.get("jsonldContext") is not None:
+            await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
+
+        def merged(before: Subscription, now: int, stamp: str) -> Subscription:
+            return merge_subscription(before, fragment, ld_context, about=self._about, now=now, stamp=stamp)
+
+        def work(tx: Transaction) -> None:
+            document = tx.document(call.tenant, self._kind, subscription_id)
+            if document is None:
+                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
+            before = msgspec.convert(document.body, Subscription)
+            after = merged(before, tx.now, format_datetime(tx.now))
+            if fragment.get("jsonldContext") is not None:
+                after = msgspec.structs.replace(after, ld_context=after.jsonld_context)
+            tx.put_document(call.tenant, self._kind, subscription_id, after, call.cause)
+
+        merged(current, self._clock.now(), current.modified_at)
+        await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
+
+    async def retrieve(
+        self, call: Call, subscription_id: str, ld_context: LdContext, *, sys_attrs: bool = False
+    ) -> dict[str, Any]:
+        """5.8.3, 5.11.4. Raises ResourceNotFound."""
+        self._access.check(call, "read", RESOURCE)
+        subscription = await self._get(call.tenant, subscription_id)
+        return self._written(call.tenant, subscription, ld_context, sys_attrs)
+
+    async def list(
+        self, call: Call, ld_context: LdContext, *, limit: int, offset: int, sys_attrs: bool = False
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """5.8.4, 5.11.5: one page, by id, and how many there are."""
+        self._access.check(call, "read", RESOURCE)
+        kept = await asyncio.wrap_future(self._store.read(lambda reads: self._all_kept(reads, call.tenant)))
+        page = kept[offset : offset + limit]
+        return [self._written(call.tenant, one, ld_context, sys_attrs) for one in page], len(kept)
+
+    async def delete(self, call: Call, subscription_id: str) -> None:
+        """5.8.5, 5.11.6. Raises ResourceNotFound."""
+        self._access.check(call, "write", RESOURCE)
+
+        def work(tx: Transaction) -> None:
+            if tx.document(call.tenant, self._kind, subscription_id) is None:
+                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
+            tx.delete_document(call.tenant, self._kind, subscription_id, call.cause)
+            tx.set_state(call.tenant, COUNTERS, subscription_id, Counters())
+
+        await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
+        self._deliverer.forget(call.tenant, subscription_id)
+
+    # -- within ------------------------------------------------------------
+
+    async def _get(self, tenant: str, id: str) -> Subscription:
+        document = await asyncio.wrap_future(
+            self._store.read(lambda snapshot: snapshot.document(tenant, self._kind, id))
+        )
+        if document is None:
+            raise ResourceNotFound(f"subscription {id} does not exist")
+        return msgspec.convert(document.body, Subscription)
+
+    async def _with_context(self, call: Call, subscription: Subscription) -> Subscription:
+        """The subscription with the @context for its notifications, which must be there to be had.
+
+        One to entities tells it as its `jsonldContext` (5.8.1.4); one to registrations is configured
+        as it was given (5.11.2.4).
+        """
+        source: Any = subscription.jsonld_context
+        if source is None:
+            source = subscription.ld_context
+            url = source
+            if not isinstance(url, str):
+                url = await self._contexts.host_implicitly(source, call.tenant)
+            if self._about == "entities":
+                subscription = msgspec.structs.replace(subscription, jsonld_context=url)
+            else:
+                subscription = msgspec.structs.replace(subscription, link_context=url)
+        else:
+            await self._contexts.resolve(source, call.tenant)
+        return msgspec.structs.replace(subscription, ld_context=source)
+
+    def _written(
+        self, tenant: str, subscription: Subscription, ld_context: LdContext, sys_attrs: bool
+    ) -> dict[str, Any]:
+        counters = self._deliverer.counters(tenant, subscription.id)
+        return write_subscription(
+            subscription, counters, ld_context, now=self._clock.now(), sys_attrs=sys_attrs
+        )
+
+    def _all_kept(self, snapshot: Snapshot, tenant: str) -> Sequence[Subscription]:
+        return all_kept(snapshot, tenant, self._kind)
+
+
+def all_kept(snapshot: Snapshot, tenant: str, kind: str) -> Sequence[Subscription]:
+    """The subscriptions of a kind, by id."""
+    kept: list[Subscription] = []
+    after = ""
+    while page := snapshot.documents(tenant, kind, after):
+        kept += [msgspec.convert(document.body, Subscription) for document in page]
+        after = page[-1].id
+    return kept
