@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 
 from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.broker.door import Limits
-from cityloom.broker.local import LocalBroker
 from cityloom.broker.upkeep import Upkeep
 from cityloom.connect.feeds import Feeds
 from cityloom.connect.mapping import Mapping as SourceMapping
@@ -24,7 +23,10 @@ from cityloom.connect.profile import Profile, load_profile
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.broker import FederatedBroker
 from cityloom.federation.following import RegistrationsFollowed
+from cityloom.federation.forward import Forwarder
+from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
@@ -88,7 +90,24 @@ class Node:
             ContextSettings(public_url=settings.url),
         )
         limits = Limits(instances=settings.temporal_default, instances_max=settings.temporal_max)
-        self.broker = LocalBroker(self.store, self.access, self.clock, limits)
+        self.registrations = Registrations(self.store, self.access, self.clock)
+        self.forwarder = Forwarder(
+            self.outgoing,
+            self.contexts,
+            self.registrations.registry,
+            self.clock,
+            settings,
+            node_alias(self.store, self.city().name.get("en", self.city().profile)),
+        )
+        self.broker = FederatedBroker(
+            self.store,
+            self.access,
+            self.clock,
+            limits,
+            registry=self.registrations.registry,
+            forwarder=self.forwarder,
+            settings=settings,
+        )
         self.upkeep = Upkeep(self.store, self.clock, self._retention(), limits)
         self.importer = Importer(
             Target(
@@ -102,7 +121,6 @@ class Node:
         )
         self.sources = Sources(self.importer, self.mappings, self.access)
         self.feeds = Feeds(self.sources, self.outgoing, data=folder.sources)
-        self.registrations = Registrations(self.store, self.access, self.clock)
         self.subscriptions = Subscriptions(
             self.store,
             self.access,
@@ -164,6 +182,7 @@ class Node:
             contexts=self.contexts,
             access=self.access,
             identify=self.identify,
+            alias=self.forwarder.alias,
             subscriptions=self.subscriptions,
             registrations=self.registrations,
             source_subscriptions=self.subscriptions.sources,

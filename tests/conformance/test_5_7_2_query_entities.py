@@ -89,7 +89,8 @@ async def test_query_entities_finds_what_is_selected(
         ({"type": "A", "limit": "1001"}, 403, "TooManyResults"),
         ({"type": "A", "count": "yes"}, 400, "BadRequestData"),
         ({"type": "A", "nonsense": "1"}, 400, "InvalidRequest"),
-        ({"type": "A", "csf": "x"}, 501, "NotBuilt"),
+        ({"type": "A", "csf": "=="}, 400, "BadRequestData"),
+        ({"type": "A", "splitEntities": "maybe"}, 400, "BadRequestData"),
         ({"type": "A", "entityMap": "true"}, 501, "NotBuilt"),
     ],
 )
@@ -199,7 +200,8 @@ async def test_query_by_post_finds_the_same(street: Client, query: dict[str, Any
         ({"type": "Query", "q": 7}, 400, "BadRequestData"),
         ({"type": "Query", "nonsense": 1, "q": "a"}, 400, "BadRequestData"),
         ({"type": "Query", "q": "a", "temporalQ": {"timerel": "after"}}, 400, "BadRequestData"),
-        ({"type": "Query", "q": "a", "csf": "x"}, 501, "NotBuilt"),
+        ({"type": "Query", "q": "a", "csf": "=="}, 400, "BadRequestData"),
+        ({"type": "Query", "q": "a", "entityMap": True}, 501, "NotBuilt"),
     ],
 )
 async def test_query_by_post_refuses_documents(

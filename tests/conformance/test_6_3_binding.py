@@ -139,10 +139,6 @@ async def test_prefer_is_answered_with_the_version_applied(node: Client) -> None
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/csourceRegistrations"),
-        ("GET", "/csourceRegistrations/?type=A"),
-        ("GET", "/csourceRegistrations/urn:a:1"),
-        ("GET", "/csourceSubscriptions"),
         ("GET", "/entityMaps/urn:a:1"),
         ("POST", "/snapshots"),
     ],

@@ -13,12 +13,14 @@ import msgspec
 import uvicorn
 import yarl
 
-from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.broker import FederatedBroker
 from cityloom.federation.following import RegistrationsFollowed
+from cityloom.federation.forward import Forwarder
+from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -128,7 +130,13 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
     store = SqliteStore(folder / "city.db", clock, synchronous="OFF")
     outgoing = Outgoing(OutgoingSettings(allow_loopback=True))
     contexts = Contexts(store, outgoing, clock)
-    broker = LocalBroker(store, access, clock)
+    registrations = Registrations(store, access, clock)
+    forwarder = Forwarder(
+        outgoing, contexts, registrations.registry, clock, settings, node_alias(store, "Testville")
+    )
+    broker = FederatedBroker(
+        store, access, clock, registry=registrations.registry, forwarder=forwarder, settings=settings
+    )
     target = Target(
         broker=broker,
         store=store,
@@ -137,7 +145,6 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         rejects=folder / "runs",
         party="city",
     )
-    registrations = Registrations(store, access, clock)
     followed = RegistrationsFollowed(registrations.registry, clock)
     subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed)
     try:
@@ -147,6 +154,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             contexts=contexts,
             access=access,
             identify=identify,
+            alias=forwarder.alias,
             subscriptions=subscriptions,
             registrations=registrations,
             source_subscriptions=subscriptions.sources,

@@ -1,33 +1,58 @@
 """The broker as every room above sees it, and what it asks of others.
 
-`federation` will offer the same `Broker` Protocol, so that nobody asks whether
-an entity is local. Names in all values are expanded IRIs.
+`federation` offers the same `Broker` Protocol, so that nobody asks whether an entity
+is local. Names in all values are expanded IRIs.
 
 Source: ETSI GS CIM 009 V1.8.1 clauses 5.6 (provision), 5.7 (consumption).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
-from cityloom.query.values import Query, TemporalQuery
+from cityloom.query.values import QNode, Query, TemporalQuery
 from cityloom.store.ports import AttributeUse, HistoryEntity, Origin, TypeCount
 
 
+class Forwarding(Struct, kw_only=True):
+    """How far a request may reach beyond this node, and what is to be told of that.
+
+    `local`: not at all (6.3.18). `via` are the pseudonyms of those whom it passed before. `headers`
+    (names in lower case) are the caller's, for sources that want some of them (4.3.6.5).
+    `ld_context` is what the request is written in; `words` are those of a query, as written.
+    `split` says whether an entity may lie in several places at once (4.3.6.7), None: as the node
+    is set; `csf` is a condition on the sources. `warnings` gathers what the caller is told (6.3.17).
+    """
+
+    local: bool = False
+    via: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    ld_context: LdContext | None = None
+    words: Mapping[str, Any] = {}
+    split: bool | None = None
+    csf: QNode | None = None
+    warnings: list[str] = []
+
+
 class Call(Struct, frozen=True, kw_only=True):
-    """Who asks, for which tenant, and as part of what: handed to every operation."""
+    """Who asks, for which tenant, and as part of what: handed to every operation.
+
+    Without `forwarding` it stays on this node: what rooms do by themselves.
+    """
 
     tenant: str = ""
     party: str = ""
     purpose: str = ""
     cause: Cause
+    forwarding: Forwarding | None = None
 
 
 Action = Literal["read", "write", "admin", "personal"]
@@ -62,10 +87,11 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 class ItemError(Struct, frozen=True):
-    """What went wrong with one entity of a batch (5.2.17)."""
+    """What went wrong with one entity of a batch (5.2.17), and at which registered source."""
 
     id: str
     error: CityloomError
+    registration_id: str = ""
 
 
 class BatchResult(Struct, frozen=True, kw_only=True):
@@ -91,10 +117,26 @@ class HistoryRefusal(Struct, frozen=True, kw_only=True):
 
 
 class UpdateResult(Struct, frozen=True, kw_only=True):
-    """Answer of an attribute operation (5.2.18): expanded names updated, and those not, with the reason."""
+    """Answer of an attribute operation (5.2.18): expanded names updated, and those not, with the reason.
+
+    `registrations` names the registered source at which one of the latter failed.
+    """
 
     updated: list[str] = []
     not_updated: dict[str, str] = {}
+    registrations: dict[str, str] = {}
+
+
+class PartlyDone(Exception):
+    """An operation on one entity that was done in some of the places where the entity lies (207).
+
+    Args:
+        result: what came of it, as the operation tells it.
+    """
+
+    def __init__(self, result: BatchResult | UpdateResult) -> None:
+        super().__init__("done in part")
+        self.result = result
 
 
 class Page(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ class Registry:
         self._kept: dict[str, dict[str, Registration]] = {}
         self._seen: dict[tuple[str, str], int] = {}
         self._counters: dict[tuple[str, str], Counters] = {}
+        self._counted: set[tuple[str, str]] = set()
 
     def load(self, snapshot: Snapshot) -> None:
         """Reads every registration there is."""
@@ -68,8 +69,14 @@ class Registry:
         return self._counters.get((tenant, id)) or Counters()
 
     def count(self, tenant: str, id: str, counters: Counters) -> None:
-        """Keeps counters in memory; who counts makes them durable."""
+        """Keeps counters in memory, until `take_counted` takes what is to be made durable."""
         self._counters[tenant, id] = counters
+        self._counted.add((tenant, id))
+
+    def take_counted(self) -> dict[tuple[str, str], Counters]:
+        """The counters that changed since the last time."""
+        counted, self._counted = self._counted, set()
+        return {key: self._counters[key] for key in counted if key in self._counters}
 
 
 def alive(registration: Registration, now: int) -> bool:

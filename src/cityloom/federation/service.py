@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cityloom.broker.door import Door
+from cityloom.broker.door import Door, settled
 from cityloom.broker.ports import Access, Call
 from cityloom.consumers.follow import Outcome
 from cityloom.consumers.timers import Timers
@@ -33,6 +33,8 @@ from cityloom.store.ports import Snapshot, Store, Timer, Transaction
 _RESOURCE: Final = "registrations"
 CONSUMER: Final = "registrations"
 """Whose timers tell when registrations expire."""
+_COUNTED_EVERY: Final = 5.0
+"""Seconds between two times that counters are made durable."""
 
 
 class Registrations(Door):
@@ -49,8 +51,31 @@ class Registrations(Door):
         await asyncio.wrap_future(self._store.read(self.registry.load))
 
     async def run(self) -> None:
-        """Deletes registrations when they expire, until it is cancelled."""
-        await self._timers.run()
+        """Deletes registrations when they expire and keeps how they fare, until it is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._timers.run())
+                group.create_task(self._keep_counting())
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Makes durable how distributed operations fared (Table 5.2.9-2)."""
+        counted = self.registry.take_counted()
+        if not counted:
+            return
+
+        def work(tx: Transaction) -> None:
+            for (tenant, id), counters in counted.items():
+                if tx.document(tenant, REGISTRATION, id) is not None:
+                    tx.set_state(tenant, COUNTERS, id, counters)
+
+        await settled(self._store.submit(work))
+
+    async def _keep_counting(self) -> None:
+        while True:
+            await asyncio.sleep(_COUNTED_EVERY)
+            await self.flush()
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.9.2: keeps a registration and returns its id.

@@ -168,6 +168,24 @@ class OutgoingFailed(CityloomError):
     title = "The other side could not be reached"
 
 
+class SourceFailed(CityloomError):
+    """A registered context source could not do its part: it refused, or its answer was none (6.3.17)."""
+
+    title = "A context source failed"
+
+
+class SourceTimedOut(CityloomError):
+    """A registered context source gave no answer in time (6.3.17)."""
+
+    title = "A context source did not answer in time"
+
+
+class LoopDetected(CityloomError):
+    """A request came back to where it had been, by way of registrations (6.3.17)."""
+
+    title = "The request goes round in a loop"
+
+
 class ConfigurationError(CityloomError):
     """A setting, a profile, a mapping or a folder is wrong: one sentence, exit status not 0."""
 

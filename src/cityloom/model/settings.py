@@ -106,6 +106,20 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         4 * 1024 * 1024
     )
 
+    # Context sources
+    source_timeout: Annotated[
+        float, _setting("seconds", "Longest wait for a registered context source.", ge=0.01)
+    ] = 5.0
+    source_entities: Annotated[
+        int, _setting("entities", "Most entities that a query takes from one context source.", ge=1)
+    ] = 10_000
+    split_entities: Annotated[
+        bool,
+        _setting(
+            "yes/no", "One entity may lie in several context sources at once; no: each has it whole or not."
+        ),
+    ] = True
+
     # Notifications
     notify_attempts: Annotated[
         int, _setting("attempts", "Tries before a notification becomes a dead letter.", ge=1)

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 from msgspec import Struct
@@ -97,7 +97,7 @@ class Outgoing:
             OutgoingFailed: unreachable, too slow, too large, too many redirects.
         """
         sent = {**(headers or {}), "Accept": accept}
-        return await self._call("GET", url, sent, b"", max_bytes, timeout)
+        return await self._call("GET", url, sent, b"", max_bytes, timeout, follow=True)
 
     async def post(
         self,
@@ -114,7 +114,25 @@ class Outgoing:
             OutgoingRefused: the settings do not let a call go there.
             OutgoingFailed: unreachable, too slow, too large an answer.
         """
-        return await self._call("POST", url, dict(headers), body, max_bytes, timeout)
+        return await self._call("POST", url, dict(headers), body, max_bytes, timeout, follow=False)
+
+    async def send(
+        self,
+        method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        max_bytes: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Reply:
+        """Asks `url` whatever is asked; a redirect is not followed but is the reply.
+
+        Raises:
+            OutgoingRefused: the settings do not let a call go there.
+            OutgoingFailed: unreachable, too slow, too large an answer.
+        """
+        return await self._call(method, url, dict(headers), body, max_bytes, timeout, follow=False)
 
     async def allowed_address(self, host: str, port: int) -> str:
         """An address of `host` that may be called: for clients of other protocols, which connect to it.
@@ -145,6 +163,8 @@ class Outgoing:
         body: bytes,
         max_bytes: int | None,
         timeout: float | None,  # noqa: ASYNC109
+        *,
+        follow: bool,
     ) -> Reply:
         limit = self._settings.max_bytes if max_bytes is None else max_bytes
         seconds = self._settings.total_timeout if timeout is None else timeout
@@ -154,7 +174,7 @@ class Outgoing:
                 for _ in range(self._settings.max_redirects + 1):
                     reply = await self._once(method, target, headers, body, limit)
                     location = reply.headers.get("location")
-                    if method != "GET" or reply.status not in _REDIRECTS or location is None:
+                    if not follow or reply.status not in _REDIRECTS or location is None:
                         return reply
                     following = self._checked(location, base=target)
                     if following.origin() != target.origin():
@@ -177,7 +197,7 @@ class Outgoing:
         self, method: str, target: URL, headers: dict[str, str], body: bytes, limit: int
     ) -> Reply:
         request: dict[str, Any] = {"headers": headers, "allow_redirects": False}
-        if method == "POST":
+        if body or method == "POST":
             request["data"] = body
         async with self._open_session().request(method, target, **request) as response:
             if (response.content_length or 0) > limit:

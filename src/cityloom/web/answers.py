@@ -13,14 +13,12 @@ import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
-from cityloom.broker.ports import BatchResult, UpdateResult
 from cityloom.ld.context import LdContext
 from cityloom.ld.core_terms import CORE_URL
 from cityloom.ld.link import write_context_link
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.incoming import Incoming
 from cityloom.web.ld_context import LD_CONTEXT, LdSource
-from cityloom.web.problem import problem_of
 from cityloom.web.resource import NGSI_LD_ROOT
 
 CONFORMANT_VERSION: Final = "1.8"
@@ -114,33 +112,3 @@ async def _link_url(incoming: Incoming, source: LdSource) -> str:
     if isinstance(source, str):
         return source
     return await incoming.services.contexts.host_implicitly(source, incoming.call.tenant)
-
-
-def update_answer(result: UpdateResult) -> Response:
-    """204, or 207 with the attributes that were and were not updated, as IRIs (5.2.18)."""
-    if not result.not_updated:
-        return no_content()
-    body = {
-        "updated": result.updated,
-        "notUpdated": [
-            {"attributeName": name, "reason": reason} for name, reason in result.not_updated.items()
-        ],
-    }
-    return plain_json(body, 207)
-
-
-def batch_answer(result: BatchResult, *, tells_created: bool) -> Response:
-    """What a batch came to (5.2.16): 207 item by item when something failed.
-
-    Args:
-        tells_created: whether success is 201 with the ids made (if any was), else 204.
-    """
-    if result.errors:
-        body = {
-            "success": [*result.created, *result.updated, *result.unchanged, *result.deleted],
-            "errors": [{"entityId": item.id, "error": problem_of(item.error)} for item in result.errors],
-        }
-        return plain_json(body, 207)
-    if tells_created and result.created:
-        return plain_json(result.created, 201)
-    return no_content()

@@ -20,7 +20,6 @@ from cityloom.ld.limits import Limits
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, CityloomError, PayloadTooLarge
 from cityloom.query.scanner import is_uri
-from cityloom.web.answers import batch_answer
 from cityloom.web.body import ENTITY_TYPES, LD_JSON
 from cityloom.web.entities import LOCAL, READ_OPTIONS, answer_query
 from cityloom.web.incoming import Incoming
@@ -29,12 +28,14 @@ from cityloom.web.paging import PAGING_PARAMS, parse_paging
 from cityloom.web.queries import (
     REPRESENTATION,
     QueryDocument,
+    read_distribution,
     read_query,
     with_selectors,
     words_of,
 )
 from cityloom.web.rendering import read_shape
 from cityloom.web.resource import NGSI_LD_ROOT, Handler, Operation
+from cityloom.web.results import batch_answer
 
 _PATH: Final = f"{NGSI_LD_ROOT}/entityOperations"
 _AT_ONCE: Final = 100
@@ -85,6 +86,9 @@ async def _item(incoming: Incoming, document: Any, shared: LdContext | None, exp
                 raise BadRequestData("@context is required in each entity of application/ld+json")
             source = checked_source(document.pop(LD_CONTEXT))
             ld_context = await incoming.services.contexts.resolve(source, incoming.call.tenant)
+            if incoming.call.forwarding is not None:
+                # What goes on to sources speaks the language of the last; a source reads any.
+                incoming.call.forwarding.ld_context = ld_context
         else:
             if LD_CONTEXT in document:
                 raise BadRequestData("@context is invalid in a body of application/json: use the Link header")
@@ -156,6 +160,8 @@ async def query(incoming: Incoming) -> Response:
     selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET)
     if isinstance(asked.entities, list):
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
+    split = asked.split_entities
+    read_distribution(incoming, {**words, "splitEntities": None if split is UNSET else split}, ld_context)
     shape = read_shape(incoming, words, ld_context)
     return await answer_query(incoming, ld_context, selected, shape, paging)
 

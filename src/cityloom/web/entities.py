@@ -18,7 +18,7 @@ from cityloom.model.errors import BadRequestData, InvalidRequest, ResourceNotFou
 from cityloom.model.time import parse_datetime
 from cityloom.query.evaluate import matches_types
 from cityloom.query.values import Query
-from cityloom.web.answers import batch_answer, created, ld_answer, no_content
+from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.body import ENTITY_TYPES
 from cityloom.web.incoming import Incoming
 from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, Paging, page_links, parse_paging
@@ -33,11 +33,14 @@ from cityloom.web.queries import (
     PROJECTION,
     REPRESENTATION,
     SELECTION,
+    SOURCES,
+    read_distribution,
     read_query,
     read_types,
 )
 from cityloom.web.rendering import read_shape, write_entities
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
+from cityloom.web.results import batch_answer
 
 _PATH: Final = f"{NGSI_LD_ROOT}/entities"
 LOCAL: Final = frozenset({"local"})
@@ -58,6 +61,7 @@ async def query_entities(incoming: Incoming) -> Response:
     paging = parse_paging(incoming.params, incoming.services.settings)
     ld_context = await incoming.ld_context()
     query = read_query(incoming.params, ld_context, paging)
+    read_distribution(incoming, incoming.params, ld_context)
     shape = read_shape(incoming, incoming.params, ld_context)
     return await answer_query(incoming, ld_context, query, shape, paging)
 
@@ -82,6 +86,7 @@ async def purge_entities(incoming: Incoming) -> Response:
     ld_context = await incoming.ld_context()
     params = incoming.params
     query = read_query(params, ld_context, Paging(0, 0, False))
+    read_distribution(incoming, params, ld_context)
     expand = ld_context.expand_term
     keep = [expand(name) for name in params.names("keep")]
     drop = [expand(name) for name in params.names("drop")]
@@ -182,7 +187,7 @@ OPERATIONS = [
         summary="Retrieve an entity",
         clause="6.5.3.1",
         params=TYPED | PROJECTION | REPRESENTATION | LINKED | {"geometryProperty"},
-        unbuilt=ENTITY_MAPS - {"csf"},
+        unbuilt=ENTITY_MAPS,
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
     ),
@@ -231,6 +236,7 @@ OPERATIONS = [
         | PROJECTION
         | REPRESENTATION
         | DISTRIBUTED
+        | SOURCES
         | PAGING_PARAMS
         | LINKED
         | {"geometryProperty"},
@@ -255,8 +261,7 @@ OPERATIONS = [
         handler=purge_entities,
         summary="Delete what a query selects, or some attributes of it",
         clause="6.4.3.3",
-        params=SELECTION | GEO | LOCAL | {"keep", "drop", "attrs", "geometryProperty"},
-        unbuilt=frozenset({"csf"}),
+        params=SELECTION | GEO | LOCAL | SOURCES | {"keep", "drop", "attrs", "geometryProperty"},
         statuses=(204,),
     ),
 ]

@@ -14,10 +14,11 @@ from cityloom.ld.expand import expand_attribute, expand_attribute_fragment, expa
 from cityloom.model.entity import DEFAULT_INSTANCE, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.scanner import is_uri
-from cityloom.web.answers import no_content, update_answer
+from cityloom.web.answers import no_content
 from cityloom.web.entities import TYPED, refuse_other_id, require_type
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
+from cityloom.web.results import update_answer
 
 _PATH: Final = f"{NGSI_LD_ROOT}/entities/{{entityId}}/attrs"
 

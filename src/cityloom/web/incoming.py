@@ -12,7 +12,7 @@ from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.query.scanner import is_uri
 from cityloom.web.body import content_type, decode_json, read_body
-from cityloom.web.ld_context import link_of, take_ld_context
+from cityloom.web.ld_context import LdSource, link_of, take_ld_context
 from cityloom.web.params import Params
 from cityloom.web.services import Services
 
@@ -73,7 +73,7 @@ class Incoming:
 
     async def ld_context(self) -> LdContext:
         """The @context of a request without a body (or whose body has none): Link header or core."""
-        return await self.services.contexts.resolve(link_of(self.headers), self.call.tenant)
+        return await self._resolved(link_of(self.headers))
 
     async def json(self) -> Any:
         """The body as JSON, whatever its kind.
@@ -94,7 +94,13 @@ class Incoming:
         if not isinstance(document, dict):
             raise BadRequestData("the body is invalid: a JSON object is required")
         source = take_ld_context(document, media_type, self.headers)
-        return document, await self.services.contexts.resolve(source, self.call.tenant)
+        return document, await self._resolved(source)
+
+    async def _resolved(self, source: LdSource) -> LdContext:
+        ld_context = await self.services.contexts.resolve(source, self.call.tenant)
+        if self.call.forwarding is not None:
+            self.call.forwarding.ld_context = ld_context
+        return ld_context
 
     async def array(self) -> tuple[list[Any], str]:
         """The body as a JSON array, and its media type."""
@@ -116,3 +122,9 @@ def tenant_of(headers: Headers) -> str:
     if not tenant or len(tenant) > _LONGEST_TENANT or not tenant.isprintable():
         raise BadRequestData(f"header {TENANT_HEADER} is invalid: 1 to {_LONGEST_TENANT} characters")
     return tenant
+
+
+def via_of(headers: Headers) -> tuple[str, ...]:
+    """The pseudonyms of those whom a request passed before, by its Via headers (RFC 9110 7.6.3)."""
+    members = [member.split() for value in headers.getlist("via") for member in value.split(",")]
+    return tuple(words[1] for words in members if len(words) > 1)

@@ -5,6 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.2.40, 5.15.1, 6.33.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.responses import Response
@@ -19,11 +20,11 @@ from cityloom.web.resource import NGSI_LD_ROOT, Operation
 _SECOND: Final = 1_000_000
 
 
-def info_operations(clock: Clock, alias: str) -> list[Operation]:
+def info_operations(clock: Clock, alias: Callable[[str], str]) -> list[Operation]:
     """The operation, for a node that starts now.
 
     Args:
-        alias: the node's pseudonym in Via headers (RFC 7230), a token.
+        alias: gives a tenant's pseudonym in Via headers (RFC 7230), a token.
     """
     started = clock.now()
 
@@ -31,11 +32,11 @@ def info_operations(clock: Clock, alias: str) -> list[Operation]:
         """5.15.1; the alias tells the tenant too (Table 5.2.40-1)."""
         incoming.services.access.check(incoming.call, "read", "info")
         now = clock.now()
-        tenant = incoming.call.tenant
+        name = alias(incoming.call.tenant)
         body = {
-            "id": f"urn:ngsi-ld:ContextSourceIdentity:{alias}",
+            "id": f"urn:ngsi-ld:ContextSourceIdentity:{name}",
             "type": "ContextSourceIdentity",
-            "contextSourceAlias": f"{alias}~{tenant}" if tenant else alias,
+            "contextSourceAlias": name,
             "contextSourceUptime": f"PT{max(0, now - started) // _SECOND}S",
             "contextSourceTimeAt": format_datetime(now),
         }

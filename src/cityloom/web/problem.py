@@ -40,9 +40,12 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.NoMultiTenantSupport: 501,
     errors.NotBuilt: 501,
     errors.OutgoingFailed: 502,
+    errors.SourceFailed: 502,
     errors.Overloaded: 503,
     errors.LdContextNotAvailable: 504,
+    errors.SourceTimedOut: 504,
     errors.StoreFailed: 507,
+    errors.LoopDetected: 508,
 }
 """Every error class of `model.errors` has a row (a test sees to it)."""
 

@@ -32,6 +32,7 @@ from cityloom.query.parse import (
 )
 from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
 from cityloom.web.body import GEO_JSON
+from cityloom.web.incoming import Incoming
 from cityloom.web.paging import Paging
 from cityloom.web.params import Params
 
@@ -47,8 +48,10 @@ TEMPORAL: Final = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "
 AGGREGATION: Final = frozenset({"aggrMethods", "aggrPeriodDuration"})
 REPRESENTATION: Final = frozenset({"format", "options"})
 DISTRIBUTED: Final = frozenset({"local", "splitEntities"})
-"""Of no effect while nothing is distributed: every execution is local."""
-ENTITY_MAPS: Final = frozenset({"entityMap", "entityMapLifetime", "csf"})
+"""What says how far a query reaches."""
+SOURCES: Final = frozenset({"csf"})
+"""What chooses among context sources."""
+ENTITY_MAPS: Final = frozenset({"entityMap", "entityMapLifetime"})
 LINKED: Final = frozenset({"join", "joinLevel", "containedBy"})
 
 _FORMATS_IN_ORDER: Final = ("normalized", "concise", "simplified", "keyValues")
@@ -91,6 +94,27 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
     if selects and not (narrow or local or any(name not in _SYSTEM for name in attrs)):
         raise BadRequestData("type, attrs, q or georel is required, unless local=true")
     return query
+
+
+def read_distribution(incoming: Incoming, words: Words, ld_context: LdContext) -> None:
+    """How a query reaches registered sources (4.3.6.7), kept with the call.
+
+    Raises:
+        BadRequestData: a part is invalid.
+    """
+    forwarding = incoming.call.forwarding
+    if forwarding is None:
+        return
+    split = words.get("splitEntities")
+    if split not in (None, "true", "false", True, False):
+        raise BadRequestData(f"splitEntities is invalid: {split!r} is neither true nor false")
+    forwarding.words = words
+    csf = words.get("csf")
+    if csf is not None:
+        forwarding.csf = parse_q(csf, ld_context.expand_term)
+    forwarding.split = None if split is None else split in ("true", True)
+    if words.get("type") == "*":
+        forwarding.local = True
 
 
 def _pattern(words: Words) -> str | None:
@@ -288,7 +312,8 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         BadRequestData: an empty array, or a member that is for the other operation.
         NotBuilt: a member that is not built yet.
     """
-    for name, member in (("csf", document.csf), ("entityMap", document.entity_map or UNSET)):
+    unbuilt = (("csf", document.csf if temporal else UNSET), ("entityMap", document.entity_map or UNSET))
+    for name, member in unbuilt:
         if member is not UNSET:
             raise NotBuilt(f"member {name} is not supported yet")
     words: dict[str, Any] = {}
@@ -308,6 +333,7 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         ("join", document.join),
         ("joinLevel", document.join_level),
         ("containedBy", document.contained_by),
+        ("csf", document.csf),
     ):
         if value is not UNSET:
             words[name] = value

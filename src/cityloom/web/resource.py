@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from cityloom.broker.ports import Call
+from cityloom.broker.ports import BatchResult, Call, Forwarding, PartlyDone
 from cityloom.model.errors import (
     BadRequestData,
     CityloomError,
@@ -31,9 +31,10 @@ from cityloom.model.errors import (
 )
 from cityloom.model.events import Cause
 from cityloom.web.body import MERGE_PATCH, accepted
-from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of
+from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of, via_of
 from cityloom.web.params import parse_options, parse_params
 from cityloom.web.problem import problem_response
+from cityloom.web.results import batch_answer, update_answer
 from cityloom.web.services import Services
 
 log = structlog.get_logger("cityloom.web")
@@ -156,9 +157,9 @@ class Resource:
         cause = Cause(
             kind="request", id=f"request:{scope['request_id']}", party=party, operation=operation.name
         )
-        incoming = Incoming(
-            services, Call(tenant=tenant, party=party, cause=cause), operation.method, path, headers, receive
-        )
+        forwarding = Forwarding(via=via_of(headers), headers=headers) if self._ngsi_ld else None
+        call = Call(tenant=tenant, party=party, cause=cause, forwarding=forwarding)
+        incoming = Incoming(services, call, operation.method, path, headers, receive)
         if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
         if not operation.any_params:
@@ -168,10 +169,16 @@ class Resource:
             incoming.accept = _chosen(headers, incoming.params.text("f"), operation)
         if "options" in operation.params:
             incoming.options = parse_options(incoming.params, operation.options)
+        if forwarding is not None and "local" in operation.params:
+            forwarding.local = incoming.params.flag("local")
         variables = scope["path_params"]
         if variables:
             incoming.path = {name: _decoded(name, value) for name, value in variables.items()}
-        return await operation.handler(incoming)
+        response = await _answered(operation.handler, incoming)
+        if forwarding is not None:
+            for warning in forwarding.warnings:
+                response.headers.append("NGSILD-Warning", warning)
+        return response
 
     def _describe(self) -> Response:
         headers = {"Allow": self._allow}
@@ -179,6 +186,16 @@ class Resource:
             types = ["application/json", "application/ld+json", MERGE_PATCH]
             headers["Accept-Patch"] = ", ".join(types if self._ngsi_ld else types[:1])
         return Response(status_code=204, headers=headers)
+
+
+async def _answered(handler: Handler, incoming: Incoming) -> Response:
+    """The handler's answer, or 207 for what was done in some places only (5.2.16, 5.2.18)."""
+    try:
+        return await handler(incoming)
+    except PartlyDone as part:
+        if isinstance(part.result, BatchResult):
+            return batch_answer(part.result, tells_created=False)
+        return update_answer(part.result)
 
 
 def _chosen(headers: Headers, word: str | None, operation: Operation) -> str:

@@ -79,7 +79,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
 def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation]:
     """Every operation of this node, the often used first."""
     table = [operation for group in _FIXED for operation in group]
-    table += info_operations(services.clock, _alias(services))
+    table += info_operations(services.clock, services.alias)
     table += events_operations(hub)
     table += tile_operations(KeptTiles())
     table.append(
@@ -95,12 +95,6 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
     table.append(api_operation(table, services))
     table.append(openapi_operation(table))
     return table
-
-
-def _alias(services: Services) -> str:
-    name = services.city.name.get("en", services.city.profile)
-    letters = [char if char.isascii() and char.isalnum() else "-" for char in name.lower()]
-    return "cityloom-" + ("".join(letters).strip("-") or "city")
 
 
 def routes(services: Services, hub: Hub, metrics: Metrics) -> list[BaseRoute]:

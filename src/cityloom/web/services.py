@@ -186,9 +186,9 @@ Identify = Callable[[Mapping[str, str]], str]
 class Services:
     """Everything the routes work with.
 
-    `store` is for reads that are no business of the broker's: layers, the log,
-    tenants. `checks` are what `/health` asks besides: name -> an awaitable that
-    raises when something is wrong.
+    `alias` gives the pseudonym of a tenant of this node (5.2.40). `store` is for reads that
+    are no business of the broker's: layers, the log, tenants. `checks` are what `/health` asks
+    besides: name -> an awaitable that raises when something is wrong.
     """
 
     broker: Broker
@@ -196,6 +196,7 @@ class Services:
     contexts: Contexts
     access: Access
     identify: Identify
+    alias: Callable[[str], str]
     subscriptions: Subscriptions
     registrations: Registrations
     source_subscriptions: KeptSubscriptions

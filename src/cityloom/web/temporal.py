@@ -40,6 +40,7 @@ from cityloom.web.queries import (
     PROJECTION,
     REPRESENTATION,
     SELECTION,
+    SOURCES,
     TEMPORAL,
     TEMPORAL_FORMATS,
     TemporalForm,
@@ -319,7 +320,7 @@ OPERATIONS = [
         | REPRESENTATION
         | DISTRIBUTED
         | PAGING_PARAMS,
-        unbuilt=ENTITY_MAPS,
+        unbuilt=ENTITY_MAPS | SOURCES,
         options=_OPTIONS,
         answers=JSON_TYPES,
         statuses=(200, 206),
@@ -342,7 +343,7 @@ OPERATIONS = [
         summary="Retrieve a temporal evolution",
         clause="6.19.3.1",
         params=PROJECTION | TEMPORAL | AGGREGATION | REPRESENTATION | LOCAL,
-        unbuilt=ENTITY_MAPS - {"csf"},
+        unbuilt=ENTITY_MAPS,
         options=_OPTIONS,
         answers=JSON_TYPES,
         statuses=(200, 206),

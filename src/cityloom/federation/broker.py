@@ -1,0 +1,17 @@
+"""The broker of this node and of everything that registered at it, behind the one Protocol.
+
+Source: ETSI GS CIM 009 clause 4.3.6.
+"""
+
+from __future__ import annotations
+
+from cityloom.federation.batches import FederatedBatches
+from cityloom.federation.consumption import FederatedConsumption
+
+
+class FederatedBroker(FederatedConsumption, FederatedBatches):
+    """Answers the `Broker` port from this node's store and from registered context sources.
+
+    A call without `forwarding`, one that is to stay here, and every operation while nothing is
+    registered, go the way of `LocalBroker`. Temporal evolutions and discovery are this node's own.
+    """

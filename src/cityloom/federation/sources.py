@@ -1,0 +1,53 @@
+"""What every distributed operation shares: the registrations that may apply, and the way to their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cityloom.broker.door import Limits as BrokerLimits
+from cityloom.broker.local import LocalBroker
+from cityloom.broker.ports import Access, Call
+from cityloom.federation.forward import Forwarder
+from cityloom.federation.registration import Registration
+from cityloom.federation.registry import Registry
+from cityloom.ld.limits import limits_of
+from cityloom.model.clock import Clock
+from cityloom.model.settings import Settings
+from cityloom.store.ports import Store
+
+
+class Sources(LocalBroker):
+    """The broker of this node, with the sources that registered at it."""
+
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        clock: Clock,
+        limits: BrokerLimits | None = None,
+        *,
+        registry: Registry,
+        forwarder: Forwarder,
+        settings: Settings,
+        owned_types: Mapping[str, str] | None = None,
+        room: str = "",
+    ) -> None:
+        super().__init__(store, access, clock, limits, owned_types=owned_types, room=room)
+        self.registry = registry
+        self.forwarder = forwarder
+        self.settings = settings
+        self.limits = limits_of(settings)
+
+    def registered(self, call: Call) -> Sequence[Registration]:
+        """The registrations to look at for a request: none when it is to stay here (5.5.13).
+
+        Cost: one look-up where nothing is registered.
+        """
+        if call.forwarding is None or call.forwarding.local:
+            return ()
+        return self.registry.of(call.tenant, self._clock.now())
+
+    def split(self, call: Call) -> bool:
+        """Whether an entity may lie in several places at once (4.3.6.7)."""
+        given = call.forwarding.split if call.forwarding is not None else None
+        return self.settings.split_entities if given is None else given
