@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.federation.helpers import (
+    BATCH,
     ENTITIES,
     LAMP,
     REGISTRATIONS,
@@ -150,6 +151,52 @@ async def test_filters_go_along_when_entities_are_not_split(node: Client, source
     split, whole = (asked.params for asked in source.asked)
     assert split.keys().isdisjoint({"q", "scopeQ"})
     assert (whole["q"], whole["scopeQ"]) == ("a==1", "/x")
+
+
+async def test_source_with_whole_entities_decides_on_filters(node: Client, there: Client) -> None:
+    await put(there, lamp(1, a=prop(1), b=prop(1)), lamp(2, a=prop(2), b=prop(1)))
+    await register(node, there.base)
+    geo = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [1, 1]}}
+    await put(there, lamp(3, a=prop(1), b=prop(1), location=geo))
+    found = await lamps(node, "&q=a==1&attrs=b&splitEntities=false")
+    assert found == {"1": {**lamp(1), "b": 1}, "3": {**lamp(3), "b": 1}}
+    body = {
+        "type": "Query",
+        "entities": [{"type": "Lamp"}],
+        "geoQ": {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [1, 1]},
+        "splitEntities": False,
+    }
+    assert [each["id"][-1] for each in (await node.post(f"{BATCH}/query", body)).json] == ["3"]
+    body["entities"] = [{"type": "*"}]
+    assert (await node.post(f"{BATCH}/query", body)).json == []
+
+
+async def test_source_of_another_place_is_not_asked(node: Client, source: Source) -> None:
+    source.body = []
+    await register(node, source.url, location={"type": "Point", "coordinates": [9, 9]})
+    near = "&georel=near%3BmaxDistance==10&geometry=Point&coordinates="
+    await lamps(node, near + "[1,1]")
+    assert source.asked == []
+    await lamps(node, near + "[9,9]")
+    assert len(source.asked) == 1
+
+
+async def test_every_page_of_a_source_is_read(node: Client, there: Client) -> None:
+    await put(node, lamp(0))
+    batch = [lamp(number) for number in range(1, 1205)]
+    assert (await there.post(f"{BATCH}/create", batch)).status == 201
+    await register(node, there.base)
+    answer = await node.get(f"{ENTITIES}?type=Lamp&limit=1&offset=1204&count=true")
+    assert (answer.headers["NGSILD-Results-Count"], len(answer.json), warnings(answer)) == ("1205", 1, [])
+
+
+async def test_linked_entities_are_read_wherever_they_are(node: Client, there: Client) -> None:
+    link = {"type": "Relationship", "object": "urn:ngsi-ld:Lamp:2"}
+    await put(node, lamp(1, next=link, a=prop(1)))
+    await put(there, lamp(2, power=prop("on")))
+    await register(node, there.base)
+    answer = await node.get(f"{ENTITIES}?type=Lamp&q=a==1&join=inline&splitEntities=false")
+    assert answer.json[0]["next"]["entity"]["power"]["value"] == "on"
 
 
 async def test_source_filter_chooses_among_sources(node: Client, there: Client, third: Client) -> None:

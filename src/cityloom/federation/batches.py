@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from cityloom.broker.ports import BatchOperation, BatchResult, Call, Item, ItemError
-from cityloom.federation.documents import entity_document, narrowed, requests, specification_of
+from cityloom.federation.documents import (
+    entity_document,
+    filters_of,
+    narrowed,
+    requests,
+    specification_of,
+)
 from cityloom.federation.forward import Answer, Method, segment
 from cityloom.federation.matching import registration_match
 from cityloom.federation.merge import ids_of
@@ -120,7 +126,8 @@ class FederatedBatches(FederatedProvision):
                 attrs=query.attrs,
                 geo=query.geo,
                 csf=call.forwarding.csf if call.forwarding is not None else None,
-            )
+            ),
+            anywhere=True,
         )
         asked = [
             found
@@ -179,11 +186,10 @@ class FederatedBatches(FederatedProvision):
         """
         if query.q is None and query.geo is None and query.scope_q is None:
             return {}
-        forwarding = call.forwarding
-        if forwarding is None or (forwarding.ld_context or LdContext.core) is not ld_context:
+        filters = filters_of(call, query, ld_context)
+        if not filters:
             raise OperationNotSupported("a purge with filters cannot be put in the words of this source")
-        words = ("q", "scopeQ", "georel", "geometry", "coordinates", "geoproperty")
-        return {name: value for name in words if isinstance(value := forwarding.words.get(name), str)}
+        return filters
 
     async def _forward_batches(self, call: Call, way: _Way, kept: Kept) -> list[BatchResult]:
         return await asyncio.gather(

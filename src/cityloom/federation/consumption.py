@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cityloom.broker.ports import Call, Page
-from cityloom.federation.documents import FILTERS, query_document, requests, specification_of
-from cityloom.federation.forward import segment
+from cityloom.federation.documents import filters_of, query_document, requests, specification_of
+from cityloom.federation.forward import Answer, segment
 from cityloom.federation.matching import registration_match
 from cityloom.federation.merge import merged, read_remote
 from cityloom.federation.operations import supported
@@ -35,16 +35,22 @@ from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query
 
 _PAGE: Final = 1000
+_AT_ONCE: Final = 100
+"""Entities read or joined before other requests get a turn of the event loop."""
 _QUERIES: Final = ("queryEntity", "queryBatch")
 """A source that answers queries alone is asked for one entity by a query."""
 _SYS_ATTRS: Final = {"options": "sysAttrs"}
 
 
 class _Part(NamedTuple):
-    """What one source answered: entities that count as ours do, or that only add (auxiliary)."""
+    """What one source answered: entities that count as ours do, or that only add (auxiliary).
+
+    `filtered`: they fit the filters of the query, says the source.
+    """
 
     entities: list[Entity]
     extra: bool
+    filtered: bool = False
 
 
 class FederatedConsumption(Sources):
@@ -66,7 +72,8 @@ class FederatedConsumption(Sources):
             here = [await super().retrieve_entity(call, entity_id)]
         except ResourceNotFound:
             here = []
-        entity = _whole(entity_id, here, answers, self._clock.now())
+        parts, extras = _by_id(answers)
+        entity = merged([*here, *parts.get(entity_id, ())], extras.get(entity_id, ()), self._clock.now())
         if entity is None:
             raise ResourceNotFound(f"entity {entity_id} does not exist")
         return entity
@@ -83,17 +90,23 @@ class FederatedConsumption(Sources):
         if query.order_by is not None:
             raise BadRequestData("parameter orderBy is invalid without local=true: there are other sources")
         answers = await asyncio.gather(*(self._query(call, query, one) for one in asked))
-        remote = {entity.id for answer in answers for entity in answer.entities}
+        told, extras = _by_id(answers)
+        remote = told.keys() | extras.keys()
+        # A source that has its entities whole decided on their filters by itself.
+        decided = {entity.id for answer in answers if answer.filtered for entity in answer.entities}
         reach = query.offset + query.limit
         local = await super().query_entities(call, replace(query, limit=reach + len(remote), offset=0), count)
         parts = {entity.id: entity for entity in await self._local_parts(call, remote)}
         holds = matcher(replace(query, limit=0, offset=0, order_by=None))
         found = [entity for entity in local.entities if entity.id not in remote]
         total = (local.count or 0) - sum(holds(part) for part in parts.values())
-        for id in remote:
+        now = self._clock.now()
+        for number, id in enumerate(remote):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
             here = [parts[id]] if id in parts else []
-            entity = _whole(id, here, answers, self._clock.now())
-            if entity is not None and holds(entity):
+            entity = merged([*here, *told.get(id, ())], extras.get(id, ()), now)
+            if entity is not None and (id in decided or holds(entity)):
                 found.append(entity)
                 total += 1
         found.sort(key=lambda entity: entity.id)
@@ -116,9 +129,10 @@ class FederatedConsumption(Sources):
                 entities=[specification_of(query)],
                 attrs=query.attrs,
                 dataset_ids=query.dataset_ids,
-                geo=query.geo if not self.split(call) else None,
+                geo=query.geo,
                 csf=forwarding.csf if forwarding is not None else None,
-            )
+            ),
+            anywhere=True,
         )
         return [
             found
@@ -151,32 +165,26 @@ class FederatedConsumption(Sources):
             answer = await self.forwarder.ask(call, registration, "GET", path, ld_context, params=params)
             if answer.status == 404:
                 return _Part([], extra)
-            return _Part(self._read_remote(registration, [answer.document], ld_context), extra)
+            return _Part(await self._read_remote(registration, [answer.document], ld_context), extra)
         except CityloomError as error:
             self.warn(call, registration, error)
             return _Part([], extra)
 
     async def _query(self, call: Call, query: Query, registration: Registration) -> _Part:
-        extra = registration.mode == "auxiliary"
         found: list[Entity] = []
+        filtered = False
         try:
             ld_context = await self.forwarder.language(call, registration)
             split = self.split(call)
-            attrs = frozenset() if split else frozenset(query.attrs)
+            filters = {} if split else filters_of(call, query, ld_context)
+            # A body says q and scopeQ alone; the geo query is then decided here.
+            filtered = bool(filters) and (query.geo is None or _by_get(registration))
+            attrs = frozenset(query.attrs) if filtered else frozenset()
             for params in requests(registration, query, attrs, ld_context):
-                if not split:
-                    params |= self._filters(call, ld_context)
-                found += await self._pages(call, registration, params, ld_context)
+                found += await self._pages(call, registration, params | filters, ld_context)
         except CityloomError as error:
             self.warn(call, registration, error)
-        return _Part(found, extra)
-
-    def _filters(self, call: Call, ld_context: LdContext) -> dict[str, str]:
-        """The filters as they were written, where the source reads the same words."""
-        forwarding = call.forwarding
-        if forwarding is None or (forwarding.ld_context or LdContext.core) is not ld_context:
-            return {}
-        return {name: value for name in FILTERS if isinstance(value := forwarding.words.get(name), str)}
+        return _Part(found, registration.mode == "auxiliary", filtered)
 
     async def _pages(
         self, call: Call, registration: Registration, params: dict[str, str], ld_context: LdContext
@@ -184,47 +192,62 @@ class FederatedConsumption(Sources):
         """Everything a source has for a query, up to the node's bound."""
         found: list[Entity] = []
         most = self.settings.source_entities
-        by_get = "queryEntity" in supported(registration.operations)
+        received = 0
         while True:
             paging = {**_SYS_ATTRS, "limit": str(min(_PAGE, most))}
-            if found:
-                paging["offset"] = str(len(found))
-            if by_get:
-                answer = await self.forwarder.ask(
-                    call, registration, "GET", "/entities", ld_context, params={**params, **paging}
-                )
-            else:
-                answer = await self.forwarder.ask(
-                    call,
-                    registration,
-                    "POST",
-                    "/entityOperations/query",
-                    ld_context,
-                    params=paging,
-                    body=query_document(params),
-                )
+            if received:
+                paging["offset"] = str(received)
+            answer = await self._asked(call, registration, params, paging, ld_context)
             if answer.status == 404:
                 return found
             page = answer.document if isinstance(answer.document, list) else [answer.document]
-            found += self._read_remote(registration, page, ld_context)
-            if len(page) < _PAGE:
+            received += len(page)
+            found += await self._read_remote(registration, page, ld_context)
+            if not page or not (answer.more or len(page) >= _PAGE):
                 return found
-            if len(found) >= most:
-                self.warn(
-                    call, registration, SourceTimedOut(f"only {most} entities were taken from this source")
-                )
+            if received >= most:
+                cut = SourceTimedOut(f"only {most} entities were taken from registration {registration.id}")
+                self.warn(call, registration, cut)
                 return found
 
-    def _read_remote(
+    async def _asked(
+        self,
+        call: Call,
+        registration: Registration,
+        params: dict[str, str],
+        paging: dict[str, str],
+        ld_context: LdContext,
+    ) -> Answer:
+        if _by_get(registration):
+            return await self.forwarder.ask(
+                call, registration, "GET", "/entities", ld_context, params=params | paging
+            )
+        return await self.forwarder.ask(
+            call,
+            registration,
+            "POST",
+            "/entityOperations/query",
+            ld_context,
+            params=paging,
+            body=query_document(params),
+        )
+
+    async def _read_remote(
         self, registration: Registration, documents: Sequence[Any], ld_context: LdContext
     ) -> list[Entity]:
         """The entities among an answer; what the source did not register is passed over (4.3.6.1)."""
+        found: list[Entity] = []
         try:
-            read = [read_remote(document, ld_context, self.limits) for document in documents]
-            return [bound for entity in read if (bound := registered_part(registration, entity)) is not None]
+            for number, document in enumerate(documents):
+                if number % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
+                entity = registered_part(registration, read_remote(document, ld_context, self.limits))
+                if entity is not None:
+                    found.append(entity)
         except BadRequestData as error:
             detail = f"the source of registration {registration.id} answered no NGSI-LD: {error.detail}"
             raise SourceFailed(detail, unreadable=True) from None
+        return found
 
     def warn(self, call: Call, registration: Registration, error: CityloomError) -> None:
         """Tells the caller that a source could not do its part (Table 6.3.17-1)."""
@@ -241,8 +264,15 @@ class FederatedConsumption(Sources):
         call.forwarding.warnings.append(f'{code} {self.forwarder.alias(call.tenant)} "{text[:300]}"')
 
 
-def _whole(id: str, here: Sequence[Entity], answers: Sequence[_Part], now: int) -> Entity | None:
-    parts, extras = list(here), list[Entity]()
+def _by_get(registration: Registration) -> bool:
+    return "queryEntity" in supported(registration.operations)
+
+
+def _by_id(answers: Sequence[_Part]) -> tuple[dict[str, list[Entity]], dict[str, list[Entity]]]:
+    """The parts of each entity, and what auxiliary sources have of each."""
+    parts: dict[str, list[Entity]] = {}
+    extras: dict[str, list[Entity]] = {}
     for answer in answers:
-        (extras if answer.extra else parts).extend(one for one in answer.entities if one.id == id)
-    return merged(parts, extras, now)
+        for entity in answer.entities:
+            (extras if answer.extra else parts).setdefault(entity.id, []).append(entity)
+    return parts, extras

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
+from cityloom.broker.ports import Call
 from cityloom.federation.matching import fits, info_fits
 from cityloom.federation.registration import EntityInfo, Information, Registration
 from cityloom.ld.compact import Form, compact_attribute, compact_entity
@@ -20,17 +22,6 @@ from cityloom.query.patterns import compile_pattern
 from cityloom.query.sources import EntitySpecification
 from cityloom.query.values import Query, TypeAnd, TypeExpression, TypeIs, TypeOr
 
-FILTERS: Final = (
-    "q",
-    "scopeQ",
-    "georel",
-    "geometry",
-    "coordinates",
-    "geoproperty",
-    "expandValues",
-    "jsonKeys",
-)
-"""Words of a query that filter entities as they are."""
 _SIMPLE: Final = Form(representation="simplified")
 
 
@@ -154,6 +145,26 @@ def _selection(types: str | None, ids: Sequence[str], pattern: str | None) -> di
     elif pattern is not None:
         params["idPattern"] = pattern
     return params
+
+
+def filters_of(call: Call, query: Query, ld_context: LdContext) -> dict[str, str]:
+    """The filters of a query as they were written; none where the source reads other words."""
+    forwarding = call.forwarding
+    if forwarding is None or (forwarding.ld_context or LdContext.core) is not ld_context:
+        return {}
+    words: list[str] = []
+    if query.q is not None:
+        words += ("q", "expandValues", "jsonKeys")
+    if query.scope_q is not None:
+        words.append("scopeQ")
+    if query.geo is not None:
+        words += ("georel", "geometry", "coordinates", "geoproperty")
+    given = {name: forwarding.words.get(name) for name in words}
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def query_document(params: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: ETSI GS CIM 009 clauses 4.3.6.4 to 4.3.6.6, 5.2.34, 6.3.17 to 6.3.19.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -41,15 +42,18 @@ _NOT_OVERRIDDEN: Final = frozenset(
     ("host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "link", "via")
 ) | {"ngsild-tenant", "te", "trailer", "upgrade", "expect"}
 _SAFE: Final = ":@!$'()*;~"
+_NEXT: Final = re.compile(r"""rel\s*=\s*["']?next\b""")
+"""In a Link header: another page follows (6.3.10)."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Answer(Struct, frozen=True):
-    """What a source answered: a status below 300, or 404, and its document (None: nothing)."""
+    """What a source answered: a status below 300, or 404, its document (None: nothing), if there is more."""
 
     status: int
     document: Any
+    more: bool = False
 
 
 class Forwarder:
@@ -133,7 +137,12 @@ class Forwarder:
             timeout = management.timeout / 1000
         try:
             reply = await self._outgoing.send(
-                method, _url(registration, path, query), headers=headers, body=data, timeout=timeout
+                method,
+                _url(registration, path, query),
+                headers=headers,
+                body=data,
+                max_bytes=self._settings.max_body_bytes,
+                timeout=timeout,
             )
             answer = _read(registration, reply)
         except OutgoingFailed as error:
@@ -230,7 +239,7 @@ def _read(registration: Registration, reply: Reply) -> Answer:
             raise SourceFailed(
                 f"the source of registration {registration.id} answered what is no JSON", unreadable=True
             )
-        return Answer(reply.status, document)
+        return Answer(reply.status, document, _NEXT.search(reply.headers.get("link", "")) is not None)
     told = document.get("detail") or document.get("title") if isinstance(document, dict) else None
     detail = f"the source of registration {registration.id} answered {reply.status}"
     if reply.status == 508:

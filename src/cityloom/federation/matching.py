@@ -27,8 +27,12 @@ Match = Callable[[Registration], Registration | None]
 """A registration with what is to the point of its information, or None when nothing is."""
 
 
-def registration_match(query: SourceQuery) -> Match:
+def registration_match(query: SourceQuery, *, anywhere: bool = False) -> Match:
     """Compiles a query for registrations.
+
+    Args:
+        anywhere: whether a source that tells no place may have something at any: so it is when it
+            is to be asked, not when who looks for a place is told of it (5.10.2.4).
 
     Cost: of one match, linear in the information of the registration.
     """
@@ -47,7 +51,7 @@ def registration_match(query: SourceQuery) -> Match:
             return None
         if in_area is not None:
             area = space(registration, place)
-            if area is None or not in_area(area):
+            if not (anywhere if area is None else in_area(area)):
                 return None
         if holds is not None and not holds(as_entity(registration)):
             return None

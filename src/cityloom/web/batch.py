@@ -159,9 +159,11 @@ async def query(incoming: Incoming) -> Response:
     words: dict[str, Any] = {**words_of(asked, temporal=False), "local": incoming.params.get("local")}
     selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET)
     if isinstance(asked.entities, list):
+        if any(selector.type.strip() == "*" for selector in asked.entities):
+            words["type"] = "*"
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
-    split = asked.split_entities
-    read_distribution(incoming, {**words, "splitEntities": None if split is UNSET else split}, ld_context)
+    split = None if asked.split_entities is UNSET else asked.split_entities
+    read_distribution(incoming, {**words, "splitEntities": split}, ld_context)
     shape = read_shape(incoming, words, ld_context)
     return await answer_query(incoming, ld_context, selected, shape, paging)
 
