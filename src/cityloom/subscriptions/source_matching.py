@@ -129,15 +129,19 @@ class SourceMatching:
         if not concerned:
             return None
         writes = _Writes()
+        heard: list[tuple[Event, Registration | None]] = []
 
         def read(snapshot: Snapshot) -> None:
             for event in concerned:
                 if event.document_kind == SOURCE_SUBSCRIPTION:
                     self._follow_subscription(snapshot, event, writes)
                 else:
-                    self._follow_registration(snapshot, event, writes)
+                    heard.append((event, self._follow_registration(snapshot, event, writes)))
 
         await asyncio.wrap_future(self._store.read(read))
+        # Here, on the event loop, where the others change what they know of registrations, too.
+        for event, registration in heard:
+            self._registrations.follow(event.tenant, event.entity_id, event.seq, registration)
         return self._outcome(writes) if writes else None
 
     async def fire(self, timer: Timer) -> Outcome | None:
@@ -237,11 +241,11 @@ class SourceMatching:
         if found:
             self._deliver(tenant, kept.compiled, "newlyMatching", list(found.values()), mark, seq, at, writes)
 
-    def _follow_registration(self, snapshot: Snapshot, event: Event, writes: _Writes) -> None:
+    def _follow_registration(self, snapshot: Snapshot, event: Event, writes: _Writes) -> Registration | None:
+        """Tells subscribers what became of a registration, and gives it as it is now."""
         tenant, id = event.tenant, event.entity_id
         document = snapshot.document(tenant, self._registrations.kind, id)
         registration = None if document is None else document.body
-        self._registrations.follow(tenant, id, event.seq, registration)
         for kept in self._kept.get(tenant, {}).values():
             compiled = kept.compiled
             subscription = compiled.subscription
@@ -268,6 +272,7 @@ class SourceMatching:
                 continue
             data = [before if after is None else after]
             self._deliver(tenant, compiled, reason, data, str(event.seq), event.seq, event.at, writes)
+        return registration
 
     def _deliver(
         self,
