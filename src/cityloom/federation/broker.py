@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from cityloom.federation.batches import FederatedBatches
 from cityloom.federation.consumption import FederatedConsumption
+from cityloom.federation.discovery import FederatedDiscovery
 
 
-class FederatedBroker(FederatedConsumption, FederatedBatches):
+class FederatedBroker(FederatedConsumption, FederatedDiscovery, FederatedBatches):
     """Answers the `Broker` port from this node's store and from registered context sources.
 
     A call without `forwarding`, one that is to stay here, and every operation while nothing is
-    registered, go the way of `LocalBroker`. Temporal evolutions and discovery are this node's own.
+    registered, go the way of `LocalBroker`. Temporal evolutions are this node's own.
     """

@@ -19,13 +19,12 @@ from cityloom.federation.merge import merged, read_remote
 from cityloom.federation.operations import supported
 from cityloom.federation.registration import Registration
 from cityloom.federation.shares import has_entity, registered_part
-from cityloom.federation.sources import Sources
+from cityloom.federation.warnings import Warned
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Entity
 from cityloom.model.errors import (
     BadRequestData,
     CityloomError,
-    LoopDetected,
     ResourceNotFound,
     SourceFailed,
     SourceTimedOut,
@@ -53,7 +52,7 @@ class _Part(NamedTuple):
     filtered: bool = False
 
 
-class FederatedConsumption(Sources):
+class FederatedConsumption(Warned):
     """Retrieving and querying entities, wherever they are."""
 
     async def retrieve_entity(self, call: Call, entity_id: str) -> Entity:
@@ -248,20 +247,6 @@ class FederatedConsumption(Sources):
             detail = f"the source of registration {registration.id} answered no NGSI-LD: {error.detail}"
             raise SourceFailed(detail, unreadable=True) from None
         return found
-
-    def warn(self, call: Call, registration: Registration, error: CityloomError) -> None:
-        """Tells the caller that a source could not do its part (Table 6.3.17-1)."""
-        if call.forwarding is None:
-            return
-        if isinstance(error, SourceTimedOut | LoopDetected):
-            code = 199
-        elif error.extra.get("unreadable"):
-            code = 111
-        else:
-            code = 299
-        # Of what others wrote no more than a header can hold.
-        text = "".join(char if 32 <= ord(char) < 127 and char not in '"\\' else " " for char in error.detail)
-        call.forwarding.warnings.append(f'{code} {self.forwarder.alias(call.tenant)} "{text[:300]}"')
 
 
 def _by_get(registration: Registration) -> bool:
