@@ -221,6 +221,13 @@ async def test_slow_source_costs_its_own_part_and_is_told(
     assert warnings(await node.get(f"{ENTITIES}/{LAMP}")) == ["199"]
 
 
+async def test_warning_comes_with_an_error_too(node: Client, source: Source) -> None:
+    source.status = 500
+    await register(node, source.url)
+    answer = await node.get(f"{ENTITIES}/{LAMP}")
+    assert (answer.status, answer.problem, warnings(answer)) == (404, "ResourceNotFound", ["299"])
+
+
 @pytest.mark.parametrize(
     ("status", "body", "codes"),
     [
@@ -263,6 +270,13 @@ async def test_sources_are_asked_at_once(node: Client, source: Source) -> None:
     source.body = lamp(1, power=prop("on"))
     source.ended.set()
     assert (await asking).json["power"]["value"] == "on"
+
+
+async def test_who_may_not_read_here_does_not_have_sources_asked(node: Client, source: Source) -> None:
+    await register(node, source.url)
+    for path in (f"{ENTITIES}/{LAMP}", f"{ENTITIES}?type=Lamp", "/ngsi-ld/v1/types"):
+        assert (await node.get(path, headers={"x-api-key": "stranger"})).status == 403
+    assert source.asked == []
 
 
 async def test_two_nodes_that_register_each_other_do_not_go_round(node: Client, there: Client) -> None:

@@ -96,6 +96,23 @@ async def test_write_that_a_proxied_source_does_not_support_is_a_conflict(
     assert await held(node) is None
 
 
+@pytest.mark.parametrize("name", WRITES)
+async def test_who_may_not_write_here_may_not_write_through_here(
+    node: Client, source: Source, name: str
+) -> None:
+    reader = {"x-api-key": "reader"}
+    await register(node, source.url, mode="redirect")
+    answer = await write(node, name, headers=reader)
+    assert (answer.status, answer.problem) == (403, "Forbidden")
+    assert (await node.delete(PATH, headers=reader)).status == 403
+    assert (await node.delete(f"{PATH}/attrs/power", headers=reader)).status == 403
+    assert (await node.delete(f"{ENTITIES}?type=Lamp", headers=reader)).status == 403
+    for batch in ("create", "upsert", "update", "merge"):
+        assert (await node.post(f"{BATCH}/{batch}", [lamp(1)], headers=reader)).status == 403
+    assert (await node.post(f"{BATCH}/delete", [LAMP], headers=reader)).status == 403
+    assert source.asked == []
+
+
 async def test_write_that_an_inclusive_source_does_not_support_stays_here(
     node: Client, source: Source
 ) -> None:
@@ -230,6 +247,27 @@ async def test_fragment_keeps_its_meaning_on_the_way(node: Client, source: Sourc
     assert [one.params for one in source.asked[3:]] == [{"deleteAll": "true"}, {"datasetId": "urn:x:y"}]
 
 
+async def test_source_that_wants_json_ld_gets_the_context_in_the_body(node: Client, source: Source) -> None:
+    source.status = 201
+    key = {"key": "contentType", "value": "application/ld+json"}
+    await register(node, source.url, mode="redirect", contextSourceInfo=[key])
+    context = {"Lamp": "https://x.org/Lamp", "power": "https://x.org/power"}
+    await register(
+        node, source.url, mode="redirect", information=[{"propertyNames": ["https://x.org/power"]}]
+    )
+    answer = await node.post(ENTITIES, lamp(1, power=prop("on"), **{"@context": context}))
+    assert answer.status == 201, answer.body
+    [asked] = source.asked
+    assert asked.body == lamp(1, power=prop("on"))
+    assert 'rel="http://www.w3.org/ns/json-ld#context"' in asked.headers["Link"]
+    answer = await node.post(ENTITIES, lamp(2, colour=prop("red")))
+    asked = source.asked[1]
+    assert asked.headers["Content-Type"] == "application/ld+json"
+    assert "Link" not in asked.headers
+    assert "ngsi-ld-core-context" in asked.body.pop("@context")
+    assert asked.body == lamp(2, colour=prop("red"))
+
+
 async def test_delete_goes_everywhere(node: Client, there: Client) -> None:
     await put(node, lamp(1))
     await put(there, lamp(1))
@@ -322,6 +360,17 @@ async def test_purge_takes_its_filters_along(node: Client, there: Client) -> Non
     for client in (node, there):
         assert await held(client) is None
         assert await held(client, "urn:ngsi-ld:Lamp:2") is not None
+
+
+async def test_purge_with_filters_that_a_source_cannot_read_does_not_reach_it(
+    node: Client, there: Client, source: Source
+) -> None:
+    made = await there.post("/ngsi-ld/v1/jsonldContexts", {"@context": {"Luz": "https://x.org/Lamp"}})
+    key = {"key": "jsonldContext", "value": there.base + made.headers["Location"]}
+    await register(node, source.url, contextSourceInfo=[key])
+    answer = await node.delete(f"{ENTITIES}?type=Lamp&q=power")
+    assert (answer.status, answer.json["errors"][0]["error"]["status"]) == (207, 422)
+    assert source.asked == []
 
 
 async def test_purge_that_a_source_refuses_is_told(node: Client, source: Source) -> None:

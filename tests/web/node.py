@@ -38,11 +38,11 @@ LD_JSON = "application/ld+json"
 
 
 class OpenAccess:
-    """Everyone may do everything, but the party `reader`, who may read."""
+    """Everyone may do everything, but the party `reader`, who may read, and `stranger`, who may not."""
 
     def check(self, call: Call, action: Action, resource: str = "") -> None:
-        if call.party == "reader" and action != "read":
-            raise Forbidden(f"party reader may not {action} {resource}")
+        if call.party == "stranger" or (call.party == "reader" and action != "read"):
+            raise Forbidden(f"party {call.party} may not {action} {resource}")
 
 
 def identify(headers: Mapping[str, str]) -> str:

@@ -64,6 +64,8 @@ _SINGLE: Final[dict[str, tuple[Method, str]]] = {
     "deleteEntity": ("DELETE", "/entities/{}"),
 }
 _EXISTS: Final = 409
+_AT_ONCE: Final = 100
+"""Entities dealt out before other requests get a turn of the event loop."""
 
 Kept = dict[str, tuple[Registration, list[Entity]]]
 """By registration, the entities of a batch with what the source has of them."""
@@ -82,7 +84,9 @@ class FederatedBatches(FederatedProvision):
         way = _WAYS[operation]
         kept: Kept = {}
         here: list[Item] = []
-        for item in items:
+        for number, item in enumerate(items):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
             entity = item.entity
             if entity is None:
                 here.append(item)
@@ -104,7 +108,9 @@ class FederatedBatches(FederatedProvision):
         self._may(call, "write", "entities")
         kept: Kept = {}
         here: list[str] = []
-        for id in ids:
+        for number, id in enumerate(ids):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
             dealt = self._dealt_fragment(call, (_DELETE.batch, *_DELETE.singles), id, Entity())
             forwarded = _keep(kept, dealt, Entity(id=id))
             if not forwarded or self._held(call, id) is not None:

@@ -66,6 +66,7 @@ class FederatedConsumption(Warned):
         ]
         if not asked:
             return await super().retrieve_entity(call, entity_id)
+        self._may(call, "read", entity_id)
         answers = await asyncio.gather(*(self._retrieve(call, entity_id, one) for one in asked))
         try:
             here = [await super().retrieve_entity(call, entity_id)]
@@ -86,6 +87,7 @@ class FederatedConsumption(Warned):
         asked = self._queried(call, query)
         if not asked:
             return await super().query_entities(call, query, count)
+        self._may(call, "read", "entities")
         if query.order_by is not None:
             raise BadRequestData("parameter orderBy is invalid without local=true: there are other sources")
         answers = await asyncio.gather(*(self._query(call, query, one) for one in asked))

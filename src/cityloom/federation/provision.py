@@ -202,6 +202,8 @@ class FederatedProvision(Sources):
         registered = self.registered(call)
         if not registered:
             return Shares([], names, True)
+        # Before anything goes out: what may not be written here may not be written through here.
+        self._may(call, "write", entity_id)
         return shares(registered, operations, entity_id, types, names)
 
     def _dealt_fragment(

@@ -174,7 +174,12 @@ class Resource:
         variables = scope["path_params"]
         if variables:
             incoming.path = {name: _decoded(name, value) for name, value in variables.items()}
-        response = await _answered(operation.handler, incoming)
+        try:
+            response = await _answered(operation.handler, incoming)
+        except CityloomError as error:
+            if forwarding is None or not forwarding.warnings:
+                raise
+            response = problem_response(error, ngsi_ld=self._ngsi_ld)
         if forwarding is not None:
             for warning in forwarding.warnings:
                 response.headers.append("NGSILD-Warning", warning)
