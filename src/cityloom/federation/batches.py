@@ -23,7 +23,7 @@ from cityloom.federation.merge import ids_of
 from cityloom.federation.operations import supported
 from cityloom.federation.provision import FederatedProvision
 from cityloom.federation.registration import Registration
-from cityloom.federation.shares import Share, Shares
+from cityloom.federation.shares import Shares
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Entity
 from cityloom.model.errors import (
@@ -283,13 +283,9 @@ def _keep(kept: Kept, dealt: Shares, entity: Entity) -> bool:
         if not share.supported and not share.registration.proxied:
             continue
         found = True
-        part = _part_of(entity, share)
-        kept.setdefault(share.registration.id, (share.registration, []))[1].append(part)
+        _, parts = kept.setdefault(share.registration.id, (share.registration, []))
+        parts.append(narrowed(entity, share.names))
     return found
-
-
-def _part_of(entity: Entity, share: Share) -> Entity:
-    return narrowed(entity, share.names)
 
 
 def _batch_result(registration: Registration, way: _Way, ids: Sequence[str], answer: Answer) -> BatchResult:

@@ -22,7 +22,7 @@ from cityloom.federation.shares import Share, Shares, shares
 from cityloom.federation.sources import Sources
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
-from cityloom.model.errors import CityloomError, Conflict, LoopDetected, ResourceNotFound, SourceFailed
+from cityloom.model.errors import CityloomError, Conflict, ResourceNotFound, SourceFailed
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -236,14 +236,16 @@ class FederatedProvision(Sources):
         outcomes = await self._forward(call, dealt.shares, request)
         if not outcomes or dealt.here:
             outcomes.append(await _tried(here, dealt.left))
-        failed = [outcome for outcome in outcomes if outcome.error is not None]
-        if not failed:
+        errors = [
+            ItemError(entity_id, outcome.error, _id_of(outcome))
+            for outcome in outcomes
+            if outcome.error is not None
+        ]
+        if not errors:
             return
         _raise_single(outcomes)
-        errors = [_item_error(entity_id, outcome) for outcome in failed]
-        raise PartlyDone(
-            BatchResult(updated=[entity_id] if len(failed) < len(outcomes) else [], errors=errors)
-        )
+        done = [entity_id] if len(errors) < len(outcomes) else []
+        raise PartlyDone(BatchResult(updated=done, errors=errors))
 
     async def _write_attributes(
         self,
@@ -363,9 +365,8 @@ def _told(outcomes: Sequence[Outcome]) -> UpdateResult:
     return UpdateResult(updated=list(updated), not_updated=not_updated, registrations=registrations)
 
 
-def _item_error(entity_id: str, outcome: Outcome) -> ItemError:
-    error = outcome.error or LoopDetected("")
-    return ItemError(entity_id, error, outcome.registration.id if outcome.registration is not None else "")
+def _id_of(outcome: Outcome) -> str:
+    return outcome.registration.id if outcome.registration is not None else ""
 
 
 async def _tried(here: Callable[[frozenset[str]], Awaitable[None]], left: frozenset[str]) -> Outcome:
