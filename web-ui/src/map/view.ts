@@ -67,7 +67,7 @@ interface OnMap {
   /** Owned by the store, which changes it in place. */
   features: ReadonlyMap<string, MapFeature>;
   tiles: TiledLayer | null;
-  /** A tile could not be read; until they are all read anew, that is how the layer stands. */
+  /** A tile could not be read; until the layer is made anew, that is how it stands. */
   failed: boolean;
 }
 
@@ -177,13 +177,12 @@ export class CityMap {
   /** Draws a layer, empty; or anew in another way, where it is there already. */
   drawLayer(drawing: LayerDrawing, address: TileAddress | null): void {
     const { type, mark } = drawing;
+    // A source never asks again for a tile that failed: MapLibre 6.17 takes it for one that is on its way.
+    if (this.drawn.get(type)?.failed) this.takeAway(type);
     const known = this.drawn.get(type);
     if (known) {
       known.drawing = drawing;
-      if (address) {
-        known.failed = false;
-        known.tiles?.read(address.path);
-      }
+      if (address) known.tiles?.read(address.path);
       this.repaint(drawingOf(drawing, this.theme).map(({ layer }) => layer));
       return;
     }
@@ -200,6 +199,16 @@ export class CityMap {
     const tiles = address ? new TiledLayer(this.map, type, address) : null;
     this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles, failed: false });
     for (const { layer, below } of drawingOf(drawing, this.theme)) this.map.addLayer(layer, below);
+  }
+
+  private takeAway(type: string): void {
+    const drawn = this.drawn.get(type);
+    if (!drawn) return;
+    this.drawn.delete(type);
+    for (const id of this.layerIds(drawn)) this.map.removeLayer(id);
+    for (const id of [sourceOf(type), tilesOf(type)]) {
+      if (this.map.getSource(id)) this.map.removeSource(id);
+    }
   }
 
   /** All features of a layer; of a tiled one, those that lie over its tiles. */
