@@ -69,7 +69,7 @@ lint: $(VENV)/.dev web-ui/node_modules/.ready ## Format, lint, types, import rul
 
 test: dev lint ## Everything that CI runs
 	cd web-ui && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm test --silent
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak

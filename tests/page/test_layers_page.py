@@ -15,7 +15,7 @@ from playwright.async_api import Locator, Route, expect
 from .browser import Visit, visiting
 from .node import NodeProcess, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 HEBREW = "פנס רחוב"

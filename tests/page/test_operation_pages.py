@@ -16,7 +16,7 @@ from playwright.async_api import expect
 from .browser import visiting
 from .node import NodeProcess, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 DESKTOP, PHONE = (1440, 900), (390, 844)
 LANGUAGES = [("en-GB", DESKTOP, False), ("zh-CN", PHONE, True)]

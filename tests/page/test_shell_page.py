@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from .browser import Visit, visiting
 from .node import NodeProcess
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 DOCS = Path(__file__).parents[2] / "docs/page.md"

@@ -17,7 +17,7 @@ from playwright.async_api import Locator, expect
 from .browser import Visit, visiting
 from .node import NodeProcess, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 FILTER = "powerRating > 100 AND circuit = 'C2'"

@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from .browser import Visit, visiting
 from .node import NodeProcess, free_port, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 BUS = "urn:ngsi-ld:Bus:1"
