@@ -57,6 +57,7 @@ export interface MapOptions {
   onMove(camera: Camera): void;
   /** The tiles of a layer have come, or could not be read. */
   onTiles(type: string, state: 'ready' | 'error'): void;
+  onRender(): void;
   /** Everything that was asked for is drawn. */
   onRest(): void;
 }
@@ -115,7 +116,8 @@ export class CityMap {
     this.listen(options);
   }
 
-  private listen({ onChoose, onHover, onMove, onTiles, onRest }: MapOptions): void {
+  private listen(options: MapOptions): void {
+    const { onChoose, onHover, onMove, onTiles, onRender, onRest } = options;
     this.map.on('click', ({ point }) => {
       const hit = this.nearest(point.x, point.y);
       if (hit) onChoose(hit);
@@ -129,6 +131,7 @@ export class CityMap {
     this.map.on('movestart', () => onHover(null));
     this.map.on('move', () => onMove(this.camera()));
     this.map.on('load', () => onMove(this.camera()));
+    this.map.on('render', onRender);
     this.map.on('idle', () => {
       // Of a layer that has no tile here, nothing else would tell.
       for (const [type, { tiles, failed }] of this.drawn)
@@ -232,6 +235,11 @@ export class CityMap {
   /** Objects of a tiled layer, as far as their tiles have been read. */
   findTiled(type: string, ids: readonly string[]): Map<string, TiledObject> {
     return this.drawn.get(type)?.tiles?.find(ids) ?? new Map<string, TiledObject>();
+  }
+
+  /** Whether all features that were handed over for a layer are on the map. */
+  isDrawn(type: string): boolean {
+    return this.drawn.has(type) && this.map.isSourceLoaded(sourceOf(type));
   }
 
   placeOfTiled(type: string, id: string): Position | undefined {

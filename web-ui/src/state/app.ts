@@ -7,7 +7,14 @@ import { followTime } from './time';
 import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
 import { areasChanged, followAreas } from './areas';
 import { renewLayers, startingLayers } from './catalogue';
-import { applyChange, drawLayer, followLayers, loadShown, retryLayers } from './layers';
+import {
+  applyChange,
+  drawLayer,
+  followLayers,
+  loadShown,
+  lookForGround,
+  retryLayers,
+} from './layers';
 import {
   city,
   entity,
@@ -57,6 +64,7 @@ export async function start(): Promise<void> {
 /** Called when the map can draw: what was read before it was ready, and the object of the address. */
 export function mapReady(): void {
   for (const type of loaded.keys()) drawLayer(type);
+  lookForGround();
   if (entity.value) showOnMap();
 }
 

@@ -20,7 +20,16 @@ import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
 import { drawChange } from './changes';
 import { instant } from './instant';
-import { layerState, layers, loaded, map, mapFailed, patchLayer, revision } from './store';
+import {
+  groundFirst,
+  layerState,
+  layers,
+  loaded,
+  map,
+  mapFailed,
+  patchLayer,
+  revision,
+} from './store';
 import { view } from './view';
 
 /** From this size on, points far away are dots, below the marks of rarer objects. */
@@ -73,6 +82,7 @@ export async function loadLayer(type: string): Promise<void> {
     patchLayer(type, { phase: 'error', problem: thrown instanceof ApiError ? thrown.message : '' });
   } finally {
     if (running.get(type) === stop) running.delete(type);
+    lookForGround();
   }
 }
 
@@ -149,12 +159,25 @@ export function featureOf({
   return { type: 'Feature', geometry, properties: { ...properties, id, name, stale } };
 }
 
-/** Puts a layer on the map, if there is a map yet. */
+/** Lets the objects onto the map once the ground is drawn: it is little, and what a reader knows the city by. */
+export function lookForGround(): void {
+  const at = map.value;
+  if (!groundFirst.value || !at) return;
+  for (const { layer, role, visible, tiled, phase } of layers.value) {
+    if (!visible || role === 'object' || tiled || !layer.geometry || phase === 'error') continue;
+    if (phase !== 'ready' || !at.isDrawn(layer.type)) return;
+  }
+  groundFirst.value = false;
+  performance.mark('city seen');
+  for (const type of loaded.keys()) if (layerState(type)?.role === 'object') drawLayer(type);
+}
+
+/** Puts a layer on the map, if there is a map yet and the ground is on it. */
 export function drawLayer(type: string): void {
   const state = layerState(type);
   const read = loaded.get(type);
   const at = map.value;
-  if (!state || !read || !at) return;
+  if (!state || !read || !at || (groundFirst.value && state.role === 'object')) return;
   const { role, mark, layer, visible, tiled, colouring } = state;
   const crowded = layer.count > crowdSize;
   const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;

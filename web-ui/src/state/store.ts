@@ -62,6 +62,8 @@ export const entity = signal<EntityState | null>(null);
 export const sheet = signal<Sheet>('peek');
 export const map = signal<CityMap | null>(null);
 export const mapFailed = signal(false);
+/** The ground is not drawn yet, and objects wait for it. */
+export const groundFirst = signal(true);
 export const darkScheme = signal(false);
 
 /** Sources that someone should look at. A source that never ran is not late: it was not asked to. */
@@ -69,10 +71,13 @@ export const lateSources = computed(() =>
   sources.value.list.filter(({ status }) => status === 'stale' || status === 'failed'),
 );
 
-/** Every shown layer has come. */
+/** Every shown layer has come, and none waits any more. */
 export function allRead(): boolean {
-  return layers.value.every(
-    ({ visible, phase, layer }) => !visible || !layer.geometry || phase === 'ready',
+  return (
+    !groundFirst.value &&
+    layers.value.every(
+      ({ visible, phase, layer }) => !visible || !layer.geometry || phase === 'ready',
+    )
   );
 }
 

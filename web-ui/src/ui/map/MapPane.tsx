@@ -7,7 +7,7 @@ import { dark, light } from '../../map/theme';
 import type { Camera, CityMap, MapOptions } from '../../map/view';
 import { mapReady } from '../../state/app';
 import { choose } from '../../state/entity';
-import { noMap, tilesCame } from '../../state/layers';
+import { lookForGround, noMap, tilesCame } from '../../state/layers';
 import { coveredHeight } from '../../state/sheet';
 import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
 import { openSources } from '../sources/Sources';
@@ -87,6 +87,7 @@ function optionsOf(container: HTMLElement, center: [number, number]): MapOptions
     onHover: (now) => (hover.value = now),
     onMove: (now) => (camera.value = now),
     onTiles: tilesCame,
+    onRender: lookForGround,
     onRest: markFirstSight,
   };
 }
