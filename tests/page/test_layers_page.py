@@ -402,13 +402,28 @@ async def test_tiles_that_failed_are_read_again_when_the_reader_asks(node: NodeP
         visit.complaints = [text for text in visit.complaints if "ERR_FAILED" not in text]
 
 
-async def test_address_that_names_no_layer_of_the_city_says_so_and_shows_the_city(
+async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
     sample_node: NodeProcess,
 ) -> None:
     async with visiting(sample_node.url) as visit:
+        note = visit.page.locator(".address-note")
         await visit.open("/?layers=Nope")
-        await expect(visit.page.locator(".catalogue .note")).to_contain_text("Nope")
+        await expect(note).to_contain_text("layers=Nope")
         assert await visit.rendered("District") > 0
+        broken = quote("powerRating >> 5")
+        await visit.page.goto(
+            f"{sample_node.url}/?layers=Streetlight&filter.Streetlight={broken}"
+            "&colour.Streetlight=nope&time=yesterday"
+        )
+        for part in ("filter.Streetlight=powerRating >> 5", "colour.Streetlight=nope", "time=yesterday"):
+            await expect(note).to_contain_text(part)
+        await note.get_by_role("button", name="Close").click()
+        await expect(note).not_to_contain_text("Streetlight")
+        assert await visit.page.evaluate("document.activeElement.id") == "map"
+        await visit.page.goto(f"{sample_node.url}/?page=table&table=District&columns=nope&sort=-neither")
+        await expect(note).to_contain_text("columns=nope")
+        await expect(note).to_contain_text("sort=-neither")
+        visit.complaints = [text for text in visit.complaints if "400" not in text]
 
 
 async def test_coloured_areas_name_what_lies_nowhere(sample_node: NodeProcess) -> None:

@@ -2,7 +2,7 @@
 import type { Layer } from '../api/city';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
-import { type LayerState, layers, layerState } from './store';
+import { type LayerState, layers } from './store';
 import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
@@ -22,6 +22,7 @@ export function startingLayers(list: Layer[]): LayerState[] {
     tiled: tiled.has(layer.type),
     phase: 'idle',
     problem: '',
+    wrongFilter: false,
     matched: null,
     undrawable: 0,
     colouring: null,
@@ -50,11 +51,6 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
     shown.push(layer.type);
   }
   return shown;
-}
-
-/** What an address names and this city does not have. */
-export function unknownTypes(): string[] {
-  return (view.value.shown ?? []).filter((type) => !layerState(type));
 }
 
 /** Keeps what the reader chose, and what has been read, when the list of layers is read anew. */

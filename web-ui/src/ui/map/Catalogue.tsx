@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
-import { showTypes, unknownTypes } from '../../state/catalogue';
+import { showTypes } from '../../state/catalogue';
 import { loadLayer } from '../../state/layers';
 import { city, type LayerState, layers } from '../../state/store';
 import { view } from '../../state/view';
@@ -48,18 +48,12 @@ export function Catalogue() {
   const shown = groups.value
     .map((group) => ({ ...group, list: text ? group.list.filter(named) : group.list }))
     .filter(({ list }) => list.length);
-  const unknown = unknownTypes();
   const count = groups.value.reduce((sum, { list }) => sum + list.length, 0);
   return (
     <section class="section catalogue" aria-labelledby="layers-title">
       <h2 id="layers-title" tabIndex={-1}>
         {t('layers.title')}
       </h2>
-      {unknown.length > 0 && (
-        <p class="note warn" role="status" dir="auto">
-          {t('layers.unknown', { types: unknown.join(', ') })}
-        </p>
-      )}
       {count > many && (
         <input
           type="text"
