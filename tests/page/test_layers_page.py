@@ -431,10 +431,18 @@ async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
         visit.complaints = [text for text in visit.complaints if "400" not in text]
 
 
-async def test_coloured_areas_name_what_lies_nowhere(sample_node: NodeProcess) -> None:
+async def test_coloured_areas_name_what_lies_nowhere_and_lie_under_nothing(sample_node: NodeProcess) -> None:
     told = sample_node.get("/map/areas?areas=District&type=Open311ServiceRequest&aggregate=count")
     assert told["noPlace"] > 0
     async with visiting(sample_node.url) as visit:
-        await visit.open("/?areas=District:Open311ServiceRequest:count:&layers=District")
-        legend = visit.page.locator(".map-pane")
-        await expect(legend).to_contain_text(f"{told['noPlace']} have no place")
+        await visit.open("/?areas=District:Open311ServiceRequest:count:&layers=District&time=last24h")
+        pane, legend = visit.page.locator(".map-pane"), visit.page.locator(".legend")
+        await expect(pane).to_contain_text(f"{told['noPlace']} have no place")
+        boxes = [await visit.page.locator(each).bounding_box() for each in (".map", ".legend", ".time-bar")]
+        whole, words, bar = (box for box in boxes if box)
+        assert whole["width"] * whole["height"] >= 0.6 * 1440 * 900
+        await expect(legend).to_have_attribute("open", "")
+        for each in told["areas"]:
+            x, y = await visit.page.evaluate("id => window.__cityloom.pixelOf(id)", each["id"])
+            assert x > words["x"] + words["width"]
+            assert y < bar["y"]

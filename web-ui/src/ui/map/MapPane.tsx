@@ -8,7 +8,7 @@ import type { Camera, CityMap, MapOptions } from '../../map/view';
 import { mapReady } from '../../state/app';
 import { choose } from '../../state/entity';
 import { noMap, tilesCame } from '../../state/layers';
-import { coveredHeight } from '../../state/sheet';
+import { coveredNow, coveredSoon } from '../../state/covered';
 import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
 import { openSources } from '../sources/Sources';
 import './map.css';
@@ -68,7 +68,7 @@ export function MapPane() {
           sign="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
           act={() => {
             const box = wholeBox();
-            if (box) map.value?.goTo(box, coveredHeight());
+            if (box) map.value?.goTo(box, coveredNow());
           }}
         />
       </div>
@@ -81,7 +81,7 @@ function optionsOf(container: HTMLElement, center: [number, number]): MapOptions
     container,
     center,
     box: wholeBox(),
-    covered: coveredHeight(),
+    covered: coveredSoon(),
     theme: darkScheme.value ? dark : light,
     onChoose: ({ id }) => choose(id),
     onHover: (now) => (hover.value = now),
