@@ -1,6 +1,6 @@
 /** The layer catalogue: groups, counts, marks, how fresh each layer is, and what can be done with it. */
 import { computed, signal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
@@ -139,9 +139,17 @@ function LayerItem({ state }: { state: LayerState }) {
   const { type } = layer;
   const [open, setOpen] = useState(false);
   const name = typeLabel(type);
+  const more = useRef<HTMLButtonElement>(null);
   const used = view.value.filters[type] || view.value.colours[type];
   return (
-    <li>
+    <li
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || !open) return;
+        event.stopPropagation();
+        setOpen(false);
+        more.current?.focus();
+      }}
+    >
       <div class="layer-row">
         <label class="layer" data-type={type}>
           <input
@@ -157,6 +165,7 @@ function LayerItem({ state }: { state: LayerState }) {
         </label>
         <button
           type="button"
+          ref={more}
           class="layer-more"
           aria-expanded={open}
           aria-controls={`layer-menu-${type}`}
