@@ -410,6 +410,15 @@ async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
         await visit.open("/?layers=Nope")
         await expect(note).to_contain_text("layers=Nope")
         assert await visit.rendered("District") > 0
+        # What the map does not show is told beside its layer, and listed in the table.
+        layers = {each["type"]: each for each in sample_node.get("/map/layers")}
+        reports = visit.layer("Open311ServiceRequest")
+        await expect(visit.layer("Streetlight")).to_contain_text("Some lie far away from the rest")
+        count = layers["Open311ServiceRequest"]["noPlace"]
+        assert count > 0
+        await expect(reports).to_contain_text(f"{count} have no place on the map")
+        await reports.get_by_role("button", name="no place").click()
+        await expect(visit.page.locator(".row-note")).to_have_text(["no place on the map"] * count)
         broken = quote("powerRating >> 5")
         await visit.page.goto(
             f"{sample_node.url}/?layers=Streetlight&filter.Streetlight={broken}"

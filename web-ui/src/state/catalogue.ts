@@ -1,5 +1,7 @@
 /** Which layers there are and which are shown: the view says it, or the page's own choice at the first visit. */
 import type { Layer } from '../api/city';
+import { firstView } from '../lib/address';
+import { allOf } from '../lib/cql';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
 import { type LayerState, layers } from './store';
@@ -24,7 +26,7 @@ export function startingLayers(list: Layer[]): LayerState[] {
     problem: '',
     wrongFilter: false,
     matched: null,
-    undrawable: 0,
+    undrawable: [],
     colouring: null,
   }));
 }
@@ -60,6 +62,16 @@ export function renewLayers(list: Layer[]): void {
     const known = before.get(state.layer.type);
     // The mark stays too: a new type must not recolour the map under the reader's eyes.
     return known ? { ...known, layer: state.layer } : state;
+  });
+}
+
+/** Lists objects of a layer that the map cannot show: its table, under its filter and one more condition. */
+export function listInTable(type: string, condition: string): void {
+  const { filters } = view.value;
+  go({
+    page: 'table',
+    table: { ...firstView.table, type },
+    filters: { ...filters, [type]: allOf(filters[type] ?? '', condition) },
   });
 }
 

@@ -95,7 +95,9 @@ async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
     phase: 'ready',
     colouring,
     matched: asked.filter ? (items.numberMatched ?? items.features.length) : null,
-    undrawable: items.features.filter(({ geometry }) => geometry && !isDrawable(geometry)).length,
+    undrawable: items.features.flatMap(({ id, geometry }) =>
+      geometry && !isDrawable(geometry) ? [String(id)] : [],
+    ),
   });
   drawLayer(type);
   revision.value++;

@@ -25,8 +25,8 @@ export interface LayerState {
   wrongFilter: boolean;
   /** How many the layer's filter selects; null without a filter. */
   matched: number | null;
-  /** How many have a place that cannot be drawn. */
-  undrawable: number;
+  /** The ids of those whose place cannot be drawn. */
+  undrawable: string[];
   colouring: Colouring | null;
 }
 

@@ -1,12 +1,15 @@
 /** The layer catalogue: groups, counts, marks, how fresh each layer is, and what can be done with it. */
 import { computed, signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
+import { hasStrays } from '../../lib/boxes';
+import { idsCql } from '../../lib/cql';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
-import { showTypes } from '../../state/catalogue';
+import { listInTable, showTypes } from '../../state/catalogue';
+import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
-import { city, type LayerState, layers } from '../../state/store';
+import { city, type LayerState, layers, map } from '../../state/store';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
 import './catalogue.css';
@@ -245,6 +248,54 @@ function Note({ state }: { state: LayerState }) {
       </span>
     );
   }
-  if (!undrawable) return null;
-  return <span class="layer-note warn">{plural('layers.undrawable', undrawable)}</span>;
+  const { type, noPlace, bbox } = layer;
+  return (
+    <>
+      {undrawable.length > 0 && (
+        <Told
+          text={plural('layers.undrawable', undrawable.length)}
+          label={t('layers.list')}
+          act={() => listInTable(type, idsCql(undrawable.slice(0, mostListed)))}
+        />
+      )}
+      {noPlace > 0 && (
+        <Told
+          text={plural('layers.nowhere', noPlace)}
+          label={t('layers.list')}
+          act={() => listInTable(type, 'location IS NULL')}
+        />
+      )}
+      {bbox && hasStrays(layer) && (
+        <Told
+          text={t('layers.strays')}
+          label={t('layers.strays.show')}
+          act={() => map.value?.goTo(bbox, coveredNow())}
+        />
+      )}
+    </>
+  );
 }
+
+/** What the map does not show as it stands, and the way to it. */
+function Told({ text, label, act }: { text: string; label: string; act: () => void }) {
+  return (
+    <span class="layer-note warn">
+      {text}:{' '}
+      <button
+        type="button"
+        class="again"
+        aria-label={`${text}: ${label}`}
+        onClick={(event) => {
+          // It stands in the label of a box that it must not tick.
+          event.preventDefault();
+          act();
+        }}
+      >
+        {label}
+      </button>
+    </span>
+  );
+}
+
+/** An address has only so much room. */
+const mostListed = 20;

@@ -1,6 +1,7 @@
 import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Box } from '../../api/city';
+import { boxOfLayers } from '../../lib/boxes';
 import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { dark, light } from '../../map/theme';
@@ -99,21 +100,7 @@ function markFirstSight(): void {
 
 /** The city's box, or the one around its layers when the profile names none. */
 function wholeBox(): Box | null {
-  if (city.value?.bbox) return city.value.bbox;
-  let whole: Box | null = null;
-  for (const { layer } of layers.value) {
-    const box = layer.bbox;
-    if (!box) continue;
-    whole = whole
-      ? [
-          Math.min(whole[0], box[0]),
-          Math.min(whole[1], box[1]),
-          Math.max(whole[2], box[2]),
-          Math.max(whole[3], box[3]),
-        ]
-      : box;
-  }
-  return whole;
+  return city.value?.bbox ?? boxOfLayers(layers.value.map(({ layer }) => layer));
 }
 
 function MapButton({ label, sign, act }: { label: string; sign: string; act: () => void }) {

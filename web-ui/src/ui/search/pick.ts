@@ -40,7 +40,7 @@ function pickType(type: string): void {
   }
   toMap();
   if (!state.visible) showTypes([type], true);
-  if (state.layer.bbox) map.value?.goTo(state.layer.bbox, coveredNow());
+  if (state.layer.usualBbox) map.value?.goTo(state.layer.usualBbox, coveredNow());
   say(t('search.shown', { type: typeLabel(type) }));
 }
 
