@@ -292,6 +292,8 @@ function step(now: number): void {
   else if (now - shownWhen >= shownEvery) {
     shownAt.value = exact;
     shownWhen = now;
+    // The chosen object is told of the same time as the clock; it is read no oftener than that is worth.
+    instant.value = iso(exact);
   }
   requestAnimationFrame(step);
 }
