@@ -70,6 +70,11 @@ export class TiledLayer {
     ]);
   }
 
+  /** Gives up its tiles; its style layers must be gone before. */
+  remove(): void {
+    this.map.removeSource(this.source);
+  }
+
   setState(id: string, state: TileState): void {
     this.map.setFeatureState({ source: this.source, sourceLayer: this.type, id }, { ...state });
   }

@@ -185,10 +185,11 @@ export class CityMap {
     const known = this.drawn.get(type);
     if (known) {
       known.drawing = drawing;
-      if (address) {
-        known.failed = false;
-        known.tiles?.read(address.path);
+      if (address && known.failed) {
+        this.replaceTiles(known, address);
+        return;
       }
+      if (address) known.tiles?.read(address.path);
       this.repaint(drawingOf(drawing, this.theme).map(({ layer }) => layer));
       return;
     }
@@ -205,6 +206,20 @@ export class CityMap {
     const tiles = address ? new TiledLayer(this.map, type, address) : null;
     this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles, failed: false });
     for (const { layer, below } of drawingOf(drawing, this.theme)) this.map.addLayer(layer, below);
+  }
+
+  /**
+   * Reads tiles that failed from a source of their own: MapLibre never ends a tile that is to be read anew
+   * while its reading fails.
+   */
+  private replaceTiles(drawn: OnMap, address: TileAddress): void {
+    const layers = drawingOf(drawn.drawing, this.theme);
+    for (const { layer } of layers) this.map.removeLayer(layer.id);
+    drawn.failed = false;
+    drawn.tiles?.remove();
+    drawn.tiles = new TiledLayer(this.map, drawn.drawing.type, address);
+    for (const { layer, below } of layers) this.map.addLayer(layer, below);
+    this.applyVisible(drawn);
   }
 
   /** All features of a layer; of a tiled one, those that lie over its tiles. */
@@ -238,10 +253,14 @@ export class CityMap {
     const drawn = this.drawn.get(type);
     if (!drawn || drawn.visible === visible) return;
     drawn.visible = visible;
-    for (const { layer } of drawingOf(drawn.drawing, this.theme)) {
+    this.applyVisible(drawn);
+    if (drawn.drawing.role !== 'object') this.drawLabels();
+  }
+
+  private applyVisible({ drawing, visible }: OnMap): void {
+    for (const { layer } of drawingOf(drawing, this.theme)) {
       this.map.setLayoutProperty(layer.id, 'visibility', visible ? 'visible' : 'none');
     }
-    if (drawn.drawing.role !== 'object') this.drawLabels();
   }
 
   /** Names of districts, waters and parks, once each: a surface cut by tiles would repeat its own. */
