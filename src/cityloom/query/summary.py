@@ -19,12 +19,13 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Numbers(Struct, frozen=True):
-    """Of the numbers among the values; `quantiles` are those of RANKS."""
+    """Of the numbers among the values; `quantiles` are those of RANKS, `whole`: none has a fraction."""
 
     count: int
     min: float | int
     max: float | int
     quantiles: list[float]
+    whole: bool
 
 
 class Value(Struct, frozen=True):
@@ -100,8 +101,10 @@ def summarize(
 
 
 def _numbers(numbers: list[float | int]) -> Numbers:
-    quantiles = np.quantile(np.array(numbers, dtype=float), RANKS).tolist()
-    return Numbers(len(numbers), min(numbers), max(numbers), quantiles)
+    array = np.array(numbers, dtype=float)
+    quantiles = np.quantile(array, RANKS).tolist()
+    whole = bool((array == np.floor(array)).all())
+    return Numbers(len(numbers), min(numbers), max(numbers), quantiles, whole)
 
 
 def _text(key: Any) -> str:

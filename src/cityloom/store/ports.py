@@ -20,7 +20,7 @@ from cityloom.model.entity import Attribute, Entity
 from cityloom.model.events import Cause, Document, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import Query, TypeExpression
-from cityloom.store.map_ports import MapReads
+from cityloom.store.map_ports import Box, MapReads
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class LayerSummary(Struct, frozen=True, kw_only=True):
     type: str
     count: int
     geometries: dict[str, int]
-    bbox: tuple[float, float, float, float] | None
+    bbox: Box | None
     modified: int | None
     observed: int | None = None
     silent: int = 0
@@ -180,6 +180,10 @@ class EntityReads(Protocol):
 
     def layers(self, tenant: str) -> list[LayerSummary]:
         """Each type in use, as a map layer."""
+        ...
+
+    def usual_box(self, tenant: str, layer: LayerSummary) -> Box | None:
+        """The box of a layer without what lies far away from the rest (w, s, e, n); None as its `bbox`."""
         ...
 
 

@@ -193,7 +193,7 @@ _SUMMARY: Final[Schema] = {
         "missing": {"type": "integer"},
         "numbers": {
             "type": "object",
-            "required": ["count", "min", "max", "quantiles"],
+            "required": ["count", "min", "max", "quantiles", "whole"],
             "properties": {
                 "count": {"type": "integer"},
                 "min": {"type": "number"},
@@ -205,6 +205,7 @@ _SUMMARY: Final[Schema] = {
                     "minItems": len(RANKS),
                     "maxItems": len(RANKS),
                 },
+                "whole": {"type": "boolean", "description": "None of them has a fraction."},
             },
         },
         "values": _COUNTS,

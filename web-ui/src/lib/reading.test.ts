@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { tiledTypes, wholeBudget, wholeLimit } from './reading';
+import { describe, expect, it } from 'vitest';
+import { askedTogether, tiledTypes, wholeBudget, wholeLimit } from './reading';
 
 const layer = (type: string, count: number) => ({ type, count, geometry: 'Point' as const });
 
@@ -14,4 +14,24 @@ it('a city of many middling layers never reads more than the budget whole', () =
   const whole = many.filter(({ type }) => !tiled.has(type));
   expect(whole.reduce((sum, { count }) => sum + count, 0)).toBeLessThanOrEqual(wholeBudget);
   expect(tiled.size).toBeLessThan(60);
+});
+
+describe('the past of layers', () => {
+  const read = (type: string, phase: 'ready' | 'loading' | 'error') => ({
+    type,
+    ready: phase === 'ready',
+    settled: phase !== 'loading',
+  });
+
+  it('is asked for once they are all there, or will not come', () => {
+    expect(askedTogether([read('A', 'ready'), read('B', 'loading')], [])).toEqual([]);
+    expect(askedTogether([read('A', 'ready'), read('B', 'error')], [])).toEqual(['A']);
+    expect(askedTogether([read('A', 'ready'), read('B', 'ready')], [])).toEqual(['A', 'B']);
+  });
+
+  it('goes on for those that were there when others come or are read anew', () => {
+    const one = [read('A', 'ready'), read('B', 'ready'), read('C', 'loading')];
+    expect(askedTogether(one, ['A', 'C'])).toEqual(['A']);
+    expect(askedTogether([read('A', 'loading')], ['A'])).toEqual([]);
+  });
 });

@@ -17,3 +17,20 @@ export function tiledTypes(layers: Pick<Layer, 'type' | 'count' | 'geometry'>[])
   }
   return tiled;
 }
+
+/**
+ * The types whose past is asked for: those that have been read, and new ones only once nothing is on its way any
+ * more, so that layers that come together are asked about together.
+ *
+ * @param shown each shown layer; `settled` that its reading has ended, well or not
+ * @param before the types that were asked for until now
+ */
+export function askedTogether(
+  shown: readonly { type: string; ready: boolean; settled: boolean }[],
+  before: readonly string[],
+): string[] {
+  const whole = shown.every(({ settled }) => settled);
+  return shown
+    .filter(({ type, ready }) => ready && (whole || before.includes(type)))
+    .map(({ type }) => type);
+}

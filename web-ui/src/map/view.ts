@@ -45,12 +45,17 @@ export interface Camera {
   metresPerPixel: number;
 }
 
+/** Pixels of the map that something hides, from its lower and its left edge. */
+export interface Covered {
+  bottom: number;
+  left: number;
+}
+
 export interface MapOptions {
   container: HTMLElement;
   center: [number, number];
   box: Box | null;
-  /** Pixels of the map's lower edge that something covers. */
-  covered: number;
+  covered: Covered;
   theme: Theme;
   onChoose(hit: Hit): void;
   onHover(hover: { hit: Hit | null; x: number; y: number; at: [number, number] } | null): void;
@@ -74,8 +79,8 @@ interface OnMap {
 
 const reach = 7;
 
-function around(margin: number, covered: number): PaddingOptions {
-  return { top: margin, left: margin, right: margin, bottom: margin + covered };
+function around(margin: number, { bottom, left }: Covered): PaddingOptions {
+  return { top: margin, left: margin + left, right: margin, bottom: margin + bottom };
 }
 
 const collection = (features: Feature[]): FeatureCollection => {
@@ -320,14 +325,14 @@ export class CityMap {
     else this.map.zoomOut();
   }
 
-  /** Brings a place into view, above what covers the map's lower edge. */
-  goTo(box: Box, covered: number): void {
+  /** Brings a place into view, beside what covers the map's edges. */
+  goTo(box: Box, covered: Covered): void {
     const [west, south, east, north] = box;
     if (west === east && south === north) {
       this.map.easeTo({
         center: [west, south],
         zoom: Math.max(this.map.getZoom(), 15),
-        offset: [0, -covered / 2],
+        offset: [covered.left / 2, -covered.bottom / 2],
       });
     } else {
       const padding = around(24, covered);

@@ -1,8 +1,10 @@
 /** Which layers there are and which are shown: the view says it, or the page's own choice at the first visit. */
 import type { Layer } from '../api/city';
+import { firstView } from '../lib/address';
+import { allOf } from '../lib/cql';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
-import { type LayerState, layers, layerState } from './store';
+import { type LayerState, layers } from './store';
 import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
@@ -22,8 +24,9 @@ export function startingLayers(list: Layer[]): LayerState[] {
     tiled: tiled.has(layer.type),
     phase: 'idle',
     problem: '',
+    wrongFilter: false,
     matched: null,
-    undrawable: 0,
+    undrawable: [],
     colouring: null,
   }));
 }
@@ -52,11 +55,6 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
   return shown;
 }
 
-/** What an address names and this city does not have. */
-export function unknownTypes(): string[] {
-  return (view.value.shown ?? []).filter((type) => !layerState(type));
-}
-
 /** Keeps what the reader chose, and what has been read, when the list of layers is read anew. */
 export function renewLayers(list: Layer[]): void {
   const before = new Map(layers.value.map((state) => [state.layer.type, state]));
@@ -64,6 +62,16 @@ export function renewLayers(list: Layer[]): void {
     const known = before.get(state.layer.type);
     // The mark stays too: a new type must not recolour the map under the reader's eyes.
     return known ? { ...known, layer: state.layer } : state;
+  });
+}
+
+/** Lists objects of a layer that the map cannot show: its table, under its filter and one more condition. */
+export function listInTable(type: string, condition: string): void {
+  const { filters } = view.value;
+  go({
+    page: 'table',
+    table: { ...firstView.table, type },
+    filters: { ...filters, [type]: allOf(filters[type] ?? '', condition) },
   });
 }
 

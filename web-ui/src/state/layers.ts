@@ -74,12 +74,15 @@ export async function loadLayer(type: string): Promise<void> {
   const stop = new AbortController();
   running.set(type, stop);
   readWith.set(type, signatureOf(type));
-  patchLayer(type, { phase: 'loading', problem: '' });
+  patchLayer(type, { phase: 'loading', problem: '', wrongFilter: false });
   try {
     await (state.tiled ? loadTiles(type, stop.signal) : loadFeatures(type, stop.signal));
   } catch (thrown) {
     if (stop.signal.aborted) return;
-    patchLayer(type, { phase: 'error', problem: thrown instanceof ApiError ? thrown.message : '' });
+    const error = thrown instanceof ApiError ? thrown : null;
+    // Nothing else of what is asked here can be wrong in itself.
+    const wrongFilter = error?.status === 400 && askedOf(type).filter !== '';
+    patchLayer(type, { phase: 'error', problem: error?.message ?? '', wrongFilter });
   } finally {
     if (running.get(type) === stop) running.delete(type);
     lookForGround();
@@ -102,7 +105,9 @@ async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
     phase: 'ready',
     colouring,
     matched: asked.filter ? (items.numberMatched ?? items.features.length) : null,
-    undrawable: items.features.filter(({ geometry }) => geometry && !isDrawable(geometry)).length,
+    undrawable: items.features.flatMap(({ id, geometry }) =>
+      geometry && !isDrawable(geometry) ? [String(id)] : [],
+    ),
   });
   drawLayer(type);
   revision.value++;

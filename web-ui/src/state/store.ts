@@ -21,10 +21,12 @@ export interface LayerState {
   phase: 'idle' | Phase;
   /** What the node said where the layer could not be read. */
   problem: string;
+  /** It was the filter that the node could not read. */
+  wrongFilter: boolean;
   /** How many the layer's filter selects; null without a filter. */
   matched: number | null;
-  /** How many have a place that cannot be drawn. */
-  undrawable: number;
+  /** The ids of those whose place cannot be drawn. */
+  undrawable: string[];
   colouring: Colouring | null;
 }
 
