@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import aiohttp
@@ -74,22 +73,6 @@ def town(tmp_path: Path) -> Path:
     assert imported.returncode == 0, imported.stderr
     assert "2" in imported.stdout
     return city
-
-
-def test_command_line_does_not_load_what_only_a_node_needs() -> None:
-    libraries = {"aiohttp", "aiomqtt", "apsw", "jsonschema", "numpy", "polars", "pyproj", "shapely"} | {
-        "starlette",
-        "structlog",
-        "uvicorn",
-    }
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, cityloom.cli.main; print(*sys.modules)"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert "typer" in loaded
-    assert libraries.isdisjoint(loaded)
 
 
 def test_every_command_has_help_with_an_example() -> None:

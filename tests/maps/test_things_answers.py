@@ -12,7 +12,8 @@ from cityloom.broker.ports import Call
 from cityloom.maps.sensorthings import answer as answers
 from cityloom.maps.sensorthings import view
 from cityloom.maps.sensorthings.model import KINDS
-from cityloom.maps.sensorthings.service import service_root, split_path
+from cityloom.maps.sensorthings.root import service_root
+from cityloom.maps.sensorthings.service import split_path
 from cityloom.maps.sensorthings.units import UNITS, unit_of_measurement
 from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.errors import (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
 from cityloom.query.cql2 import parse_cql2
 from cityloom.query.evaluate import matcher
-from cityloom.query.geometry import WGS84
+from cityloom.query.geometry import wgs84
 from cityloom.query.parse import parse_order_by, parse_q
 from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, TypeOr
 from cityloom.store.migrations import migrations
@@ -197,7 +197,7 @@ def test_select_entities_narrows_down_to_what_a_filter_may_select() -> None:
 def test_select_entities_finds_what_is_near_over_the_antimeridian_and_the_poles(
     lon: float, lat: float, bearing: float, metres: float, share: float
 ) -> None:
-    away_lon, away_lat, _ = WGS84.fwd(lon, lat, bearing, metres * share)
+    away_lon, away_lat, _ = wgs84().fwd(lon, lat, bearing, metres * share)
     place = {"type": "Point", "coordinates": [away_lon, away_lat]}
     entity = Entity(
         id="urn:e:1", types=["T"], attributes={LOCATION: [Attribute(kind="GeoProperty", value=place)]}
