@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cityloom.ld.compact import Form, compact_attribute
 from cityloom.ld.context import LdContext
 from cityloom.ld.language import check_languages, choose_language
+from cityloom.maps.queryables import check_filter
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.areas import METHODS, Areas, Method, aggregate_in_areas, representative_point
@@ -48,6 +49,7 @@ async def summarize_attribute(incoming: Incoming) -> Response:
 
     def read(snapshot: Snapshot) -> bytes:
         require_types(snapshot, tenant, {type: given}, "type")
+        check_filter(snapshot, tenant, type, ld_context, query.filter)
         found = (_one(entity, name) for entity in snapshot.lights(tenant, query, [name]))
         return encode(summarize(found, render, limit))
 
@@ -79,6 +81,7 @@ async def colour_areas(incoming: Incoming) -> Response:
     def read(snapshot: Snapshot) -> bytes:
         require_types(snapshot, tenant, {areas_type: areas_given}, "areas")
         require_types(snapshot, tenant, {type: given}, "type")
+        check_filter(snapshot, tenant, type, ld_context, query.filter)
         areas = Areas(list(_polygons(snapshot, tenant, areas_type)))
         if not len(areas):
             raise BadRequestData(

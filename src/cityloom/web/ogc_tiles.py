@@ -16,6 +16,7 @@ from cityloom.ld.context import LdContext
 from cityloom.maps.collections import require_tenant
 from cityloom.maps.kept import Answered, KeptTiles, Shown
 from cityloom.maps.mercator import DEEPEST, TileAddress
+from cityloom.maps.queryables import check_filter
 from cityloom.maps.tile import Wanted, draw_tile
 from cityloom.maps.tilesets import (
     MVT,
@@ -141,6 +142,7 @@ def tile_operations(kept: KeptTiles) -> Sequence[Operation]:
             require_tenant(snapshot, tenant)
             if not snapshot.changed(tenant, wanted.type, None):
                 raise _no_collection(incoming)
+            check_filter(snapshot, tenant, wanted.type, ld_context, wanted.filter)
             return kept.answer(snapshot, key, shown, lambda reads: draw_tile(reads, wanted, tile, ld_context))
 
         return _answer(incoming, await read(incoming, work))
