@@ -14,8 +14,9 @@ from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import TypeAnd, TypeIs, TypeOr
 from cityloom.store.changes import SCOPE
+from cityloom.store.history_ports import Window
 from cityloom.store.instances import event_instance_id, series_instance_id
-from cityloom.store.ports import Store, Window
+from cityloom.store.ports import Store
 from tests.laws.conftest import START, Home
 from tests.laws.values import (
     CAUSE,

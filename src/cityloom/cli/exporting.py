@@ -19,7 +19,8 @@ from cityloom.ld.temporal import compact_evolution
 from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError
 from cityloom.query.values import Query
-from cityloom.store.ports import Snapshot, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.ports import Snapshot
 
 
 def write_entities(data: Path, output: Path, type: str | None, *, geojson: bool, history: bool) -> int:

@@ -16,7 +16,8 @@ from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TypeExpression
-from cityloom.store.ports import Snapshot, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.ports import Snapshot
 
 _REPLAY_STEP = 0.25
 """Seconds between two looks at what is due in a replay."""

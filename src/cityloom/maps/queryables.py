@@ -21,7 +21,7 @@ from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.errors import BadRequestData
 from cityloom.query.cql2 import properties_of
 from cityloom.query.values import MEMBERS, CqlNode, Query, TypeIs
-from cityloom.store.ports import EntityReads
+from cityloom.store.entity_ports import EntityReads
 
 _SAMPLE: Final = 2000
 _RARE_SAMPLE: Final = 20

@@ -24,7 +24,8 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
+from cityloom.store.log_ports import Delivery
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
 from cityloom.subscriptions.payload import Message, Payload

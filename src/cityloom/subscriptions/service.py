@@ -23,7 +23,8 @@ from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFoun
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
+from cityloom.store.log_ports import Delivery
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription

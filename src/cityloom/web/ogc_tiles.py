@@ -28,7 +28,8 @@ from cityloom.maps.tilesets import (
     tileset_item,
 )
 from cityloom.model.errors import BadRequestData, ResourceNotFound
-from cityloom.store.ports import AttributeUse, LayerSummary, Snapshot
+from cityloom.store.entity_ports import AttributeUse, LayerSummary
+from cityloom.store.ports import Snapshot
 from cityloom.web.answers import encode, plain_json
 from cityloom.web.body import JSON
 from cityloom.web.filters import FILTER_PARAMS, read_filter

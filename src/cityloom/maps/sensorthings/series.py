@@ -17,7 +17,7 @@ from cityloom.maps.sensorthings.ids import SeriesKey
 from cityloom.maps.sensorthings.rows import OBSERVABLE, Datastream, Observation, is_observed, location_of
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.history import Instance
-from cityloom.store.ports import HistoryReads, Window
+from cityloom.store.history_ports import HistoryReads, Window
 
 _LARGEST_PIECE: Final = 5_000
 _FIRST_OF_MANY: Final = 4

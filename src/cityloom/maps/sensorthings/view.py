@@ -33,8 +33,9 @@ from cityloom.maps.sensorthings.series import SeriesReader, Wish
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import TooComplexQuery
 from cityloom.query.values import QNode, Query, TypeExpression
+from cityloom.store.history_ports import Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.ports import Snapshot, Window
+from cityloom.store.ports import Snapshot
 
 MOST_LOOKED: Final = 1_000_000
 """Instances that one request may read."""

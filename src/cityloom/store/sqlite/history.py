@@ -21,8 +21,8 @@ from cityloom.model.history import Instance
 from cityloom.query.evaluate import matches_types
 from cityloom.query.patterns import compile_pattern
 from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
+from cityloom.store.history_ports import HistoryEntity, Origin, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.ports import HistoryEntity, Origin, Window
 from cityloom.store.sqlite.codec import COLUMNS, Decoder, Key, Origins, Row
 from cityloom.store.sqlite.past import PastReader
 from cityloom.store.sqlite.session import Session
