@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -25,6 +26,15 @@ class HistoryEntity(Struct, frozen=True, kw_only=True):
     deleted_at: str | None = None
 
 
+class Numbers(Struct, frozen=True, kw_only=True):
+    """The numbers from `low` to `high`; a bound belongs to them when `with_low`, `with_high` say so."""
+
+    low: float = -inf
+    high: float = inf
+    with_low: bool = True
+    with_high: bool = True
+
+
 class Window(Struct, frozen=True, kw_only=True):
     """Which instances of one entity: times in microseconds, `start` included, `end` excluded.
 
@@ -32,7 +42,9 @@ class Window(Struct, frozen=True, kw_only=True):
     attribute, `first_n` the earliest n (for paging forwards; one of the two);
     `with_repeats` False leaves out instances whose occurrence is > 0.
     Instances that lack the `timeproperty` are not in a window that has a bound;
-    for `observedAt` without a bound they are ordered by modifiedAt.
+    for `observedAt` without a bound they are ordered by modifiedAt. `numbers`
+    leaves out the instances of which it is sure that their value is none of
+    these: other numbers and texts, but nothing compound.
     """
 
     names: Sequence[str] | None = None
@@ -43,6 +55,7 @@ class Window(Struct, frozen=True, kw_only=True):
     first_n: int | None = None
     dataset_ids: Sequence[str] | None = None
     with_repeats: bool = True
+    numbers: Numbers | None = None
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -103,6 +116,18 @@ class HistoryReads(Protocol):
 
         Of the window its names, datasets, start and end (of observedAt) count.
         Cost: a walk of an index; nothing is decoded.
+        """
+        ...
+
+    def count_numbers(self, tenant: str, entity_id: str, window: Window) -> tuple[int, int]:
+        """How many Properties with observedAt in a window have a value among its `numbers`.
+
+        Of the window its names, datasets, start, end (of observedAt) and numbers count; deletions are none.
+
+        Returns:
+            How many there are, and how many more may be: what is compound or of another kind.
+
+        Cost: a walk of the instances; nothing is decoded.
         """
         ...
 

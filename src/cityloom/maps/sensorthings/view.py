@@ -58,7 +58,7 @@ class Narrowing(Struct, frozen=True, kw_only=True):
     """What of a filter the store can be asked: it may leave too many, never too few.
 
     `keeps` tells of which Datastreams observations can pass at all; `exact` says that
-    it and the wish's span say all that a filter of Observations does.
+    it and the wish's span and numbers say all that a filter of Observations does.
     """
 
     ids: list[str] | None = None
