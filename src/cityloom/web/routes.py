@@ -80,7 +80,9 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
     table = [operation for group in _FIXED for operation in group]
     table += info_operations(services.clock, _alias(services))
     table += events_operations(hub)
-    table += tile_operations(KeptTiles())
+    kept = KeptTiles()
+    table += tile_operations(kept)
+    table.append(measures.summary_operation(kept))
     table.append(
         Operation(
             name="readMetrics",
