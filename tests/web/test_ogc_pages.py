@@ -149,7 +149,7 @@ async def test_tilesets_lead_to_the_map_to_a_tile_and_tell_their_address(node: C
     assert f"{node.base}{TREES}/tiles/WebMercatorQuad" in tilesets.links
     _, tileset = await page(node, f"{TREES}/tiles/WebMercatorQuad")
     assert f"{node.base}/?layers=Tree" in tileset.links
-    assert f"{node.base}{TREES}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}" in tileset.text
+    assert f"{node.base}{TREES}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}" in tileset.text
     (tile,) = (href for href, link in tileset.links.items() if link.get("rel") == "item")
     whole = decode((await node.get(tile.removeprefix(node.base))).body)
     assert len(whole["Tree"]["features"]) == 5

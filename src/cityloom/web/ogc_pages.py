@@ -176,7 +176,7 @@ class Pages:
         body = [
             self._on_map(collection),
             element("h2", words["address"]),
-            element("pre", template, tabindex="0"),
+            element("pre", _filled(template, "{z}", "{y}", "{x}"), tabindex="0"),
             self._nav(words["data"], leading),
             table(words["matrices"], [words["tile_matrix"], words["columns"], words["rows"]], spans),
             table(words["attribute"], [words["attribute"], words["title"]], fields),
@@ -262,9 +262,13 @@ def _whole_tile(template: str, limits: Sequence[dict[str, Any]]) -> str:
         column, row = each["minTileCol"], each["minTileRow"]
         if (column, row) == (each["maxTileCol"], each["maxTileRow"]):
             break
-    place = {"{tileMatrix}": each["tileMatrix"], "{tileRow}": str(row), "{tileCol}": str(column)}
-    for name, number in place.items():
-        template = template.replace(name, number)
+    return _filled(template, each["tileMatrix"], str(row), str(column))
+
+
+def _filled(template: str, matrix: str, row: str, column: str) -> str:
+    """The address of a tile with these in the places of its variables."""
+    for name, value in {"{tileMatrix}": matrix, "{tileRow}": row, "{tileCol}": column}.items():
+        template = template.replace(name, value)
     return template
 
 
