@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -309,6 +310,47 @@ async def test_areas_are_coloured_by_what_lies_in_them(node: NodeProcess, phone:
         await expect(legend).to_contain_text("Gauge: average, Level (cm)")
         await menu.get_by_label("Areas").select_option("")
         await expect(legend).to_have_count(0)
+
+
+async def test_page_shows_everything_of_a_node_that_answers_with_little_at_a_time(
+    built_page: None, tmp_path: Path
+) -> None:
+    def ward(number: int) -> dict[str, Any]:
+        west, south = 0.01 * (number % 5), 0.01 * (number // 5)
+        ring = [
+            [west, south],
+            [west + 0.01, south],
+            [west + 0.01, south + 0.01],
+            [west, south + 0.01],
+            [west, south],
+        ]
+        place = {"type": "GeoProperty", "value": {"type": "Polygon", "coordinates": [ring]}}
+        return {
+            "id": f"urn:ngsi-ld:Ward:{number}",
+            "type": "Ward",
+            "name": prop(f"Ward {number}"),
+            "location": place,
+        }
+
+    folder = tmp_path / "city"
+    folder.mkdir()
+    (folder / "city.yaml").write_text("settings: {itemsMax: 10}")
+    with running("serve", "--data", str(folder), "--port", "0") as node:
+        entities = [*map(gauge, range(40)), *map(ward, range(25))]
+        node.request("POST", "/ngsi-ld/v1/entityOperations/upsert", entities)
+        assert len(node.get("/ogc/collections/Gauge/items?limit=100")["features"]) == 10
+        async with visiting(node.url) as visit:
+            await visit.open("/?layers=Gauge,Ward&areas=Ward:Gauge:count:#map=13/0.02/0.02")
+            await shows(visit, "Gauge", 40)
+            await shows(visit, "Ward", 25)
+            await visit.open("/?page=table&table=@areas&areas=Ward:Gauge:count:")
+            names = visit.page.locator(".table tbody th")
+            await expect(names).to_have_count(25)
+            await expect(visit.page.locator(".table tbody")).to_contain_text("Ward 24")
+            await visit.open("/?page=table&table=Gauge")
+            await expect(visit.page.locator(".table-pager")).to_contain_text("1–10")
+            await visit.page.get_by_role("button", name="Next page").click()
+            await expect(visit.page.locator(".table-pager")).to_contain_text("11–20")
 
 
 async def test_names_in_other_scripts_and_full_of_markup_are_text(node: NodeProcess) -> None:

@@ -18,7 +18,8 @@ from cityloom.model.errors import CityloomError
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import Query, TemporalQuery
-from cityloom.store.ports import AttributeUse, HistoryEntity, Origin, TypeCount
+from cityloom.store.entity_ports import AttributeUse, TypeCount
+from cityloom.store.history_ports import HistoryEntity, Origin
 
 
 class Call(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from heapq import nsmallest
 from typing import Any, Final
 
 import msgspec
@@ -87,7 +88,7 @@ def summarize(
             odd[key] = value
             counts[key] += 1
     texts = sum(counts.values())
-    told = sorted(counts.items(), key=lambda item: (-item[1], _text(item[0])))[:most]
+    told = nsmallest(most, counts.items(), key=lambda item: (-item[1], _text(item[0])))
     values = [Value(odd[key] if type(key) is bytes else key, count) for key, count in told]
     return Summary(
         count=len(numbers) + texts,

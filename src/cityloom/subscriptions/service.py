@@ -23,7 +23,8 @@ from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFoun
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
+from cityloom.store.log_ports import Delivery
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
@@ -31,7 +32,7 @@ from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.matching import Matching
 from cityloom.subscriptions.payload import Message, Payload, render
 from cityloom.subscriptions.read import merge_subscription, read_subscription, write_subscription
-from cityloom.subscriptions.transport import Http, Mqtt
+from cityloom.subscriptions.transport import Transports
 
 _RESOURCE = "subscriptions"
 
@@ -56,8 +57,7 @@ class Subscriptions:
         self._contexts = contexts
         self._clock = clock
         self._settings = settings
-        self._mqtt = Mqtt(outgoing, settings.out_timeout)
-        http = Http(outgoing)
+        self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         self._deliverer = Deliverer(
             store,
@@ -65,7 +65,7 @@ class Subscriptions:
             settings,
             lookup=self._index.get,
             render=self._render,
-            transports={"http": http, "https": http, "mqtt": self._mqtt, "mqtts": self._mqtt},
+            transports=self._transports,
         )
         timer_set = asyncio.Event()
         self._matching = Matching(store, clock, self._index, offer=self._deliverer.offer, timer_set=timer_set)
@@ -86,7 +86,7 @@ class Subscriptions:
                 group.create_task(self._timers.run())
                 group.create_task(self._follower.run())
         finally:
-            await self._mqtt.close()
+            await self._transports.close()
 
     def lag(self) -> int:
         """How many events the matching is behind."""

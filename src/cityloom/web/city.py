@@ -14,7 +14,8 @@ from cityloom.ld.context import LdContext
 from cityloom.maps.collections import require_tenant
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import EntityReads, Snapshot
+from cityloom.store.entity_ports import EntityReads
+from cityloom.store.ports import Snapshot
 from cityloom.web.answers import plain_json
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema

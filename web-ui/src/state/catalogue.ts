@@ -4,7 +4,7 @@ import { firstView } from '../lib/address';
 import { allOf } from '../lib/cql';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
-import { type LayerState, layers } from './store';
+import { type LayerState, layers, mostInAnswer } from './store';
 import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
@@ -14,7 +14,7 @@ const tiledCost = 5_000;
 /** The states of a city's layers at the start, in the order of the list. */
 export function startingLayers(list: Layer[]): LayerState[] {
   const marks = marksFor(list);
-  const tiled = tiledTypes(list);
+  const tiled = tiledTypes(list, mostInAnswer.value);
   const shown = new Set(shownTypes(list, view.value.shown));
   return list.map((layer): LayerState => ({
     layer,
@@ -39,7 +39,7 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
   // An address that names nothing of this city shows the city all the same.
   const known = (chosen ?? []).some((type) => list.some((layer) => layer.type === type));
   if (chosen && (known || !chosen.length)) return chosen;
-  const tiled = tiledTypes(list);
+  const tiled = tiledTypes(list, mostInAnswer.value);
   const cost = ({ type, count }: Layer): number =>
     tiled.has(type) ? Math.min(tiledCost, count) : count;
   const ground = (layer: Layer): number => Number(roleIn(layer) === 'object');

@@ -54,6 +54,8 @@ export type Sheet = 'peek' | 'half' | 'full';
 export const phase = signal<Phase>('loading');
 export const failure = signal<ApiError | null>(null);
 export const city = signal<City | null>(null);
+/** The most objects that the node puts into one answer. */
+export const mostInAnswer = computed(() => city.value?.itemsMax ?? 0);
 export const layers = signal<LayerState[]>([]);
 export const loaded = new Map<string, Loaded>();
 export const revision = signal(0);

@@ -14,8 +14,8 @@ from cityloom.query.cql2 import attributes_of
 from cityloom.query.evaluate import matcher
 from cityloom.query.order import sort_entities
 from cityloom.query.values import Query
+from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.map_ports import Box
-from cityloom.store.ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.sql import Select, select_entities
 from cityloom.store.sqlite.parts import part_decoder
 from cityloom.store.sqlite.session import Port
