@@ -12,7 +12,10 @@ DATA ?=
 PORT ?= 8026
 CITY_DATA ?= city-data/$(CITY)
 UV := $(BIN)/uv
-PIP := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps
+# Compiled when installed, and kept: where Python may not write bytecode, each start of a process
+# would compile every library anew, which takes twice as long as all else of it.
+PIP := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps --compile-bytecode
+unexport PYTHONDONTWRITEBYTECODE
 STATIC := src/cityloom/web/static
 UI_SOURCES := $(shell find web-ui -path web-ui/node_modules -prune -o -type f -print 2>/dev/null)
 
@@ -69,7 +72,7 @@ lint: $(VENV)/.dev web-ui/node_modules/.ready ## Format, lint, types, import rul
 
 test: dev lint ## Everything that CI runs
 	cd web-ui && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm test --silent
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak

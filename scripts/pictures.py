@@ -28,7 +28,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--no-first-run",
 ]
-DESKTOP, PHONE = (1280, 800), (390, 780)
+DESKTOP, TALL, PHONE = (1280, 800), (1280, 1080), (390, 780)
 AIR = "urn:ngsi-ld:AirQualityObserved:loomhaven:AQ-001"
 REPORTS = "Open311ServiceRequest"
 
@@ -71,7 +71,7 @@ async def pictures(origin: str, moment: str) -> None:
         def at(**view: str) -> str:
             return f"{origin}/?{urlencode(view)}"
 
-        await take(browser, at(id=AIR), "page")
+        await take(browser, at(id=AIR), "page", size=TALL)
         areas = {"areas": f"District:{REPORTS}:count:", "layers": "District,Park,WaterBody,RoadSegment"}
         await take(browser, at(**areas), "areas")
         past = {"time": "last24h", "at": moment, "layers": few, "colour.AirQualityObserved": "no2"}

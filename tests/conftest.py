@@ -1,5 +1,38 @@
-"""What tests of several rooms share."""
+"""What tests of several rooms share, and how the tests are dealt out to the workers."""
+
+from __future__ import annotations
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.real_city import imported
 
 __all__ = ["imported"]
+
+# What takes longest first, or one worker would end alone: the real city's import, browsers, processes.
+LONGEST = ("tests/connect/test_real_city.py", "tests/gdal/test_real_city.py", "tests/page/", "tests/cli/")
+
+
+def _rank(nodeid: str) -> int:
+    return next((rank for rank, start in enumerate(LONGEST) if nodeid.startswith(start)), len(LONGEST))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+class ByFile(LoadScopeScheduling):
+    """Deals out whole files, whose tests share a city; all that looks at the real city goes to one worker.
+
+    Not xdist's own groups: it writes them into node ids, which pytest 9.2 no longer lets it change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "real city" if file.endswith("/test_real_city.py") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False
+    return ByFile(config, log)

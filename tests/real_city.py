@@ -28,8 +28,6 @@ NEEDED = [
         reason=f"the real city's data is not there: {DATA} does not exist (set CITYLOOM_CITY_DATA)",
     ),
     pytest.mark.timeout(900),
-    # One process imports it, and has it for all.
-    pytest.mark.xdist_group("real-city"),
 ]
 
 

@@ -5,7 +5,7 @@ from cityloom.broker.door import Limits
 from cityloom.broker.ports import Item
 from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
 from cityloom.query.values import Query, TypeIs
-from cityloom.store.ports import Window
+from cityloom.store.history_ports import Window
 
 from .helpers import VEHICLE, V, prop, value, vehicle
 

@@ -11,7 +11,7 @@ from cityloom.model.entity import Attribute
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import HistoryEntity
+from cityloom.store.history_ports import HistoryEntity
 
 SERIES = st.lists(st.integers(0, 9), max_size=12).map(sorted)
 

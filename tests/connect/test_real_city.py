@@ -12,7 +12,7 @@ import shapely
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.time import parse_datetime
 from cityloom.query.areas import Areas, aggregate_in_areas
-from cityloom.store.ports import Window
+from cityloom.store.history_ports import Window
 from tests.connect.conftest import expand
 from tests.real_city import BICYCLES, DATA, LIGHTS, NEEDED, REQUESTS, Imported
 

@@ -24,7 +24,7 @@ from cityloom.model.errors import ConfigurationError, Overloaded, StoreFailed
 from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import Window
+from cityloom.store.history_ports import Window
 from tests.connect.conftest import NOON, Everyone, TestCity, expand, make
 
 THING = "urn:ngsi-ld:Thing:"

@@ -10,7 +10,7 @@ from cityloom.connect.sources import Sources
 from cityloom.model.errors import BadRequestData, Forbidden, ResourceNotFound
 from cityloom.model.events import Cause
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import Window
+from cityloom.store.history_ports import Window
 from tests.connect.conftest import TestCity, expand, make
 
 PUSH = make(

@@ -13,8 +13,6 @@ from tests.page.node import NodeProcess
 PAPER = Path(__file__).parents[2] / "docs" / "ogc.md"
 EXAMPLES = re.findall(r"```sh\n(.*?)```", PAPER.read_text(), re.DOTALL)
 
-pytestmark = [pytest.mark.xdist_group("gdal")]
-
 
 def test_paper_has_examples() -> None:
     assert len(EXAMPLES) >= 7

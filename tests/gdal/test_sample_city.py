@@ -15,7 +15,6 @@ import shapely
 from tests.gdal.programs import layers, read_csv, run
 from tests.page.node import NodeProcess
 
-pytestmark = [pytest.mark.xdist_group("gdal")]
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 SYSTEMS = {
     "http://www.opengis.net/def/crs/OGC/1.3/CRS84": "OGC:CRS84",

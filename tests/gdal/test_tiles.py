@@ -15,7 +15,6 @@ import shapely
 from tests.gdal.programs import require_gdal, run
 from tests.page.node import NodeProcess
 
-pytestmark = [pytest.mark.xdist_group("gdal")]
 TO_METRES = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:3857", always_xy=True)
 SIDE = 2 * 20_037_508.342789244
 UNMERGED = 15

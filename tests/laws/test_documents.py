@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.model.errors import ResourceNotFound
-from cityloom.store.ports import Delivery, Store, Timer
+from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.ports import Store
 from tests.laws.values import CAUSE, do, see
 
 

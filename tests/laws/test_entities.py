@@ -9,7 +9,8 @@ from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import Conflict
 from cityloom.model.events import AttributeChange
 from cityloom.query.values import GeoQuery, OrderBy, OrderTerm, Path, Query, TypeIs
-from cityloom.store.ports import LayerSummary, Store, Transaction, TypeCount
+from cityloom.store.entity_ports import LayerSummary, TypeCount
+from cityloom.store.ports import Store, Transaction
 from tests.laws.values import CAUSE, LAMP, LEVEL, SENSOR, STATE, do, lamp, placed_lamp, prop, put, remove, see
 
 NAME = "https://uri.etsi.org/ngsi-ld/default-context/name"

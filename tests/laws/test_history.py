@@ -14,8 +14,9 @@ from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import TypeAnd, TypeIs, TypeOr
 from cityloom.store.changes import SCOPE
+from cityloom.store.history_ports import Numbers, Window
 from cityloom.store.instances import event_instance_id, series_instance_id
-from cityloom.store.ports import Store, Window
+from cityloom.store.ports import Store
 from tests.laws.conftest import START, Home
 from tests.laws.values import (
     CAUSE,
@@ -290,6 +291,41 @@ def test_windows_with_a_bound_leave_out_instances_without_the_timeproperty(store
     assert levels(store, ID, start=0) == ["stamped"]
     assert levels(store, ID, timeproperty="deletedAt", start=0) == []
     assert levels(store, ID, timeproperty="modifiedAt", start=event.at) == ["stamped", "unstamped"]
+
+
+def test_numbers_leave_out_what_is_surely_none_of_them(store: Store) -> None:
+    values = [1, 2.5, 2**70, "3", True, [3, "x"], {"a": 3}, 3, -7.25, 3.0000000001, 2**53 + 1]
+    append(store, ID, *(reading(value, START + hour * HOUR) for hour, value in enumerate(values)))
+    append(store, ID, Instance(name=LEVEL, attribute=prop(3)))
+    compound = [2**70, [3, "x"], {"a": 3}]
+    for numbers, expected in (
+        (Numbers(low=2.5), [2.5, 3, 3.0000000001, 2**53 + 1]),
+        (Numbers(low=2.5, with_low=False, high=3), [3]),
+        (Numbers(low=1, high=3, with_high=False), [1, 2.5]),
+        (Numbers(low=3, high=3), [3]),
+        (Numbers(low=2**53 + 1), [2**53 + 1]),
+        (Numbers(low=4, high=3), []),
+        (Numbers(high=-7.25), [-7.25]),
+    ):
+        bounded = levels(store, ID, start=START, numbers=numbers)
+        assert [each for each in bounded if each not in compound] == expected
+        assert [each for each in bounded if each in compound] == compound
+        assert levels(store, ID, start=START, numbers=numbers, last_n=1) == bounded[-1:]
+        window = Window(names=[LEVEL], numbers=numbers)
+        told = see(store, lambda snapshot, window=window: snapshot.count_numbers("", ID, window))
+        assert told == (len(expected), len(compound))
+        late = Window(names=[LEVEL], numbers=numbers, start=START + 100 * HOUR)
+        assert see(store, lambda snapshot, late=late: snapshot.count_numbers("", ID, late)) == (0, 0)
+    odd = Instance(
+        name=LEVEL,
+        attribute=Attribute(kind="JsonProperty", value=3, observed_at=format_datetime(START + 50 * HOUR)),
+    )
+    append(store, ID, odd)
+    window = Window(names=[LEVEL], numbers=Numbers(low=3, high=3), dataset_ids=[""])
+    assert see(store, lambda snapshot: snapshot.count_numbers("", ID, window)) == (1, 4)
+    elsewhere = Window(names=[LEVEL], numbers=Numbers(), dataset_ids=["urn:x:b"])
+    assert see(store, lambda snapshot: snapshot.count_numbers("", ID, elsewhere)) == (0, 0)
+    assert see(store, lambda snapshot: snapshot.count_numbers("none", ID, window)) == (0, 0)
 
 
 def test_count_observed_counts_what_a_window_holds(store: Store) -> None:

@@ -19,7 +19,8 @@ from cityloom.model.errors import Conflict
 from cityloom.model.events import Event
 from cityloom.model.history import HistoryAppend
 from cityloom.query.values import GeoQuery, Query, TypeIs
-from cityloom.store.ports import Store, Transaction, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.ports import Store, Transaction
 from tests.laws.conftest import HOMES, START
 from tests.laws.values import CAUSE, HOUR, LAMP, LEVEL, RUN, SENSOR, STATE, do, point, prop, reading, see
 

@@ -15,7 +15,8 @@ from cityloom.model.entity import DEFAULT_VOCAB, Attribute, Entity
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import Query, TypeIs
-from cityloom.store.ports import Observed, Snapshot, Store, Window
+from cityloom.store.history_ports import Observed, Window
+from cityloom.store.ports import Snapshot, Store
 from cityloom.store.sqlite import past
 from tests.laws.conftest import HOMES, START
 from tests.laws.values import HOUR, LAMP, LEVEL, SENSOR, STATE, append, lamp, prop, put, reading, remove, see

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from cityloom.model.entity import DEFAULT_VOCAB, LOCATION, Attribute, Entity
 from cityloom.model.time import format_datetime
+from cityloom.store.entity_ports import LayerSummary
 from cityloom.store.map_ports import Box
-from cityloom.store.ports import LayerSummary, Store
+from cityloom.store.ports import Store
 from tests.laws.conftest import START, Home
 from tests.laws.values import (
     CAUSE,

@@ -9,7 +9,8 @@ from cityloom.model.entity import DEFAULT_VOCAB, LOCATION, Attribute, Entity
 from cityloom.model.events import Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Snapshot, Store, Transaction, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.ports import Snapshot, Store, Transaction
 
 T = TypeVar("T")
 

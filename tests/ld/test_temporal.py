@@ -14,7 +14,7 @@ from cityloom.ld.kinds import SCOPE
 from cityloom.ld.temporal import compact_aggregated, compact_evolution
 from cityloom.model.entity import DEFAULT_VOCAB, NULL, Attribute, Entity
 from cityloom.model.history import Instance
-from cityloom.store.ports import HistoryEntity
+from cityloom.store.history_ports import HistoryEntity
 
 CORE = LdContext.core
 ID = "urn:ngsi-ld:Vehicle:1"

@@ -12,7 +12,8 @@ from cityloom.broker.ports import Call
 from cityloom.maps.sensorthings import answer as answers
 from cityloom.maps.sensorthings import view
 from cityloom.maps.sensorthings.model import KINDS
-from cityloom.maps.sensorthings.service import service_root, split_path
+from cityloom.maps.sensorthings.root import service_root
+from cityloom.maps.sensorthings.service import split_path
 from cityloom.maps.sensorthings.units import UNITS, unit_of_measurement
 from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.errors import (
@@ -405,6 +406,11 @@ async def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     of_others = f"Datastream/Thing/name eq 'Station a' and Datastream/id ne '{A}|no2'"
     assert read("Observations", filter=of_others) == (0, 0)
     assert read("Observations", filter=span, count="true", top=0) == (0, 0)
+    # A result between bounds is found, and counted, where it is stored.
+    for path in (series, "Observations"):
+        assert read(path, filter="result ge 4000 and 4100 gt result", count="true", top=5) == (5, 6)
+        assert read(path, filter="result ge 4000", count="true", top=0) == (0, 0)
+        assert city.ask(path, filter="result ge 4000", count="true", top=0)["@iot.count"] == 1000
     # The page that follows is read from where it begins, be it the last.
     page = city.ask(series, top=1000)
     for _ in range(3):
@@ -425,7 +431,7 @@ async def test_a_filter_that_looks_at_too_much_is_refused(
     city = ThingsCity(tmp_path)
     await city.fill([Record(A, "no2", "", minute, minute) for minute in range(300)])
     with pytest.raises(TooComplexQuery) as refused:
-        city.ask("Observations", filter="result lt 0")
+        city.ask("Observations", filter="result add 1 lt 0")
     assert "phenomenonTime" in refused.value.detail
     city.store.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -314,3 +315,21 @@ def test_counts_by_time_alone_are_exact(things: ThingsCity, name: str, operator:
     expected = sum(1 for record in RECORDS if OPERATORS[operator](record.time, 3))
     for text in (f"{name} {operator} {moment}", f"{name} {operator} {moment} and Datastream/id ne 'x'"):
         assert things.ask("Observations", filter=text, count="true", top=0)["@iot.count"] == expected
+
+
+async def test_bounds_of_results_see_into_lists_and_other_kinds(tmp_path: Path) -> None:
+    city = ThingsCity(tmp_path)
+    results: list[Any] = [3, [3, "x"], {"a": 3}, "3", True, 2**70, 7]
+    await city.fill([Record(A, "no2", "", minute, result) for minute, result in enumerate(results)])
+    for text, expected in (
+        ("result eq 3", [3, [3, "x"]]),
+        ("result gt 3", [2**70, 7]),
+        ("result ge 3 and result lt 8", [3, 7]),
+        ("result gt 3 and result lt 3", []),
+        ("result lt 1e300 and result gt 7", [2**70]),
+        (f"result gt {2**66}", [2**70]),
+    ):
+        found = city.ask("Observations", filter=text, count="true")
+        assert [row["result"] for row in found["value"]] == expected, text
+        assert found["@iot.count"] == len(expected), text
+    city.store.close()

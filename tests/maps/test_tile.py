@@ -13,7 +13,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mapbox_vector_tile.Mapbox import vector_tile_pb2
 
@@ -189,6 +189,10 @@ def geometries(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(geometry=geometries(), z=st.integers(0, 20))
+@example(
+    geometry={"type": "Polygon", "coordinates": [[[-180, -1], [-180, 0], [-179, -1], [-180, -1]]] * 2}, z=5
+)
+@example(geometry={"type": "Polygon", "coordinates": [[[0, 0], [0, 1e-9], [1e-9, 0], [0, 0]]] * 2}, z=20)
 def test_every_geometry_is_seen_in_some_tile_and_valid(
     store: Store, geometry: dict[str, Any], z: int
 ) -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.async_api import ConsoleMessage, Locator, Page, Request, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = Path(__file__).parents[2] / "web-ui/node_modules/axe-core/axe.min.js"
@@ -108,6 +116,22 @@ class Visit:
         assert self.complaints == []
 
 
+_chromium: Browser | None = None
+
+
+@asynccontextmanager
+async def browsing() -> AsyncIterator[None]:
+    """Keeps one Chromium running for all visits of a session: its start costs more than most visits."""
+    global _chromium
+    async with async_playwright() as playwright:
+        _chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield
+        finally:
+            await _chromium.close()
+            _chromium = None
+
+
 @asynccontextmanager
 async def visiting(
     origin: str,
@@ -117,17 +141,17 @@ async def visiting(
     scheme: Literal["light", "dark"] = "light",
     phone: bool = False,
 ) -> AsyncIterator[Visit]:
-    """A fresh browser with one page; at the end the visit must be clean, but for what a test forgave."""
+    """A reader who was never here before, with one page; at the end the visit must be clean, but for what a
+    test forgave."""
+    assert _chromium, "no browser is running"
     options: dict[str, Any] = {"is_mobile": True, "has_touch": True} if phone else {}
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = await browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme, **options
-        )
+    context = await _chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme, **options
+    )
+    try:
         visit = Visit(await context.new_page(), origin)
         visit.listen()
-        try:
-            yield visit
-            visit.assert_clean()
-        finally:
-            await browser.close()
+        yield visit
+        visit.assert_clean()
+    finally:
+        await context.close()

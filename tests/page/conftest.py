@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from .browser import CHROMIUM
+from .browser import CHROMIUM, browsing
 from .node import NodeProcess, running
 
-PAGE = Path(__file__).parents[2] / "src/cityloom/web/static/index.html"
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "src/cityloom/web/static/index.html"
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,19 @@ def built_page() -> None:
     for needed, remedy in ((PAGE, "make page"), (Path(CHROMIUM), "apt-get install chromium")):
         if not needed.exists():
             pytest.fail(f"{needed} does not exist: {remedy}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The browser belongs to the loop that it was started in.
+    for item in items:
+        if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def chromium(built_page: None) -> AsyncIterator[None]:
+    async with browsing():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from .browser import Visit, visiting
 from .node import free_port, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 
 def bench(number: int, **attributes: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from .browser import visiting
 from .node import NodeProcess
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from .browser import visiting
 from .node import NodeProcess, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 DESKTOP, PHONE = (1440, 900), (390, 844)
 LANGUAGES = [("en-GB", DESKTOP, False), ("zh-CN", PHONE, True)]
@@ -28,7 +28,14 @@ async def test_sources_page_tells_each_run_and_shows_what_was_refused(
     sample_node: NodeProcess, locale: str, size: tuple[int, int], phone: bool
 ) -> None:
     sources = sample_node.get("/sources")
+
+    async def with_a_long_row(route: Route) -> None:
+        body = await (await route.fetch()).json()
+        body["rejects"][0]["raw"] = {"text": "x" * 5_000 + "end"}
+        await route.fulfill(json=body)
+
     async with visiting(sample_node.url, size=size, locale=locale, phone=phone) as visit:
+        await visit.page.route("**/sources/sample-service-requests/rejects?limit=*", with_a_long_row)
         await visit.page.goto(f"{sample_node.url}/?page=sources")
         cards = visit.page.locator(".source-card")
         await expect(cards).to_have_count(len(sources))
@@ -42,6 +49,9 @@ async def test_sources_page_tells_each_run_and_shows_what_was_refused(
         rejects = card.locator(".rejects > li")
         await expect(rejects).to_have_count(2)
         await expect(rejects.first).to_contain_text("lon, lat is invalid")
+        assert "xend" not in await rejects.first.inner_text()
+        await rejects.first.get_by_role("button", expanded=False).click()
+        await expect(rejects.first.locator("pre")).to_contain_text("xend")
         async with visit.page.expect_download() as waiting:
             await card.locator("a[download]").click()
         download = await waiting.value

@@ -17,7 +17,7 @@ from playwright.async_api import Route, expect
 from .browser import Visit, visiting
 from .node import NodeProcess, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 HOSTILE = '<img src=x onerror="alert(1)"><b>bold</b>'

@@ -11,7 +11,7 @@ from playwright.async_api import Locator, expect
 from .browser import Visit, visiting
 from .node import NodeProcess
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from .browser import Visit, visiting
 from .node import NodeProcess
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 DOCS = Path(__file__).parents[2] / "docs/page.md"
@@ -62,8 +62,34 @@ async def test_keys_walk_search_and_close_and_the_focus_is_never_lost(sample_nod
         await page.keyboard.press("Escape")
         await expect(page.locator(".panel")).to_have_count(0)
         await focused(visit, ".map canvas")
+        # The time bar takes the keyboard with it, live and past, and gives it back.
+        for presses in (0, 1):
+            await page.locator(".time-open").focus()
+            await page.keyboard.press("Enter")
+            await focused(visit, '.time-modes [aria-pressed="true"]')
+            for _ in range(presses):
+                await page.keyboard.press("Tab")
+                await page.keyboard.press("Enter")
+                await expect(page.locator(".live")).to_have_attribute("data-state", "past")
+                await page.locator(".time-slide input").focus()
+            await page.keyboard.press("Escape")
+            await focused(visit, ".time-open")
+            assert "time=" not in page.url
+        # So do whose data it is, and what can be done with a layer.
+        await page.locator(".attribution summary").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".attribution ul")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".attribution ul")).not_to_be_visible()
+        await focused(visit, ".attribution summary")
         await page.keyboard.press("l")
         await focused(visit, ".layer input")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.locator(".layer-menu select").first.focus()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".layer-menu")).to_have_count(0)
+        await focused(visit, ".layer-more")
         # What the manual says is what the page does.
         section = DOCS.read_text().partition("## Keys")[2].partition("## ")[0]
         table = re.findall(r"^\| `(.+?)` \| (.+?) \|$", section, re.MULTILINE)

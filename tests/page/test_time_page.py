@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from .browser import Visit, visiting
 from .node import NodeProcess, free_port, running
 
-pytestmark = [pytest.mark.page, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.page
 
 PHONE = (390, 844)
 BUS = "urn:ngsi-ld:Bus:1"
@@ -118,9 +118,13 @@ async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
     where = "ids => ids.map(id => window.__cityloom.placeOf(id))"
     async with visiting(sample_node.url) as visit:
         page = visit.page
-        address = f"/?layers=District,Vehicle&time={begin:%FT%TZ}/{end:%FT%TZ}&speed=21600"
+        address = f"/?layers=District,Vehicle,WeatherObserved&time={begin:%FT%TZ}/{end:%FT%TZ}&speed=21600"
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         await visit.open(address)
         await visit.until("document.querySelector('.time-said').innerText === ''")
+        # One question for all the layers, not one more with each that comes.
+        assert len([url for url in asked if "/map/state" in url]) == 1
         before = await page.evaluate(where, buses)
         await page.keyboard.press("Space")
         await expect(page.get_by_role("slider")).to_have_value("86400")

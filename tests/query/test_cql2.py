@@ -18,7 +18,7 @@ from pygeofilter.parsers.cql2_text import parse as parse_other
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData, TooComplexQuery
-from cityloom.query.cql2 import parse_cql2, property_names
+from cityloom.query.cql2 import parse_cql2, properties_of
 from cityloom.query.cql2_evaluate import condition
 from cityloom.query.cql2_text import read_text
 from cityloom.query.evaluate import matches
@@ -383,13 +383,13 @@ def test_a_filter_of_literals_alone(text: str, wanted: bool | None) -> None:
 
 
 # -- what the parser gives and refuses ----------------------------------------------------------------
-def test_parse_cql2_expands_names_and_property_names_tells_them() -> None:
+def test_parse_cql2_expands_names_and_properties_of_tells_them() -> None:
     node = read("a > 1")
     assert isinstance(node, CqlCompare)
     assert isinstance(node.left, CqlProperty)
     assert node.left.paths[0].attributes == ("https://example.org/terms/a",)
     assert node.right == CqlNumber(1)
-    assert property_names(read("a > 1 AND NOT (b.c IS NULL OR a IN (1, d))")) == ["a", "b.c", "d"]
+    assert list(properties_of(read("a > 1 AND NOT (b.c IS NULL OR a IN (1, d))"))) == ["a", "b.c", "d"]
     assert read("TRUE") == CqlBoolean(True)
 
 

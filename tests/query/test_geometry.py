@@ -15,7 +15,7 @@ from shapely.geometry import shape
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.query.evaluate import matches_geo
 from cityloom.query.geo import geo_test, search_boxes
-from cityloom.query.geometry import SPHERE, WGS84, Box, box_of, boxes_within, distance
+from cityloom.query.geometry import Box, box_of, boxes_within, distance, mean_sphere, wgs84
 from cityloom.query.values import GeoQuery
 from query.draws import geometries
 
@@ -67,7 +67,7 @@ def test_boxes_within_hold_every_place_that_is_near(
     bounds = Box(west, south, min(west + width, 180.0), min(south + height, 90.0))
     start_lon = bounds.west + (bounds.east - bounds.west) * along
     start_lat = bounds.north if bearing < 90 or bearing > 270 else bounds.south
-    lon, lat, _ = WGS84.fwd(start_lon, start_lat, bearing, metres)
+    lon, lat, _ = wgs84().fwd(start_lon, start_lat, bearing, metres)
     boxes = boxes_within(bounds, metres)
     assert boxes is None or any(touches(each, Box(lon, lat, lon, lat)) for each in boxes)
 
@@ -103,7 +103,7 @@ def densely(geometry: Any, step: float) -> np.ndarray[Any, np.dtype[np.float64]]
 def brute_force(one: Any, other: Any, step: float) -> float:
     places, others = densely(one, step), densely(other, step)
     first, second = np.repeat(places, len(others), axis=0), np.tile(others, (len(places), 1))
-    return float(WGS84.inv(first[:, 0], first[:, 1], second[:, 0], second[:, 1])[2].min())
+    return float(wgs84().inv(first[:, 0], first[:, 1], second[:, 0], second[:, 1])[2].min())
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,7 +140,7 @@ def test_distance_on_the_sphere_is_the_haversine_distance(
     half = math.sin((other - one) / 2) ** 2
     half += math.cos(one) * math.cos(other) * math.sin(math.radians(other_lon - lon) / 2) ** 2
     expected = 2 * 6_371_008.8 * math.asin(min(1.0, math.sqrt(half)))
-    measured = distance(shapely.Point(lon, lat), shapely.Point(other_lon, other_lat), SPHERE)
+    measured = distance(shapely.Point(lon, lat), shapely.Point(other_lon, other_lat), mean_sphere())
     assert measured == pytest.approx(expected, abs=1.0, rel=1e-6)
 
 
@@ -149,7 +149,7 @@ def test_distance_goes_over_the_antimeridian_and_into_areas() -> None:
     assert distance(shapely.Point(-179.99, -16.5), island) == pytest.approx(2_132, rel=0.01)
     assert distance(shapely.box(-179.99, -17, -179.9, -16), island) == pytest.approx(2_130, rel=0.01)
     west, east = shapely.box(130, -17, 179.99, -16), shapely.box(-179.99, 10, -130, 11)
-    nearest = WGS84.inv(179.99, -16, -179.99, 10)[2]
+    nearest = wgs84().inv(179.99, -16, -179.99, 10)[2]
     assert [distance(west, east), distance(east, west)] == pytest.approx([nearest] * 2, rel=1e-4)
     assert distance(shapely.Point(0.5, 0.5), shapely.box(0, 0, 1, 1)) == 0
 
@@ -175,8 +175,8 @@ def test_matches_geo_measures_near_in_metres_and_takes_any_instance() -> None:
     def near(**limits: float) -> GeoQuery:
         return GeoQuery(georel="near", geometry=point(8, 40), **limits)
 
-    lon, lat, _ = WGS84.fwd(8, 40, 30, 1999)
-    further_lon, further_lat, _ = WGS84.fwd(8, 40, 30, 2001)
+    lon, lat, _ = wgs84().fwd(8, 40, 30, 1999)
+    further_lon, further_lat, _ = wgs84().fwd(8, 40, 30, 2001)
     close, far = point(lon, lat), point(further_lon, further_lat)
     assert matches_geo(near(max_distance=2000), at(close))
     assert not matches_geo(near(max_distance=2000), at(far))

@@ -53,6 +53,7 @@ def test_a_summary_counts_every_value_once(drawn: list[Any], most: int) -> None:
         assert summary.numbers is not None
         assert (summary.numbers.count, summary.numbers.min) == (len(numbers), min(numbers))
         assert summary.numbers.max == max(numbers)
+        assert summary.numbers.whole == all(float(number).is_integer() for number in numbers)
         assert summary.numbers.quantiles == pytest.approx([quantile(numbers, rank) for rank in RANKS])
     else:
         assert summary.numbers is None

@@ -16,7 +16,8 @@ from cityloom.model.events import Cause, Event
 from cityloom.model.history import HistoryAppend
 from cityloom.model.time import format_datetime
 from cityloom.query.values import Query
-from cityloom.store.ports import Store, Transaction, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.ports import Store, Transaction
 from tests.laws.test_machine import apply
 from tests.laws.values import LAMP, LEVEL, SENSOR, STATE, prop, reading
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +15,13 @@ from hypothesis import strategies as st
 from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
 from cityloom.query.cql2 import parse_cql2
 from cityloom.query.evaluate import matcher
-from cityloom.query.geometry import WGS84
+from cityloom.query.folding import without_accents
+from cityloom.query.geometry import wgs84
 from cityloom.query.parse import parse_order_by, parse_q
 from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, TypeOr
 from cityloom.store.migrations import migrations
 from cityloom.store.sql import place_row, scope_key, select_entities
+from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (
@@ -159,6 +163,127 @@ def test_select_entities_loses_no_answer_to_a_filter(found: tuple[Entity, ...], 
     assert selected == [entity.id for entity in found if truth(tree, entity) is True]
 
 
+SPELLINGS = [
+    "Straße 7",
+    "STRASSE 7",
+    "ſtraße",
+    "Café",
+    "cafe\u0301",
+    "CAFE",
+    "İstanbul",
+    "路灯 77",
+    "路燈（七）",
+]
+SPELLINGS += [
+    "\u212a2",
+    "ﬁne",
+    "FINE",
+    'a"b',
+    "a\\b",
+    "a*b?[c]",
+    "100%",
+    "a_b!",
+    "",
+    "\n\t",
+    "tab\0nul",
+    "がか",
+    "路灯",
+]
+RUNS = [
+    "%",
+    "%",
+    "_",
+    "\\%",
+    "\\_",
+    "\\",
+    "stra",
+    "SS",
+    "ß",
+    "e",
+    "é",
+    "caf",
+    "路",
+    "灯",
+    "燈",
+    "7",
+    "k",
+    "fi",
+    "*",
+    "?",
+]
+RUNS += ["[", "]", "^", "!", '"', "\n", "\0", " ", "a", "b", "（", "が", "か", "i", "İ"]
+
+
+@st.composite
+def spelled_entities(draw: st.DrawFn) -> Entity:
+    """An entity with texts wherever a filter may see them."""
+    text = st.sampled_from(SPELLINGS) | st.text(max_size=4)
+    kind = draw(
+        st.sampled_from(["Property", "Language", "Vocab", "Typed", "Compound", "Sub", "Json", "List"])
+    )
+    value: Any = draw(text)
+    told = Attribute(kind="Property", value=value)
+    match kind:
+        case "Language":
+            told = Attribute(kind="LanguageProperty", value={"en": value, "zh": [draw(text), draw(text)]})
+        case "Vocab":
+            told = Attribute(kind="VocabProperty", value=expand("red") if draw(st.booleans()) else value)
+        case "Typed":
+            told = Attribute(kind="Property", value={"@type": "Date", "@value": value})
+        case "Compound":
+            told = Attribute(kind="Property", value={expand("s"): value, "m": draw(text)})
+        case "Sub":
+            told = Attribute(
+                kind="Property",
+                value=draw(text),
+                attributes={expand("s"): [Attribute(kind="Property", value=value)]},
+            )
+        case "Json":
+            told = Attribute(kind="JsonProperty", value={"s": value})
+        case "List":
+            told = Attribute(kind="Property", value=[value, draw(text)])
+    return Entity(id=f"urn:e:{draw(st.integers(0, 10**6))}", types=["A"], attributes={expand("a"): [told]})
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    found=st.lists(spelled_entities(), min_size=1, max_size=8, unique_by=lambda entity: entity.id),
+    pattern=st.lists(st.sampled_from(RUNS) | st.sampled_from(SPELLINGS), max_size=5).map("".join),
+    folds=st.lists(st.sampled_from(["casei", "accenti"]), max_size=2),
+    name=st.sampled_from(["a", "a", "a.s", "a.en", "a.m", "id", "a.observedAt"]),
+    folded_pattern=st.booleans(),
+    equal=st.booleans(),
+)
+def test_select_entities_loses_no_text_that_is_like_a_pattern(
+    found: list[Entity], pattern: str, folds: list[str], name: str, folded_pattern: bool, equal: bool
+) -> None:
+    text: Any = {"property": name}
+    wanted: Any = pattern
+    for fold in folds:
+        text = {"op": fold, "args": [text]}
+        wanted = {"op": fold, "args": [wanted]} if folded_pattern else wanted
+    tree = {"op": "in", "args": [text, [pattern, "x"]]} if equal else {"op": "like", "args": [text, wanted]}
+    found.sort(key=lambda entity: entity.id)
+    for asked in (tree, {"op": "not", "args": [tree]}):
+        query = Query(filter=read_filter(asked))
+        test = matcher(query)
+        assert World(found).ask(query)[1] == [entity.id for entity in found if test(entity)]
+
+
+def test_select_entities_knows_how_unicode_folds() -> None:
+    to_ascii, others = "", set()
+    for char in map(chr, range(128, sys.maxunicode + 1)):
+        folded = char.casefold()
+        if any(each.isascii() for each in folded):
+            to_ascii += char
+        others |= {each for each in folded if each != char}
+    assert to_ascii == FOLDED_TO_ASCII
+    assert [each for each in others if unicodedata.category(each) == "Lo"] == []
+    ranges = [WITHOUT_ACCENTS[at : at + 3] for at in range(0, len(WITHOUT_ACCENTS), 3)]
+    same = "".join(chr(code) for low, _, high in ranges for code in range(ord(low), ord(high) + 1))
+    assert without_accents(same) == same
+
+
 def test_select_entities_narrows_down_to_what_a_filter_may_select() -> None:
     def valued(id: str, value: Any, lon: float = 0.0) -> Entity:
         place = Attribute(kind="GeoProperty", value={"type": "Point", "coordinates": [lon, 0.0]})
@@ -175,7 +300,11 @@ def test_select_entities_narrows_down_to_what_a_filter_may_select() -> None:
     assert given("a > 0.5") == given("NOT a <= 0.5") == given("a = 1") == given("a BETWEEN 0 AND 2") == ["1"]
     assert given("a > 1.5 OR a = 'x'") == given("a IN ('x', 'y')") == ["2"]
     assert given("a = TRUE") == given("NOT a = FALSE") == given("a <> FALSE") == ["3"]
-    assert given("a IS NOT NULL") == given("a LIKE '%'") == ["1", "2", "3"]
+    assert given("a IS NOT NULL") == ["1", "2", "3"]
+    assert given("a LIKE '%'") == ["2"]
+    assert given("a LIKE 'x%'") == given("a LIKE '_'") == given("CASEI(a) LIKE CASEI('X')") == ["2"]
+    assert given("ACCENTI(a) LIKE '%x'") == ["2"]
+    assert given("id LIKE '%:_' AND id LIKE '%:4%'") == ["4"]
     assert given("NOT (a > 0 AND b > 0)", types=TypeIs("A")) == given("a <= 0") == []
     assert given("id IN ('urn:e:4', 'urn:e:2')", types=TypeIs("A")) == ["2"]
     near = "S_INTERSECTS(location, BBOX(-1, -1, 1, 1))"
@@ -197,7 +326,7 @@ def test_select_entities_narrows_down_to_what_a_filter_may_select() -> None:
 def test_select_entities_finds_what_is_near_over_the_antimeridian_and_the_poles(
     lon: float, lat: float, bearing: float, metres: float, share: float
 ) -> None:
-    away_lon, away_lat, _ = WGS84.fwd(lon, lat, bearing, metres * share)
+    away_lon, away_lat, _ = wgs84().fwd(lon, lat, bearing, metres * share)
     place = {"type": "Point", "coordinates": [away_lon, away_lat]}
     entity = Entity(
         id="urn:e:1", types=["T"], attributes={LOCATION: [Attribute(kind="GeoProperty", value=place)]}

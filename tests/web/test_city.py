@@ -76,6 +76,20 @@ async def test_list_layers_tells_kind_box_and_attributes(park: Client) -> None:
     assert (layers["Tree"]["typeIri"], layers["Tree"]["count"]) == (DEFAULT + "Tree", 5)
     assert (layers["Tree"]["geometry"], layers["Rule"]["geometry"]) == ("Point", None)
     assert layers["Tree"]["bbox"] == pytest.approx([0, 1, 0.4, 1])
+    assert layers["Tree"]["usualBbox"] == layers["Tree"]["bbox"]
+    assert (layers["Tree"]["noPlace"], layers["Rule"]["noPlace"]) == (0, layers["Rule"]["count"])
+    far = {
+        "id": "urn:a:far",
+        "type": "Tree",
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [-150, -60]}},
+    }
+    nowhere = {"id": "urn:a:nowhere", "type": "Tree"}
+    assert (await park.post(ENTITIES, far)).status == 201
+    assert (await park.post(ENTITIES, nowhere)).status == 201
+    after = {each["type"]: each for each in (await park.get("/map/layers")).json}["Tree"]
+    assert after["bbox"] == pytest.approx([-150, -60, 0.4, 1])
+    assert after["usualBbox"] == pytest.approx(layers["Tree"]["bbox"])
+    assert after["noPlace"] == 1
     assert layers["Tree"]["attributes"] == ["location", "name"]
     assert layers["Tree"]["lastModified"].endswith("Z")
 

@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from cityloom.query.summary import summarize
+from cityloom.web import measures
 from tests.web.node import Client
 
 ENTITIES = "/ngsi-ld/v1/entities"
@@ -119,6 +121,39 @@ async def test_summary_of_an_attribute(city: Client) -> None:
     assert (found["numbers"]["min"], found["numbers"]["max"], found["numbers"]["count"]) == (1, 8, 4)
     assert found["numbers"]["quantiles"][3] == 3.25
     assert (found["values"], found["others"]) == ([{"value": "tall", "count": 1}], 0)
+
+
+async def test_summary_is_kept_until_what_it_tells_changes(
+    city: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return summarize(*arguments)
+
+    monkeypatch.setattr(measures, "summarize", counting)
+    path = "/map/layers/Tree/summary?attribute=height"
+    filtered = f"{path}&filter=kind%20IS%20NULL"
+
+    async def told(url: str) -> tuple[int, int, float]:
+        found = (await city.get(url)).json
+        return looked, found["missing"], found["numbers"]["max"]
+
+    assert [await told(path), await told(path)] == [(1, 1, 8), (1, 1, 8)]
+    assert [await told(filtered), await told(filtered)] == [(2, 0, 8), (2, 0, 8)]
+    # Of another attribute, only the filter may know.
+    await city.patch(f"{ENTITIES}/urn:t:2/attrs", {"kind": {"type": "Property", "value": "elm"}})
+    await city.post(f"{ENTITIES}/urn:t:2/attrs", {"kind": {"type": "Property", "value": "elm"}})
+    assert (await told(filtered))[1:] == (0, 4)
+    await city.patch(f"{ENTITIES}/urn:t:2/attrs", {"height": metres(9)})
+    assert (await told(path))[1:] == (1, 9)
+    await city.delete(f"{ENTITIES}/urn:t:6")
+    assert (await told(path))[1:] == (0, 9)
+    await city.post(ENTITIES, {"id": "urn:t:7", "type": "Tree", "height": metres(20)})
+    assert (await told(path))[1:] == (0, 20)
+    assert (await told(f"{path}&limit=1"))[1:] == (0, 20)
 
 
 async def test_summary_shows_texts_in_the_language_asked_for(city: Client) -> None:

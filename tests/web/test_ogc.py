@@ -182,6 +182,20 @@ async def test_limit_is_bounded_by_the_settings_without_an_error(tmp_path: Path)
         assert (answer["numberReturned"], len(hrefs(answer, "next"))) == (3, 1)
 
 
+async def test_pages_hold_everything_where_the_largest_is_below_the_usual_size(tmp_path: Path) -> None:
+    async with open_services(tmp_path, Settings(items_max=2)) as services, running(services) as node:
+        await plant(node)
+        url, seen = ITEMS, list[int]()
+        while url:
+            answer = await node.get(url.removeprefix(node.base))
+            seen += ids(answer)
+            url = next(iter(hrefs(answer.json, "next")), "")
+        assert seen == [0, 1, 2, 3, 4, 9]
+        api = (await node.get("/ogc/api")).json["paths"]["/collections/{collectionId}/items"]["get"]
+        (limit,) = (each["schema"] for each in api["parameters"] if each["name"] == "limit")
+        assert (limit["maximum"], limit["default"]) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("bbox", "expected"),
     [

@@ -52,8 +52,9 @@ async def ask(node: Client, **params: Any) -> Answer:
         ("height.unitCode = 'MTR' AND height IN (0, 3)", [0, 2]),
         ("S_INTERSECTS(location, BBOX(0.15, 0, 0.35, 2))", [2, 3]),
         ("S_INTERSECTS(geometry, POLYGON((0.15 0, 0.35 0, 0.35 2, 0.15 2, 0.15 0)))", [2, 3]),
-        ("unheardof = 1", []),
-        ("unheardof IS NULL", [0, 1, 2, 3, 4, 9]),
+        ("height.unheardof = 1", []),
+        ("height.unheardof IS NULL", [0, 1, 2, 3, 4, 9]),
+        ('"https://uri.etsi.org/ngsi-ld/default-context/height" > 2', [2, 3, 4]),
         ("createdAt > TIMESTAMP('2020-01-01T00:00:00Z')", [0, 1, 2, 3, 4, 9]),
     ],
 )
@@ -142,6 +143,34 @@ async def test_filter_that_is_wrong_is_400_and_named(park: Client, query: str, t
 
 
 @pytest.mark.parametrize(
+    ("filter", "told"),
+    [
+        ("heigth > 2", ["'heigth'", "Tree", "did you mean height?"]),
+        ("height > 2 AND NOT (Heigth.observedAt IS NULL)", ["'Heigth.observedAt'", "height.observedAt?"]),
+        ("CASEI(nam) = 'a' OR height > 1", ["'nam'", "did you mean name?"]),
+        ("unheardof IS NULL", ["'unheardof'", "queryables"]),
+        ("S_INTERSECTS(locations, BBOX(0, 0, 1, 1))", ["'locations'", "did you mean location?"]),
+    ],
+)
+async def test_filter_of_an_unknown_property_is_400_and_tells_what_was_meant(
+    park: Client, filter: str, told: list[str]
+) -> None:
+    for path in (ITEMS, f"{TREES}/tiles/WebMercatorQuad/0/0/0", "/map/layers/Tree/summary"):
+        more = {"attribute": "height"} if path.startswith("/map") else {}
+        answer = await park.get(f"{path}?{urlencode({'filter': filter, **more})}")
+        assert answer.status == 400, path
+        assert [word for word in told if word not in answer.json["detail"]] == []
+
+
+async def test_filter_knows_a_property_as_long_as_a_feature_has_it(park: Client) -> None:
+    assert ids(await ask(park, filter="genus = 'Quercus'")) == []
+    await park.delete(f"{ENTITIES}/urn:ngsi-ld:Tree:9/attrs/genus")
+    answer = await ask(park, filter="genus = 'Quercus'")
+    assert (answer.status, "genus" in answer.json["detail"]) == (400, True)
+    assert "genus" not in (await park.get(f"{TREES}/queryables")).json["properties"]
+
+
+@pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("height=3", [2]),
@@ -188,6 +217,10 @@ async def test_every_simple_queryable_is_a_parameter(park: Client) -> None:
 async def test_parameter_that_is_no_property_either_is_400(park: Client, query: str) -> None:
     answer = await park.get(f"{ITEMS}?{query}")
     assert answer.status == 400, answer.body
+
+
+async def test_parameter_that_is_nearly_a_property_tells_which(park: Client) -> None:
+    assert "did you mean height?" in (await park.get(f"{ITEMS}?hieght=1")).json["detail"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

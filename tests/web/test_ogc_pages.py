@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mapbox_vector_tile import decode
 
+from cityloom.model.errors import Unauthorized
+from cityloom.model.settings import Settings
 from cityloom.web.html import element, html_page
 from cityloom.web.ogc_words import WORDS
-from tests.web.node import Answer, Client
+from tests.web.node import Answer, Client, open_services, running
 from tests.web.ogc_city import ENTITIES, ITEMS, SCRIPT, TREES, plant, tree
 
 PAGES = [
@@ -28,7 +33,12 @@ PAGES = [
     ITEMS,
     f"{ITEMS}?limit=2&offset=2",
     f"{ITEMS}/urn:ngsi-ld:Tree:9",
+    "/ogc/tileMatrixSets",
+    "/ogc/tileMatrixSets/WebMercatorQuad",
+    f"{TREES}/tiles",
+    f"{TREES}/tiles/WebMercatorQuad",
 ]
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 class Read(HTMLParser):
@@ -76,7 +86,11 @@ async def test_page_holds_every_link_of_its_json(node: Client, path: str) -> Non
     await plant(node)
     _, read = await page(node, path)
     told = (await node.get(path, headers={"Accept": "application/json"})).json
-    wanted = [each["href"] for each in told.get("links", []) if each["rel"] not in ("self", "alternate")]
+    wanted = [
+        each["href"]
+        for each in told.get("links", [])
+        if each["rel"] not in ("self", "alternate") and not each.get("templated")
+    ]
     # Where a page is turned, it is by pages; data are data.
     as_html = {each: {each, each.replace("f=json", "f=html"), f"{each}?f=json"} for each in wanted}
     assert [each for each, shown in as_html.items() if not shown & read.links.keys()] == []
@@ -117,6 +131,88 @@ async def test_features_lead_to_the_map_and_to_themselves(node: Client) -> None:
     assert f"{node.base}/?id=urn%3Angsi-ld%3ATree%3A1" in read.links
     assert (await node.get(f"{ITEMS}/urn%3Angsi-ld%3ATree%3A1")).status == 200
     assert f"{node.base}{ITEMS}/urn%3Angsi-ld%3ATree%3A1" in read.links
+
+
+async def test_every_link_of_the_first_page_opens_in_a_browser(node: Client) -> None:
+    await plant(node)
+    _, landing = await page(node, "/ogc")
+    for href in landing.links:
+        answer = await node.get(href.removeprefix(node.base), headers={"Accept": BROWSER})
+        assert answer.status == 200, href
+        # What is told to be JSON is a page all the same, but where the address asks for JSON.
+        assert "f=json" in href or answer.headers["Content-Type"].startswith("text/html"), href
+
+
+async def test_tilesets_lead_to_the_map_to_a_tile_and_tell_their_address(node: Client) -> None:
+    await plant(node)
+    _, tilesets = await page(node, f"{TREES}/tiles")
+    assert f"{node.base}{TREES}/tiles/WebMercatorQuad" in tilesets.links
+    _, tileset = await page(node, f"{TREES}/tiles/WebMercatorQuad")
+    assert f"{node.base}/?layers=Tree" in tileset.links
+    assert f"{node.base}{TREES}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}" in tileset.text
+    (tile,) = (href for href, link in tileset.links.items() if link.get("rel") == "item")
+    whole = decode((await node.get(tile.removeprefix(node.base))).body)
+    assert len(whole["Tree"]["features"]) == 5
+    assert "height" in tileset.text
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "text/html"])
+@pytest.mark.parametrize(
+    ("path", "status", "back"),
+    [
+        ("/ogc/nothing", 404, "/ogc/collections"),
+        ("/nothing", 404, "/ogc"),
+        ("/ogc/collections/None", 404, "/ogc/collections"),
+        (f"{ITEMS}?filter=heigth%20%3E%201", 400, TREES),
+        (f"{ITEMS}?limit=a", 400, TREES),
+        (f"{ITEMS}?{SCRIPT}=1&f=html", 400, TREES),
+    ],
+)
+async def test_problem_is_a_page_with_a_way_back_for_a_browser(
+    node: Client, accept: str, path: str, status: int, back: str
+) -> None:
+    await plant(node)
+    answer = await node.get(path, headers={"Accept": accept, "Accept-Language": "zh-CN"})
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    read = Read(answer.body.decode())
+    assert {node.base + back, f"{node.base}/"} <= read.links.keys()
+    assert WORDS["zh"][f"problem_{status}"] in read.text
+    assert "script" not in read.elements
+    told = await node.get(path.removesuffix("&f=html"))
+    assert (told.status, told.headers["Content-Type"]) == (status, "application/problem+json")
+    assert told.json["detail"] in read.text
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        (f"{ITEMS}?f=json&filter=a%20%3D", BROWSER),
+        (f"{ITEMS}?filter=a%20%3D", "application/geo+json"),
+        ("/ogc/nothing", "application/json, text/html;q=0.5"),
+        ("/ogc/nothing", "*/*"),
+        ("/ngsi-ld/v1/nothing", BROWSER),
+    ],
+)
+async def test_problem_is_json_for_programs(node: Client, path: str, accept: str) -> None:
+    answer = await node.get(path, headers={"Accept": accept})
+    assert "json" in answer.headers["Content-Type"]
+    assert answer.json["status"] in (400, 404)
+
+
+async def test_problem_page_does_not_tell_a_stranger_of_the_city(tmp_path: Path) -> None:
+    class Closed:
+        def check(self, *_: object) -> None:
+            raise Unauthorized("a key is required")
+
+    async with (
+        open_services(tmp_path, Settings()) as services,
+        running(dataclasses.replace(services, access=Closed())) as node,
+    ):
+        answer = await node.get("/ogc/collections", headers={"Accept": BROWSER})
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Testville" not in answer.body.decode()
 
 
 async def test_pages_are_turned_by_links(node: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema
@@ -45,7 +46,10 @@ async def test_queryables_are_a_schema_of_the_properties(park: Client) -> None:
     jsonschema.Draft202012Validator.check_schema(found)
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert found["$id"] == f"{park.base}{TREES}/queryables"
-    assert (found["type"], found["additionalProperties"]) == ("object", True)
+    assert (found["type"], found["additionalProperties"]) == ("object", False)
+    (pattern,) = found["patternProperties"]
+    assert re.search(pattern, "height.observedAt")
+    assert not re.search(pattern, "heights.observedAt")
     for name, schema in found["properties"].items():
         assert ("type" in schema) != schema.get("format", "").startswith("geometry-"), name
         assert schema["title"], name

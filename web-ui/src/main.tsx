@@ -1,7 +1,7 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { startClock } from './lib/format';
-import { firstLanguage, language, languages } from './lib/i18n';
+import { firstLanguage, language, languages, wishes } from './lib/i18n';
 import { start } from './state/app';
 import { listenForKeys } from './state/keys';
 import { darkScheme } from './state/store';
@@ -10,7 +10,9 @@ import { offerTestHook } from './testhook';
 import { App } from './ui/App';
 import { offerPrinting } from './ui/parts/Print';
 
-language.value = firstLanguage(location.search, navigator.languages);
+wishes.value = navigator.languages;
+addEventListener('languagechange', () => (wishes.value = navigator.languages));
+language.value = firstLanguage(location.search, wishes.value);
 effect(() => {
   document.documentElement.lang =
     languages.find(({ code }) => code === language.value)?.tag ?? 'en';

@@ -5,6 +5,8 @@ import { allRead, findFeature, live, map } from './state/store';
 export interface TestHook {
   /** The map has drawn every shown layer and is at rest. */
   ready(): boolean;
+  /** The map waits for nothing, whether all that it asked for came or not. */
+  resting(): boolean;
   live(): string;
   /** How many objects of a type are on the screen. */
   rendered(type: string): number;
@@ -43,6 +45,7 @@ function colourOf(id: string): string | null {
 export function offerTestHook(): void {
   window.__cityloom = {
     ready: () => map.value?.resting() === true && allRead(),
+    resting: () => map.value?.resting() === true,
     live: () => live.value,
     rendered: (type) => map.value?.rendered(type) ?? 0,
     placeOf: (id) => {

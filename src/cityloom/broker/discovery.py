@@ -13,7 +13,9 @@ from cityloom.broker.ports import Call
 from cityloom.broker.windows import window_of
 from cityloom.model.errors import ResourceNotFound
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import AttributeUse, Origin, Snapshot, TypeCount, Window
+from cityloom.store.entity_ports import AttributeUse, TypeCount
+from cityloom.store.history_ports import Origin, Window
+from cityloom.store.ports import Snapshot
 
 
 class Discovery(Door):

@@ -13,7 +13,8 @@ from msgspec import Struct
 from cityloom.broker.ports import Access, Action, Call
 from cityloom.model.clock import Clock
 from cityloom.model.errors import NonexistentTenant
-from cityloom.store.ports import EntityReads, Snapshot, Store, Transaction
+from cityloom.store.entity_ports import EntityReads
+from cityloom.store.ports import Snapshot, Store, Transaction
 
 T = TypeVar("T")
 

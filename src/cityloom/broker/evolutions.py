@@ -21,7 +21,8 @@ from cityloom.query.aggregate import aggregate
 from cityloom.query.evaluate import matcher, matches_scope
 from cityloom.query.values import Query, ScopeExpression, TemporalQuery
 from cityloom.store.changes import SCOPE
-from cityloom.store.ports import HistoryEntity, HistoryReads, Snapshot, Window
+from cityloom.store.history_ports import HistoryEntity, HistoryReads, Window
+from cityloom.store.ports import Snapshot
 
 _LOOK_AT_ONCE: Final = 200
 """Entities that a temporal query looks at in one snapshot, so that no reader is long."""

@@ -17,8 +17,9 @@ from cityloom.model.entity import Attribute
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
+from cityloom.store.history_ports import HistoryReads, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.ports import HistoryReads, Snapshot, Transaction, Window
+from cityloom.store.ports import Snapshot, Transaction
 
 _BYTES_OF_INSTANCE = 256
 """About what an instance weighs in the writer's queue."""

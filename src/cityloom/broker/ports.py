@@ -19,7 +19,8 @@ from cityloom.model.errors import CityloomError
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import QNode, Query, TemporalQuery
-from cityloom.store.ports import AttributeUse, HistoryEntity, Origin, TypeCount
+from cityloom.store.entity_ports import AttributeUse, TypeCount
+from cityloom.store.history_ports import HistoryEntity, Origin
 
 
 class Forwarding(Struct, kw_only=True):

@@ -21,7 +21,8 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_duration
-from cityloom.store.ports import Store, Timer, Transaction
+from cityloom.store.log_ports import Timer
+from cityloom.store.ports import Store, Transaction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

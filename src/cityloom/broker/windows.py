@@ -19,7 +19,7 @@ from cityloom.model.entity import DEFAULT_INSTANCE, Attribute
 from cityloom.model.history import Instance
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import Window
+from cityloom.store.history_ports import Window
 
 DEFAULT_DATASET: Final = "@none"
 """How a request names the default instance (4.5.5)."""

@@ -16,7 +16,9 @@ from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.changes import SCOPE, tombstone
-from cityloom.store.ports import Timer, Transaction, Window
+from cityloom.store.history_ports import Window
+from cityloom.store.log_ports import Timer
+from cityloom.store.ports import Transaction
 
 
 class EntityWriter:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
-import msgspec
 import typer
-import uvicorn
-from rich.table import Table
 
-from cityloom.app import Node, create_app
-from cityloom.cli.console import err, out, print_whole, progress_bars
-from cityloom.cli.logs import configure_logs
-from cityloom.connect.mapping import Mapping
-from cityloom.connect.profile import builtin_profiles, load_profile
-from cityloom.connect.report import Report
+from cityloom.cli.console import out, print_whole, progress_bars
 from cityloom.folder import CityConfiguration, CityFolder
-from cityloom.model.errors import CityloomError, ConfigurationError
-from cityloom.model.settings import Settings
-from cityloom.web.protocol import bounded_protocol
+from cityloom.model.errors import ConfigurationError
 
 SAMPLE = "sample"
-_GRACE = 3
-"""Seconds that open connections have to end when the node stops."""
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 
@@ -62,6 +46,8 @@ def init(
 
 
 def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> None:
+    from cityloom.connect.profile import builtin_profiles, load_profile
+
     load_profile(profile)
     built_in = profile in builtin_profiles()
     folder.write(
@@ -84,6 +70,11 @@ def up(
 
     Example: `cityloom up --city boston --sources ../city-files --folder city-data/boston`
     """
+    from cityloom.app import Node
+    from cityloom.cli.importing import import_all
+    from cityloom.cli.logs import configure_logs
+    from cityloom.cli.serving import at, listen, refuse_open_door, run
+
     place = CityFolder(folder, make=True)
     if sources is not None and not sources.is_dir():
         raise ConfigurationError(f"the folder of the sources, {sources}, does not exist")
@@ -100,9 +91,9 @@ def up(
             )
         )
     settings = place.settings(host=host, port=port)
-    _refuse_open_door(place, settings)
-    listening = _listen(settings)
-    settings = _at(settings, listening)
+    refuse_open_door(place, settings)
+    listening = listen(settings)
+    settings = at(settings, listening)
     if place.configuration.profile == SAMPLE and not place.sources.exists():
         from cityloom.sample import generate  # its libraries would slow every other command
 
@@ -116,8 +107,8 @@ def up(
         )
     configure_logs(settings)
     node = Node(place, settings)
-    asyncio.run(_import_all(node, [], only_new=True))
-    _run(node, listening)
+    asyncio.run(import_all(node, [], only_new=True))
+    run(node, listening)
 
 
 def serve(
@@ -129,12 +120,16 @@ def serve(
 
     Example: `cityloom serve --data my-city --port 8026`
     """
+    from cityloom.app import Node
+    from cityloom.cli.logs import configure_logs
+    from cityloom.cli.serving import at, listen, refuse_open_door, run
+
     folder = CityFolder(data, make=True)
     settings = folder.settings(host=host, port=port)
     configure_logs(settings)
-    _refuse_open_door(folder, settings)
-    listening = _listen(settings)
-    _run(Node(folder, _at(settings, listening)), listening)
+    refuse_open_door(folder, settings)
+    listening = listen(settings)
+    run(Node(folder, at(settings, listening)), listening)
 
 
 def import_sources(
@@ -146,15 +141,19 @@ def import_sources(
 
     Example: `cityloom import --data my-city boston-streetlights`
     """
+    from cityloom.app import Node
+    from cityloom.cli.importing import import_all, table
+    from cityloom.cli.logs import configure_logs
+
     folder = CityFolder(data)
     if folder.is_new:
         raise ConfigurationError(f"no city exists in {data}; make one with: cityloom init --data {data}")
     settings = folder.settings()
     configure_logs(settings)
     node = Node(folder, settings)
-    reports, failures = asyncio.run(_import_all(node, source or [], only_new=False, sources=sources))
+    reports, failures = asyncio.run(import_all(node, source or [], only_new=False, sources=sources))
     node.close()
-    print_whole(_table(reports))
+    print_whole(table(reports))
     for report in reports:
         for reason, count in report.rejected.items():
             out.print(f"{report.source}: {count:,} rejected: {reason}", markup=False)
@@ -162,131 +161,3 @@ def import_sources(
         out.print(f"the rejected rows stand below {folder.runs}, each with its reason", markup=False)
     if failures or any(report.status != "ok" for report in reports):
         raise typer.Exit(1)
-
-
-async def _import_all(
-    node: Node, wanted: list[str], *, only_new: bool, sources: Path | None = None
-) -> tuple[list[Report], int]:
-    """Runs the file sources of the node's profile, each with its bar.
-
-    A source whose file is missing or unreadable is told and counted; those after it are run all the same.
-    """
-    place = sources or node.folder.sources
-    reports: list[Report] = []
-    failures = 0
-    with progress_bars() as begin:
-        for mapping in _chosen(node, wanted):
-            if only_new and await node.importer.is_current(mapping, place):
-                continue
-            move = begin(mapping.source)
-            try:
-                reports.append(await node.importer.run(mapping, place, _fraction_of(move)))
-            except ConfigurationError as error:
-                failures += 1
-                err.print(f"cityloom: {mapping.source}: {error.detail}", markup=False)
-            move(1.0)
-    return reports, failures
-
-
-def _fraction_of(move: Callable[[float], None]) -> Callable[[float, int], None]:
-    return lambda part, _: move(part)
-
-
-def _chosen(node: Node, wanted: list[str]) -> list[Mapping]:
-    mappings = [mapping for mapping in node.mappings if mapping.path]
-    known = {mapping.source for mapping in mappings}
-    for name in wanted:
-        if name not in known:
-            raise ConfigurationError(f"source {name!r} does not exist; there are {', '.join(sorted(known))}")
-    return [mapping for mapping in mappings if not wanted or mapping.source in wanted]
-
-
-def _table(reports: list[Report]) -> Table:
-    table = Table("source", "status")
-    for column in ("read", "created", "updated", "unchanged", "repeated", "rejected"):
-        table.add_column(column, justify="right")
-    for report in reports:
-        numbers = (
-            report.read,
-            report.created,
-            report.updated,
-            report.unchanged,
-            report.repeated,
-            report.rejected_rows,
-        )
-        table.add_row(report.source, report.status, *(f"{number:,}" for number in numbers))
-    return table
-
-
-def _refuse_open_door(folder: CityFolder, settings: Settings) -> None:
-    """On any address but loopback a node without keys is open to the world."""
-    if not settings.loopback and not folder.keys_file.exists():
-        raise ConfigurationError(
-            f"the address {settings.host} is not loopback and no API key exists; "
-            f"make one first: cityloom key add NAME --role admin --data {folder.path}"
-        )
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Takes the port before anything else is done, so that a taken one is told at once."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-        listening.listen(2048)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        why = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
-        raise ConfigurationError(
-            f"port {settings.port} on {settings.host} cannot be used ({why}); choose another with --port"
-        ) from None
-    return listening
-
-
-def _at(settings: Settings, listening: socket.socket) -> Settings:
-    """The settings with the port that was really taken."""
-    return msgspec.structs.replace(settings, port=listening.getsockname()[1])
-
-
-class _Server(uvicorn.Server):
-    """Tells the addresses once the node answers, and ends the streams of events when it stops."""
-
-    where = ""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            where = self.where
-            out.print(f"page  {where}/\nAPI   {where}/ngsi-ld/v1/\nCtrl-C stops")
-
-
-def _run(node: Node, listening: socket.socket) -> None:
-    # The writer thread waits less for its turn beside a busy event loop: twice the writes, measured.
-    sys.setswitchinterval(0.0005)
-    config = uvicorn.Config(
-        create_app(node),
-        http=bounded_protocol(node.settings),
-        ws="none",
-        loop="uvloop",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=True,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    server = _Server(config)
-    server.where = node.settings.url
-    try:
-        server.run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        listening.close()
-    if not server.started:
-        raise CityloomError("the node did not start; the log above says why")

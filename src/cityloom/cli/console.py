@@ -7,13 +7,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 _WIDEST = 1000
@@ -36,6 +29,8 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
     A bar is moved with a fraction of 0 to 1. Where standard error is no
     terminal, each step is one line when it begins and none after.
     """
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<34}"),

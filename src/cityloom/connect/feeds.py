@@ -7,11 +7,8 @@ import hashlib
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import aiomqtt
 import structlog
-from watchfiles import awatch
 
 from cityloom.connect.files import find_files
 from cityloom.connect.live import Live
@@ -75,7 +72,7 @@ class Feeds:
                 step: Coroutine[Any, Any, None] = way(mapping, live)
                 await step
                 wait = _RETRY_FIRST
-            except (CityloomError, aiomqtt.MqttError, OSError) as error:
+            except (CityloomError, OSError) as error:
                 problem = error.detail if isinstance(error, CityloomError) else str(error)
                 _log.warning("feed failed", source=mapping.source, problem=problem, retry=wait)
                 await self._note(live, problem)
@@ -84,6 +81,8 @@ class Feeds:
 
     async def _follow_files(self, data: Path) -> None:
         """Imports sources again whose files change; a file that is still written changes again."""
+        from watchfiles import awatch
+
         async for changes in awatch(data):
             changed = {Path(path) for _, path in changes}
             for mapping in self._sources.mappings:
@@ -119,23 +118,21 @@ class Feeds:
     async def _subscribe(self, mapping: Mapping, live: Live) -> None:
         """Takes the messages of a topic, as many at once as have come."""
         waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
-        async with await self._client(mapping) as client:
-            await client.subscribe(mapping.topic, qos=1)
-            reader = asyncio.create_task(_pump(client, waiting))
-            try:
-                while True:
-                    first = asyncio.ensure_future(waiting.get())
-                    done, _ = await asyncio.wait({first, reader}, return_when=asyncio.FIRST_COMPLETED)
-                    if first not in done:
-                        first.cancel()
-                        await reader
-                        return
-                    messages = [first.result()]
-                    while len(messages) < _MESSAGES and not waiting.empty():
-                        messages.append(waiting.get_nowait())
-                    await self._until_taken(live, messages)
-            finally:
-                reader.cancel()
+        # Only a city with such a source loads the MQTT client.
+        from cityloom.connect.topic import subscribed
+
+        async with subscribed(mapping, self._outgoing, waiting) as reader:
+            while True:
+                first = asyncio.ensure_future(waiting.get())
+                done, _ = await asyncio.wait({first, reader}, return_when=asyncio.FIRST_COMPLETED)
+                if first not in done:
+                    first.cancel()
+                    await reader
+                    return
+                messages = [first.result()]
+                while len(messages) < _MESSAGES and not waiting.empty():
+                    messages.append(waiting.get_nowait())
+                await self._until_taken(live, messages)
 
     async def _until_taken(self, live: Live, messages: list[tuple[str, bytes]]) -> None:
         """Messages that came are not lost when the store is busy or failing: they are offered again."""
@@ -149,19 +146,6 @@ class Feeds:
                 wait = min(wait * 2, _RETRY_MOST)
             else:
                 return
-
-    async def _client(self, mapping: Mapping) -> aiomqtt.Client:
-        parts = urlsplit(mapping.broker)
-        tls = parts.scheme == "mqtts"
-        port = parts.port or (8883 if tls else 1883)
-        address = await self._outgoing.allowed_address(parts.hostname or "", port)
-        return aiomqtt.Client(
-            parts.hostname or "" if tls else address,
-            port,
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            tls_params=aiomqtt.TLSParameters() if tls else None,
-        )
 
     async def _watch(self) -> None:
         intervals = [mapping.interval for mapping in self._sources.mappings if mapping.interval is not None]
@@ -196,10 +180,3 @@ def _set_stale(silent: bool) -> Any:
         state.stale = silent
 
     return change
-
-
-async def _pump(client: aiomqtt.Client, waiting: asyncio.Queue[tuple[str, bytes]]) -> None:
-    async for message in client.messages:
-        payload = message.payload
-        content = payload if isinstance(payload, bytes) else str(payload).encode()
-        await waiting.put((message.topic.value, content))

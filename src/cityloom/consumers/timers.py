@@ -9,7 +9,8 @@ import structlog
 
 from cityloom.consumers.follow import Outcome
 from cityloom.model.clock import Clock
-from cityloom.store.ports import Snapshot, Store, Timer, Transaction
+from cityloom.store.log_ports import Timer
+from cityloom.store.ports import Snapshot, Store, Transaction
 
 _log = structlog.get_logger("consumers")
 _LONGEST_SLEEP = 60.0

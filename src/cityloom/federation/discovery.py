@@ -17,7 +17,7 @@ from cityloom.federation.registration import Registration
 from cityloom.federation.warnings import Warned
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import CityloomError, SourceFailed
-from cityloom.store.ports import AttributeUse, TypeCount
+from cityloom.store.entity_ports import AttributeUse, TypeCount
 
 
 class FederatedDiscovery(Warned):

@@ -30,7 +30,8 @@ from cityloom.model.errors import (
 )
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
-from cityloom.net.client import Outgoing, Reply
+from cityloom.net.client import Outgoing
+from cityloom.net.reply import Reply
 
 _ROOT: Final = "/ngsi-ld/v1"
 _FROM_REQUEST: Final = "urn:ngsi-ld:request"

@@ -28,7 +28,8 @@ from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFoun
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.sources import SourceQuery
-from cityloom.store.ports import Snapshot, Store, Timer, Transaction
+from cityloom.store.log_ports import Timer
+from cityloom.store.ports import Snapshot, Store, Transaction
 
 _RESOURCE: Final = "registrations"
 CONSUMER: Final = "registrations"

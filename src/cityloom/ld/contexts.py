@@ -50,7 +50,8 @@ from cityloom.model.errors import (
     ResourceNotFound,
 )
 from cityloom.model.events import Cause
-from cityloom.net.client import Outgoing, Reply
+from cityloom.net.client import Outgoing
+from cityloom.net.reply import Reply
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import NonexistentTenant, ResourceNotFound
-from cityloom.store.ports import EntityReads, LayerSummary
+from cityloom.store.entity_ports import EntityReads, LayerSummary
 
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_+")
 

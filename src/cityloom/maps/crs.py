@@ -11,16 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
 from cityloom.model.errors import BadRequestData, ConfigurationError
+
+if TYPE_CHECKING:
+    from pyproj import CRS, Transformer
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _EPSG: Final = "http://www.opengis.net/def/crs/EPSG/0/"
@@ -49,7 +50,9 @@ class Crs:
 
     @cached_property
     def proj(self) -> CRS:
-        """PROJ's own."""
+        """PROJ's own, which is loaded with the first."""
+        from pyproj import CRS
+
         return CRS.from_user_input(self.code)
 
     @property
@@ -159,6 +162,8 @@ class Crs:
 
 @lru_cache(maxsize=64)
 def _transformer(source: str, target: str, always_xy: bool) -> Transformer:
+    from pyproj import Transformer
+
     return Transformer.from_crs(source, target, always_xy=always_xy)
 
 
@@ -236,6 +241,9 @@ class CrsList:
 
 
 def _epsg(code: str) -> Crs:
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
     try:
         authority, number = CRS.from_user_input(code).to_authority() or ("", "")
     except CRSError:

@@ -21,7 +21,7 @@ from cityloom.maps.times import Period, in_period
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.values import MEMBERS, CqlNode, GeoQuery, OrderBy, OrderTerm, Path, Query, TypeIs
-from cityloom.store.ports import EntityReads
+from cityloom.store.entity_ports import EntityReads
 
 _NO_LIMIT: Final = 2**62
 _PIECE: Final = 1000

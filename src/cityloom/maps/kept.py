@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from cityloom.maps.tile import TileReads
-from cityloom.store.ports import LogReads
+from cityloom.store.log_ports import LogReads
 
 _LEVEL: Final = 3
 """Of gzip: a third of the time of the usual level 6 for a twentieth more bytes."""

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from mapbox_vector_tile.Mapbox import vector_tile_pb2
 
 from cityloom.maps.mercator import EXTENT
 
@@ -33,6 +32,9 @@ class Layer:
     """A layer; an empty one makes an empty tile."""
 
     def __init__(self, name: str) -> None:
+        # With it comes protobuf, which only a node that draws tiles needs.
+        from mapbox_vector_tile.Mapbox import vector_tile_pb2
+
         self._tile = vector_tile_pb2.tile()
         self._layer = self._tile.layers.add()
         self._layer.name = name

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Final
 
 from cityloom.ld.context import LdContext
 from cityloom.maps.collections import Collection, title_of
 from cityloom.maps.features import Writer, preferred
 from cityloom.model.entity import LOCATION, Attribute
-from cityloom.query.values import Query, TypeIs
-from cityloom.store.ports import EntityReads
+from cityloom.model.errors import BadRequestData
+from cityloom.query.cql2 import properties_of
+from cityloom.query.values import MEMBERS, CqlNode, Query, TypeIs
+from cityloom.store.entity_ports import EntityReads
 
 _SAMPLE: Final = 2000
 _RARE_SAMPLE: Final = 20
@@ -25,7 +29,10 @@ _MOST_RARE: Final = 20
 _MOST_VALUES: Final = 20
 _MOST_MEMBERS: Final = 50
 _LONGEST_VALUE: Final = 100
+_MOST_CLOSE: Final = 3
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)")
+_SYNTAX: Final = re.compile(r"[\^$.*+?()\[\]{}|/\\]")
+_ESCAPED: Final = r"\\\g<0>"
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _JSON_TYPES: Final[dict[type, str]] = {
     bool: "boolean",
@@ -106,6 +113,51 @@ class _Seen:
             schema["x-ogc-unit"] = self.units.most_common(1)[0][0]
             schema["x-ogc-unitLang"] = "UNECE"
         return schema
+
+
+def check_filter(
+    reads: EntityReads, tenant: str, type: str, ld_context: LdContext, filter: CqlNode | None
+) -> None:
+    """Returns when each property of a filter is an attribute in use, lies below one, or is a member.
+
+    The members of an entity itself (`id`, `modifiedAt`) are always known. What lies below an attribute
+    (`height.observedAt`, `address.street`) differs from entity to entity: it is null where it is not.
+
+    Source: OGC 19-079r2 clause 7.2 (`additionalProperties` is false).
+
+    Args:
+        type: an IRI.
+
+    Raises:
+        BadRequestData: names the property, and those that may have been meant.
+
+    Cost: the attributes in use, which the store keeps.
+    """
+    if filter is None:
+        return
+    known = [use.name for use in reads.attribute_uses(tenant, type)]
+    for name, start in properties_of(filter).items():
+        if start not in MEMBERS and start not in known:
+            raise BadRequestData(
+                f"filter is invalid: the property {name[:100]!r} does not exist in "
+                f"{ld_context.compact_iri(type)}{meant(name, known, ld_context)}"
+            )
+
+
+def meant(name: str, known: Iterable[str], ld_context: LdContext) -> str:
+    """Of the attributes (IRIs) those that a misspelt name may stand for, as the end of a sentence."""
+    first, *below = [name] if "://" in name else name.split(".")
+    labels = {label.lower(): label for label in map(ld_context.compact_key, known)}
+    close = get_close_matches(first.lower(), labels, n=_MOST_CLOSE)
+    if not close:
+        return "; its queryables tell what can be asked for"
+    return "; did you mean " + " or ".join(".".join([labels[each], *below]) for each in close) + "?"
+
+
+def below_queryables(queryables: Iterable[str]) -> str:
+    """The pattern (ECMA 262) of the names that lie below a queryable, for `patternProperties`."""
+    starts = sorted({name for name in queryables if "." not in name})
+    return f"^({'|'.join(_SYNTAX.sub(_ESCAPED, start) for start in starts)})[.].+$"
 
 
 def read_queryables(

@@ -120,10 +120,12 @@ def _draw_lines(geometry: Any, inside: bool) -> Drawn | None:
 def _draw_areas(geometry: Any, inside: bool) -> Drawn | None:
     if not shapely.is_valid(geometry):
         # What is a hole of nothing is nothing, however far away it lies.
+        # Of what its holes take whole the outline is left.
+        outline = shapely.multilinestrings(shapely.get_exterior_ring(shapely.get_parts(geometry)))
         made, inside = shapely.make_valid(geometry, method="structure", keep_collapsed=True), False
         geometry = _areas_of(made)
         if geometry.is_empty:  # an area without any, such as a ring that goes there and back
-            geometry = shapely.buffer(made, _THIN, quad_segs=1)
+            geometry = shapely.buffer(outline if made.is_empty else made, _THIN, quad_segs=1)
     clipped = geometry if inside else _areas_of(_clip(geometry))
     if clipped.is_empty:
         return None

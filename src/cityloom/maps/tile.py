@@ -21,8 +21,8 @@ from cityloom.maps.mercator import EXTENT, TileAddress, tile_bounds, tile_box, t
 from cityloom.maps.shapes import BUFFER, draw_shapes
 from cityloom.model.entity import Attribute
 from cityloom.query.values import CqlNode, GeoQuery, Query, TypeIs
+from cityloom.store.entity_ports import EntityReads
 from cityloom.store.map_ports import MapReads, Name, PointSight, Told, Values, read_name
-from cityloom.store.ports import EntityReads
 
 DEEPEST_MERGED: Final = 14
 """The last tile matrix in which points may be merged."""

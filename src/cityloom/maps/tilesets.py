@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cityloom.maps.mercator import DEEPEST, tile_matrices, tile_span
+from cityloom.store.entity_ports import AttributeUse, LayerSummary
 from cityloom.store.map_ports import Box
-from cityloom.store.ports import AttributeUse, LayerSummary
 
 WEB_MERCATOR_QUAD: Final = "WebMercatorQuad"
 WEB_MERCATOR_QUAD_URI: Final = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"

@@ -13,14 +13,17 @@ import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import aiohttp
 from msgspec import Struct
 from yarl import URL
 
 from cityloom.model.errors import OutgoingFailed, OutgoingRefused
 from cityloom.net.addresses import reach
+from cityloom.net.reply import AddressRefused, Reply
+
+if TYPE_CHECKING:
+    from cityloom.net.connections import Connections
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 
@@ -43,25 +46,12 @@ class OutgoingSettings(Struct, frozen=True, kw_only=True):
     max_connections: int = 100
 
 
-class Reply(Struct, frozen=True, kw_only=True):
-    """What the other side answered; header names are in lower case, `url` is where it came from at last."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    url: str
-
-
-class _AddressRefused(OSError):
-    """Raised where the socket is made; aiohttp carries an OSError out to the caller."""
-
-
 class Outgoing:
     """The guarded client; one a process, closed at the end (`async with`)."""
 
     def __init__(self, settings: OutgoingSettings) -> None:
         self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
     async def __aenter__(self) -> Outgoing:
         return self
@@ -73,9 +63,9 @@ class Outgoing:
 
     async def close(self) -> None:
         """Closes the connections kept open."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
     async def get(
         self,
@@ -151,7 +141,7 @@ class Outgoing:
         try:
             for *_, sockaddr in found:
                 self._judge(str(sockaddr[0]))
-        except _AddressRefused as error:
+        except AddressRefused as error:
             raise OutgoingRefused(f"{host}:{port} is not allowed: {error}") from None
         return str(found[0][4][0])
 
@@ -172,7 +162,7 @@ class Outgoing:
         try:
             async with asyncio.timeout(seconds):
                 for _ in range(self._settings.max_redirects + 1):
-                    reply = await self._once(method, target, headers, body, limit)
+                    reply = await self._opened().request(method, target, headers, body, limit)
                     location = reply.headers.get("location")
                     if not follow or reply.status not in _REDIRECTS or location is None:
                         return reply
@@ -183,32 +173,11 @@ class Outgoing:
                     target = following
         except TimeoutError:
             raise OutgoingFailed(f"{url} did not answer within {seconds:g} s") from None
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _AddressRefused):
-                raise OutgoingRefused(f"{url} is not allowed: {error.os_error}") from None
-            raise OutgoingFailed(f"{url} could not be reached: {error.os_error or error}") from None
-        except aiohttp.InvalidURL as error:
-            raise OutgoingRefused(f"{url!r} is invalid: {error}") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except AddressRefused as error:
+            raise OutgoingRefused(f"{url} is not allowed: {error}") from None
+        except (OSError, ValueError) as error:
             raise OutgoingFailed(f"{url} could not be reached: {error or type(error).__name__}") from None
         raise OutgoingFailed(f"{url} was redirected more than {self._settings.max_redirects} times")
-
-    async def _once(
-        self, method: str, target: URL, headers: dict[str, str], body: bytes, limit: int
-    ) -> Reply:
-        request: dict[str, Any] = {"headers": headers, "allow_redirects": False}
-        if body or method == "POST":
-            request["data"] = body
-        async with self._open_session().request(method, target, **request) as response:
-            if (response.content_length or 0) > limit:
-                raise OutgoingFailed(f"{target} answered more than {limit} bytes")
-            parts = bytearray()
-            async for part in response.content.iter_any():
-                parts += part
-                if len(parts) > limit:
-                    raise OutgoingFailed(f"{target} answered more than {limit} bytes")
-            kept = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(status=response.status, headers=kept, body=bytes(parts), url=str(target))
 
     def _checked(self, url: str, base: URL | None = None) -> URL:
         """The URL when its form and host are allowed; its addresses are judged when connecting."""
@@ -226,28 +195,21 @@ class Outgoing:
             raise OutgoingRefused(f"{url} is not allowed: the settings do not name the host {host}")
         return target
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        # Made at the first call, since a session belongs to a running loop.
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._settings.max_connections, socket_factory=self._make_socket
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout),
-                headers={"User-Agent": "cityloom"},
-                trust_env=False,
-            )
-        return self._session
+    def _opened(self) -> Connections:
+        # Made at the first call, since they belong to a running loop; a node that calls nobody
+        # does not load the HTTP client.
+        if self._connections is None:
+            from cityloom.net.connections import Connections
 
-    def _make_socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """Makes the socket for one resolved address, if it may be called."""
-        family, kind, protocol, _, sockaddr = info
-        self._judge(str(sockaddr[0]))
-        return socket.socket(family=family, type=kind, proto=protocol)
+            self._connections = Connections(
+                most=self._settings.max_connections,
+                connect_timeout=self._settings.connect_timeout,
+                judge=self._judge,
+            )
+        return self._connections
 
     def _judge(self, text: str) -> None:
+        """Raises AddressRefused when the settings do not let a connection go to this address."""
         address = ip_address(text.partition("%")[0])
         distance = reach(address)
         if distance == "public":
@@ -258,4 +220,4 @@ class Outgoing:
             return
         # Without the address, so that several refused ones are told as one refusal.
         why = "link-local, cloud-metadata and reserved" if distance == "never" else distance
-        raise _AddressRefused(f"its address is one of the {why} ones, which are not called")
+        raise AddressRefused(f"its address is one of the {why} ones, which are not called")

@@ -121,14 +121,17 @@ def parse_cql2(
     return _Compiler(expand, filter_crs).condition(tree, "filter")
 
 
-def property_names(node: CqlNode | CqlExpression) -> list[str]:
-    """The names of the properties that a filter speaks of, as the caller wrote them, each once."""
-    return list(dict.fromkeys(each.name for each in _properties(node)))
+def properties_of(node: CqlNode | CqlExpression) -> dict[str, str]:
+    """The properties that a filter speaks of: the name that the caller wrote, and where it starts.
+
+    It starts at an attribute (an IRI) or at a member of the entity itself (`id`).
+    """
+    return {each.name: each.paths[0].attributes[0] for each in _properties(node)}
 
 
 def attributes_of(node: CqlNode) -> set[str]:
     """The attributes, as IRIs, that a filter has to see."""
-    return {path.attributes[0] for each in _properties(node) for path in each.paths}
+    return set(properties_of(node).values())
 
 
 def _properties(part: Any) -> Iterator[CqlProperty]:

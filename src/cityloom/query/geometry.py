@@ -10,18 +10,17 @@ the measured error stand in docs/decisions/2026-11-23-geometry.md.
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from cityloom.model.errors import BadRequestData
 
-WGS84: Final = Geod(ellps="WGS84")
-SPHERE: Final = Geod(a=6_371_008.8, b=6_371_008.8)
-"""The mean sphere: its great circles are what the haversine formula gives."""
+if TYPE_CHECKING:
+    from pyproj import Geod
 
 GEOMETRY_TYPES: Final = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 """The geometries of NGSI-LD: those of GeoJSON but GeometryCollection (clause 4.7.1)."""
@@ -32,6 +31,22 @@ _SHORTEST_DEGREE: Final = 110_574.0
 """Metres of a degree of latitude where it is shortest, at the equator."""
 _SLACK: Final = 1.01
 _SLACK_METRES: Final = 5.0
+
+
+@cache
+def wgs84() -> Geod:
+    """The ellipsoid of WGS 84; PROJ is loaded with the first distance."""
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
+
+
+@cache
+def mean_sphere() -> Geod:
+    """The sphere of the Earth's mean radius: its great circles are what the haversine formula gives."""
+    from pyproj import Geod
+
+    return Geod(a=6_371_008.8, b=6_371_008.8)
 
 
 class Box(NamedTuple):
@@ -165,16 +180,17 @@ def boxes_within(bounds: Box, metres: float) -> list[Box] | None:
     return [Box(west, south, east, north)]
 
 
-def distance(one: Any, other: Any, globe: Geod = WGS84) -> float:
+def distance(one: Any, other: Any, globe: Geod | None = None) -> float:
     """The shortest distance between two shapely geometries, in metres; NaN for impossible latitudes.
 
-    Two points: the geodesic, exact. Otherwise both are projected
+    `globe` is WGS 84 unless given. Two points: the geodesic, exact. Otherwise both are projected
     (azimuthal equidistant, by geodesics) around the point, or, between two extended
     geometries, around the point of `one` that is nearest in the plane; distances
     from that centre are exact.
 
     Cost: a geodesic for each vertex, about 1 µs.
     """
+    globe = globe or wgs84()
     if one.geom_type == "Point" and other.geom_type == "Point":
         return float(globe.inv(one.x, one.y, other.x, other.y)[2])
     if not (_on_earth(one) and _on_earth(other)):

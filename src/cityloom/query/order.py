@@ -21,7 +21,7 @@ from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.collation import collation_key
 from cityloom.query.compare import comparable
-from cityloom.query.geometry import SPHERE, distance, read_geometry
+from cityloom.query.geometry import distance, mean_sphere, read_geometry
 from cityloom.query.targets import preferred_target
 from cityloom.query.values import OrderBy, OrderTerm
 
@@ -80,7 +80,7 @@ def _metres(reference: Any, value: Any) -> float | None:
     if not isinstance(value, dict):
         return None
     try:
-        metres = distance(reference, read_geometry(value), SPHERE)
+        metres = distance(reference, read_geometry(value), mean_sphere())
     except BadRequestData:
         return None
     return metres if metres >= 0 else None

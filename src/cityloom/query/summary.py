@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from heapq import nsmallest
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +20,13 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Numbers(Struct, frozen=True):
-    """Of the numbers among the values; `quantiles` are those of RANKS."""
+    """Of the numbers among the values; `quantiles` are those of RANKS, `whole`: none has a fraction."""
 
     count: int
     min: float | int
     max: float | int
     quantiles: list[float]
+    whole: bool
 
 
 class Value(Struct, frozen=True):
@@ -86,7 +88,7 @@ def summarize(
             odd[key] = value
             counts[key] += 1
     texts = sum(counts.values())
-    told = sorted(counts.items(), key=lambda item: (-item[1], _text(item[0])))[:most]
+    told = nsmallest(most, counts.items(), key=lambda item: (-item[1], _text(item[0])))
     values = [Value(odd[key] if type(key) is bytes else key, count) for key, count in told]
     return Summary(
         count=len(numbers) + texts,
@@ -100,8 +102,10 @@ def summarize(
 
 
 def _numbers(numbers: list[float | int]) -> Numbers:
-    quantiles = np.quantile(np.array(numbers, dtype=float), RANKS).tolist()
-    return Numbers(len(numbers), min(numbers), max(numbers), quantiles)
+    array = np.array(numbers, dtype=float)
+    quantiles = np.quantile(array, RANKS).tolist()
+    whole = bool((array == np.floor(array)).all())
+    return Numbers(len(numbers), min(numbers), max(numbers), quantiles, whole)
 
 
 def _text(key: Any) -> str:

@@ -2,8 +2,9 @@
 
 A part is built for what a node shall be, true or false, since under NOT the false ones
 are wanted; of one that is unknown neither is asked. Nearly every condition needs
-its property to be there. Numbers, texts and booleans are compared inside the body where the outcome
-is certain not to lose what `query.cql2_evaluate` finds, places by the R*Tree.
+its property to be there. Numbers, texts and booleans are compared, and texts matched with
+patterns, inside the body where the outcome is certain not to lose what
+`query.cql2_evaluate` finds; places are found by the R*Tree.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shapely
 
 from cityloom.model.entity import LOCATION
 from cityloom.query.cql2 import SPATIAL, literal_shape
+from cityloom.query.cql2_like import Piece, pieces_of
 from cityloom.query.geometry import Box
 from cityloom.query.values import (
     MEMBERS,
@@ -24,6 +26,7 @@ from cityloom.query.values import (
     CqlBoolean,
     CqlCompare,
     CqlExpression,
+    CqlFold,
     CqlGeometry,
     CqlIn,
     CqlInstant,
@@ -37,12 +40,15 @@ from cityloom.query.values import (
     CqlRelation,
     CqlText,
 )
+from cityloom.store.sql_like import glob_of_text, is_short, like_condition
 from cityloom.store.sql_parts import NOTHING, Part, all_of, any_of, is_number, is_plain_key
 
 _OPPOSITE: Final = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _ALWAYS: Final = Part("1", True)
 _MOST_BOXES: Final = 4
+_MOST_SEARCHED: Final = 10
+"""More texts than this are not searched for in every compound value."""
 _VALUE: Final = "json_extract(i.value, '$.value')"
 _KIND: Final = "json_type(i.value, '$.value')"
 _ULPS: Final = 4
@@ -109,8 +115,9 @@ class FilterParts:
                 return all_of([self._there(value), self._in(value, items) if wanted else NOTHING])
             case CqlBetween(value, low, high):
                 return all_of([self._there(value), self._between(value, low, high) if wanted else NOTHING])
-            case CqlLike(text):
-                return all_of([self._there(text), NOTHING])
+            case CqlLike(text, pattern):
+                inner, folds = _unfolded(text)
+                return all_of([self._there(inner), self._like(inner, folds, pattern) if wanted else NOTHING])
             case CqlRelation(name, left, right):
                 return all_of([self._there(left), self._there(right), self._place(name, node, wanted)])
 
@@ -175,9 +182,42 @@ class FilterParts:
         if isinstance(value, CqlProperty) and value.paths[0].attributes == ("id",):
             ids = ", ".join(self._bind(each.text) for each in texts)
             return Part(f"{self._key}.id IN ({ids})", True)
-        spellings = ", ".join(self._bind(text) for text in {each.text for each in texts})
-        vocabulary = "json_extract(i.value, '$.kind') = 'VocabProperty'"
-        return self._instances(value, f"{_KIND} = 'text' AND ({_VALUE} IN ({spellings}) OR {vocabulary})")
+        if not isinstance(value, CqlProperty):
+            return NOTHING
+        path, wanted = value.paths[0], {each.text for each in texts}
+        if len(value.paths) > 1 or not is_plain_key(path.attributes[0]):
+            return NOTHING
+        tests = [
+            f"{_KIND} = 'text' AND {_VALUE} IN ({', '.join(map(self._bind, sorted(wanted)))})",
+            # A term is seen as its last part, too.
+            f"{_KIND} = 'text' AND json_extract(i.value, '$.kind') = 'VocabProperty'",
+            f"{_KIND} = 'object' AND {self._holds_one(wanted)}",
+        ]
+        return self._some_instance(path.attributes[0], " OR ".join(tests))
+
+    def _holds_one(self, texts: set[str]) -> str:
+        """Whether a compound value (languages, a typed value) may have one of these texts in it."""
+        pieces = [[Piece(text)] for text in sorted(texts)]
+        if len(pieces) > _MOST_SEARCHED or not all(map(is_short, pieces)):
+            return "1"
+        json = "i.value -> '$.value'"
+        return f"({' OR '.join(like_condition(json, each, set(), self._bind) for each in pieces)})"
+
+    def _like(self, value: CqlExpression, folds: set[str], pattern: str) -> Part:
+        pieces = pieces_of(pattern)
+        if not isinstance(value, CqlProperty) or not is_short(pieces):
+            return NOTHING
+        name, *below = value.paths[0].attributes
+        if name == "id" and not folds:
+            # An id is a URI: it holds no NUL, at which GLOB would end.
+            return Part(f"{self._key}.id GLOB {self._bind(glob_of_text(pieces))}", True)
+        # Of a path the text stands somewhere in the instance, but for members that are told, not kept.
+        if not is_plain_key(name) or MEMBERS.intersection(below):
+            return NOTHING
+        json = "i.value" if len(value.paths) > 1 else "i.value -> '$.value'"
+        # A term is seen as its last part, too.
+        test = f"{like_condition(json, pieces, folds, self._bind)} OR instr(i.value, '\"VocabProperty\"')"
+        return self._some_instance(name, test)
 
     def _near(self, number: float) -> str:
         low, high = _widened(number)
@@ -193,12 +233,21 @@ class FilterParts:
         path = value.paths[0]
         if len(value.paths) > 1 or not is_plain_key(path.attributes[0]):
             return NOTHING
-        instances = self._bind(f'$.attributes."{path.attributes[0]}"')
-        return Part(
-            f"EXISTS (SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i "
-            f"WHERE {_KIND} = 'object' OR {test})",
-            False,
-        )
+        return self._some_instance(path.attributes[0], f"{_KIND} = 'object' OR {test}")
+
+    def _some_instance(self, name: str, test: str) -> Part:
+        instances = self._bind(f'$.attributes."{name}"')
+        found = f"SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test}"
+        return Part(f"EXISTS ({found})", False)
+
+
+def _unfolded(text: CqlExpression) -> tuple[CqlExpression, set[str]]:
+    """What is within CASEI and ACCENTI, and which of them."""
+    folds: set[str] = set()
+    while isinstance(text, CqlFold):
+        folds.add(text.fold)
+        text = text.text
+    return text, folds
 
 
 def _widened(number: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import heapq
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -24,11 +24,12 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Delivery, Snapshot, Store, Transaction
+from cityloom.store.log_ports import Delivery
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
 from cityloom.subscriptions.payload import Message, Payload, SourcePayload
-from cityloom.subscriptions.transport import Transport, Undelivered
+from cityloom.subscriptions.transport import Transports, Undelivered
 
 _log = structlog.get_logger("subscriptions")
 _KEPT_IN_MEMORY = 1000
@@ -81,7 +82,7 @@ class Deliverer:
         *,
         lookup: Callable[[str, str], Compiled | None],
         render: Render,
-        transports: Mapping[str, Transport],
+        transports: Transports,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -205,7 +206,7 @@ class Deliverer:
             self._count(delivery, sent=True)
         try:
             message = await self._render(delivery, compiled)
-            await self._transports[endpoint.uri.partition(":")[0]].send(endpoint, delivery.id, message)
+            await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, message)
         except CityloomError as error:
             self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
         except Undelivered as failure:

@@ -18,7 +18,8 @@ from cityloom.model.entity import Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime, parse_datetime
-from cityloom.store.ports import Delivery, Snapshot, Store, Timer, Transaction
+from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
 from cityloom.subscriptions.index import Index

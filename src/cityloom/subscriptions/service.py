@@ -23,7 +23,8 @@ from cityloom.model.events import Event
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.ports import Delivery, Store, Timer, Transaction
+from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.ports import Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER
@@ -32,7 +33,7 @@ from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
 from cityloom.subscriptions.matching import Matching
 from cityloom.subscriptions.payload import Message, Payload, SourcePayload, payload_in, render
 from cityloom.subscriptions.source_matching import SOURCE_INTERVAL, Registrations, SourceMatching
-from cityloom.subscriptions.transport import Http, Mqtt
+from cityloom.subscriptions.transport import Transports
 
 Deliveries = list[Delivery]
 Letters = list[dict[str, Any]]
@@ -57,8 +58,7 @@ class Subscriptions(KeptSubscriptions):
         settings: Settings,
         registrations: Registrations,
     ) -> None:
-        self._mqtt = Mqtt(outgoing, settings.out_timeout)
-        http = Http(outgoing)
+        self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         deliverer = Deliverer(
             store,
@@ -66,7 +66,7 @@ class Subscriptions(KeptSubscriptions):
             settings,
             lookup=self._lookup,
             render=self._render,
-            transports={"http": http, "https": http, "mqtt": self._mqtt, "mqtts": self._mqtt},
+            transports=self._transports,
         )
         super().__init__(store, access, contexts, clock, deliverer, "entities")
         timer_set = asyncio.Event()
@@ -93,7 +93,7 @@ class Subscriptions(KeptSubscriptions):
                 group.create_task(self._timers.run())
                 group.create_task(self._follower.run())
         finally:
-            await self._mqtt.close()
+            await self._transports.close()
 
     def lag(self) -> int:
         """How many events the matching is behind."""

@@ -22,7 +22,8 @@ from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime
 from cityloom.query.sources import SourceQuery
-from cityloom.store.ports import Delivery, Snapshot, Store, Timer, Transaction
+from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, SOURCE_SUBSCRIPTION, Subscription
 from cityloom.subscriptions.payload import (

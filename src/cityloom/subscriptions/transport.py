@@ -1,19 +1,19 @@
-"""How a notification leaves the house: HTTP (clause 6.3.8) or MQTT (clause 7.2)."""
+"""How a notification leaves the house: HTTP (clause 6.3.8), or MQTT (clause 7.2, see `mqtt`)."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from functools import cached_property
+from typing import Final, Protocol
 
-import aiomqtt
 import msgspec
-from aiomqtt import ProtocolVersion
 
 from cityloom.model.errors import OutgoingFailed, OutgoingRefused
 from cityloom.net.client import Outgoing
 from cityloom.subscriptions.document import Endpoint
 from cityloom.subscriptions.payload import Message
+
+MQTT_VERSIONS: Final = ("mqtt3.1.1", "mqtt5.0")
+"""What `MQTT-Version` may be (Table 7.2-1)."""
 
 
 class Undelivered(Exception):
@@ -70,85 +70,29 @@ class Http:
         """The client belongs to the house, not to this transport."""
 
 
-class _Broker(NamedTuple):
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-    tls: bool
-    version: ProtocolVersion
-
-
-class Mqtt:
-    """Publishes `{metadata, body}` on the topic that the URI names; connections are kept open."""
+class Transports:
+    """The ways to endpoints, by the scheme of their URI."""
 
     def __init__(self, outgoing: Outgoing, timeout: float) -> None:
         self._outgoing = outgoing
         self._timeout = timeout
-        self._clients: dict[_Broker, aiomqtt.Client] = {}
-        self._locks: dict[_Broker, asyncio.Lock] = {}
+        self._http = Http(outgoing)
 
-    async def send(self, endpoint: Endpoint, delivery: str, message: Message) -> None:
-        """See `Transport.send`; with QoS 0 "has it" means that it was handed to the network."""
-        notifier = {pair.key: pair.value for pair in endpoint.notifier_info}
-        broker, topic = _address(endpoint.uri, notifier.get("MQTT-Version", "mqtt5.0"))
-        metadata = {**message.headers, "Content-Type": message.content_type, "Idempotency-Key": delivery}
-        document: dict[str, Any] = {"metadata": metadata, "body": message.body}
-        timeout = endpoint.timeout / 1000 if endpoint.timeout is not None else self._timeout
-        try:
-            async with asyncio.timeout(timeout):
-                qos = int(notifier.get("MQTT-QoS", "0"))
-                kept = broker in self._clients
-                try:
-                    await self._publish(broker, topic, document, qos)
-                except aiomqtt.MqttError:
-                    if not kept:
-                        raise
-                    # The other side may have closed what was kept open: that is no failure yet.
-                    await self._drop(broker)
-                    await self._publish(broker, topic, document, qos)
-        except OutgoingRefused as error:
-            raise Undelivered(error.detail, endpoint_down=False) from None
-        except (aiomqtt.MqttError, OutgoingFailed, OSError, TimeoutError) as error:
-            await self._drop(broker)
-            reason = f"{broker.host}:{broker.port} could not be reached: {error or type(error).__name__}"
-            raise Undelivered(reason, endpoint_down=True) from None
+    @cached_property
+    def _mqtt(self) -> Transport:
+        from cityloom.subscriptions.mqtt import Mqtt
 
-    async def _publish(self, broker: _Broker, topic: str, document: dict[str, Any], qos: int) -> None:
-        client = await self._client(broker)
-        await client.publish(topic, msgspec.json.encode(document), qos=qos, timeout=self._timeout)
+        return Mqtt(self._outgoing, self._timeout)
+
+    def of(self, scheme: str) -> Transport:
+        """The one for `http`, `https`, `mqtt` or `mqtts`."""
+        return self._mqtt if scheme.startswith("mqtt") else self._http
 
     async def close(self) -> None:
-        """Disconnects from every broker."""
-        for broker in list(self._clients):
-            await self._drop(broker)
-
-    async def _client(self, broker: _Broker) -> aiomqtt.Client:
-        async with self._locks.setdefault(broker, asyncio.Lock()):
-            client = self._clients.get(broker)
-            if client is None:
-                address = await self._outgoing.allowed_address(broker.host, broker.port)
-                client = aiomqtt.Client(
-                    # Over TLS the certificate proves the name; else the address that was judged is used.
-                    broker.host if broker.tls else address,
-                    broker.port,
-                    username=broker.username,
-                    password=broker.password,
-                    protocol=broker.version,
-                    tls_params=aiomqtt.TLSParameters() if broker.tls else None,
-                    timeout=self._timeout,
-                )
-                await client.__aenter__()
-                self._clients[broker] = client
-            return client
-
-    async def _drop(self, broker: _Broker) -> None:
-        client = self._clients.pop(broker, None)
-        if client is not None:
-            try:
-                await client.__aexit__(None, None, None)
-            except aiomqtt.MqttError:
-                return
+        """Closes what they hold open."""
+        await self._http.close()
+        if "_mqtt" in vars(self):
+            await self._mqtt.close()
 
 
 def check_notifier_info(endpoint: Endpoint) -> str | None:
@@ -156,23 +100,6 @@ def check_notifier_info(endpoint: Endpoint) -> str | None:
     notifier = {pair.key: pair.value for pair in endpoint.notifier_info}
     if notifier.get("MQTT-QoS", "0") not in ("0", "1", "2"):
         return f"MQTT-QoS is invalid: {notifier['MQTT-QoS']!r} is none of 0, 1, 2"
-    if notifier.get("MQTT-Version", "mqtt5.0") not in _VERSIONS:
-        return f"MQTT-Version is invalid: {notifier['MQTT-Version']!r} is none of {', '.join(_VERSIONS)}"
+    if notifier.get("MQTT-Version", "mqtt5.0") not in MQTT_VERSIONS:
+        return f"MQTT-Version is invalid: {notifier['MQTT-Version']!r} is none of {', '.join(MQTT_VERSIONS)}"
     return None
-
-
-_VERSIONS = {"mqtt3.1.1": ProtocolVersion.V311, "mqtt5.0": ProtocolVersion.V5}
-
-
-def _address(uri: str, version: str) -> tuple[_Broker, str]:
-    parts = urlsplit(uri)
-    tls = parts.scheme == "mqtts"
-    broker = _Broker(
-        parts.hostname or "",
-        parts.port or (8883 if tls else 1883),
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-        tls,
-        _VERSIONS[version],
-    )
-    return broker, unquote(parts.path.lstrip("/"))

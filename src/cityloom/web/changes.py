@@ -16,7 +16,7 @@ from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Observed
+from cityloom.store.history_ports import Observed
 from cityloom.web.resource import Schema
 
 Told = tuple[str, str, Attribute | None]

@@ -14,7 +14,8 @@ from cityloom.ld.context import LdContext
 from cityloom.maps.collections import require_tenant
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import EntityReads, Snapshot
+from cityloom.store.entity_ports import EntityReads
+from cityloom.store.ports import Snapshot
 from cityloom.web.answers import plain_json
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
@@ -63,6 +64,8 @@ def _layers(snapshot: Snapshot, tenant: str, ld_context: LdContext) -> list[dict
             "count": layer.count,
             "geometry": _main_kind(layer.geometries),
             "bbox": layer.bbox,
+            "usualBbox": snapshot.usual_box(tenant, layer),
+            "noPlace": layer.count - sum(layer.geometries.values()),
             "lastModified": format_datetime(layer.modified) if layer.modified is not None else None,
             "observed": format_datetime(layer.observed) if layer.observed is not None else None,
             "silent": layer.silent,
@@ -144,6 +147,8 @@ _LAYER: Schema = {
         "count",
         "geometry",
         "bbox",
+        "usualBbox",
+        "noPlace",
         "lastModified",
         "observed",
         "silent",
@@ -155,6 +160,8 @@ _LAYER: Schema = {
         "count": {"type": "integer"},
         "geometry": {"enum": ["Point", "LineString", "Polygon", None]},
         "bbox": _BOX,
+        "usualBbox": {**_BOX, "description": "Without what lies far away from the rest."},
+        "noPlace": {"type": "integer", "minimum": 0, "description": "Entities without a location."},
         "lastModified": {"type": ["string", "null"], "format": "date-time"},
         "observed": {"type": ["string", "null"], "format": "date-time"},
         "silent": {"type": "integer", "minimum": 0},

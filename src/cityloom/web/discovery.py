@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, ResourceNotFound
-from cityloom.store.ports import AttributeUse
+from cityloom.store.entity_ports import AttributeUse
 from cityloom.web.answers import ld_answer
 from cityloom.web.body import JSON_TYPES
 from cityloom.web.incoming import Incoming

@@ -18,7 +18,7 @@ from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.scanner import is_uri
 from cityloom.query.values import TemporalQuery
-from cityloom.store.ports import Origin
+from cityloom.store.history_ports import Origin
 from cityloom.web.answers import plain_json
 from cityloom.web.entity_attributes import attribute_name, dataset_of
 from cityloom.web.incoming import Incoming

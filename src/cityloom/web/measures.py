@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from starlette.responses import Response
 from cityloom.ld.compact import Form, compact_attribute
 from cityloom.ld.context import LdContext
 from cityloom.ld.language import check_languages, choose_language
+from cityloom.maps.kept import KeptTiles, Shown
+from cityloom.maps.queryables import check_filter
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.areas import METHODS, Areas, Method, aggregate_in_areas, representative_point
@@ -32,26 +35,50 @@ _SIMPLIFIED: Final = Form(representation="simplified")
 _AREAL: Final = ("Polygon", "MultiPolygon")
 
 
-async def summarize_attribute(incoming: Incoming) -> Response:
-    """`GET /map/layers/{type}/summary`.
+def summary_operation(kept: KeptTiles) -> Operation:
+    """The operation that summarises an attribute; what it told is kept in `kept` beside the tiles."""
 
-    Cost: about 5 µs for each entity, off the event loop.
-    """
-    incoming.services.access.check(incoming.call, "read", "map")
-    ld_context, given = await incoming.ld_context(), incoming.path["type"]
-    name, type = _attribute_name(incoming, ld_context), ld_context.expand_name(given)
-    limit = incoming.params.integer("limit", 1) or _DEFAULT_VALUES
-    if limit > _MOST_VALUES:
-        raise BadRequestData(f"parameter limit is invalid: the most is {_MOST_VALUES}")
-    render = _shown(name, ld_context, _language(incoming))
-    query, tenant = _query(type, read_filter(incoming.params, ld_context)), incoming.call.tenant
+    async def summarize_attribute(incoming: Incoming) -> Response:
+        """`GET /map/layers/{type}/summary`.
 
-    def read(snapshot: Snapshot) -> bytes:
-        require_types(snapshot, tenant, {type: given}, "type")
-        found = (_one(entity, name) for entity in snapshot.lights(tenant, query, [name]))
-        return encode(summarize(found, render, limit))
+        Cost: about 5 µs for each entity, off the event loop; one row where none of them has changed since.
+        """
+        incoming.services.access.check(incoming.call, "read", "map")
+        ld_context, given = await incoming.ld_context(), incoming.path["type"]
+        name, type = _attribute_name(incoming, ld_context), ld_context.expand_name(given)
+        limit = incoming.params.integer("limit", 1) or _DEFAULT_VALUES
+        if limit > _MOST_VALUES:
+            raise BadRequestData(f"parameter limit is invalid: the most is {_MOST_VALUES}")
+        language = _language(incoming)
+        render = _shown(name, ld_context, language)
+        query, tenant = _query(type, read_filter(incoming.params, ld_context)), incoming.call.tenant
+        # What the names mean decides what the values are called; a condition is told by its text.
+        words = (incoming.params.get("filter"), incoming.params.get("filter-lang"))
+        key = ("summary", tenant, type, name, limit, language, words, encode(ld_context.source))
+        shown = Shown(tenant, type, None if query.filter is not None else (name,))
 
-    return Response(await asyncio.wrap_future(incoming.services.store.read(read)), media_type=JSON)
+        def read(snapshot: Snapshot) -> bytes:
+            require_types(snapshot, tenant, {type: given}, "type")
+            check_filter(snapshot, tenant, type, ld_context, query.filter)
+
+            def summary(_: object) -> bytes:
+                found = (_one(entity, name) for entity in snapshot.lights(tenant, query, [name]))
+                return encode(summarize(found, render, limit))
+
+            return gzip.decompress(kept.answer(snapshot, key, shown, summary).tile.body)
+
+        body = await asyncio.wrap_future(incoming.services.store.read(read))
+        return Response(body, media_type=JSON)
+
+    return Operation(
+        name="summarizeAttribute",
+        method="GET",
+        path="/map/layers/{type}/summary",
+        handler=summarize_attribute,
+        summary="What values an attribute has over a layer",
+        params=frozenset({"attribute", "lang", "limit"}) | FILTER_PARAMS,
+        response=_SUMMARY,
+    )
 
 
 async def colour_areas(incoming: Incoming) -> Response:
@@ -79,6 +106,7 @@ async def colour_areas(incoming: Incoming) -> Response:
     def read(snapshot: Snapshot) -> bytes:
         require_types(snapshot, tenant, {areas_type: areas_given}, "areas")
         require_types(snapshot, tenant, {type: given}, "type")
+        check_filter(snapshot, tenant, type, ld_context, query.filter)
         areas = Areas(list(_polygons(snapshot, tenant, areas_type)))
         if not len(areas):
             raise BadRequestData(
@@ -135,6 +163,9 @@ def _one(entity: Entity, name: str) -> Attribute | None:
     instances = entity.attributes.get(name)
     if not instances:
         return None
+    # Nearly always there is one, and a hundred thousand entities are asked.
+    if len(instances) == 1:
+        return instances[0]
     return next((one for one in instances if not one.dataset_id), instances[0])
 
 
@@ -193,7 +224,7 @@ _SUMMARY: Final[Schema] = {
         "missing": {"type": "integer"},
         "numbers": {
             "type": "object",
-            "required": ["count", "min", "max", "quantiles"],
+            "required": ["count", "min", "max", "quantiles", "whole"],
             "properties": {
                 "count": {"type": "integer"},
                 "min": {"type": "number"},
@@ -205,6 +236,7 @@ _SUMMARY: Final[Schema] = {
                     "minItems": len(RANKS),
                     "maxItems": len(RANKS),
                 },
+                "whole": {"type": "boolean", "description": "None of them has a fraction."},
             },
         },
         "values": _COUNTS,
@@ -235,15 +267,6 @@ _COLOURED: Final[Schema] = {
 }
 
 OPERATIONS = [
-    Operation(
-        name="summarizeAttribute",
-        method="GET",
-        path="/map/layers/{type}/summary",
-        handler=summarize_attribute,
-        summary="What values an attribute has over a layer",
-        params=frozenset({"attribute", "lang", "limit"}) | FILTER_PARAMS,
-        response=_SUMMARY,
-    ),
     Operation(
         name="colourAreas",
         method="GET",

@@ -6,7 +6,6 @@ Source: OGC 17-069r4 clauses 7.1 to 7.10.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
@@ -20,11 +19,13 @@ from cityloom.web.answers import encode
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.html import HTML
 from cityloom.web.incoming import Incoming
+from cityloom.web.ogc_words import LANGUAGES
+from cityloom.web.origin import OGC_ROOT, origin_of
 
 T = TypeVar("T")
 Link = dict[str, Any]
 
-ROOT: Final = "/ogc"
+ROOT: Final = OGC_ROOT
 QUERYABLES: Final = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 OPENAPI_JSON: Final = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA_JSON: Final = "application/schema+json"
@@ -39,17 +40,10 @@ SCHEMA: Final = {"json": SCHEMA_JSON, "html": HTML}
 API: Final = {"json": OPENAPI_JSON, "html": HTML}
 COMMON_PARAMS: Final = frozenset({"f", "lang"})
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
-_LANGUAGES: Final = {"en": "en", "zh": "zh"}
-
 
 def origin(incoming: Incoming) -> str:
-    """How this caller reaches the node: the setting `publicUrl`, else the host that was asked."""
-    settings = incoming.services.settings
-    host = incoming.headers.get("host", "")
-    if settings.public_url or _HOST.fullmatch(host) is None:
-        return settings.url
-    return f"http://{host}"
+    """How this caller reaches the node."""
+    return origin_of(incoming.services.settings, incoming.headers)
 
 
 def url_of(incoming: Incoming, *segments: str, params: Mapping[str, Any] | None = None) -> str:
@@ -99,11 +93,11 @@ def languages_of(incoming: Incoming) -> str:
     fallback = city[0] if city else "en"
     asked = incoming.params.text("lang")
     if asked is not None:
-        choose_language(_LANGUAGES, asked)
+        choose_language(LANGUAGES, asked)
         return asked
     accepted = incoming.headers.get("accept-language", "")
     try:
-        choose_language(_LANGUAGES, accepted)
+        choose_language(LANGUAGES, accepted)
     except BadRequestData:
         return fallback
     return accepted
@@ -111,7 +105,7 @@ def languages_of(incoming: Incoming) -> str:
 
 def page_language(incoming: Incoming) -> str:
     """In which of our own languages a page speaks."""
-    return str(choose_language(_LANGUAGES, languages_of(incoming))[1])
+    return str(choose_language(LANGUAGES, languages_of(incoming))[1])
 
 
 async def read(incoming: Incoming, work: Callable[[Snapshot], T]) -> T:

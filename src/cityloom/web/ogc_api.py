@@ -98,7 +98,7 @@ def _parameters(services: Services) -> dict[str, Schema]:
             "type": "integer",
             "minimum": 1,
             "maximum": settings.items_max,
-            "default": settings.items_default,
+            "default": min(settings.items_default, settings.items_max),
         },
         "offset": {"type": "integer", "minimum": 0, "default": 0},
         "properties": {"type": "array", "items": {"type": "string", "minLength": 1}},

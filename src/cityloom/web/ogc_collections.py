@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cityloom.ld.context import LdContext
 from cityloom.maps.collections import Collection, find_collection, read_collections
 from cityloom.maps.crs import CRS84
-from cityloom.maps.queryables import read_queryables
+from cityloom.maps.queryables import below_queryables, read_queryables
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.html import HTML
 from cityloom.web.incoming import Incoming
@@ -135,7 +135,8 @@ async def list_queryables(incoming: Incoming) -> Response:
         "title": collection.title,
         "type": "object",
         "properties": properties,
-        "additionalProperties": True,
+        "patternProperties": {below_queryables(properties): {}},
+        "additionalProperties": False,
     }
     links = own_links(incoming, SCHEMA)
     if incoming.accept == HTML:

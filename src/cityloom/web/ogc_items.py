@@ -18,11 +18,13 @@ from cityloom.maps.crs import Crs
 from cityloom.maps.features import Column, Writer, read_columns
 from cityloom.maps.geojson import encode_collection, features_of
 from cityloom.maps.items import Request, Selection, read_box, read_order, select
+from cityloom.maps.queryables import check_filter, meant
 from cityloom.maps.tables import encode_csv, encode_parquet
 from cityloom.maps.times import parse_period
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from cityloom.model.time import format_datetime
+from cityloom.query.values import CqlNode
 from cityloom.store.ports import Snapshot
 from cityloom.web.body import GEO_JSON, JSON
 from cityloom.web.filters import FILTER_PARAMS, all_of, read_filter, read_property_filters
@@ -55,9 +57,13 @@ _MOST_ON_A_PAGE: Final = 1000
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
-    """What was asked for, read once; `properties` are those that are parameters of their own."""
+    """What was asked for, read once; `properties` are those that are parameters of their own.
+
+    `filter` is the parameter of that name; the request's has the properties too.
+    """
 
     request: Request
+    filter: CqlNode | None
     crs: Crs
     columns: list[Column] | None
     languages: str
@@ -128,6 +134,7 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
             limit=limit,
             offset=params.integer("offset") or 0,
         ),
+        filter=filter,
         crs=known.find(params.text("crs"), "crs"),
         columns=_columns(params, ld_context),
         languages=languages_of(incoming),
@@ -148,6 +155,7 @@ def _answer(
 ) -> _Answered:
     tenant = incoming.call.tenant
     collection = find_collection(snapshot, tenant, ld_context, incoming.path["collectionId"])
+    check_filter(snapshot, tenant, collection.type, ld_context, asked.filter)
     if asked.properties:
         _require_queryables(snapshot, tenant, collection, asked.properties, ld_context)
     writer = Writer(ld_context, asked.languages, asked.columns)
@@ -180,7 +188,7 @@ def _require_queryables(
         if any(column.name and column.name not in known for column in read_columns([name], ld_context)):
             raise InvalidRequest(
                 f"parameter {name[:100]!r} is invalid: neither this operation knows it "
-                f"nor is it a property of {collection.id}"
+                f"nor is it a property of {collection.id}{meant(name, known, ld_context)}"
             )
 
 

@@ -125,6 +125,64 @@ class Pages:
         ]
         return self._page(document["id"], [collection, "items"], links, body)
 
+    def tile_matrix_sets(self, known: Sequence[dict[str, Any]], links: Sequence[Link]) -> Response:
+        """The tile matrix sets."""
+        words = self.words
+        rows = [[element("a", each["id"], href=each["links"][0]["href"]), each["uri"]] for each in known]
+        body = table(words["matrix_sets"], [words["id"], words["type"]], rows)
+        return self._page(words["matrix_sets"], [], links, [body])
+
+    def tile_matrix_set(self, document: dict[str, Any], links: Sequence[Link]) -> Response:
+        """One tile matrix set: its zoom levels."""
+        words = self.words
+        rows = [
+            [each["id"], f"{each['scaleDenominator']:,.0f}", each["matrixWidth"], each["matrixHeight"]]
+            for each in document["tileMatrices"]
+        ]
+        head = [words["tile_matrix"], words["scale"], words["columns"], words["rows"]]
+        return self._page(document["id"], [], links, [table(document["title"], head, rows)])
+
+    def tilesets(self, item: dict[str, Any], collection: str, links: Sequence[Link]) -> Response:
+        """The tilesets of a collection: one."""
+        words = self.words
+        leading = [
+            each | {"title": words[title]}
+            for each, title in zip(item["links"], ("tiles", "tiling_scheme"), strict=True)
+        ]
+        body = [self._on_map(collection), self._nav(words["tiles"], leading)]
+        return self._page(f"{words['tiles']}: {item['title']}", [collection], links, body)
+
+    def tileset(
+        self, document: dict[str, Any], collection: str, template: str, links: Sequence[Link]
+    ) -> Response:
+        """One tileset: where its tiles are, and what is in them.
+
+        Args:
+            template: the address of a tile, with {tileMatrix}, {tileRow} and {tileCol}.
+        """
+        words, limits = self.words, document["tileMatrixSetLimits"]
+        spans = [
+            [
+                each["tileMatrix"],
+                f"{each['minTileCol']} – {each['maxTileCol']}",
+                f"{each['minTileRow']} – {each['maxTileRow']}",
+            ]
+            for each in limits
+        ]
+        (layer,) = document["layers"]
+        fields = [[name, schema["title"]] for name, schema in layer["propertiesSchema"]["properties"].items()]
+        whole = {"href": _whole_tile(template, limits), "rel": "item", "title": words["one_tile"]}
+        leading = [*(each for each in links if each["rel"] not in _SELF), whole]
+        body = [
+            self._on_map(collection),
+            element("h2", words["address"]),
+            element("pre", _filled(template, "{z}", "{y}", "{x}"), tabindex="0"),
+            self._nav(words["data"], leading),
+            table(words["matrices"], [words["tile_matrix"], words["columns"], words["rows"]], spans),
+            table(words["attribute"], [words["attribute"], words["title"]], fields),
+        ]
+        return self._page(f"{words['tiles']}: {collection}", [collection, "tiles"], links, body)
+
     def api(self, document: dict[str, Any], links: Sequence[Link]) -> Response:
         """The operations and their parameters."""
         words = self.words
@@ -148,6 +206,10 @@ class Pages:
     def _map(self, entity_id: str) -> str:
         return f"{origin(self._incoming)}/?{urlencode({'id': entity_id})}"
 
+    def _on_map(self, collection: str) -> Markup:
+        href = f"{origin(self._incoming)}/?{urlencode({'layers': collection})}"
+        return element("p", element("a", self.words["map"], href=href))
+
     def _nav(self, label: str, links: Iterable[Link]) -> Markup | None:
         entries = [
             element(
@@ -161,7 +223,7 @@ class Pages:
         """A page with the way to it above and its other formats below.
 
         Args:
-            way: the collection's id, and `items` for what is below them.
+            way: the collection's id, and `items` or `tiles` for what is below them.
         """
         words, incoming = self.words, self._incoming
         trail = [
@@ -174,7 +236,7 @@ class Pages:
         ]
         for depth in range(len(way)):
             href = url_of(incoming, "collections", *way[: depth + 1])
-            name = words["items"] if depth else way[0]
+            name = words[way[depth]] if depth else way[0]
             trail.append({"href": href, "rel": "up", "title": name})
         others = [each for each in links if each["rel"] in _SELF]
         whole = [
@@ -194,8 +256,24 @@ def _in_format(link: Link) -> Link:
     return link
 
 
+def _whole_tile(template: str, limits: Sequence[dict[str, Any]]) -> str:
+    """The smallest tile that holds the whole collection."""
+    for each in reversed(limits):
+        column, row = each["minTileCol"], each["minTileRow"]
+        if (column, row) == (each["maxTileCol"], each["maxTileRow"]):
+            break
+    return _filled(template, each["tileMatrix"], str(row), str(column))
+
+
+def _filled(template: str, matrix: str, row: str, column: str) -> str:
+    """The address of a tile with these in the places of its variables."""
+    for name, value in {"{tileMatrix}": matrix, "{tileRow}": row, "{tileCol}": column}.items():
+        template = template.replace(name, value)
+    return template
+
+
 def _label(link: Link) -> str:
-    if link["rel"] in _SELF:
+    if link["rel"] in _SELF and "title" not in link:
         return str(link.get("type", link["rel"]))
     title = str(link.get("title", link["rel"]))
     return f"{title} ({link['type']})" if "type" in link and link["rel"] == "items" else title

@@ -16,6 +16,7 @@ from cityloom.ld.context import LdContext
 from cityloom.maps.collections import require_tenant
 from cityloom.maps.kept import Answered, KeptTiles, Shown
 from cityloom.maps.mercator import DEEPEST, TileAddress
+from cityloom.maps.queryables import check_filter
 from cityloom.maps.tile import Wanted, draw_tile
 from cityloom.maps.tilesets import (
     MVT,
@@ -27,12 +28,28 @@ from cityloom.maps.tilesets import (
     tileset_item,
 )
 from cityloom.model.errors import BadRequestData, ResourceNotFound
-from cityloom.store.ports import AttributeUse, LayerSummary, Snapshot
+from cityloom.store.entity_ports import AttributeUse, LayerSummary
+from cityloom.store.ports import Snapshot
 from cityloom.web.answers import encode, plain_json
 from cityloom.web.body import JSON
 from cityloom.web.filters import FILTER_PARAMS, read_filter
+from cityloom.web.html import HTML
 from cityloom.web.incoming import Incoming
-from cityloom.web.ogc import ROOT, Link, languages_of, link, read, url_of
+from cityloom.web.ogc import (
+    COMMON_PARAMS,
+    METADATA,
+    ROOT,
+    Link,
+    json_answer,
+    languages_of,
+    link,
+    own_links,
+    page_language,
+    read,
+    url_of,
+)
+from cityloom.web.ogc_pages import Pages
+from cityloom.web.ogc_words import WORDS
 from cityloom.web.resource import Operation, Schema
 
 TILES_CONFORMS_TO: Final = [
@@ -53,26 +70,34 @@ _MOST_PROPERTIES: Final = 50
 
 def tiles_links(incoming: Incoming, collection: str) -> list[Link]:
     """The links from a collection to its tiles (20-057 clause 10)."""
-    return [link(url_of(incoming, "collections", collection, "tiles"), _TILESETS_VECTOR, JSON)]
+    title = WORDS[page_language(incoming)]["tiles"]
+    return [link(url_of(incoming, "collections", collection, "tiles"), _TILESETS_VECTOR, JSON, title)]
 
 
 def tiling_schemes_link(incoming: Incoming) -> Link:
     """The link from the landing page to the tile matrix sets."""
-    return link(url_of(incoming, "tileMatrixSets"), _TILING_SCHEMES, JSON)
+    title = WORDS[page_language(incoming)]["matrix_sets"]
+    return link(url_of(incoming, "tileMatrixSets"), _TILING_SCHEMES, JSON, title)
 
 
 async def list_tile_matrix_sets(incoming: Incoming) -> Response:
     """`GET /ogc/tileMatrixSets`."""
     incoming.services.access.check(incoming.call, "read", "map")
     own = link(url_of(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), "self", JSON)
-    known = {"id": WEB_MERCATOR_QUAD, "uri": WEB_MERCATOR_QUAD_URI, "links": [own]}
-    return plain_json({"tileMatrixSets": [known]})
+    known = [{"id": WEB_MERCATOR_QUAD, "uri": WEB_MERCATOR_QUAD_URI, "links": [own]}]
+    links = own_links(incoming, METADATA)
+    if incoming.accept == HTML:
+        return Pages(incoming).tile_matrix_sets(known, links)
+    return json_answer(incoming, {"tileMatrixSets": known}, links)
 
 
 async def read_tile_matrix_set(incoming: Incoming) -> Response:
     """`GET /ogc/tileMatrixSets/WebMercatorQuad`."""
     incoming.services.access.check(incoming.call, "read", "map")
-    return plain_json(tile_matrix_set())
+    links = own_links(incoming, METADATA)
+    if incoming.accept == HTML:
+        return Pages(incoming).tile_matrix_set(tile_matrix_set(), links)
+    return json_answer(incoming, tile_matrix_set(), links)
 
 
 async def list_tilesets(incoming: Incoming) -> Response:
@@ -81,7 +106,10 @@ async def list_tilesets(incoming: Incoming) -> Response:
     await _read_layer(incoming, await incoming.ld_context())
     here = url_of(incoming, "collections", collection, "tiles")
     item = tileset_item(collection, [link(f"{here}/{WEB_MERCATOR_QUAD}", "self", JSON), _scheme(incoming)])
-    return plain_json({"links": [link(here, "self", JSON)], "tilesets": [item]})
+    links = own_links(incoming, METADATA)
+    if incoming.accept == HTML:
+        return Pages(incoming).tilesets(item, collection, links)
+    return json_answer(incoming, {"links": links, "tilesets": [item]}, links)
 
 
 async def read_tileset(incoming: Incoming) -> Response:
@@ -92,13 +120,17 @@ async def read_tileset(incoming: Incoming) -> Response:
     if incoming.params.get("f") == "tilejson":
         return plain_json(tilejson(collection, layer, attributes, here + "/{z}/{y}/{x}"))
     links = [
-        link(here, "self", JSON),
+        *own_links(incoming, METADATA),
         link(f"{here}?f=tilejson", "alternate", JSON, "TileJSON"),
         _scheme(incoming),
-        {**link(here + "/{tileMatrix}/{tileRow}/{tileCol}", "item", MVT), "templated": True},
-        link(url_of(incoming, "collections", collection), "geodata", JSON),
+        link(url_of(incoming, "collections", collection), "geodata", JSON, collection),
     ]
-    return plain_json(tileset(collection, layer, attributes, links))
+    template = here + "/{tileMatrix}/{tileRow}/{tileCol}"
+    templated = {**link(template, "item", MVT), "templated": True}
+    document = tileset(collection, layer, attributes, [*links, templated])
+    if incoming.accept == HTML:
+        return Pages(incoming).tileset(document, collection, template, links)
+    return json_answer(incoming, document, links)
 
 
 async def _read_layer(
@@ -141,6 +173,7 @@ def tile_operations(kept: KeptTiles) -> Sequence[Operation]:
             require_tenant(snapshot, tenant)
             if not snapshot.changed(tenant, wanted.type, None):
                 raise _no_collection(incoming)
+            check_filter(snapshot, tenant, wanted.type, ld_context, wanted.filter)
             return kept.answer(snapshot, key, shown, lambda reads: draw_tile(reads, wanted, tile, ld_context))
 
         return _answer(incoming, await read(incoming, work))
@@ -212,7 +245,8 @@ def _wanted(incoming: Incoming, ld_context: LdContext) -> Wanted:
 
 
 def _scheme(incoming: Incoming) -> Link:
-    return link(url_of(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), _TILING_SCHEME, JSON)
+    title = WORDS[page_language(incoming)]["tiling_scheme"]
+    return link(url_of(incoming, "tileMatrixSets", WEB_MERCATOR_QUAD), _TILING_SCHEME, JSON, title)
 
 
 _LINKS: Schema = {"type": "array", "items": {"type": "object", "required": ["href", "rel"]}}
@@ -229,7 +263,8 @@ _FIXED: Final = [
         path=f"{ROOT}/tileMatrixSets",
         handler=list_tile_matrix_sets,
         summary="The tile matrix sets of this node's tiles",
-        answers=(JSON,),
+        params=COMMON_PARAMS,
+        formats=METADATA,
         response={"type": "object", "required": ["tileMatrixSets"]},
     ),
     Operation(
@@ -238,7 +273,8 @@ _FIXED: Final = [
         path=f"{ROOT}/tileMatrixSets/{WEB_MERCATOR_QUAD}",
         handler=read_tile_matrix_set,
         summary="WebMercatorQuad: what its tile matrices are",
-        answers=(JSON,),
+        params=COMMON_PARAMS,
+        formats=METADATA,
         response={"type": "object", "required": ["id", "crs", "tileMatrices"]},
     ),
     Operation(
@@ -247,7 +283,8 @@ _FIXED: Final = [
         path=_TILES,
         handler=list_tilesets,
         summary="The tilesets of a collection",
-        answers=(JSON,),
+        params=COMMON_PARAMS,
+        formats=METADATA,
         response={
             "type": "object",
             "required": ["tilesets"],
@@ -260,9 +297,8 @@ _FIXED: Final = [
         path=_TILESET,
         handler=read_tileset,
         summary="What is in the vector tiles of a collection, and where",
-        params=frozenset({"f"}),
-        answers=(JSON,),
-        formats={"json": JSON, "tilejson": JSON},
+        params=COMMON_PARAMS,
+        formats={**METADATA, "tilejson": JSON},
         response={"type": "object"},
     ),
 ]

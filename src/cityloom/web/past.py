@@ -17,7 +17,8 @@ from starlette.responses import Response
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import format_datetime, parse_datetime
-from cityloom.store.ports import Observed, Snapshot
+from cityloom.store.history_ports import Observed
+from cityloom.store.ports import Snapshot
 from cityloom.web.answers import encode
 from cityloom.web.body import JSON
 from cityloom.web.changes import CHANGE, changes_in, changes_to

@@ -32,8 +32,10 @@ from cityloom.model.errors import (
 from cityloom.model.events import Cause
 from cityloom.web.body import MERGE_PATCH, accepted
 from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of, via_of
+from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import parse_options, parse_params
 from cityloom.web.problem import problem_response
+from cityloom.web.problem_pages import problem_answer
 from cityloom.web.results import batch_answer, update_answer
 from cityloom.web.services import Services
 
@@ -118,6 +120,7 @@ class Resource:
         self._below = below
         self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT)
+        self._has_pages = operations[0].path.startswith(OGC_ROOT)
         methods = [*self.operations, "OPTIONS"]
         if "GET" in self.operations:
             methods.append("HEAD")
@@ -129,15 +132,20 @@ class Resource:
         try:
             response = await self._answer(scope, receive, headers)
         except CityloomError as error:
-            response = problem_response(error, ngsi_ld=self._ngsi_ld)
+            response = self._tell(error, scope)
         except Exception:
             log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
             failure = InternalError("something failed here; the node's log tells more under the request id")
-            response = problem_response(failure, ngsi_ld=self._ngsi_ld)
+            response = self._tell(failure, scope)
         tenant = headers.get(TENANT_HEADER)
         if tenant is not None:
             response.headers[TENANT_HEADER] = tenant
         await response(scope, receive, send)
+
+    def _tell(self, error: CityloomError, scope: Scope) -> Response:
+        if self._has_pages:
+            return problem_answer(error, scope, self._services)
+        return problem_response(error, ngsi_ld=self._ngsi_ld)
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
         method = scope["method"]

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cityloom.ld.context import LdContext
 from cityloom.maps.kept import KeptTiles
@@ -48,6 +48,7 @@ from cityloom.web.ogc_tiles import tile_operations
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import page_routes
 from cityloom.web.problem import problem_response
+from cityloom.web.problem_pages import problem_answer
 from cityloom.web.resource import NGSI_LD_ROOT, Operation, build_routes
 from cityloom.web.services import Services
 
@@ -81,7 +82,9 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
     table = [operation for group in _FIXED for operation in group]
     table += info_operations(services.clock, services.alias)
     table += events_operations(hub)
-    table += tile_operations(KeptTiles())
+    kept = KeptTiles()
+    table += tile_operations(kept)
+    table.append(measures.summary_operation(kept))
     table.append(
         Operation(
             name="readMetrics",
@@ -123,18 +126,24 @@ def application(services: Services, **options: Any) -> Starlette:
         **options,
     )
     app.router.redirect_slashes = False
-    app.router.default = _no_such_path
+    app.router.default = _no_such_path(services)
     app.state.hub = hub
     return app
 
 
-async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] != "http":
-        return
-    path = scope["path"]
-    error = ResourceNotFound(f"the path {path[:200]} does not exist")
-    response = problem_response(error, ngsi_ld=path.startswith(NGSI_LD_ROOT))
-    tenant = Headers(scope=scope).get("NGSILD-Tenant")
-    if tenant is not None:
-        response.headers["NGSILD-Tenant"] = tenant
-    await response(scope, receive, send)
+def _no_such_path(services: Services) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        error = ResourceNotFound(f"the path {path[:200]} does not exist")
+        if path.startswith(NGSI_LD_ROOT):
+            response = problem_response(error, ngsi_ld=True)
+        else:
+            response = problem_answer(error, scope, services)
+        tenant = Headers(scope=scope).get("NGSILD-Tenant")
+        if tenant is not None:
+            response.headers["NGSILD-Tenant"] = tenant
+        await response(scope, receive, send)
+
+    return answer

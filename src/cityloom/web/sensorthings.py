@@ -14,8 +14,7 @@ from starlette.responses import Response
 from cityloom.ld.language import check_languages
 from cityloom.maps.collections import require_tenant
 from cityloom.maps.sensorthings.model import KINDS, ROOT
-from cityloom.maps.sensorthings.options import OPTIONS
-from cityloom.maps.sensorthings.service import Answer, answer, service_root
+from cityloom.maps.sensorthings.root import OPTIONS, service_root
 from cityloom.maps.sensorthings.view import Lens
 from cityloom.model.errors import BadRequestData
 from cityloom.store.ports import Snapshot
@@ -36,6 +35,9 @@ async def read_resource(incoming: Incoming) -> Response:
 
     Read in one snapshot and encoded, off the event loop.
     """
+    # The parser of its filters is loaded with the first request to it.
+    from cityloom.maps.sensorthings.service import Answer, answer
+
     services, tenant = incoming.services, incoming.call.tenant
     services.access.check(incoming.call, "read", "map")
     services.access.check(incoming.call, "read", "history")

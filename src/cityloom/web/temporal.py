@@ -22,7 +22,7 @@ from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.project import project
 from cityloom.query.values import Projection, TemporalQuery
-from cityloom.store.ports import HistoryEntity
+from cityloom.store.history_ports import HistoryEntity
 from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.batch import read_query_document
 from cityloom.web.body import JSON_TYPES

@@ -34,6 +34,10 @@ export interface Layer {
   count: number;
   geometry: 'Point' | 'LineString' | 'Polygon' | null;
   bbox: Box | null;
+  /** Without what lies far away from the rest. */
+  usualBbox: Box | null;
+  /** How many have no place at all. */
+  noPlace: number;
   lastModified: string | null;
   /** When the newest value was observed; null where none tells. */
   observed: string | null;

@@ -24,14 +24,22 @@ function parametersOf({ filter, properties, lang }: Asked) {
   return { properties: properties.join(','), filter: filter || undefined, lang };
 }
 
+/** Reads the first `limit` objects: in as many pages as the node makes of them (its setting `itemsMax`). */
 export async function readItems(
   type: string,
   asked: Asked,
   limit: number,
   signal?: AbortSignal,
 ): Promise<Items> {
-  const search = query({ f: 'json', ...parametersOf(asked), limit });
-  return (await getJson<Items>(`${collection(type)}/items${search}`, signal)).body;
+  let features: Items['features'] = [];
+  for (;;) {
+    const page = { limit: limit - features.length, offset: features.length || undefined };
+    const search = query({ f: 'json', ...parametersOf(asked), ...page });
+    const { body } = await getJson<Items>(`${collection(type)}/items${search}`, signal);
+    features = features.concat(body.features);
+    const wanted = Math.min(limit, body.numberMatched ?? 0);
+    if (!body.features.length || features.length >= wanted) return { ...body, features };
+  }
 }
 
 /** How many objects of a type a filter selects. @throws ApiError with what is wrong with the filter */

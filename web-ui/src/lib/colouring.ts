@@ -32,7 +32,7 @@ export interface Summary {
   count: number;
   missing: number;
   /** `quantiles` are those of the ranks 0, 0.1, 0.25, 0.5, 0.75, 0.9 and 1. */
-  numbers?: { count: number; min: number; max: number; quantiles: number[] };
+  numbers?: { count: number; min: number; max: number; quantiles: number[]; whole: boolean };
   /** The most frequent values that are no numbers; `others` have another one. */
   values?: { value: unknown; count: number }[];
   others?: number;
@@ -44,8 +44,10 @@ export interface NumberClasses {
   attribute: string;
   min: number;
   max: number;
-  /** Where one class ends and the next begins, rising: a class more than breaks. */
+  /** Where one class ends and the next begins, rising: a class more than breaks. A break is in the upper one. */
   breaks: number[];
+  /** None of the numbers has a fraction. */
+  whole: boolean;
   missing: number;
   unitCode?: string;
 }
@@ -68,7 +70,7 @@ export function colouringOf(choice: ColourChoice, summary: Summary): Colouring |
   const { attribute, steps } = choice;
   const { numbers, values, missing, unitCode } = summary;
   if (numbers && numbers.count * 2 >= summary.count) {
-    const { min, max } = numbers;
+    const { min, max, whole } = numbers;
     const breaks = breaksOf(numbers, steps);
     return {
       kind: 'numbers',
@@ -76,6 +78,7 @@ export function colouringOf(choice: ColourChoice, summary: Summary): Colouring |
       min,
       max,
       breaks,
+      whole,
       missing,
       ...(unitCode ? { unitCode } : {}),
     };
@@ -92,18 +95,36 @@ export function colouringOf(choice: ColourChoice, summary: Summary): Colouring |
   };
 }
 
-/** Up to four breaks, rising, none twice and none at an end: each class can hold something. */
+/**
+ * Up to four breaks, rising, none twice and none at an end: each class can hold something.
+ *
+ * Each is a number as it can be written in the legend, so that what stands there is what is drawn.
+ */
 export function breaksOf(
-  { min, max, quantiles }: Pick<NonNullable<Summary['numbers']>, 'min' | 'max' | 'quantiles'>,
+  numbers: Pick<NonNullable<Summary['numbers']>, 'min' | 'max' | 'quantiles' | 'whole'>,
   steps: Steps,
 ): number[] {
+  const { min, max, quantiles, whole } = numbers;
+  const digits = digitsOf(numbers);
   const breaks = new Set<number>();
   for (let step = 1; step < classes; step++) {
     const at = step / classes;
-    const value = steps === 'equal' ? min + (max - min) * at : quantileAt(quantiles, at);
+    const exact = steps === 'equal' ? min + (max - min) * at : quantileAt(quantiles, at);
+    const value = whole ? Math.ceil(exact) : Number(exact.toFixed(digits));
     if (value > min && value <= max) breaks.add(value);
   }
   return [...breaks].sort((a, b) => a - b);
+}
+
+/** As many digits after the point as tell the classes apart. */
+export function digitsOf({
+  min,
+  max,
+  whole,
+}: Pick<NumberClasses, 'min' | 'max' | 'whole'>): number {
+  if (whole) return 0;
+  const spread = max - min;
+  return spread > 0 ? Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 3;
 }
 
 const ranks = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1];
@@ -127,12 +148,6 @@ export function classOf(colouring: Colouring, value: unknown): number | null {
   }
   const at = colouring.values.findIndex((each) => each.value === String(value));
   return at < 0 ? null : at;
-}
-
-/** Where each class of numbers begins and ends. */
-export function rangesOf({ min, max, breaks }: NumberClasses): [from: number, to: number][] {
-  const ends = [min, ...breaks, max];
-  return ends.slice(1).map((to, index) => [ends[index] ?? min, to]);
 }
 
 /** Viridis at nine even places (Smith and van der Walt, matplotlib; released under CC0). */

@@ -1,6 +1,6 @@
 /** Numbers and times by the reader's language and the city's time zone. */
 import { signal } from '@preact/signals';
-import { language } from './i18n';
+import { locale } from './i18n';
 import { nodeNow } from './nodetime';
 import { unitSign } from './units';
 
@@ -16,7 +16,7 @@ export function startClock(): void {
 }
 
 export function numberText(value: number, digits = 3): string {
-  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale.value, { maximumFractionDigits: digits }).format(value);
 }
 
 export function quantity(value: number, unitCode?: string): string {
@@ -32,7 +32,7 @@ export function timeText(
 ): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);
-  return new Intl.DateTimeFormat(language.value, {
+  return new Intl.DateTimeFormat(locale.value, {
     dateStyle: 'medium',
     timeStyle: precision,
     timeZone: timeZone.value,
@@ -41,7 +41,7 @@ export function timeText(
 
 /** A time of day alone. */
 export function hourText(time: string | number | Date): string {
-  return new Intl.DateTimeFormat(language.value, {
+  return new Intl.DateTimeFormat(locale.value, {
     timeStyle: 'short',
     timeZone: timeZone.value,
   }).format(new Date(time));
@@ -51,7 +51,7 @@ export function hourText(time: string | number | Date): string {
 export function clockText(at: number): { time: string; zone: string; day: string } {
   const zone = timeZone.value;
   const of = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-    new Intl.DateTimeFormat(language.value, { timeZone: zone, ...options });
+    new Intl.DateTimeFormat(locale.value, { timeZone: zone, ...options });
   const named = of({ hour: 'numeric', timeZoneName: 'short' }).formatToParts(at);
   return {
     time: of({ timeStyle: 'short' }).format(at),
@@ -64,7 +64,7 @@ export function clockText(at: number): { time: string; zone: string; day: string
 export function spanText(milliseconds: number): string {
   const seconds = Math.max(1, Math.round(Math.abs(milliseconds) / 1000));
   const [unit, size] = steps.find(([, size]) => seconds % size === 0) ?? ['second', 1];
-  return new Intl.NumberFormat(language.value, {
+  return new Intl.NumberFormat(locale.value, {
     style: 'unit',
     unit,
     unitDisplay: 'long',
@@ -85,7 +85,7 @@ export function agoText(time: string | number | Date, now: number = nodeNow()): 
   if (Number.isNaN(seconds)) return String(time);
   if (Math.abs(seconds) > 31 * 86_400) return timeText(time);
   const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  return new Intl.RelativeTimeFormat(language.value, { numeric: 'auto' }).format(
+  return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(
     Math.trunc(seconds / size),
     unit,
   );
@@ -95,7 +95,7 @@ export function agoText(time: string | number | Date, now: number = nodeNow()): 
 export function bytesText(bytes: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return new Intl.NumberFormat(language.value, {
+  return new Intl.NumberFormat(locale.value, {
     style: 'unit',
     unit: units[step] as string,
     unitDisplay: step ? 'short' : 'long',
@@ -114,7 +114,7 @@ export function lengthText(seconds: number): string {
   }
   const [first = ['second', 0] as [Intl.RelativeTimeFormatUnit, number], second] = parts;
   const text = ([unit, count]: [Intl.RelativeTimeFormatUnit, number]): string =>
-    new Intl.NumberFormat(language.value, {
+    new Intl.NumberFormat(locale.value, {
       style: 'unit',
       unit,
       unitDisplay: 'short',

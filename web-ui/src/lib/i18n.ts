@@ -1,5 +1,5 @@
 /** Words in the reader's language. No text stands in the code: it stands in `messages/`. */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import en from '../messages/en';
 import zh from '../messages/zh';
 
@@ -20,6 +20,31 @@ const messages: Record<Language, Record<string, string>> = { en, zh };
 const memory = 'cityloom.language';
 
 export const language = signal<Language>('en');
+
+/** The tags that the reader's browser wishes for, the best first (`navigator.languages`). */
+export const wishes = signal<readonly string[]>([]);
+
+/** How numbers, times and orders are written, for every Intl call: the chosen language as the reader's region has it. */
+export const locale = computed(() => regionalTag(language.value, wishes.value));
+
+/** The first wished tag of a language with a region, in the script of the page's words; else the language itself. */
+export function regionalTag(code: Language, wished: readonly string[]): string {
+  const script = languages.find((each) => each.code === code)?.tag.split('-')[1];
+  for (const tag of wished) {
+    try {
+      const found = new Intl.Locale(tag);
+      if (found.language !== code || !found.region) continue;
+      return new Intl.Locale(tag, script ? { script } : {}).toString();
+    } catch {
+      // Not every text that a browser was given is a tag.
+    }
+  }
+  return code;
+}
+
+/** Orders texts as the reader's language does. */
+export const compareTexts = (a: string, b: string): number =>
+  new Intl.Collator(locale.value, { numeric: true }).compare(a, b);
 
 function isLanguage(text: string | null | undefined): text is Language {
   return languages.some(({ code }) => code === text);
@@ -61,10 +86,10 @@ export function t(key: MessageKey, parameters: Parameters = {}): string {
 
 /** The message for a count, by the language's own plural rule; `{count}` is written in its digits. */
 export function plural(stem: PluralKey, count: number, parameters: Parameters = {}): string {
-  const rule = new Intl.PluralRules(language.value).select(count);
+  const rule = new Intl.PluralRules(locale.value).select(count);
   const own = messages[language.value];
   const text = own[`${stem}_${rule}`] ?? own[`${stem}_other`] ?? stem;
-  return fill(text, { count: new Intl.NumberFormat(language.value).format(count), ...parameters });
+  return fill(text, { count: new Intl.NumberFormat(locale.value).format(count), ...parameters });
 }
 
 /** A message whose key is made from data (a type's or an attribute's name), when there is one. */

@@ -1,6 +1,6 @@
 /** Names for people, from names for machines. */
 import type { Name } from '../api/city';
-import { known, type Language, language, languages } from './i18n';
+import { known, type Language, language, languages, locale } from './i18n';
 
 /** The last part of an IRI, or the name itself when it is compact already. */
 export function localName(name: string): string {
@@ -78,7 +78,7 @@ export function oneText(text: string | string[] | undefined): string {
 export function languageName(tag: string): string {
   if (tag === '@none') return '';
   try {
-    return new Intl.DisplayNames([language.value], { type: 'language' }).of(tag) ?? tag;
+    return new Intl.DisplayNames([locale.value], { type: 'language' }).of(tag) ?? tag;
   } catch {
     // Not every key of a document is a language tag.
     return tag;

@@ -1,5 +1,6 @@
-/** What became of the rows of a run, made ready to be shown. Pure. */
+/** What became of the rows of a run, made ready to be shown. Pure but for the language. */
 import type { Report, Source } from '../api/city';
+import { compareTexts } from './i18n';
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | 'readings' | 'rejected';
 export const outcomes: readonly Outcome[] = [
@@ -32,5 +33,5 @@ export function urgency({ status, report }: Source): number {
 
 /** The problems first, each kind by name. */
 export function byUrgency(sources: Source[], nameOf: (source: Source) => string): Source[] {
-  return [...sources].sort((a, b) => urgency(a) - urgency(b) || nameOf(a).localeCompare(nameOf(b)));
+  return [...sources].sort((a, b) => urgency(a) - urgency(b) || compareTexts(nameOf(a), nameOf(b)));
 }

@@ -1,7 +1,7 @@
 /** The columns and cells of a table, from what the node says an attribute holds. Pure but for the language. */
 import type { Queryable } from '../api/maps';
 import { numberText, timeText } from './format';
-import { known, language, t } from './i18n';
+import { compareTexts, known, locale, t } from './i18n';
 import { attributeLabel, shortId } from './names';
 import { unitSign } from './units';
 
@@ -30,7 +30,7 @@ export function columnsOf(queryables: Record<string, Queryable>): Column[] {
   });
   const rank = ({ name }: Column): number =>
     name === 'id' || name === 'createdAt' || name === 'modifiedAt' ? 2 : isBelow(name) ? 1 : 0;
-  return columns.sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+  return columns.sort((a, b) => rank(a) - rank(b) || compareTexts(a.label, b.label));
 }
 
 /** Something said of an attribute's value, or a member of it. */
@@ -108,7 +108,7 @@ function listText(list: unknown[]): string {
 function dateText(text: string): string {
   const date = new Date(`${text}T00:00:00Z`);
   if (Number.isNaN(date.getTime())) return text;
-  return new Intl.DateTimeFormat(language.value, {
+  return new Intl.DateTimeFormat(locale.value, {
     dateStyle: 'medium',
     timeZone: 'UTC',
   }).format(date);

@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import en from '../messages/en';
 import zh from '../messages/zh';
 import { agoText, quantity, timeText, timeZone } from './format';
-import { firstLanguage, language, plural, t } from './i18n';
+import { compareTexts, firstLanguage, language, plural, regionalTag, t, wishes } from './i18n';
 import { attributeLabel, humanise, inLanguage, localName, nameText, typeLabel } from './names';
 
 beforeEach(() => {
   language.value = 'en';
+  wishes.value = [];
   timeZone.value = 'Asia/Shanghai';
 });
 
@@ -78,6 +79,37 @@ describe('numbers and times', () => {
   it('are told in the time of the city', () => {
     expect(timeText('2026-01-01T20:00:00Z', 'short')).toMatch(/^Jan 2, 2026, 4:00/);
     expect(timeText('not a time')).toBe('not a time');
+  });
+
+  it("are written as the reader's region writes the chosen language", () => {
+    const time = '2026-01-01T20:00:00Z';
+    wishes.value = ['de-DE', 'en-GB', 'en-US', 'zh-TW'];
+    expect(timeText(time, 'short')).toBe('2 Jan 2026, 04:00');
+    language.value = 'zh';
+    expect(timeText(time, 'short')).toBe('2026年1月2日 04:00');
+    expect(regionalTag('zh', wishes.value)).toBe('zh-Hans-TW');
+    expect(regionalTag('en', ['en', 'not a tag', 'en-AU'])).toBe('en-AU');
+    expect(regionalTag('en', ['fr-FR', 'en'])).toBe('en');
+  });
+
+  it('are written by one rule everywhere', () => {
+    const sources: Record<string, string> = import.meta.glob('../**/*.{ts,tsx}', {
+      query: '?raw',
+      import: 'default',
+      eager: true,
+    });
+    const others = Object.entries(sources).flatMap(([path, text]) => {
+      const calls =
+        text.match(/Intl\.[A-Z]\w+\((?!\[?locale\.value)[^)]{0,30}|\.toLocale\w+/g) ?? [];
+      return path.endsWith('.test.ts') ? [] : calls.map((call) => `${path}: ${call}`);
+    });
+    // Parts of a time by their English names, and the reading of tags themselves.
+    expect(others.filter((call) => !/'en-US'|Intl\.Locale\(tag/.test(call))).toEqual([]);
+  });
+
+  it('put texts in the order of their language', () => {
+    language.value = 'zh';
+    expect(['织港', '桥', '安'].sort(compareTexts)).toEqual(['安', '桥', '织港']);
   });
 
   it('say how long ago in the largest whole unit', () => {

@@ -45,18 +45,24 @@ export interface Camera {
   metresPerPixel: number;
 }
 
+/** Pixels of the map that something hides, from its lower and its left edge. */
+export interface Covered {
+  bottom: number;
+  left: number;
+}
+
 export interface MapOptions {
   container: HTMLElement;
   center: [number, number];
   box: Box | null;
-  /** Pixels of the map's lower edge that something covers. */
-  covered: number;
+  covered: Covered;
   theme: Theme;
   onChoose(hit: Hit): void;
   onHover(hover: { hit: Hit | null; x: number; y: number; at: [number, number] } | null): void;
   onMove(camera: Camera): void;
   /** The tiles of a layer have come, or could not be read. */
   onTiles(type: string, state: 'ready' | 'error'): void;
+  onRender(): void;
   /** Everything that was asked for is drawn. */
   onRest(): void;
 }
@@ -67,14 +73,14 @@ interface OnMap {
   /** Owned by the store, which changes it in place. */
   features: ReadonlyMap<string, MapFeature>;
   tiles: TiledLayer | null;
-  /** A tile could not be read; until they are all read anew, that is how the layer stands. */
+  /** A tile could not be read; until the layer is made anew, that is how it stands. */
   failed: boolean;
 }
 
 const reach = 7;
 
-function around(margin: number, covered: number): PaddingOptions {
-  return { top: margin, left: margin, right: margin, bottom: margin + covered };
+function around(margin: number, { bottom, left }: Covered): PaddingOptions {
+  return { top: margin, left: margin + left, right: margin, bottom: margin + bottom };
 }
 
 const collection = (features: Feature[]): FeatureCollection => {
@@ -115,7 +121,8 @@ export class CityMap {
     this.listen(options);
   }
 
-  private listen({ onChoose, onHover, onMove, onTiles, onRest }: MapOptions): void {
+  private listen(options: MapOptions): void {
+    const { onChoose, onHover, onMove, onTiles, onRender, onRest } = options;
     this.map.on('click', ({ point }) => {
       const hit = this.nearest(point.x, point.y);
       if (hit) onChoose(hit);
@@ -129,6 +136,7 @@ export class CityMap {
     this.map.on('movestart', () => onHover(null));
     this.map.on('move', () => onMove(this.camera()));
     this.map.on('load', () => onMove(this.camera()));
+    this.map.on('render', onRender);
     this.map.on('idle', () => {
       // Of a layer that has no tile here, nothing else would tell.
       for (const [type, { tiles, failed }] of this.drawn)
@@ -177,13 +185,12 @@ export class CityMap {
   /** Draws a layer, empty; or anew in another way, where it is there already. */
   drawLayer(drawing: LayerDrawing, address: TileAddress | null): void {
     const { type, mark } = drawing;
+    // A source never asks again for a tile that failed: MapLibre 6.17 takes it for one that is on its way.
+    if (this.drawn.get(type)?.failed) this.takeAway(type);
     const known = this.drawn.get(type);
     if (known) {
       known.drawing = drawing;
-      if (address) {
-        known.failed = false;
-        known.tiles?.read(address.path);
-      }
+      if (address) known.tiles?.read(address.path);
       this.repaint(drawingOf(drawing, this.theme).map(({ layer }) => layer));
       return;
     }
@@ -200,6 +207,16 @@ export class CityMap {
     const tiles = address ? new TiledLayer(this.map, type, address) : null;
     this.drawn.set(type, { drawing, visible: true, features: new Map(), tiles, failed: false });
     for (const { layer, below } of drawingOf(drawing, this.theme)) this.map.addLayer(layer, below);
+  }
+
+  private takeAway(type: string): void {
+    const drawn = this.drawn.get(type);
+    if (!drawn) return;
+    this.drawn.delete(type);
+    for (const id of this.layerIds(drawn)) this.map.removeLayer(id);
+    for (const id of [sourceOf(type), tilesOf(type)]) {
+      if (this.map.getSource(id)) this.map.removeSource(id);
+    }
   }
 
   /** All features of a layer; of a tiled one, those that lie over its tiles. */
@@ -223,6 +240,11 @@ export class CityMap {
   /** Objects of a tiled layer, as far as their tiles have been read. */
   findTiled(type: string, ids: readonly string[]): Map<string, TiledObject> {
     return this.drawn.get(type)?.tiles?.find(ids) ?? new Map<string, TiledObject>();
+  }
+
+  /** Whether all features that were handed over for a layer are on the map. */
+  isDrawn(type: string): boolean {
+    return this.drawn.has(type) && this.map.isSourceLoaded(sourceOf(type));
   }
 
   placeOfTiled(type: string, id: string): Position | undefined {
@@ -303,14 +325,14 @@ export class CityMap {
     else this.map.zoomOut();
   }
 
-  /** Brings a place into view, above what covers the map's lower edge. */
-  goTo(box: Box, covered: number): void {
+  /** Brings a place into view, beside what covers the map's edges. */
+  goTo(box: Box, covered: Covered): void {
     const [west, south, east, north] = box;
     if (west === east && south === north) {
       this.map.easeTo({
         center: [west, south],
         zoom: Math.max(this.map.getZoom(), 15),
-        offset: [0, -covered / 2],
+        offset: [covered.left / 2, -covered.bottom / 2],
       });
     } else {
       const padding = around(24, covered);

@@ -1,4 +1,5 @@
 /** The page's course: read the city, draw it, follow its changes. */
+import { batch } from '@preact/signals';
 import { readCity, readLayers, readSources } from '../api/city';
 import { ApiError } from '../api/http';
 import { type Change, followChanges } from '../api/live';
@@ -7,7 +8,14 @@ import { followTime } from './time';
 import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
 import { areasChanged, followAreas } from './areas';
 import { renewLayers, startingLayers } from './catalogue';
-import { applyChange, drawLayer, followLayers, loadShown, retryLayers } from './layers';
+import {
+  applyChange,
+  drawLayer,
+  followLayers,
+  loadShown,
+  lookForGround,
+  retryLayers,
+} from './layers';
 import {
   city,
   entity,
@@ -34,8 +42,10 @@ export async function start(): Promise<void> {
     // The log's place is taken before any object is read: a change in between is told twice, never lost.
     const [{ body: place }, { body: list }] = await Promise.all([readCity(), readLayers()]);
     timeZone.value = place.timeZone || 'UTC';
-    layers.value = startingLayers(list);
-    city.value = place;
+    batch(() => {
+      city.value = place;
+      layers.value = startingLayers(list);
+    });
     phase.value = 'ready';
     if (view.value.time.mode === 'live') follow(place.seq);
     followTime({ hold, resume: () => void resume() });
@@ -57,6 +67,7 @@ export async function start(): Promise<void> {
 /** Called when the map can draw: what was read before it was ready, and the object of the address. */
 export function mapReady(): void {
   for (const type of loaded.keys()) drawLayer(type);
+  lookForGround();
   if (entity.value) showOnMap();
 }
 

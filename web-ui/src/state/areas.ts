@@ -20,7 +20,7 @@ export interface AreaState {
   /** Each area's value, and how many are in it. */
   values: Map<string, { value: number | null; count: number }>;
   /** Where classes end; the least and the largest value; null where no area has one. */
-  classes: { breaks: number[]; min: number; max: number } | null;
+  classes: { breaks: number[]; min: number; max: number; whole: boolean } | null;
   outside: number;
   noPlace: number;
   unitCode: string;
@@ -107,18 +107,14 @@ function stateOf(
 ): AreaState {
   const numbers = areas.map(({ value }) => value).filter((value) => value !== null);
   const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
-  const even = breaksOf({ min, max, quantiles: [] }, 'equal');
-  // Things are counted whole.
-  const breaks =
-    query.aggregate === 'count'
-      ? [...new Set(even.map(Math.ceil))].filter((end) => end > min)
-      : even;
+  const whole = numbers.every(Number.isInteger);
+  const breaks = breaksOf({ min, max, quantiles: [], whole }, 'equal');
   return {
     query,
     phase: 'ready',
     problem: '',
     values: new Map(areas.map(({ id, value, count }) => [id, { value, count }])),
-    classes: numbers.length ? { breaks, min, max } : null,
+    classes: numbers.length ? { breaks, min, max, whole } : null,
     outside,
     noPlace,
     unitCode,

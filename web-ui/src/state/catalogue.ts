@@ -1,8 +1,10 @@
 /** Which layers there are and which are shown: the view says it, or the page's own choice at the first visit. */
 import type { Layer } from '../api/city';
+import { firstView } from '../lib/address';
+import { allOf } from '../lib/cql';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
-import { type LayerState, layers, layerState } from './store';
+import { type LayerState, layers, mostInAnswer } from './store';
 import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
@@ -12,7 +14,7 @@ const tiledCost = 5_000;
 /** The states of a city's layers at the start, in the order of the list. */
 export function startingLayers(list: Layer[]): LayerState[] {
   const marks = marksFor(list);
-  const tiled = tiledTypes(list);
+  const tiled = tiledTypes(list, mostInAnswer.value);
   const shown = new Set(shownTypes(list, view.value.shown));
   return list.map((layer): LayerState => ({
     layer,
@@ -22,8 +24,9 @@ export function startingLayers(list: Layer[]): LayerState[] {
     tiled: tiled.has(layer.type),
     phase: 'idle',
     problem: '',
+    wrongFilter: false,
     matched: null,
-    undrawable: 0,
+    undrawable: [],
     colouring: null,
   }));
 }
@@ -36,7 +39,7 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
   // An address that names nothing of this city shows the city all the same.
   const known = (chosen ?? []).some((type) => list.some((layer) => layer.type === type));
   if (chosen && (known || !chosen.length)) return chosen;
-  const tiled = tiledTypes(list);
+  const tiled = tiledTypes(list, mostInAnswer.value);
   const cost = ({ type, count }: Layer): number =>
     tiled.has(type) ? Math.min(tiledCost, count) : count;
   const ground = (layer: Layer): number => Number(roleIn(layer) === 'object');
@@ -52,11 +55,6 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
   return shown;
 }
 
-/** What an address names and this city does not have. */
-export function unknownTypes(): string[] {
-  return (view.value.shown ?? []).filter((type) => !layerState(type));
-}
-
 /** Keeps what the reader chose, and what has been read, when the list of layers is read anew. */
 export function renewLayers(list: Layer[]): void {
   const before = new Map(layers.value.map((state) => [state.layer.type, state]));
@@ -64,6 +62,16 @@ export function renewLayers(list: Layer[]): void {
     const known = before.get(state.layer.type);
     // The mark stays too: a new type must not recolour the map under the reader's eyes.
     return known ? { ...known, layer: state.layer } : state;
+  });
+}
+
+/** Lists objects of a layer that the map cannot show: its table, under its filter and one more condition. */
+export function listInTable(type: string, condition: string): void {
+  const { filters } = view.value;
+  go({
+    page: 'table',
+    table: { ...firstView.table, type },
+    filters: { ...filters, [type]: allOf(filters[type] ?? '', condition) },
   });
 }
 

@@ -7,7 +7,7 @@ import { changedKeys, locationOf, rowsOf } from '../lib/entity';
 import { boxOf } from '../lib/geometry';
 import { rowsAsOf } from '../lib/past';
 import { instant } from './instant';
-import { coveredHeight } from './sheet';
+import { coveredNow } from './covered';
 import { entity, findFeature, map, sheet } from './store';
 import { go, view } from './view';
 
@@ -161,5 +161,5 @@ export function showOnMap(): void {
   const box = place ? boxOf(place) : null;
   if (!box) return;
   if (sheet.value === 'full') sheet.value = 'half';
-  map.value?.goTo(box, coveredHeight());
+  map.value?.goTo(box, coveredNow());
 }

@@ -20,7 +20,16 @@ import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
 import { drawChange } from './changes';
 import { instant } from './instant';
-import { layerState, layers, loaded, map, mapFailed, patchLayer, revision } from './store';
+import {
+  groundFirst,
+  layerState,
+  layers,
+  loaded,
+  map,
+  mapFailed,
+  patchLayer,
+  revision,
+} from './store';
 import { view } from './view';
 
 /** From this size on, points far away are dots, below the marks of rarer objects. */
@@ -65,14 +74,18 @@ export async function loadLayer(type: string): Promise<void> {
   const stop = new AbortController();
   running.set(type, stop);
   readWith.set(type, signatureOf(type));
-  patchLayer(type, { phase: 'loading', problem: '' });
+  patchLayer(type, { phase: 'loading', problem: '', wrongFilter: false });
   try {
     await (state.tiled ? loadTiles(type, stop.signal) : loadFeatures(type, stop.signal));
   } catch (thrown) {
     if (stop.signal.aborted) return;
-    patchLayer(type, { phase: 'error', problem: thrown instanceof ApiError ? thrown.message : '' });
+    const error = thrown instanceof ApiError ? thrown : null;
+    // Nothing else of what is asked here can be wrong in itself.
+    const wrongFilter = error?.status === 400 && askedOf(type).filter !== '';
+    patchLayer(type, { phase: 'error', problem: error?.message ?? '', wrongFilter });
   } finally {
     if (running.get(type) === stop) running.delete(type);
+    lookForGround();
   }
 }
 
@@ -92,7 +105,9 @@ async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
     phase: 'ready',
     colouring,
     matched: asked.filter ? (items.numberMatched ?? items.features.length) : null,
-    undrawable: items.features.filter(({ geometry }) => geometry && !isDrawable(geometry)).length,
+    undrawable: items.features.flatMap(({ id, geometry }) =>
+      geometry && !isDrawable(geometry) ? [String(id)] : [],
+    ),
   });
   drawLayer(type);
   revision.value++;
@@ -149,12 +164,25 @@ export function featureOf({
   return { type: 'Feature', geometry, properties: { ...properties, id, name, stale } };
 }
 
-/** Puts a layer on the map, if there is a map yet. */
+/** Lets the objects onto the map once the ground is drawn: it is little, and what a reader knows the city by. */
+export function lookForGround(): void {
+  const at = map.value;
+  if (!groundFirst.value || !at) return;
+  for (const { layer, role, visible, tiled, phase } of layers.value) {
+    if (!visible || role === 'object' || tiled || !layer.geometry || phase === 'error') continue;
+    if (phase !== 'ready' || !at.isDrawn(layer.type)) return;
+  }
+  groundFirst.value = false;
+  performance.mark('city seen');
+  for (const type of loaded.keys()) if (layerState(type)?.role === 'object') drawLayer(type);
+}
+
+/** Puts a layer on the map, if there is a map yet and the ground is on it. */
 export function drawLayer(type: string): void {
   const state = layerState(type);
   const read = loaded.get(type);
   const at = map.value;
-  if (!state || !read || !at) return;
+  if (!state || !read || !at || (groundFirst.value && state.role === 'object')) return;
   const { role, mark, layer, visible, tiled, colouring } = state;
   const crowded = layer.count > crowdSize;
   const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;

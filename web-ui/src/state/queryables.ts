@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import { ApiError } from '../api/http';
 import { type Queryable, readQueryables } from '../api/maps';
 import type { Kind } from '../lib/cql';
+import { compareTexts } from '../lib/i18n';
 import { attributeLabel } from '../lib/names';
 
 /** An attribute that can be compared with a value. */
@@ -41,7 +42,7 @@ async function load(type: string, waiting: Askables): Promise<void> {
       const found = askableOf(name, each);
       return found ? [found] : [];
     });
-    list.sort((a, b) => rankOf(a.name) - rankOf(b.name) || a.label.localeCompare(b.label));
+    list.sort((a, b) => rankOf(a.name) - rankOf(b.name) || compareTexts(a.label, b.label));
     read.value = { ...read.value, [type]: { phase: 'ready', list, problem: '' } };
   } catch (thrown) {
     const problem = thrown instanceof ApiError ? thrown.message : String(thrown);

@@ -3,7 +3,7 @@ import { computed, effect, signal } from '@preact/signals';
 import { ApiError } from '../api/http';
 import { type Found, search } from '../api/table';
 import { readCoordinates } from '../lib/coordinates';
-import { language } from '../lib/i18n';
+import { compareTexts, language } from '../lib/i18n';
 import { typeLabel, typeNames } from '../lib/names';
 import { layers } from './store';
 import { listed } from './walk';
@@ -62,7 +62,7 @@ function typesLike(wanted: string): string[] {
       .filter((place) => place >= 0);
     return count > 0 && at.length ? [{ type, at: Math.min(...at, 1) }] : [];
   });
-  ranked.sort((a, b) => a.at - b.at || typeLabel(a.type).localeCompare(typeLabel(b.type)));
+  ranked.sort((a, b) => a.at - b.at || compareTexts(typeLabel(a.type), typeLabel(b.type)));
   return ranked.slice(0, mostTypes).map(({ type }) => type);
 }
 

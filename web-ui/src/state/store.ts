@@ -21,10 +21,12 @@ export interface LayerState {
   phase: 'idle' | Phase;
   /** What the node said where the layer could not be read. */
   problem: string;
+  /** It was the filter that the node could not read. */
+  wrongFilter: boolean;
   /** How many the layer's filter selects; null without a filter. */
   matched: number | null;
-  /** How many have a place that cannot be drawn. */
-  undrawable: number;
+  /** The ids of those whose place cannot be drawn. */
+  undrawable: string[];
   colouring: Colouring | null;
 }
 
@@ -52,6 +54,8 @@ export type Sheet = 'peek' | 'half' | 'full';
 export const phase = signal<Phase>('loading');
 export const failure = signal<ApiError | null>(null);
 export const city = signal<City | null>(null);
+/** The most objects that the node puts into one answer. */
+export const mostInAnswer = computed(() => city.value?.itemsMax ?? 0);
 export const layers = signal<LayerState[]>([]);
 export const loaded = new Map<string, Loaded>();
 export const revision = signal(0);
@@ -62,6 +66,8 @@ export const entity = signal<EntityState | null>(null);
 export const sheet = signal<Sheet>('peek');
 export const map = signal<CityMap | null>(null);
 export const mapFailed = signal(false);
+/** The ground is not drawn yet, and objects wait for it. */
+export const groundFirst = signal(true);
 export const darkScheme = signal(false);
 
 /** Sources that someone should look at. A source that never ran is not late: it was not asked to. */
@@ -69,10 +75,13 @@ export const lateSources = computed(() =>
   sources.value.list.filter(({ status }) => status === 'stale' || status === 'failed'),
 );
 
-/** Every shown layer has come. */
+/** Every shown layer has come, and none waits any more. */
 export function allRead(): boolean {
-  return layers.value.every(
-    ({ visible, phase, layer }) => !visible || !layer.geometry || phase === 'ready',
+  return (
+    !groundFirst.value &&
+    layers.value.every(
+      ({ visible, phase, layer }) => !visible || !layer.geometry || phase === 'ready',
+    )
   );
 }
 

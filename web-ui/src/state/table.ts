@@ -1,14 +1,11 @@
 /** What the table twin shows, derived from the view; and the one way each part of it is changed. */
 import { computed, signal } from '@preact/signals';
 import type { TableView } from '../lib/address';
-import { city, layers } from './store';
+import { layers, mostInAnswer } from './store';
 import { go, view } from './view';
 
 /** Instead of a type's objects: the areas that are coloured, with their values. */
 export const areasChoice = '@areas';
-
-/** The most objects that the node puts into one answer. */
-export const mostInAnswer = computed(() => city.value?.itemsMax ?? 0);
 
 export const pageSize = computed(() => Math.min(100, mostInAnswer.value));
 

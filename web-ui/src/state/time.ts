@@ -9,6 +9,7 @@ import type { TimeView, View } from '../lib/address';
 import { readChoice } from '../lib/colouring';
 import { timeZone } from '../lib/format';
 import { nodeNow } from '../lib/nodetime';
+import { askedTogether } from '../lib/reading';
 import { Replay, type ReplayPhase } from '../lib/replay';
 import { dayBeside, instantOf } from '../lib/zone';
 import { instant } from './instant';
@@ -112,11 +113,16 @@ let replay: Replay | null = null;
 let probing: AbortController | null = null;
 let asked: Asked = { types: [], attributes: [] };
 
+let followed: string[] = [];
+
 /** The shown layers that have been read, and of each the attributes that can be seen. */
 const wanted = computed<Asked>(() => {
-  const types = layers.value
-    .filter(({ visible, phase, layer }) => visible && phase === 'ready' && layer.geometry)
-    .map(({ layer }) => layer.type);
+  const shown = layers.value.flatMap(({ visible, phase, layer: { type, geometry } }) =>
+    visible && geometry
+      ? [{ type, ready: phase === 'ready', settled: phase === 'ready' || phase === 'error' }]
+      : [],
+  );
+  const types = (followed = askedTogether(shown, followed));
   const { colours } = view.value;
   const coloured = types.flatMap((type) =>
     colours[type] ? [readChoice(colours[type]).attribute] : [],
@@ -286,6 +292,8 @@ function step(now: number): void {
   else if (now - shownWhen >= shownEvery) {
     shownAt.value = exact;
     shownWhen = now;
+    // The chosen object is told of the same time as the clock; it is read no oftener than that is worth.
+    instant.value = iso(exact);
   }
   requestAnimationFrame(step);
 }

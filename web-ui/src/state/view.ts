@@ -24,5 +24,11 @@ export function go(change: Partial<View>, step = true): void {
   view.value = next;
 }
 
+/** The address that the reader came with: typed, linked, or gone back to; not what the page wrote since. */
+export const arrived = signal({ search: location.search, hash: location.hash });
+
 /** The address was changed by the browser: Back, Forward, or a link within the page. */
-addEventListener('popstate', () => (view.value = readAddress(location.search)));
+addEventListener('popstate', () => {
+  arrived.value = { search: location.search, hash: location.hash };
+  view.value = readAddress(location.search);
+});

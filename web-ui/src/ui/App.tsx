@@ -10,6 +10,7 @@ import { view } from '../state/view';
 import { Header } from './Header';
 import { Catalogue } from './map/Catalogue';
 import { MapPane } from './map/MapPane';
+import { AddressNote } from './parts/AddressNote';
 import { Help } from './parts/Help';
 import { offerPageKeys } from './parts/keys';
 import { later } from './parts/later';
@@ -54,6 +55,7 @@ export function App() {
         {t(view.value.page === 'map' ? 'skip.map' : 'skip.main')}
       </a>
       <Header />
+      <AddressNote />
       <aside class="side" id="side" tabIndex={-1} data-sheet={sheet.value}>
         <SheetHandle />
         <div class="side-body">{entity.value ? <Panel /> : <Explore />}</div>

@@ -19,8 +19,8 @@ from cityloom.maps.sensorthings.ids import parse_series_id
 from cityloom.maps.sensorthings.model import KINDS, Kind, self_link
 from cityloom.maps.sensorthings.narrow import narrowing_of
 from cityloom.maps.sensorthings.options import Options, Position
-from cityloom.maps.sensorthings.rows import Observation, Row
-from cityloom.maps.sensorthings.series import Span
+from cityloom.maps.sensorthings.rows import Datastream, Observation, Row
+from cityloom.maps.sensorthings.series import Span, Wish
 from cityloom.maps.sensorthings.view import Narrowing, View
 from cityloom.model.errors import TooComplexQuery
 
@@ -162,7 +162,8 @@ class Answers:
             else:
                 span = Span(max(span.start, position.time), span.end)
         skip = options.skip if position is None else position.skip
-        at_first = skip + size + 1 if options.filter is None else max(size * 2, 100)
+        sure = options.filter is None or narrowing.exact
+        at_first = skip + size + 1 if sure else max(size * 2, 100)
         return replace(
             narrowing, wish=replace(wish, span=span, by_time=by_time, at_first=at_first, begin=begin)
         )
@@ -193,9 +194,21 @@ class Answers:
         unpaged = replace(options, position=None, skip=0, order=[])
         narrowing = self._narrowing(source, unpaged, self._largest)
         if source.kind.name == "Observations" and narrowing.exact:
-            span, series = narrowing.wish.span, self._view.series
-            return sum(series.count(each, span) for each in self._view.observed(source.row, narrowing))
+            return sum(
+                self._count_of(each, narrowing.wish, options.filter)
+                for each in self._view.observed(source.row, narrowing)
+            )
         return sum(1 for _ in self._passing(source.rows(self._view, narrowing), options.filter))
+
+    def _count_of(self, datastream: Datastream, wish: Wish, condition: Expression | None) -> int:
+        series = self._view.series
+        if wish.numbers is None:
+            return series.count(datastream, wish.span)
+        counted = series.count_numbers(datastream, wish.span, wish.numbers)
+        if counted is not None:
+            return counted
+        found = series.of(datastream, wish.span, self._largest, numbers=wish.numbers)
+        return sum(1 for _ in self._passing(found, condition))
 
 
 class _Page:

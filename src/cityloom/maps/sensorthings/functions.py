@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import shapely
 
 from cityloom.maps.sensorthings.domain import Length, Moment, is_number
-from cityloom.query.geometry import WGS84, distance
+from cityloom.query.geometry import distance, wgs84
 
 _MATRIX: Final = re.compile(r"[TF*012]{9}", re.IGNORECASE)
 
@@ -108,7 +108,7 @@ def _metres(one: Any, other: Any) -> float | None:
 
 
 def _length(value: Any) -> float | None:
-    return float(WGS84.geometry_length(value)) if isinstance(value, shapely.Geometry) else None
+    return float(wgs84().geometry_length(value)) if isinstance(value, shapely.Geometry) else None
 
 
 def _relate(one: Any, other: Any, matrix: Any) -> bool | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from odata_query import ast
 
-from cityloom.maps.sensorthings.domain import Moment
+from cityloom.maps.sensorthings.domain import Moment, is_number
 from cityloom.maps.sensorthings.expressions import (
     Expression,
     conjuncts,
@@ -27,9 +27,11 @@ from cityloom.model.entity import Attribute
 from cityloom.model.errors import BadRequestData
 from cityloom.model.history import Instance
 from cityloom.query.values import Path, QCompare, QNode, QOr, QText, TypeIs
+from cityloom.store.history_ports import Numbers
 
 _NO_INSTANCE: Final = Instance(name="", attribute=Attribute())
 TIMES: Final = (["phenomenonTime"], ["resultTime"])
+_WHOLE: Final = 2**63
 _MIRRORED: Final = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq"}
 _TO_ENTITY: Final[dict[str, list[list[str]]]] = {
     "Things": [[]],
@@ -61,10 +63,37 @@ def narrowing_of(view: View, kind: str, condition: Expression | None) -> Narrowi
             narrowing = replace(narrowing, wish=replace(wish, span=span))
             exact = exact and operation != "ne"
             continue
+        bound = _bound(operation, value)
+        if kind == "Observations" and path == ["result"] and bound is not None:
+            wish = narrowing.wish
+            numbers = _clip(wish.numbers or Numbers(), operation, bound)
+            narrowing = replace(narrowing, wish=replace(wish, numbers=numbers))
+            continue
         exact = exact and kind == "Observations" and is_of_series(term)
         if operation == "eq" and isinstance(value, str):
             narrowing = _by_text(view, kind, narrowing, path, value)
     return replace(narrowing, exact=exact)
+
+
+def _bound(operation: str, value: Any) -> float | None:
+    """The number that bounds what meets this comparison; None where the store cannot compare with it."""
+    if operation not in _MIRRORED or not is_number(value):
+        return None
+    if isinstance(value, int) and abs(value) >= _WHOLE:
+        return None
+    number: float = value
+    return number
+
+
+def _clip(numbers: Numbers, operation: str, bound: float) -> Numbers:
+    if operation in ("gt", "ge", "eq") and (bound, operation == "gt") > (numbers.low, not numbers.with_low):
+        numbers = replace(numbers, low=bound, with_low=operation != "gt")
+    if operation in ("lt", "le", "eq") and (-bound, operation == "lt") > (
+        -numbers.high,
+        not numbers.with_high,
+    ):
+        numbers = replace(numbers, high=bound, with_high=operation != "lt")
+    return numbers
 
 
 def _by_text(view: View, kind: str, narrowing: Narrowing, path: list[str], value: str) -> Narrowing:

@@ -13,11 +13,9 @@ from msgspec import Struct
 from cityloom.maps.sensorthings.expressions import Expression, compile_expression, path_of
 from cityloom.maps.sensorthings.model import KINDS, Kind
 from cityloom.maps.sensorthings.narrow import TIMES
+from cityloom.maps.sensorthings.root import OPTIONS
 from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 
-OPTIONS: Final = frozenset(
-    {"$filter", "$expand", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$resultFormat"}
-)
 _NESTED: Final = OPTIONS - {"$skiptoken", "$resultFormat"}
 _DEEPEST: Final = 6
 _MOST_EXPANDED: Final = 30

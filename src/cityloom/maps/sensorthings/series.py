@@ -17,7 +17,7 @@ from cityloom.maps.sensorthings.ids import SeriesKey
 from cityloom.maps.sensorthings.rows import OBSERVABLE, Datastream, Observation, is_observed, location_of
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.history import Instance
-from cityloom.store.ports import HistoryReads, Window
+from cityloom.store.history_ports import HistoryReads, Numbers, Window
 
 _LARGEST_PIECE: Final = 5_000
 _FIRST_OF_MANY: Final = 4
@@ -36,11 +36,13 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Which observations are wanted, and in which order.
 
     `by_time` None is Datastream after Datastream; else all by time, True with the latest first.
+    `numbers` leaves out what surely has another result.
     `at_first` is about how many will be consumed. `begin` (Datastream after Datastream only)
     is where to begin: a series, and a time in it.
     """
 
     span: Span = Span()
+    numbers: Numbers | None = None
     begin: tuple[SeriesKey, int] | None = None
     by_time: bool | None = None
     at_first: int = 100
@@ -68,15 +70,23 @@ class SeriesReader:
                     if datastream.key < wish.begin[0]:
                         continue
                     span = Span(max(span.start, wish.begin[1]), span.end)
-                yield from self.of(datastream, span, wish.at_first)
+                yield from self.of(datastream, span, wish.at_first, numbers=wish.numbers)
             return
         known = list(datastreams)
         first = wish.at_first if len(known) == 1 else _FIRST_OF_MANY
-        streams = [self.of(each, wish.span, first, latest_first=latest_first) for each in known]
+        streams = [
+            self.of(each, wish.span, first, numbers=wish.numbers, latest_first=latest_first) for each in known
+        ]
         yield from heapq.merge(*streams, key=lambda each: each.time, reverse=latest_first)
 
     def of(
-        self, datastream: Datastream, span: Span, at_first: int, *, latest_first: bool = False
+        self,
+        datastream: Datastream,
+        span: Span,
+        at_first: int,
+        *,
+        numbers: Numbers | None = None,
+        latest_first: bool = False,
     ) -> Iterator[Observation]:
         """The observations of one Datastream in order of time."""
         key = datastream.key
@@ -84,7 +94,7 @@ class SeriesReader:
         start, end = span.start, span.end
         seen: set[str | None] = set()
         while True:
-            piece = self._piece(key, _window(start, end, size, latest_first=latest_first))
+            piece = self._piece(key, _window(start, end, size, numbers, latest_first=latest_first))
             fresh = [each for each in piece if each.attribute.instance_id not in seen]
             for instance in reversed(fresh) if latest_first else fresh:
                 if instance.attribute.deleted_at is None and is_observed(instance.attribute):
@@ -102,6 +112,19 @@ class SeriesReader:
         window = Window(names=[key.name], dataset_ids=[key.dataset_id], start=span.start, end=span.end)
         counts = self._reads.count_observed(self._tenant, key.entity_id, window)
         return sum(count for (_, kind), count in counts.items() if kind in OBSERVABLE)
+
+    def count_numbers(self, datastream: Datastream, span: Span, numbers: Numbers) -> int | None:
+        """How many results of a Datastream are among the numbers; None where only reading them tells."""
+        key = datastream.key
+        window = Window(
+            names=[key.name],
+            dataset_ids=[key.dataset_id],
+            start=span.start,
+            end=span.end,
+            numbers=numbers,
+        )
+        sure, unsure = self._reads.count_numbers(self._tenant, key.entity_id, window)
+        return None if unsure else sure
 
     def edge(self, datastream: Datastream, *, latest: bool) -> Observation | None:
         """The earliest or the latest observation of a Datastream."""
@@ -153,6 +176,7 @@ class SeriesReader:
                 end=window.end,
                 first_n=window.first_n,
                 last_n=window.last_n,
+                numbers=window.numbers,
             ),
         ).get(key.name, [])
         self._looked(len(found))
@@ -169,7 +193,7 @@ def _edge(piece: Sequence[Instance]) -> tuple[int, set[str | None]]:
     return edge, {each.attribute.instance_id for each in takewhile(lambda it: _time(it) == edge, piece)}
 
 
-def _window(start: int, end: int, size: int, *, latest_first: bool) -> Window:
+def _window(start: int, end: int, size: int, numbers: Numbers | None, *, latest_first: bool) -> Window:
     if latest_first:
-        return Window(start=start, end=end, last_n=size)
-    return Window(start=start, end=end, first_n=size)
+        return Window(start=start, end=end, last_n=size, numbers=numbers)
+    return Window(start=start, end=end, first_n=size, numbers=numbers)

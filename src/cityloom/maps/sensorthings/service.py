@@ -14,23 +14,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from cityloom.maps.sensorthings.answer import Answers, Source
 from cityloom.maps.sensorthings.model import KINDS, Kind, self_link
-from cityloom.maps.sensorthings.options import OPTIONS, read_options
+from cityloom.maps.sensorthings.options import read_options
+from cityloom.maps.sensorthings.root import OPTIONS
 from cityloom.maps.sensorthings.rows import Row
 from cityloom.maps.sensorthings.view import Lens, View
 from cityloom.model.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from cityloom.store.ports import Snapshot
-
-_REQUIREMENTS: Final = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
-CONFORMANCE: Final = tuple(
-    _REQUIREMENTS + name
-    for name in (
-        "datamodel",
-        "resource-path/resource-path-to-entities",
-        "request-data",
-        "data-array/data-array",
-    )
-)
-"""The requirements classes that the read view meets."""
 
 _MOST_SEGMENTS: Final = 20
 _SEGMENT: Final = re.compile(r"([A-Za-z]+)(?:\((.*)\))?", re.DOTALL)
@@ -50,14 +39,6 @@ class _Place(Struct, frozen=True):
 
     source: Source
     row: Row | None = None
-
-
-def service_root(root: str) -> dict[str, Any]:
-    """The sets and what the service conforms to (clause 9.2.1)."""
-    return {
-        "value": [{"name": name, "url": f"{root}/{name}"} for name in KINDS],
-        "serverSettings": {"conformance": list(CONFORMANCE)},
-    }
 
 
 def answer(

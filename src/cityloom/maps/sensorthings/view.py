@@ -33,8 +33,9 @@ from cityloom.maps.sensorthings.series import SeriesReader, Wish
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import TooComplexQuery
 from cityloom.query.values import QNode, Query, TypeExpression
+from cityloom.store.history_ports import Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.ports import Snapshot, Window
+from cityloom.store.ports import Snapshot
 
 MOST_LOOKED: Final = 1_000_000
 """Instances that one request may read."""
@@ -57,7 +58,7 @@ class Narrowing(Struct, frozen=True, kw_only=True):
     """What of a filter the store can be asked: it may leave too many, never too few.
 
     `keeps` tells of which Datastreams observations can pass at all; `exact` says that
-    it and the wish's span say all that a filter of Observations does.
+    it and the wish's span and numbers say all that a filter of Observations does.
     """
 
     ids: list[str] | None = None

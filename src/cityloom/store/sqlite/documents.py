@@ -8,7 +8,7 @@ import msgspec
 
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Cause, Document, Event
-from cityloom.store.ports import Delivery, Timer
+from cityloom.store.log_ports import Delivery, Timer
 from cityloom.store.sqlite.log import Body, LogWriter
 from cityloom.store.sqlite.session import Port
 

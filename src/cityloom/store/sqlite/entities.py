@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -14,11 +14,16 @@ from cityloom.query.cql2 import attributes_of
 from cityloom.query.evaluate import matcher
 from cityloom.query.order import sort_entities
 from cityloom.query.values import Query
-from cityloom.store.ports import AttributeUse, LayerSummary, TypeCount
+from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
+from cityloom.store.map_ports import Box
 from cityloom.store.sql import Select, select_entities
 from cityloom.store.sqlite.parts import part_decoder
 from cityloom.store.sqlite.session import Port
-from cityloom.store.sqlite.tallies import EVERY_TYPE, Box, Tallies, Tally, decode_tally, newest
+from cityloom.store.sqlite.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
+from cityloom.store.strays import box_without_strays
+
+_SAMPLE: Final = 2_000
+"""Places that tell where nearly all of a layer lies."""
 
 
 class EntityReader(Port):
@@ -151,6 +156,26 @@ class EntityReader(Port):
             )
             for type, number, tally in self._tallied(tenant)
         ]
+
+    def usual_box(self, tenant: str, layer: LayerSummary) -> Box | None:
+        """The box of a layer without what lies far away from the rest, by the places of some 2,000 entities.
+
+        Cost: a scan of the type's index and 2,000 places; remembered until its count or its box changes.
+        """
+        if layer.bbox is None:
+            return None
+        key = (self.db.tenants.find(tenant), self.db.names.find(layer.type))
+        known = self.db.usual.get(key)
+        if known is not None and known[0] == (layer.count, layer.bbox):
+            return known[1]
+        sql = (
+            "SELECT p.west, p.south, p.east, p.north FROM entity_type t CROSS JOIN place p ON p.row = t.row"
+            " WHERE t.tenant = ? AND t.type = ? AND t.row % ? = 0"
+        )
+        every = max(1, layer.count // _SAMPLE)
+        box = box_without_strays(self.db.rows(sql, (*key, every)), layer.bbox)
+        self.db.usual[key] = ((layer.count, layer.bbox), box)
+        return box
 
     def _tallied(self, tenant: str) -> list[tuple[str, int, Tally]]:
         """(type, its number, what is counted of it), by type; those without entities left out."""

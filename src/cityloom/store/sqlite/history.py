@@ -21,12 +21,14 @@ from cityloom.model.history import Instance
 from cityloom.query.evaluate import matches_types
 from cityloom.query.patterns import compile_pattern
 from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
+from cityloom.store.history_ports import HistoryEntity, Numbers, Origin, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.ports import HistoryEntity, Origin, Window
 from cityloom.store.sqlite.codec import COLUMNS, Decoder, Key, Origins, Row
 from cityloom.store.sqlite.past import PastReader
 from cityloom.store.sqlite.session import Session
 
+_COMPOUND: Final = "(typeof(value) = 'blob' AND CAST(value AS TEXT) NOT IN ('true', 'false'))"
+"""A stored value that may be, or hold, a number: JSON, but no boolean."""
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 
 
@@ -70,10 +72,15 @@ class HotTier:
         *,
         start: int | None = None,
         end: int | None = None,
+        numbers: Numbers | None = None,
         latest_first: bool = False,
     ) -> Iterator[Row]:
         """Rows of one attribute with start <= time < end, in order of time. Cost: what is read of it."""
         within, parameters = _range(incarnation, name, start, end)
+        if numbers is not None:
+            among, bounds = _among(numbers)
+            within += f" AND ({_COMPOUND} OR {among})"
+            parameters += bounds
         way = "DESC" if latest_first else "ASC"
         order = f"time {way}, origin {way}, tie {way}, dataset {way}"
         sql = f"SELECT {COLUMNS} FROM instance WHERE {within} ORDER BY {order}"
@@ -84,6 +91,18 @@ class HotTier:
         within, parameters = _range(incarnation, name, window.start, window.end)
         sql = f"SELECT dataset, shape, count(*) FROM instance WHERE {within} GROUP BY dataset, shape"
         return self._db.rows(sql, parameters)
+
+    def number_counts(
+        self, incarnation: int, name: int, window: Window, numbers: Numbers
+    ) -> list[tuple[int, int, int, int]]:
+        """(dataset, shape, how many are among the numbers, how many are compound) of the rows of a window."""
+        within, parameters = _range(incarnation, name, window.start, window.end)
+        among, bounds = _among(numbers)
+        sql = (
+            f"SELECT dataset, shape, sum({among}), sum({_COMPOUND})"
+            f" FROM instance WHERE {within} GROUP BY dataset, shape"
+        )
+        return self._db.rows(sql, [*bounds, *parameters])
 
     def at(self, incarnation: int, name: int, time: int) -> list[Row]:
         """The rows of one attribute at one time."""
@@ -228,6 +247,28 @@ class HistoryReader(PastReader):
                     told[key] = told.get(key, 0) + count
         return told
 
+    def count_numbers(self, tenant: str, entity_id: str, window: Window) -> tuple[int, int]:
+        """How many Properties in a window have a value among its numbers, and how many others may have."""
+        number = self.db.tenants.find(tenant)
+        found = self.incarnation(number, entity_id) if number is not None else None
+        if found is None:
+            return 0, 0
+        decoder = Decoder(self.db, entity_id, self.origins_of)
+        datasets = self._datasets(window)
+        sure = unsure = 0
+        for name in self._names(found.number, window):
+            told = self.hot.number_counts(found.number, name, window, window.numbers or Numbers())
+            for dataset, number_of_shape, among, compound in told:
+                shape = decoder.shape(number_of_shape)
+                if not shape.observed or shape.deleted or (datasets is not None and dataset not in datasets):
+                    continue
+                if shape.kind == "Property":
+                    sure += among
+                    unsure += compound
+                else:
+                    unsure += among + compound
+        return sure, unsure
+
     def known_instances(self, tenant: str, entity_id: str, instance_ids: Sequence[str]) -> set[str]:
         """Which of these instance ids are in the entity's history already.
 
@@ -358,10 +399,11 @@ class HistoryReader(PastReader):
                 name,
                 start=window.start,
                 end=window.end,
+                numbers=window.numbers,
                 latest_first=window.last_n is not None,
             )
         else:
-            stream = self.hot.rows(incarnation, name)
+            stream = self.hot.rows(incarnation, name, numbers=window.numbers)
         if not window.with_repeats:
             stream = (row for row in stream if row.occurrence == 0)
         if datasets is not None:
@@ -384,9 +426,10 @@ class HistoryReader(PastReader):
         return rows[: window.first_n] if window.last_n is None else rows[max(0, len(rows) - window.last_n) :]
 
 
-def _range(incarnation: int, name: int, start: int | None, end: int | None) -> tuple[str, list[int]]:
+def _range(incarnation: int, name: int, start: int | None, end: int | None) -> tuple[str, list[float]]:
     """The condition of one attribute's rows with start <= time < end, and its parameters."""
-    sql, parameters = "incarnation = ? AND name = ?", [incarnation, name]
+    sql = "incarnation = ? AND name = ?"
+    parameters: list[float] = [incarnation, name]
     if start is not None:
         sql += " AND time >= ?"
         parameters.append(start)
@@ -394,6 +437,14 @@ def _range(incarnation: int, name: int, start: int | None, end: int | None) -> t
         sql += " AND time < ?"
         parameters.append(end)
     return sql, parameters
+
+
+def _among(numbers: Numbers) -> tuple[str, list[float]]:
+    """The condition that a value is one of the numbers, and its parameters."""
+    low = ">=" if numbers.with_low else ">"
+    high = "<=" if numbers.with_high else "<"
+    test = f"(typeof(value) IN ('integer', 'real') AND value {low} ? AND value {high} ?)"
+    return test, [numbers.low, numbers.high]
 
 
 def _within(time: int, window: Window) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import Attribute
-from cityloom.store.ports import Observed
+from cityloom.store.history_ports import Observed
 from cityloom.store.sqlite.codec import Rest, Shape, iso, load_value, shape_of
 from cityloom.store.sqlite.session import Port, Session
 

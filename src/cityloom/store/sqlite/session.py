@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.events import Cause
+from cityloom.store.map_ports import Box
 from cityloom.store.sqlite.interned import Interned
 
 _MOST_CAUSES: Final = 4096
@@ -85,6 +86,8 @@ class Session:
         self.causes = Causes(connection)
         self.newest: dict[tuple[int | None, int], tuple[int, int]] = {}
         """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
+        self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
+        """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
         self._pulse: Pulse | None = None
         self._cursors: set[apsw.Cursor] = set()
 

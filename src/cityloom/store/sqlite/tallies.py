@@ -13,10 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
+from cityloom.store.map_ports import Box
 from cityloom.store.sqlite.codec import read_time
 
-Box = tuple[float, float, float, float]
-"""west, south, east, north in degrees"""
 Place = tuple[float, float, float, float, float, float]
 """west, east, south, north, and the span of the types' numbers, as in `store.sql.place_row`"""
 

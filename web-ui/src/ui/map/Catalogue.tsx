@@ -1,12 +1,15 @@
 /** The layer catalogue: groups, counts, marks, how fresh each layer is, and what can be done with it. */
 import { computed, signal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
+import { hasStrays } from '../../lib/boxes';
+import { idsCql } from '../../lib/cql';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
-import { showTypes, unknownTypes } from '../../state/catalogue';
+import { listInTable, showTypes } from '../../state/catalogue';
+import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
-import { city, type LayerState, layers } from '../../state/store';
+import { city, type LayerState, layers, map } from '../../state/store';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
 import './catalogue.css';
@@ -48,18 +51,12 @@ export function Catalogue() {
   const shown = groups.value
     .map((group) => ({ ...group, list: text ? group.list.filter(named) : group.list }))
     .filter(({ list }) => list.length);
-  const unknown = unknownTypes();
   const count = groups.value.reduce((sum, { list }) => sum + list.length, 0);
   return (
     <section class="section catalogue" aria-labelledby="layers-title">
       <h2 id="layers-title" tabIndex={-1}>
         {t('layers.title')}
       </h2>
-      {unknown.length > 0 && (
-        <p class="note warn" role="status" dir="auto">
-          {t('layers.unknown', { types: unknown.join(', ') })}
-        </p>
-      )}
       {count > many && (
         <input
           type="text"
@@ -145,9 +142,17 @@ function LayerItem({ state }: { state: LayerState }) {
   const { type } = layer;
   const [open, setOpen] = useState(false);
   const name = typeLabel(type);
+  const more = useRef<HTMLButtonElement>(null);
   const used = view.value.filters[type] || view.value.colours[type];
   return (
-    <li>
+    <li
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || !open) return;
+        event.stopPropagation();
+        setOpen(false);
+        more.current?.focus();
+      }}
+    >
       <div class="layer-row">
         <label class="layer" data-type={type}>
           <input
@@ -163,6 +168,7 @@ function LayerItem({ state }: { state: LayerState }) {
         </label>
         <button
           type="button"
+          ref={more}
           class="layer-more"
           aria-expanded={open}
           aria-controls={`layer-menu-${type}`}
@@ -242,6 +248,54 @@ function Note({ state }: { state: LayerState }) {
       </span>
     );
   }
-  if (!undrawable) return null;
-  return <span class="layer-note warn">{plural('layers.undrawable', undrawable)}</span>;
+  const { type, noPlace, bbox } = layer;
+  return (
+    <>
+      {undrawable.length > 0 && (
+        <Told
+          text={plural('layers.undrawable', undrawable.length)}
+          label={t('layers.list')}
+          act={() => listInTable(type, idsCql(undrawable.slice(0, mostListed)))}
+        />
+      )}
+      {noPlace > 0 && (
+        <Told
+          text={plural('layers.nowhere', noPlace)}
+          label={t('layers.list')}
+          act={() => listInTable(type, 'location IS NULL')}
+        />
+      )}
+      {bbox && hasStrays(layer) && (
+        <Told
+          text={t('layers.strays')}
+          label={t('layers.strays.show')}
+          act={() => map.value?.goTo(bbox, coveredNow())}
+        />
+      )}
+    </>
+  );
 }
+
+/** What the map does not show as it stands, and the way to it. */
+function Told({ text, label, act }: { text: string; label: string; act: () => void }) {
+  return (
+    <span class="layer-note warn">
+      {text}:{' '}
+      <button
+        type="button"
+        class="again"
+        aria-label={`${text}: ${label}`}
+        onClick={(event) => {
+          // It stands in the label of a box that it must not tick.
+          event.preventDefault();
+          act();
+        }}
+      >
+        {label}
+      </button>
+    </span>
+  );
+}
+
+/** An address has only so much room. */
+const mostListed = 20;

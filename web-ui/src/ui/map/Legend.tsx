@@ -1,12 +1,11 @@
 /** What the colours mean, in words: classes with their ends and unit, values, and what has none. */
 import type { Aggregate } from '../../lib/address';
+import { classTexts } from '../../lib/classes';
 import {
   type Colouring,
   coloursOf,
   missingColour,
-  type NumberClasses,
   otherColour,
-  rangesOf,
   viridisColours,
 } from '../../lib/colouring';
 import { numberText } from '../../lib/format';
@@ -51,21 +50,13 @@ export function attributeText(colouring: Colouring): string {
   return sign ? `${name} (${sign})` : name;
 }
 
-/** As many digits as tell the classes apart. */
-export function rangeText(range: [number, number], [least, most]: [number, number]): string {
-  const spread = Math.abs(most - least);
-  const digits = spread > 0 ? Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 3;
-  const [from, to] = range.map((end) => numberText(end, digits));
-  return from === to ? String(from) : t('legend.range', { from: from ?? '', to: to ?? '' });
-}
-
 export function ColourLegend({ state }: { state: LayerState }) {
   const { colouring } = state;
   if (!colouring) return null;
   const colours = coloursOf(colouring, darkScheme.value);
   const texts =
     colouring.kind === 'numbers'
-      ? rangesOf(colouring).map((range) => rangeText(range, [colouring.min, colouring.max]))
+      ? classTexts(colouring)
       : colouring.values.map(({ value }) => valueText(value));
   const counts = colouring.kind === 'values' ? colouring.values.map(({ count }) => count) : [];
   return (
@@ -166,15 +157,10 @@ function AreaLegend() {
       )}
       {classes && (
         <ul class="classes">
-          {rangesOf({
-            ...classes,
-            kind: 'numbers',
-            attribute: '',
-            missing: 0,
-          } as NumberClasses).map((range, at) => (
+          {classTexts(classes).map((text, at) => (
             <li key={at}>
               <Swatch colour={colours[at] ?? missingColour} />
-              <span>{rangeText(range, [classes.min, classes.max])}</span>
+              <span>{text}</span>
             </li>
           ))}
           {empty > 0 && (

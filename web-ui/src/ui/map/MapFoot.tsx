@@ -1,8 +1,11 @@
 /** The map's foot: how long a way is, where the pointer or the middle is, in which datum, and whose data these are. */
+import { useEffect, useRef } from 'preact/hooks';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { scaleBar } from '../../lib/scale';
 import type { Camera } from '../../map/view';
+import { focusOn } from '../../state/focus';
+import { offerKeys } from '../../state/keys';
 import { city } from '../../state/store';
 
 const widest = 96;
@@ -48,9 +51,24 @@ export function MapFoot({
 const degrees = (value: number): string => numberText(Math.abs(value), 5);
 
 function Attribution({ list }: { list: { name: string; licence?: string; url?: string }[] }) {
+  const details = useRef<HTMLDetailsElement>(null);
+  useEffect(
+    () =>
+      offerKeys({
+        key: 'Escape',
+        message: 'keys.close',
+        act() {
+          if (!details.current?.open) return false;
+          details.current.open = false;
+          focusOn('.attribution summary');
+          return true;
+        },
+      }),
+    [],
+  );
   if (!list.length) return null;
   return (
-    <details class="attribution">
+    <details class="attribution" ref={details}>
       <summary>{t('map.attribution')}</summary>
       <ul>
         {list.map(({ name, licence, url }) => (

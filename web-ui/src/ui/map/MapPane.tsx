@@ -1,14 +1,15 @@
 import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Box } from '../../api/city';
+import { boxOfLayers } from '../../lib/boxes';
 import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { dark, light } from '../../map/theme';
 import type { Camera, CityMap, MapOptions } from '../../map/view';
 import { mapReady } from '../../state/app';
 import { choose } from '../../state/entity';
-import { noMap, tilesCame } from '../../state/layers';
-import { coveredHeight } from '../../state/sheet';
+import { lookForGround, noMap, tilesCame } from '../../state/layers';
+import { coveredNow, coveredSoon } from '../../state/covered';
 import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
 import { openSources } from '../sources/Sources';
 import './map.css';
@@ -68,7 +69,7 @@ export function MapPane() {
           sign="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
           act={() => {
             const box = wholeBox();
-            if (box) map.value?.goTo(box, coveredHeight());
+            if (box) map.value?.goTo(box, coveredNow());
           }}
         />
       </div>
@@ -81,12 +82,13 @@ function optionsOf(container: HTMLElement, center: [number, number]): MapOptions
     container,
     center,
     box: wholeBox(),
-    covered: coveredHeight(),
+    covered: coveredSoon(),
     theme: darkScheme.value ? dark : light,
     onChoose: ({ id }) => choose(id),
     onHover: (now) => (hover.value = now),
     onMove: (now) => (camera.value = now),
     onTiles: tilesCame,
+    onRender: lookForGround,
     onRest: markFirstSight,
   };
 }
@@ -99,21 +101,7 @@ function markFirstSight(): void {
 
 /** The city's box, or the one around its layers when the profile names none. */
 function wholeBox(): Box | null {
-  if (city.value?.bbox) return city.value.bbox;
-  let whole: Box | null = null;
-  for (const { layer } of layers.value) {
-    const box = layer.bbox;
-    if (!box) continue;
-    whole = whole
-      ? [
-          Math.min(whole[0], box[0]),
-          Math.min(whole[1], box[1]),
-          Math.max(whole[2], box[2]),
-          Math.max(whole[3], box[3]),
-        ]
-      : box;
-  }
-  return whole;
+  return city.value?.bbox ?? boxOfLayers(layers.value.map(({ layer }) => layer));
 }
 
 function MapButton({ label, sign, act }: { label: string; sign: string; act: () => void }) {

@@ -1,6 +1,6 @@
 import type uPlot from 'uplot';
 import { timeZone } from '../../lib/format';
-import { language } from '../../lib/i18n';
+import { locale } from '../../lib/i18n';
 
 /** The ticks of the time axis: hours within a day, days beyond, by the reader's language. */
 export function timeTicks(
@@ -17,8 +17,8 @@ export function timeTicks(
       : step >= day
         ? { month: 'short', day: 'numeric' }
         : { hour: '2-digit', minute: '2-digit' };
-  const format = new Intl.DateTimeFormat(language.value, { ...options, timeZone: timeZone.value });
-  const date = new Intl.DateTimeFormat(language.value, {
+  const format = new Intl.DateTimeFormat(locale.value, { ...options, timeZone: timeZone.value });
+  const date = new Intl.DateTimeFormat(locale.value, {
     month: 'short',
     day: 'numeric',
     timeZone: timeZone.value,

@@ -1,11 +1,10 @@
 /** What the marks and colours of the map mean, line by line, for a picture and for paper. */
+import { classTexts } from '../../lib/classes';
 import {
   type Colouring,
   coloursOf,
   missingColour,
-  type NumberClasses,
   otherColour,
-  rangesOf,
   viridisColours,
 } from '../../lib/colouring';
 import { t } from '../../lib/i18n';
@@ -13,7 +12,7 @@ import { typeLabel } from '../../lib/names';
 import { areaState } from '../../state/areas';
 import { instant } from '../../state/instant';
 import { darkScheme, type LayerState, layers } from '../../state/store';
-import { areaTitle, attributeText, rangeText, valueText } from '../map/Legend';
+import { areaTitle, attributeText, valueText } from '../map/Legend';
 
 /** A layer's mark or a plain colour, and its words; with neither it is a heading of its group. */
 export interface Entry {
@@ -45,7 +44,7 @@ function coloured(state: LayerState, colouring: Colouring): Group {
   const colours = coloursOf(colouring, darkScheme.value);
   const texts =
     colouring.kind === 'numbers'
-      ? rangesOf(colouring).map((range) => rangeText(range, [colouring.min, colouring.max]))
+      ? classTexts(colouring)
       : colouring.values.map(({ value }) => valueText(value));
   return [
     { text: `${typeLabel(state.layer.type)}: ${attributeText(colouring)}` },
@@ -62,15 +61,14 @@ function areas(): Group[] {
   if (!now?.classes) return [];
   const { classes, query, values } = now;
   const colours = viridisColours(classes.breaks.length + 1, darkScheme.value);
-  const cut: NumberClasses = { ...classes, kind: 'numbers', attribute: '', missing: 0 };
   const empty = [...values.values()].some(({ value }) => value === null);
   return [
     [
       { text: areaTitle() },
       { text: typeLabel(query.areas) },
       ...(instant.value ? [{ text: t('areas.ofNow') }] : []),
-      ...rangesOf(cut).map((range, at): Entry => ({
-        text: rangeText(range, [classes.min, classes.max]),
+      ...classTexts(classes).map((text, at): Entry => ({
+        text,
         colour: colours[at] ?? missingColour,
       })),
       ...(empty ? [{ text: t('legend.missing'), colour: missingColour }] : []),

@@ -5,7 +5,7 @@ import { choose, showOnMap } from '../../state/entity';
 import { showTypes } from '../../state/catalogue';
 import { say } from '../../state/notice';
 import type { Option } from '../../state/search';
-import { coveredHeight } from '../../state/sheet';
+import { coveredNow } from '../../state/covered';
 import { layerState, map, sheet } from '../../state/store';
 import { chooseTable } from '../../state/table';
 import { go, view } from '../../state/view';
@@ -17,7 +17,7 @@ export function pick(option: Option): void {
     case 'place': {
       toMap();
       const { lon, lat } = option;
-      map.value?.goTo([lon, lat, lon, lat], coveredHeight());
+      map.value?.goTo([lon, lat, lon, lat], coveredNow());
       say(t('search.went'));
       return;
     }
@@ -40,7 +40,7 @@ function pickType(type: string): void {
   }
   toMap();
   if (!state.visible) showTypes([type], true);
-  if (state.layer.bbox) map.value?.goTo(state.layer.bbox, coveredHeight());
+  if (state.layer.usualBbox) map.value?.goTo(state.layer.usualBbox, coveredNow());
   say(t('search.shown', { type: typeLabel(type) }));
 }
 

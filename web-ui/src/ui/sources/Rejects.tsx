@@ -1,4 +1,6 @@
+import { useState } from 'preact/hooks';
 import { readRejects, rejectsPath } from '../../api/city';
+import { beginningOf } from '../../lib/cut';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { Problem } from '../parts/Problem';
@@ -35,9 +37,7 @@ export function Rejects({ id, run }: { id: string; run: string }) {
           <li key={`${file} ${row} ${field}`}>
             <p class="strong">{detail || reason}</p>
             <p class="quiet small">{t('sources.row', { file, row: numberText(row) })}</p>
-            <pre class="json" dir="auto" tabIndex={0} aria-label={t('sources.raw')}>
-              {cut(JSON.stringify(raw, null, 1) ?? '')}
-            </pre>
+            <Raw text={JSON.stringify(raw, null, 1) ?? ''} />
           </li>
         ))}
       </ol>
@@ -45,6 +45,25 @@ export function Rejects({ id, run }: { id: string; run: string }) {
   );
 }
 
-function cut(text: string): string {
-  return text.length > longest ? `${text.slice(0, longest)} …` : text;
+/** A row as it came; of a long one the beginning, until someone asks for the rest. */
+function Raw({ text }: { text: string }) {
+  const [whole, setWhole] = useState(false);
+  const beginning = beginningOf(text, longest);
+  return (
+    <>
+      <pre class="json" dir="auto" tabIndex={0} aria-label={t('sources.raw')}>
+        {whole ? text : (beginning ?? text)}
+      </pre>
+      {beginning !== null && (
+        <button
+          type="button"
+          class="button plain small"
+          aria-expanded={whole}
+          onClick={() => setWhole(!whole)}
+        >
+          {whole ? t('sources.less') : t('sources.whole', { count: numberText([...text].length) })}
+        </button>
+      )}
+    </>
+  );
 }

@@ -4,7 +4,7 @@ import { readAreas, readItems, readQueryables } from '../../api/maps';
 import type { AreaQuery } from '../../lib/address';
 import { csvText } from '../../lib/csv';
 import { numberText } from '../../lib/format';
-import { language, t } from '../../lib/i18n';
+import { compareTexts, language, t } from '../../lib/i18n';
 import { attributeLabel, shortId, typeLabel } from '../../lib/names';
 import { columnsOf } from '../../lib/table';
 import { choose } from '../../state/entity';
@@ -162,9 +162,8 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
 function sorted(rows: AreaRow[], sort: string): AreaRow[] {
   const name = sort.replace(/^-/, '');
   const turn = sort.startsWith('-') ? -1 : 1;
-  const collator = new Intl.Collator(language.value, { numeric: true });
   return rows.sort((a, b) => {
-    if (name === 'name') return turn * collator.compare(a.name, b.name);
+    if (name === 'name') return turn * compareTexts(a.name, b.name);
     if (name !== 'value' && name !== 'count') return a.id < b.id ? -1 : 1;
     const [left, right] = [a[name], b[name]];
     if (left === null || right === null) return Number(left === null) - Number(right === null);

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { beginningOf } from '../../lib/cut';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { cellText, type Column } from '../../lib/table';
@@ -36,13 +37,12 @@ export function Cell({ column, value }: { column: Column; value: unknown }) {
 
 function Words({ text }: { text: string }) {
   const [whole, setWhole] = useState(false);
-  if (text.length <= longest) return <span dir="auto">{text}</span>;
-  // By characters as people see them: half an emoji is none.
-  const cut = [...text].slice(0, longest - 10).join('');
+  const cut = beginningOf(text, longest);
+  if (cut === null) return <span dir="auto">{text}</span>;
   return (
     <>
       <span dir="auto" class={whole ? 'cell-whole' : undefined}>
-        {whole ? text : `${cut}…`}
+        {whole ? text : cut}
       </span>{' '}
       <button
         type="button"

@@ -5,8 +5,7 @@ import { nameText, typeLabel } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
 import { fileName } from '../../lib/table';
 import { localTime } from '../../lib/zone';
-import { city } from '../../state/store';
-import { mostInAnswer } from '../../state/table';
+import { city, mostInAnswer } from '../../state/store';
 
 const formats: [format: FileFormat, label: string, ending: string][] = [
   ['csv', 'CSV', 'csv'],

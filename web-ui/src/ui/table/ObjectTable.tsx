@@ -7,9 +7,11 @@ import { numberText } from '../../lib/format';
 import { language, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { columnsOf, shownColumns } from '../../lib/table';
+import { unfitColumns } from '../../lib/unused';
 import { newsOf } from '../../state/news';
 import { layerState } from '../../state/store';
 import { pageSize, rowIds, setTable } from '../../state/table';
+import { unusedColumns } from '../../state/unused';
 import { view } from '../../state/view';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
@@ -61,6 +63,14 @@ export function ObjectTable({ type, chooser }: { type: string; chooser: Componen
     };
   }, [rows]);
   useEffect(() => effect(() => showChosen(view.value.id)), []);
+  const { body } = queryables;
+  useEffect(() => {
+    const names = Object.keys(body ?? {});
+    unusedColumns.value = body ? unfitColumns(view.value.table, type, names) : [];
+    return () => {
+      unusedColumns.value = [];
+    };
+  }, [body, chosen.join(), sort]);
 
   return (
     <>

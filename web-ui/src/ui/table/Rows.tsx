@@ -1,8 +1,10 @@
 import type { TableRow } from '../../api/table';
+import { isDrawable } from '../../lib/geometry';
 import { t } from '../../lib/i18n';
 import { shortId, typeLabel } from '../../lib/names';
 import { type Column, directionOf, nextSort } from '../../lib/table';
 import { choose } from '../../state/entity';
+import { layerState } from '../../state/store';
 import { setTable } from '../../state/table';
 import { view } from '../../state/view';
 import { Cell } from './Cell';
@@ -16,6 +18,7 @@ interface RowsProps {
 }
 
 export function Rows({ type, caption, columns, rows, busy }: RowsProps) {
+  const placed = layerState(type)?.layer.geometry != null;
   const label = t('table.scroll', { type: typeLabel(type) });
   return (
     <div class="table-box" role="region" tabIndex={0} aria-label={label} aria-busy={busy}>
@@ -33,7 +36,7 @@ export function Rows({ type, caption, columns, rows, busy }: RowsProps) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <Row key={row.id} row={row} columns={columns} />
+            <Row key={row.id} row={row} columns={columns} placed={placed} />
           ))}
         </tbody>
       </table>
@@ -80,8 +83,22 @@ export function Head({
   );
 }
 
-function Row({ row, columns }: { row: TableRow; columns: Column[] }) {
-  const { id } = row;
+interface RowProps {
+  row: TableRow;
+  columns: Column[];
+  /** Objects of this type have places: one without is an exception. */
+  placed: boolean;
+}
+
+function Row({ row, columns, placed }: RowProps) {
+  const { id, geometry } = row;
+  const unseen = !placed
+    ? ''
+    : !geometry
+      ? t('layers.noPlace')
+      : isDrawable(geometry)
+        ? ''
+        : t('layers.noDrawing');
   const name = row.properties?.name;
   const isNamed = name !== undefined && name !== null && name !== '';
   return (
@@ -99,6 +116,7 @@ function Row({ row, columns }: { row: TableRow; columns: Column[] }) {
             {isNamed ? (typeof name === 'string' ? name : JSON.stringify(name)) : shortId(id)}
           </bdi>
         </button>
+        {unseen && <span class="row-note">{unseen}</span>}
       </th>
       {columns.map((column) => (
         <Cell

@@ -1,6 +1,6 @@
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
-import { type LayerState, layers } from '../../state/store';
+import { type LayerState, layerState, layers } from '../../state/store';
 import { areasChoice, chooseTable, tableType } from '../../state/table';
 import { view } from '../../state/view';
 import { AreaTable, areasTitle } from './AreaTable';
@@ -25,10 +25,34 @@ export function TablePage() {
         <p class="quiet">{t('table.none')}</p>
       ) : type === areasChoice ? (
         <AreaTable chooser={<Chooser />} />
+      ) : !layerState(type) ? (
+        <NoLayer type={type} />
       ) : (
         <ObjectTable key={type} type={type} chooser={<Chooser />} />
       )}
     </main>
+  );
+}
+
+/** A table that was linked to, of a type that nothing in this city has. */
+function NoLayer({ type }: { type: string }) {
+  const all = layers.value.filter(({ layer }) => layer.count > 0);
+  return (
+    <div class="problem" role="alert">
+      <p class="strong" dir="auto">
+        {t('table.noLayer', { name: type })}
+      </p>
+      {all.length > 0 && <p>{t('table.choose')}</p>}
+      <ul class="table-layers">
+        {all.map(({ layer }) => (
+          <li key={layer.type}>
+            <button type="button" class="button" onClick={() => chooseTable(layer.type)}>
+              {typeLabel(layer.type)}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -38,8 +62,6 @@ function Chooser() {
   const all = layers.value.filter(({ layer }) => layer.count > 0 || layer.type === type);
   const shown = all.filter(({ visible }) => visible);
   const others = all.filter(({ visible }) => !visible);
-  // A table that was linked to is named even when the city has no such type now.
-  const unknown = type !== areasChoice && !all.some(({ layer }) => layer.type === type);
   return (
     <select
       class="select table-type"
@@ -47,7 +69,6 @@ function Chooser() {
       value={type}
       onChange={(event) => chooseTable(event.currentTarget.value)}
     >
-      {unknown && <option value={type}>{typeLabel(type)}</option>}
       {(areas || type === areasChoice) && (
         <option value={areasChoice}>{areas ? areasTitle(areas) : t('table.areas.title')}</option>
       )}

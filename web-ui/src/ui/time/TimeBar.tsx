@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { clockText, spanText, timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { clockError } from '../../lib/nodetime';
+import { focusOn } from '../../state/focus';
 import { offerKeys } from '../../state/keys';
 import {
   chooseTime,
@@ -60,6 +61,7 @@ function OpenButton() {
       onClick={() => {
         opened.value = true;
         choosing.value = true;
+        focusOn('.time-modes [aria-pressed="true"]');
       }}
     >
       <Icon name="clock" />
@@ -68,32 +70,44 @@ function OpenButton() {
   );
 }
 
+/** Live, with one button for the bar: the keyboard goes there from where it was in the bar. */
+function leave(): void {
+  const here = hasFocus();
+  opened.value = false;
+  choosing.value = false;
+  if (isPast.value) chooseTime({ mode: 'live' });
+  if (here) focusOn('.time-open');
+}
+
+const hasFocus = (): boolean => document.activeElement?.closest('.time') != null;
+
+/** What Escape closes: choices that lie over the map, an object that is looked at, the bar with the past in it. */
+function escape(): boolean {
+  if (view.value.page !== 'map') return false;
+  const here = hasFocus();
+  if (!isPast.value) {
+    leave();
+    return true;
+  }
+  if (choosing.value && matchMedia('(max-width: 820px)').matches) {
+    choosing.value = false;
+    if (here) focusOn('.time-more');
+    return true;
+  }
+  if (view.value.id && !here) return false;
+  leave();
+  return true;
+}
+
 function Bar({ past }: { past: boolean }) {
-  useEffect(
-    () =>
-      offerKeys({
-        key: 'Escape',
-        message: 'keys.close',
-        act() {
-          if (isPast.value || !opened.value) return false;
-          opened.value = false;
-          return true;
-        },
-      }),
-    [],
-  );
+  useEffect(() => offerKeys({ key: 'Escape', message: 'keys.close', act: escape }), []);
   return (
     <div class="time-bar">
       {past && <Player />}
       <div class="time-choices" id="time-choices" hidden={past && !choosing.value}>
         <Chooser />
         {!past && (
-          <button
-            type="button"
-            class="time-button"
-            aria-label={t('time.close')}
-            onClick={() => (opened.value = false)}
-          >
+          <button type="button" class="time-button" aria-label={t('time.close')} onClick={leave}>
             <Icon name="close" />
           </button>
         )}
@@ -127,14 +141,7 @@ function Player() {
         >
           <Icon name="options" />
         </button>
-        <button
-          type="button"
-          class="button time-live"
-          onClick={() => {
-            opened.value = false;
-            chooseTime({ mode: 'live' });
-          }}
-        >
+        <button type="button" class="button time-live" onClick={leave}>
           {t('time.backToLive')}
         </button>
       </div>

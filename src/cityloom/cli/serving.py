@@ -1,0 +1,99 @@
+"""What `serve` and `up` do: take the port, and have the node answer on it until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from types import FrameType
+
+import msgspec
+import uvicorn
+
+from cityloom.app import Node, create_app
+from cityloom.cli.console import out
+from cityloom.folder import CityFolder
+from cityloom.model.errors import CityloomError, ConfigurationError
+from cityloom.model.settings import Settings
+from cityloom.web.protocol import bounded_protocol
+
+_GRACE = 3
+"""Seconds that open connections have to end when the node stops."""
+
+
+def refuse_open_door(folder: CityFolder, settings: Settings) -> None:
+    """On any address but loopback a node without keys is open to the world."""
+    if not settings.loopback and not folder.keys_file.exists():
+        raise ConfigurationError(
+            f"the address {settings.host} is not loopback and no API key exists; "
+            f"make one first: cityloom key add NAME --role admin --data {folder.path}"
+        )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Takes the port before anything else is done, so that a taken one is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(2048)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        why = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
+        raise ConfigurationError(
+            f"port {settings.port} on {settings.host} cannot be used ({why}); choose another with --port"
+        ) from None
+    return listening
+
+
+def at(settings: Settings, listening: socket.socket) -> Settings:
+    """The settings with the port that was really taken."""
+    return msgspec.structs.replace(settings, port=listening.getsockname()[1])
+
+
+class _Server(uvicorn.Server):
+    """Tells the addresses once the node answers, and ends the streams of events when it stops."""
+
+    where = ""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.config.app.state.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            where = self.where
+            out.print(f"page  {where}/\nAPI   {where}/ngsi-ld/v1/\nCtrl-C stops")
+
+
+def run(node: Node, listening: socket.socket) -> None:
+    """Serves until Ctrl-C; the socket is closed at the end.
+
+    Raises:
+        CityloomError: the node did not start.
+    """
+    # The writer thread waits less for its turn beside a busy event loop: twice the writes, measured.
+    sys.setswitchinterval(0.0005)
+    config = uvicorn.Config(
+        create_app(node),
+        http=bounded_protocol(node.settings),
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    server = _Server(config)
+    server.where = node.settings.url
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listening.close()
+    if not server.started:
+        raise CityloomError("the node did not start; the log above says why")

@@ -1,0 +1,140 @@
+"""What is asked of a store by those who follow its log: events and cursors, deliveries, timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from cityloom.model.events import Event
+
+
+class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One notification on its way; `id` is derived from (subscription, seq), so a repeat is recognised.
+
+    `due` (µs) is when it is to be sent; of a dead one, when it was given up.
+    """
+
+    id: str
+    tenant: str
+    subscription: str
+    seq: int
+    body: Any
+    due: int
+    attempts: int = 0
+    last_error: str = ""
+    dead: bool = False
+
+
+class Timer(Struct, frozen=True, kw_only=True):
+    """A durable timer of a consumer; due in microseconds."""
+
+    consumer: str
+    tenant: str
+    key: str
+    due: int
+    body: Any = None
+
+
+class LogReads(Protocol):
+    """The event log."""
+
+    def events(self, after: int, limit: int = 1000, tenant: str | None = None) -> list[Event]:
+        """Events after `after`, in order, without a gap."""
+        ...
+
+    def last_seq(self) -> int:
+        """The last committed event's number; 0 when there is none."""
+        ...
+
+    def first_seq(self) -> int:
+        """The first event still kept; 0 when there is none."""
+        ...
+
+    def cursor(self, consumer: str) -> int | None:
+        """How far a consumer has come; None when it never moved."""
+        ...
+
+    def cursors(self) -> Mapping[str, int]:
+        """Every consumer's cursor."""
+        ...
+
+
+class LogWrites(Protocol):
+    """Consumers' marks in the log."""
+
+    def move_cursor(self, consumer: str, seq: int) -> None:
+        """Records that `consumer` has dealt with everything up to `seq`."""
+        ...
+
+    def drop_cursor(self, consumer: str) -> None:
+        """Forgets a consumer."""
+        ...
+
+    def trim_log(self, keep: int) -> int:
+        """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went.
+
+        A call deletes a bounded number; while it returns more than 0 there may be more.
+        """
+        ...
+
+
+class DeliveryReads(Protocol):
+    """Notifications on their way."""
+
+    def deliveries_due(self, now: int, limit: int, after_id: str = "") -> list[Delivery]:
+        """Deliveries with `due` <= now that are not dead, by due time."""
+        ...
+
+    def delivery(self, tenant: str, id: str) -> Delivery | None:
+        """One delivery, or None when it is done."""
+        ...
+
+    def next_due(self) -> int | None:
+        """The earliest `due` of those not dead."""
+        ...
+
+    def dead_deliveries(self, tenant: str, after: str = "", limit: int = 1000) -> list[Delivery]:
+        """Dead letters, by id."""
+        ...
+
+    def delivery_counts(self) -> tuple[int, int]:
+        """(pending, dead) over all tenants."""
+        ...
+
+
+class DeliveryWrites(Protocol):
+    """Changing deliveries."""
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Adds or changes a delivery, by (tenant, id)."""
+        ...
+
+    def delete_delivery(self, tenant: str, id: str) -> None:
+        """A delivery is done."""
+        ...
+
+
+class TimerReads(Protocol):
+    """Durable timers."""
+
+    def timers_due(self, consumer: str, now: int, limit: int = 1000) -> list[Timer]:
+        """Timers of a consumer with `due` <= now, by due time."""
+        ...
+
+    def next_timer(self, consumer: str) -> int | None:
+        """The earliest due time of a consumer's timers."""
+        ...
+
+
+class TimerWrites(Protocol):
+    """Changing timers."""
+
+    def set_timer(self, timer: Timer) -> None:
+        """Sets or moves a timer, by (consumer, tenant, key)."""
+        ...
+
+    def cancel_timer(self, consumer: str, tenant: str, key: str) -> None:
+        """Removes a timer (idempotent)."""
+        ...
