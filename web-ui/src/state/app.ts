@@ -8,14 +8,8 @@ import { followTime } from './time';
 import { entityChanged, followChosen, retryEntity, showOnMap } from './entity';
 import { areasChanged, followAreas } from './areas';
 import { renewLayers, startingLayers } from './catalogue';
-import {
-  applyChange,
-  drawLayer,
-  followLayers,
-  loadShown,
-  lookForGround,
-  retryLayers,
-} from './layers';
+import { applyChange } from './changes';
+import { drawLayer, followLayers, loadShown, lookForGround, retryLayers } from './layers';
 import {
   city,
   entity,

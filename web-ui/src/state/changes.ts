@@ -1,18 +1,67 @@
 /** One change on the map: the same for features and tiles, for what happens now and what happened then. */
-import type { Position } from 'geojson';
 import type { AttributeChange, Change } from '../api/live';
 import { anchorOf, isDrawable } from '../lib/geometry';
 import { mentions } from '../lib/cql';
+import { merged } from '../lib/merge';
 import { nameText } from '../lib/names';
 import { noValue } from '../map/expressions';
-import type { MapFeature } from '../map/view';
 import { instant } from './instant';
 import { askLater } from './membership';
-import { type LayerState, layerState, loaded, map } from './store';
+import { putObject, removeObject, ring } from './objects';
+import { type LayerState, layerState, layers, loaded, map, revision } from './store';
 import { view } from './view';
 
+const waiting = new Map<string, { change: Change; initial: boolean }>();
+let due = false;
+
+/**
+ * Takes a change into the map, a live one or one of the past; many in one frame are drawn once.
+ *
+ * @param initial it tells what is so, not what happens at this moment: nothing is ringed
+ */
+export function applyChange(change: Change, initial = false): void {
+  if (change.kind === 'historyAppended') return;
+  const earlier = waiting.get(change.entityId);
+  waiting.set(change.entityId, { change: merged(earlier?.change, change), initial });
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    const batch = [...waiting.values()];
+    waiting.clear();
+    // What was is no news: counts and times are those of now.
+    if (!instant.value) takeFacts(batch.map(({ change }) => change));
+    for (const { change, initial } of batch) drawChange(change, initial);
+    revision.value++;
+  });
+}
+
+/** What the list of layers tells of them: how many, and when the last value came. */
+function takeFacts(batch: Change[]): void {
+  const counts = new Map<string, number>();
+  const newest = new Map<string, string>();
+  for (const { kind, type, changes } of batch) {
+    const step = kind === 'entityCreated' ? 1 : kind === 'entityDeleted' ? -1 : 0;
+    for (const name of type) {
+      if (step) counts.set(name, (counts.get(name) ?? 0) + step);
+      for (const { observedAt } of changes) {
+        if (observedAt && observedAt > (newest.get(name) ?? '')) newest.set(name, observedAt);
+      }
+    }
+  }
+  if (!counts.size && !newest.size) return;
+  layers.value = layers.value.map((state) => {
+    const { type, count, observed } = state.layer;
+    const last = newest.get(type);
+    const later = last && (!observed || Date.parse(last) > Date.parse(observed)) ? last : observed;
+    const now = count + (counts.get(type) ?? 0);
+    if (now === count && later === observed) return state;
+    return { ...state, layer: { ...state.layer, count: now, observed: later } };
+  });
+}
+
 /** @param initial it tells what is so: nothing is ringed */
-export function drawChange(change: Change, initial: boolean): void {
+function drawChange(change: Change, initial: boolean): void {
   for (const type of change.type) {
     const state = layerState(type);
     if (state && loaded.has(type)) drawInLayer(state, change, initial);
@@ -104,28 +153,4 @@ function place(
     geometry: location,
     properties: { name: '', stale: false, ...before, ...known, id },
   });
-}
-
-/** Draws an object as it is now, whether it was there before or not. */
-export function putObject({ layer: { type }, tiled }: LayerState, feature: MapFeature): void {
-  const { id } = feature.properties;
-  loaded.get(type)?.features.set(id, feature);
-  map.value?.updateFeatures(type, { add: [feature] });
-  if (tiled) map.value?.setTileState(type, id, { hidden: true });
-}
-
-export function removeObject({ layer: { type }, tiled }: LayerState, id: string): void {
-  if (loaded.get(type)?.features.delete(id)) map.value?.updateFeatures(type, { remove: [id] });
-  if (tiled) map.value?.setTileState(type, id, { hidden: true });
-}
-
-/** Something happened there: a ring says so. */
-export function ring(
-  { layer: { type }, tiled, visible }: LayerState,
-  id: string,
-  place: Position | null,
-): void {
-  if (!visible) return;
-  const at = place ?? (tiled ? map.value?.placeOfTiled(type, id) : undefined);
-  if (at) map.value?.pulse(id, at);
 }

@@ -1,7 +1,6 @@
-/** Reading layers for the map, and keeping them true as changes arrive. */
+/** Reading layers for the map. */
 import { effect, untracked } from '@preact/signals';
 import { ApiError } from '../api/http';
-import type { Change } from '../api/live';
 import {
   type Asked,
   countMatching,
@@ -14,12 +13,9 @@ import { type Colouring, colouringOf, readChoice } from '../lib/colouring';
 import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
-import { merged } from '../lib/merge';
 import { wholeLimit } from '../lib/reading';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
-import { drawChange } from './changes';
-import { instant } from './instant';
 import {
   groundFirst,
   layerState,
@@ -222,54 +218,5 @@ export function followLayers(): void {
         if (visible && (other || layerState(type)?.phase === 'idle')) void loadLayer(type);
       }
     });
-  });
-}
-
-const waiting = new Map<string, { change: Change; initial: boolean }>();
-let due = false;
-
-/**
- * Takes a change into the map, a live one or one of the past; many in one frame are drawn once.
- *
- * @param initial it tells what is so, not what happens at this moment: nothing is ringed
- */
-export function applyChange(change: Change, initial = false): void {
-  if (change.kind === 'historyAppended') return;
-  const earlier = waiting.get(change.entityId);
-  waiting.set(change.entityId, { change: merged(earlier?.change, change), initial });
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => {
-    due = false;
-    const batch = [...waiting.values()];
-    waiting.clear();
-    // What was is no news: counts and times are those of now.
-    if (!instant.value) takeFacts(batch.map(({ change }) => change));
-    for (const { change, initial } of batch) drawChange(change, initial);
-    revision.value++;
-  });
-}
-
-/** What the list of layers tells of them: how many, and when the last value came. */
-function takeFacts(batch: Change[]): void {
-  const counts = new Map<string, number>();
-  const newest = new Map<string, string>();
-  for (const { kind, type, changes } of batch) {
-    const step = kind === 'entityCreated' ? 1 : kind === 'entityDeleted' ? -1 : 0;
-    for (const name of type) {
-      if (step) counts.set(name, (counts.get(name) ?? 0) + step);
-      for (const { observedAt } of changes) {
-        if (observedAt && observedAt > (newest.get(name) ?? '')) newest.set(name, observedAt);
-      }
-    }
-  }
-  if (!counts.size && !newest.size) return;
-  layers.value = layers.value.map((state) => {
-    const { type, count, observed } = state.layer;
-    const last = newest.get(type);
-    const later = last && (!observed || Date.parse(last) > Date.parse(observed)) ? last : observed;
-    const now = count + (counts.get(type) ?? 0);
-    if (now === count && later === observed) return state;
-    return { ...state, layer: { ...state.layer, count: now, observed: later } };
   });
 }

@@ -2,8 +2,8 @@
 import { readItems, countMatching } from '../api/maps';
 import { allOf, idsCql } from '../lib/cql';
 import { anchorOf } from '../lib/geometry';
-import { putObject, removeObject, ring } from './changes';
 import { askedOf, featureOf, loadLayer } from './layers';
+import { putObject, removeObject, ring } from './objects';
 import { layerState, patchLayer, revision } from './store';
 
 const pause = 400;

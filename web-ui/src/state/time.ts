@@ -13,7 +13,7 @@ import { askedTogether } from '../lib/reading';
 import { Replay, type ReplayPhase } from '../lib/replay';
 import { dayBeside, instantOf } from '../lib/zone';
 import { instant } from './instant';
-import { applyChange } from './layers';
+import { applyChange } from './changes';
 import { layers } from './store';
 import { go, view } from './view';
 

@@ -32,3 +32,23 @@ addEventListener('popstate', () => {
   arrived.value = { search: location.search, hash: location.hash };
   view.value = readAddress(location.search);
 });
+
+/** One entry of a record set, or taken out. */
+function withEntry(
+  all: Record<string, string>,
+  name: string,
+  value: string,
+): Record<string, string> {
+  const { [name]: _, ...rest } = all;
+  return value ? { ...rest, [name]: value } : rest;
+}
+
+/** The filter of a layer; an empty one takes it away. */
+export function setFilter(type: string, filter: string): void {
+  go({ filters: withEntry(view.value.filters, type, filter) });
+}
+
+/** What a layer is coloured by; nothing takes it away. */
+export function setColour(type: string, colour: string): void {
+  go({ colours: withEntry(view.value.colours, type, colour) });
+}

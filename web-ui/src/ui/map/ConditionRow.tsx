@@ -7,8 +7,7 @@ import { unitSign } from '../../lib/units';
 import { instantOf, localTime } from '../../lib/zone';
 import type { Askable } from '../../state/queryables';
 import { wordOf } from '../parts/Value';
-import { freshCondition } from './FilterEditor';
-import { optionText } from './LayerMenu';
+import { freshCondition, optionText } from './askable';
 
 interface Props {
   condition: Condition;

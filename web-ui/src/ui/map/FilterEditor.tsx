@@ -2,21 +2,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
 import { countMatching } from '../../api/maps';
-import {
-  type Condition,
-  type Conditions,
-  operatorsOf,
-  readCql,
-  valueCount,
-  writeCql,
-} from '../../lib/cql';
+import { type Condition, type Conditions, readCql, writeCql } from '../../lib/cql';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import type { Askable } from '../../state/queryables';
 import { layerState } from '../../state/store';
-import { view } from '../../state/view';
+import { setFilter, view } from '../../state/view';
+import { freshCondition } from './askable';
 import { ConditionRow } from './ConditionRow';
-import { setFilter } from './LayerMenu';
 
 interface Draft {
   conditions: Conditions;
@@ -121,12 +114,6 @@ export function FilterEditor({ type, askables }: { type: string; askables: Askab
       </div>
     </form>
   );
-}
-
-export function freshCondition({ name, kind }: Askable): Condition {
-  const operator = operatorsOf[kind][0] ?? '=';
-  const values = kind === 'boolean' ? ['true'] : Array<string>(valueCount(operator)).fill('');
-  return { attribute: name, kind, operator, values };
 }
 
 function ByHand({ text, change }: { text: string; change: (text: string) => void }) {

@@ -3,11 +3,11 @@ import type { Aggregate } from '../../lib/address';
 import { readChoice, type Steps, writeChoice } from '../../lib/colouring';
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
-import { unitSign } from '../../lib/units';
 import { areaLayers } from '../../state/areas';
 import { type Askable, askablesOf } from '../../state/queryables';
 import type { LayerState } from '../../state/store';
-import { go, view } from '../../state/view';
+import { go, setColour, view } from '../../state/view';
+import { optionText } from './askable';
 import { FilterEditor } from './FilterEditor';
 import { ColourLegend } from './Legend';
 
@@ -29,26 +29,12 @@ export function LayerMenu({ state, id }: { state: LayerState; id: string }) {
   );
 }
 
-/** One entry of a record set, or taken out. */
-function withEntry(
-  all: Record<string, string>,
-  name: string,
-  value: string,
-): Record<string, string> {
-  const { [name]: _, ...rest } = all;
-  return value ? { ...rest, [name]: value } : rest;
-}
-
-export function setFilter(type: string, filter: string): void {
-  go({ filters: withEntry(view.value.filters, type, filter) });
-}
-
 function ColourChooser({ state, askables }: { state: LayerState; askables: Askable[] }) {
   const { type } = state.layer;
   const chosen = readChoice(view.value.colours[type] ?? '');
   const set = (attribute: string, steps: Steps): void => {
     const colour = attribute && writeChoice({ attribute, steps });
-    go({ colours: withEntry(view.value.colours, type, colour) });
+    setColour(type, colour);
   };
   // A time or a name of its own for each object makes no classes; a part of a value is no attribute.
   const fit = askables.filter(
@@ -92,11 +78,6 @@ function ColourChooser({ state, askables }: { state: LayerState; askables: Askab
       <ColourLegend state={state} />
     </fieldset>
   );
-}
-
-export function optionText({ label, unit }: Askable): string {
-  const sign = unit ? unitSign(unit) : '';
-  return sign ? `${label} (${sign})` : label;
 }
 
 const aggregates: Aggregate[] = ['count', 'avg', 'sum', 'min', 'max'];

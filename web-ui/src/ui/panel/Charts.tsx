@@ -1,21 +1,18 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { Period } from '../../lib/bands';
 import { numberText, quantity, timeText, timeZone } from '../../lib/format';
-import { pointAt, type Point, stateText } from '../../lib/history';
+import { pointAt } from '../../lib/history';
 import { plural, t } from '../../lib/i18n';
 import { lanesOf } from '../../lib/lanes';
-import { attributeLabel, shortId } from '../../lib/names';
 import type { Timeframe } from '../../lib/timeframe';
-import { unitSign } from '../../lib/units';
 import { mostPoints, type Past } from '../../state/histories';
 import { Problem } from '../parts/Problem';
-import { wordOf } from '../parts/Value';
 import type { LaneProperties } from './Lanes';
 import { Numbers } from './Numbers';
 import { Swatch } from './Swatch';
 import { Twin } from './Twin';
+import { periodText, titleOf, valueText } from './words';
 
 interface Properties {
   id: string;
@@ -142,22 +139,7 @@ function readingOf(past: Past, cursor: number | null): string {
   return !point || (silent && point.time < (cursor ?? 0)) ? '–' : valueText(point, past.unitCode);
 }
 
-/** A period's mean, with its lowest and highest value. */
-export function periodText({ mean, min, max }: Period, unitCode?: string): string {
-  const sign = unitCode ? ` ${unitSign(unitCode)}` : '';
-  return `${numberText(mean)} (${numberText(min)} – ${numberText(max)})${sign}`;
-}
-
-export function titleOf({ name, datasetId }: Past): string {
-  const label = attributeLabel(name);
-  return datasetId ? `${label} (${shortId(datasetId)})` : label;
-}
-
 const namesOf = (pasts: readonly Past[]): string => pasts.map(titleOf).join(', ');
-
-export function valueText({ value }: Pick<Point, 'value'>, unitCode?: string): string {
-  return typeof value === 'number' ? quantity(value, unitCode) : wordOf(stateText(value));
-}
 
 /** From when to when the charts reach, in seconds: the time that was asked for, or that of the values. */
 function rangeOf(pasts: readonly Past[], frame: Timeframe): [number, number] | null {

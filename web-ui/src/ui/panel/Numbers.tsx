@@ -2,7 +2,7 @@ import { lengthText, numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { unitSign } from '../../lib/units';
 import type { Past } from '../../state/histories';
-import { titleOf, valueText } from './Charts';
+import { titleOf, valueText } from './words';
 
 /** The statistics of what is drawn: a column an attribute. */
 export function Numbers({ pasts }: { pasts: Past[] }) {

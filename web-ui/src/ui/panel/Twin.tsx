@@ -4,7 +4,7 @@ import { timeText } from '../../lib/format';
 import { stateText } from '../../lib/history';
 import { plural, t } from '../../lib/i18n';
 import type { Past } from '../../state/histories';
-import { periodText, titleOf, valueText } from './Charts';
+import { periodText, titleOf, valueText } from './words';
 
 /** The newest times only: the file has them all. */
 const mostRows = 100;

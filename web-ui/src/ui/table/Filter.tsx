@@ -2,9 +2,8 @@ import { useEffect, useId, useState } from 'preact/hooks';
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { askablesOf } from '../../state/queryables';
-import { view } from '../../state/view';
+import { setFilter, view } from '../../state/view';
 import { FilterEditor } from '../map/FilterEditor';
-import { setFilter } from '../map/LayerMenu';
 import { Dialog } from '../parts/Dialog';
 
 /** The layer's filter as its text: what the map shows is what the table has. */
