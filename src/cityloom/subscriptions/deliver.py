@@ -29,7 +29,8 @@ from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
 from cityloom.subscriptions.payload import Message, Payload, SourcePayload
-from cityloom.subscriptions.transport import Transports, Undelivered
+from cityloom.subscriptions.transport import Undelivered
+from cityloom.subscriptions.transports import Transports
 
 _log = structlog.get_logger("subscriptions")
 _KEPT_IN_MEMORY = 1000

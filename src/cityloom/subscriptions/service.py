@@ -33,7 +33,7 @@ from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
 from cityloom.subscriptions.matching import Matching
 from cityloom.subscriptions.payload import Message, Payload, SourcePayload, payload_in, render
 from cityloom.subscriptions.source_matching import SOURCE_INTERVAL, Registrations, SourceMatching
-from cityloom.subscriptions.transport import Transports
+from cityloom.subscriptions.transports import Transports
 
 Deliveries = list[Delivery]
 Letters = list[dict[str, Any]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Final, Protocol
 
 import msgspec
@@ -68,31 +67,6 @@ class Http:
 
     async def close(self) -> None:
         """The client belongs to the house, not to this transport."""
-
-
-class Transports:
-    """The ways to endpoints, by the scheme of their URI."""
-
-    def __init__(self, outgoing: Outgoing, timeout: float) -> None:
-        self._outgoing = outgoing
-        self._timeout = timeout
-        self._http = Http(outgoing)
-
-    @cached_property
-    def _mqtt(self) -> Transport:
-        from cityloom.subscriptions.mqtt import Mqtt
-
-        return Mqtt(self._outgoing, self._timeout)
-
-    def of(self, scheme: str) -> Transport:
-        """The one for `http`, `https`, `mqtt` or `mqtts`."""
-        return self._mqtt if scheme.startswith("mqtt") else self._http
-
-    async def close(self) -> None:
-        """Closes what they hold open."""
-        await self._http.close()
-        if "_mqtt" in vars(self):
-            await self._mqtt.close()
 
 
 def check_notifier_info(endpoint: Endpoint) -> str | None:
