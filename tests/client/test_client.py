@@ -161,6 +161,8 @@ def test_aggregates_are_those_of_the_values(city: City) -> None:
 def test_time_without_zone_is_refused(city: City) -> None:
     with pytest.raises(ValueError, match="time zone is required"):
         city.retrieve_history("urn:ngsi-ld:Sensor:1", end=datetime(2026, 1, 1)).to_polars()
+    with pytest.raises(ValueError, match="'yesterday' is invalid"):
+        city.retrieve_history("urn:ngsi-ld:Sensor:1", start="yesterday").to_polars()
 
 
 def test_events_are_followed_from_a_place_in_the_log(city: City) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -138,12 +139,22 @@ def _text(value: Any) -> str:
 
 
 def moment(value: Any) -> str:
-    """An instant as the API writes it. Raises ValueError for a datetime without a time zone."""
+    """An instant as the API writes it.
+
+    Raises:
+        ValueError: a text that is none, or an instant without a time zone.
+    """
+    instant = value
     if isinstance(value, str):
-        return value
-    if getattr(value, "tzinfo", None) is None:
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is invalid: an instant such as 2026-05-01T08:00:00Z is required"
+            ) from None
+    if getattr(instant, "tzinfo", None) is None:
         raise ValueError(f"{value!r} is invalid: a time zone is required")
-    return str(value.isoformat()).replace("+00:00", "Z")
+    return value if isinstance(value, str) else str(value.isoformat()).replace("+00:00", "Z")
 
 
 def _refusal(response: httpx.Response) -> CityError:

@@ -245,7 +245,10 @@ class Pages:
             body,
             self._nav(words["formats"], others),
         ]
-        response = html_page(f"{title} · {self.city_name()}", self.language, whole, alternates=links)
+        city = self.city_name()
+        response = html_page(
+            title if title == city else f"{title} · {city}", self.language, whole, alternates=links
+        )
         return told(incoming, response, links)
 
 
