@@ -103,9 +103,10 @@ class MapReads(Protocol):
     def search(self, tenant: str, text: str, limit: int) -> list[Found]:
         """Entities whose name in any language, id or type's name holds `text`, without case and accents.
 
-        The whole name or id (or its last part) comes first, then what begins with it, then what a word
-        begins with, then the rest, types last; among equals those of the types that have fewest
-        entities (a district before a crowd of lamps), then by id.
+        Those whose name, id and type's name together hold each of its words count as well. The whole name
+        or id (or its last part) comes first, then what begins with it, then what a word begins with, then
+        the rest, then what holds the words apart, types last; among equals those of the types that have
+        fewest entities (a district before a crowd of lamps), then by id.
 
         Cost: a walk through all sights, about 0.5 µs an entity.
         """

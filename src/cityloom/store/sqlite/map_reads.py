@@ -59,8 +59,8 @@ _NO_POINT: Final = " AND s.lon IS NULL AND s.dimension IS NOT NULL"
 _BODY: Final = "(SELECT e.body FROM entity e WHERE e.row = p.row)"
 
 # Ranked: where a name (between line ends) or an id (its last part counts as whole) holds what is looked
-# for whole, at its beginning, at that of a word, or anywhere; a type's name is last. Bodies are read of
-# those alone that are answered.
+# for whole, at its beginning, at that of a word, or anywhere; then those that hold its words, each in name,
+# id or type; a type's name is last. Bodies are read of those alone that are answered.
 _SEARCH: Final = """
 WITH size AS MATERIALIZED (SELECT value ->> 0 AS type, value ->> 1 AS count FROM json_each(:sizes)),
 hit AS (
@@ -71,7 +71,8 @@ hit AS (
       WHEN instr(s.text, ' ' || :text) OR instr(lower(s.id), ':' || :lower) THEN 2
       WHEN instr(s.text, :text) THEN 3
       WHEN instr(lower(s.id), :lower) THEN 4
-      ELSE 5
+      WHEN {words} THEN 5
+      ELSE 6
     END AS rank
   FROM sight s LEFT JOIN size z ON z.type = s.type
   WHERE s.tenant = :tenant AND ({conditions})
@@ -81,6 +82,11 @@ SELECT hit.id, s.name, e.body
 FROM hit CROSS JOIN sight s ON s.row = hit.row CROSS JOIN entity e ON e.row = hit.row
 ORDER BY hit.rank, hit.count, hit.id
 """
+_HOLDS_WORD: Final = (
+    "(instr(s.text, :word{number}) OR instr(lower(s.id), :word{number})"
+    " OR s.type IN (SELECT value FROM json_each(:types{number})))"
+)
+_MOST_WORDS: Final = 8
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -189,7 +195,15 @@ class MapReader(EntityReader):
             "sizes": _json([[number, tally.count] for _, number, tally in tallied]),
             "limit": limit,
         }
-        sql = _SEARCH.format(conditions=" OR ".join(conditions))
+        words = folded.split()[:_MOST_WORDS] if " " in folded else []
+        for number, word in enumerate(words):
+            parameters[f"word{number}"] = word
+            parameters[f"types{number}"] = _json(
+                [type for name, type, _ in tallied if _is_called(name, word)]
+            )
+        each = " AND ".join(_HOLDS_WORD.format(number=number) for number in range(len(words))) or "0"
+        conditions.append(each)
+        sql = _SEARCH.format(conditions=" OR ".join(conditions), words=each)
         found = []
         for id, name, body in self.db.rows(sql, parameters):
             entity = _decode_sort(body)
