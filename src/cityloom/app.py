@@ -185,6 +185,7 @@ class Node:
             alias=self.forwarder.alias,
             subscriptions=self.subscriptions,
             registrations=self.registrations,
+            entity_maps=self.broker,
             source_subscriptions=self.subscriptions.sources,
             sources=self.sources,
             schemas=self.broker.schemas,

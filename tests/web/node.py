@@ -157,6 +157,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             alias=forwarder.alias,
             subscriptions=subscriptions,
             registrations=registrations,
+            entity_maps=broker,
             source_subscriptions=subscriptions.sources,
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,

@@ -5,7 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.7.3, 5.7.4, 4.11, 4.5.19, 6.3.10.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from cityloom.broker.instances import brief
 from cityloom.broker.ports import AggregatedEvolution, AggregatedValue, Call, Evolution, TemporalPage
 from cityloom.broker.windows import bounded, conveying, cut, full_at, time_of, window_of
 from cityloom.model.entity import Entity
-from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery
+from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery, TooManyResults
 from cityloom.model.history import Instance
 from cityloom.query.aggregate import aggregate
 from cityloom.query.evaluate import matcher, matches_scope
@@ -26,6 +26,8 @@ from cityloom.store.ports import Snapshot
 
 _LOOK_AT_ONCE: Final = 200
 """Entities that a temporal query looks at in one snapshot, so that no reader is long."""
+
+Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
 
 
 class Evolutions(Door):
@@ -79,43 +81,20 @@ class Evolutions(Door):
         window = window_of(temporal, names, query.dataset_ids)
         most = self._most(instances)
         selects = _selection(query, temporal)
-        place = 0
         matched = 0
         descending = query.order_by is not None and query.order_by.terms[0].descending
         page: list[HistoryEntity] = []
         more = False
-        after_id = ""
-        while not more or count:
-
-            def look(snapshot: Snapshot, after_id: str = after_id) -> tuple[list[HistoryEntity], str]:
-                found = snapshot.history_entities(
-                    call.tenant,
-                    ids=query.ids,
-                    id_pattern=query.id_pattern,
-                    types=query.types,
-                    attrs=query.attrs,
-                    after_id=after_id,
-                    limit=_LOOK_AT_ONCE,
-                )
-                last = found[-1].id if len(found) == _LOOK_AT_ONCE else ""
-                return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
-
-            found, after_id = await self._read(call, look)
+        async for found in self._selected(call, query, selects):
             matched += len(found)
             if descending:
                 page = [*reversed(found), *page]
-            else:
-                skipped = max(0, query.offset - (matched - len(found)))
-                page += found[skipped : skipped + query.limit - len(page)]
-                more = matched > query.offset + query.limit
-            place += _LOOK_AT_ONCE
-            if not after_id:
+                continue
+            skipped = max(0, query.offset - (matched - len(found)))
+            page += found[skipped : skipped + query.limit - len(page)]
+            more = matched > query.offset + query.limit
+            if more and not count:
                 break
-            if place > self._limits.history_scan:
-                raise TooComplexQuery(
-                    f"the temporal query looks at more than {self._limits.history_scan} entities: "
-                    "name ids, a type or an id pattern that select fewer"
-                )
 
         if descending:
             more = matched > query.offset + query.limit
@@ -133,6 +112,54 @@ class Evolutions(Door):
         answer = await self._read(call, read)
         return replace(answer, more=more, count=matched if count else None)
 
+    async def history_ids(self, call: Call, query: Query, temporal: TemporalQuery, most: int) -> list[str]:
+        """The ids of all evolutions that a query selects, in its order, paging left aside.
+
+        Raises:
+            TooManyResults: there are more than `most`.
+            TooComplexQuery: it would look at more entities than a limit allows.
+        """
+        self._may(call, "read", "history")
+        ids: list[str] = []
+        async for found in self._selected(call, query, _selection(query, temporal)):
+            ids += [entity.id for entity in found]
+            if len(ids) > most:
+                raise TooManyResults(f"the query selects more than {most} entities")
+        descending = query.order_by is not None and query.order_by.terms[0].descending
+        return ids[::-1] if descending else ids
+
+    async def _selected(
+        self, call: Call, query: Query, selects: Selects
+    ) -> AsyncIterator[list[HistoryEntity]]:
+        """Those selected, by id, some at once. Raises TooComplexQuery."""
+        place = 0
+        after_id = ""
+        while True:
+
+            def look(snapshot: Snapshot, after_id: str = after_id) -> tuple[list[HistoryEntity], str]:
+                found = snapshot.history_entities(
+                    call.tenant,
+                    ids=query.ids,
+                    id_pattern=query.id_pattern,
+                    types=query.types,
+                    attrs=query.attrs,
+                    after_id=after_id,
+                    limit=_LOOK_AT_ONCE,
+                )
+                last = found[-1].id if len(found) == _LOOK_AT_ONCE else ""
+                return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
+
+            found, after_id = await self._read(call, look)
+            yield found
+            place += _LOOK_AT_ONCE
+            if not after_id:
+                return
+            if place > self._limits.history_scan:
+                raise TooComplexQuery(
+                    f"the temporal query looks at more than {self._limits.history_scan} entities: "
+                    "name ids, a type or an id pattern that select fewer"
+                )
+
     def _most(self, asked: int | None) -> int:
         return self._limits.instances if asked is None else min(asked, self._limits.instances_max)
 
@@ -145,9 +172,6 @@ class Evolutions(Door):
             range_end=answer.range_end,
             size=temporal.last_n if answer.cut else None,
         )
-
-
-Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
 
 
 def _selection(query: Query, temporal: TemporalQuery) -> Selects:

@@ -312,10 +312,8 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         BadRequestData: an empty array, or a member that is for the other operation.
         NotBuilt: a member that is not built yet.
     """
-    unbuilt = (("csf", document.csf if temporal else UNSET), ("entityMap", document.entity_map or UNSET))
-    for name, member in unbuilt:
-        if member is not UNSET:
-            raise NotBuilt(f"member {name} is not supported yet")
+    if temporal and document.csf is not UNSET:
+        raise NotBuilt("member csf is not supported yet")
     words: dict[str, Any] = {}
     lists = (("attrs", document.attrs), ("pick", document.pick), ("omit", document.omit))
     for name, members in lists:
@@ -334,6 +332,8 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         ("joinLevel", document.join_level),
         ("containedBy", document.contained_by),
         ("csf", document.csf),
+        ("entityMap", document.entity_map),
+        ("entityMapLifetime", document.entity_map_lifetime),
     ):
         if value is not UNSET:
             words[name] = value

@@ -1,6 +1,6 @@
-"""What the standard knows and this node does not do yet: entity maps, snapshots (501).
+"""What the standard knows and this node does not do yet: snapshots (501).
 
-Source: ETSI GS CIM 009 clauses 6.32, 6.34 to 6.38.
+Source: ETSI GS CIM 009 clauses 6.36 to 6.38.
 """
 
 from __future__ import annotations
@@ -13,13 +13,6 @@ from cityloom.web.incoming import Incoming
 from cityloom.web.resource import NGSI_LD_ROOT, Method, Operation
 
 _TABLE: list[tuple[str, Method, str, str]] = [
-    ("retrieveEntityMap", "GET", "/entityMaps/{entityMapId}", "6.32.3.1"),
-    ("updateEntityMap", "PATCH", "/entityMaps/{entityMapId}", "6.32.3.2"),
-    ("deleteEntityMap", "DELETE", "/entityMaps/{entityMapId}", "6.32.3.3"),
-    ("createEntityMap", "GET", "/entityMaps", "6.34.3.1"),
-    ("createEntityMapByPost", "POST", "/entityMaps", "6.34.3.2"),
-    ("createTemporalEntityMap", "GET", "/temporal/entityMaps", "6.35.3.1"),
-    ("createTemporalEntityMapByPost", "POST", "/temporal/entityMaps", "6.35.3.2"),
     ("createSnapshot", "POST", "/snapshots", "6.36.3.1"),
     ("purgeSnapshots", "DELETE", "/snapshots", "6.36.3.2"),
     ("retrieveSnapshot", "GET", "/snapshots/{snapshotId}", "6.37.3.1"),
