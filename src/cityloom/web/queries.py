@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION
@@ -102,9 +103,12 @@ def read_distribution(incoming: Incoming, words: Words, ld_context: LdContext) -
     Raises:
         BadRequestData: a part is invalid.
     """
-    forwarding = incoming.call.forwarding
-    if forwarding is None:
-        return
+    if incoming.call.forwarding is not None:
+        distribute(incoming.call.forwarding, words, ld_context)
+
+
+def distribute(forwarding: Forwarding, words: Words, ld_context: LdContext) -> None:
+    """As `read_distribution`, for one of several queries of a request."""
     split = words.get("splitEntities")
     if split not in (None, "true", "false", True, False):
         raise BadRequestData(f"splitEntities is invalid: {split!r} is neither true nor false")

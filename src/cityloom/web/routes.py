@@ -33,10 +33,10 @@ from cityloom.web import (
     schemas,
     search,
     sensorthings,
+    snapshots,
     sources,
     subscriptions,
     temporal,
-    unbuilt,
 )
 from cityloom.web.edge import Edge
 from cityloom.web.events import events_operations
@@ -63,7 +63,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     registrations.OPERATIONS,
     entity_maps.OPERATIONS,
     ld_contexts.OPERATIONS,
-    unbuilt.OPERATIONS,
+    snapshots.OPERATIONS,
     city.OPERATIONS,
     past.OPERATIONS,
     measures.OPERATIONS,

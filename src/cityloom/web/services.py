@@ -23,6 +23,7 @@ from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query, TemporalQuery
+from cityloom.snapshots.filling import Asked
 from cityloom.store.ports import Store
 
 
@@ -157,6 +158,38 @@ class EntityMaps(Protocol):
         ...
 
 
+class Snapshots(Protocol):
+    """Snapshots (ETSI GS CIM 009 clause 5.16), as documents (5.2.41) without `@context`."""
+
+    def place(self, call: Call, id: str) -> str:
+        """The tenant in which the data of a snapshot stand. Raises ResourceNotFound."""
+        ...
+
+    async def create(self, call: Call, document: dict[str, Any], asked: Sequence[Asked]) -> str:
+        """5.16.1: the id. Raises BadRequestData, AlreadyExists, Overloaded."""
+        ...
+
+    async def clone(self, call: Call, id: str, document: dict[str, Any]) -> str:
+        """5.16.2: the id. Raises BadRequestData, ResourceNotFound, AlreadyExists, Overloaded."""
+        ...
+
+    async def retrieve(self, call: Call, id: str) -> dict[str, Any]:
+        """5.16.3. Raises ResourceNotFound."""
+        ...
+
+    async def update(self, call: Call, id: str, fragment: dict[str, Any]) -> dict[str, Any]:
+        """5.16.4. Raises BadRequestData, ResourceNotFound."""
+        ...
+
+    async def delete(self, call: Call, id: str) -> None:
+        """5.16.5. Raises ResourceNotFound."""
+        ...
+
+    async def purge(self, call: Call, q: str) -> None:
+        """5.16.7. Raises BadRequestData, ResourceNotFound."""
+        ...
+
+
 class Sources(Protocol):
     """Connected sources, their runs and rejects, and the HTTP push connector."""
 
@@ -227,6 +260,7 @@ class Services:
     subscriptions: Subscriptions
     registrations: Registrations
     entity_maps: EntityMaps
+    snapshots: Snapshots
     source_subscriptions: KeptSubscriptions
     sources: Sources
     schemas: Schemas
