@@ -44,24 +44,37 @@ class Evolutions(Door):
     ) -> TemporalPage:
         """5.7.3. Raises ResourceNotFound."""
         self._may(call, "read", entity_id)
-        window = window_of(temporal, names, dataset_ids)
-        most = self._most(instances)
 
         def work(snapshot: Snapshot) -> TemporalPage:
-            entity = snapshot.history_entity(call.tenant, entity_id)
-            if entity is None:
-                raise ResourceNotFound(f"temporal evolution of entity {entity_id} does not exist")
-            if temporal.aggr_methods:
-                aggregated = _aggregated(snapshot, call.tenant, entity, window, temporal)
-                if names and not aggregated.attributes:
-                    _require_any(snapshot, call.tenant, entity_id, names)
-                return TemporalPage(evolutions=[], aggregated=[aggregated])
-            evolution = _evolution(snapshot, call.tenant, entity, window, most)
-            if names and not evolution.instances:
-                _require_any(snapshot, call.tenant, entity_id, names)
-            return self._page([evolution], temporal, most)
+            return self._one(snapshot, call.tenant, entity_id, temporal, names, dataset_ids, instances)
 
         return await self._read(call, work)
+
+    def _one(
+        self,
+        reads: HistoryReads,
+        tenant: str,
+        entity_id: str,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        dataset_ids: Sequence[str],
+        instances: int | None,
+    ) -> TemporalPage:
+        """The answer of `retrieve_history`, from whatever holds the history. Raises ResourceNotFound."""
+        window = window_of(temporal, names, dataset_ids)
+        most = self._most(instances)
+        entity = reads.history_entity(tenant, entity_id)
+        if entity is None:
+            raise ResourceNotFound(f"temporal evolution of entity {entity_id} does not exist")
+        if temporal.aggr_methods:
+            aggregated = _aggregated(reads, tenant, entity, window, temporal)
+            if names and not aggregated.attributes:
+                _require_any(reads, tenant, entity_id, names)
+            return TemporalPage(evolutions=[], aggregated=[aggregated])
+        evolution = _evolution(reads, tenant, entity, window, most)
+        if names and not evolution.instances:
+            _require_any(reads, tenant, entity_id, names)
+        return self._page([evolution], temporal, most)
 
     async def query_history(
         self,
@@ -78,9 +91,7 @@ class Evolutions(Door):
             TooComplexQuery: it would look at more entities than a limit allows.
         """
         self._may(call, "read", "history")
-        window = window_of(temporal, names, query.dataset_ids)
-        most = self._most(instances)
-        selects = _selection(query, temporal)
+        selects = selection(query, temporal)
         matched = 0
         descending = query.order_by is not None and query.order_by.terms[0].descending
         page: list[HistoryEntity] = []
@@ -101,16 +112,31 @@ class Evolutions(Door):
             page = page[query.offset : query.offset + query.limit]
 
         def read(snapshot: Snapshot) -> TemporalPage:
-            if temporal.aggr_methods:
-                aggregated = [_aggregated(snapshot, call.tenant, entity, window, temporal) for entity in page]
-                return TemporalPage(evolutions=[], aggregated=aggregated)
-            evolutions = [_evolution(snapshot, call.tenant, entity, window, most) for entity in page]
-            if query.dataset_ids or names:
-                evolutions = [evolution for evolution in evolutions if evolution.instances]
-            return self._page(evolutions, temporal, most)
+            return self._many(snapshot, call.tenant, page, query, temporal, names, instances)
 
         answer = await self._read(call, read)
         return replace(answer, more=more, count=matched if count else None)
+
+    def _many(
+        self,
+        reads: HistoryReads,
+        tenant: str,
+        page: Sequence[HistoryEntity],
+        query: Query,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        instances: int | None,
+    ) -> TemporalPage:
+        """The evolutions of the entities of a page, from whatever holds the history."""
+        window = window_of(temporal, names, query.dataset_ids)
+        most = self._most(instances)
+        if temporal.aggr_methods:
+            aggregated = [_aggregated(reads, tenant, entity, window, temporal) for entity in page]
+            return TemporalPage(evolutions=[], aggregated=aggregated)
+        evolutions = [_evolution(reads, tenant, entity, window, most) for entity in page]
+        if query.dataset_ids or names:
+            evolutions = [evolution for evolution in evolutions if evolution.instances]
+        return self._page(evolutions, temporal, most)
 
     async def history_ids(self, call: Call, query: Query, temporal: TemporalQuery, most: int) -> list[str]:
         """The ids of all evolutions that a query selects, in its order, paging left aside.
@@ -121,7 +147,7 @@ class Evolutions(Door):
         """
         self._may(call, "read", "history")
         ids: list[str] = []
-        async for found in self._selected(call, query, _selection(query, temporal)):
+        async for found in self._selected(call, query, selection(query, temporal)):
             ids += [entity.id for entity in found]
             if len(ids) > most:
                 raise TooManyResults(f"the query selects more than {most} entities")
@@ -174,7 +200,7 @@ class Evolutions(Door):
         )
 
 
-def _selection(query: Query, temporal: TemporalQuery) -> Selects:
+def selection(query: Query, temporal: TemporalQuery) -> Selects:
     """What decides whether an entity in history is selected, by its instances in the window (5.7.4)."""
     concerned = window_of(replace(temporal, last_n=None), query.attrs)
     asked = None

@@ -14,5 +14,6 @@ class FederatedBroker(FederatedMaps, FederatedDiscovery, FederatedBatches):
     """Answers the `Broker` port from this node's store and from registered context sources.
 
     A call without `forwarding`, one that is to stay here, and every operation while nothing is
-    registered, go the way of `LocalBroker`. Temporal evolutions are this node's own.
+    registered, go the way of `LocalBroker`. Temporal evolutions are read
+    everywhere and written here alone.
     """

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from cityloom.broker.ports import HERE, Call, EntityMap, MapWish, Page, TemporalPage
 from cityloom.federation.consumption import FederatedConsumption, Part, by_id
-from cityloom.federation.documents import filters_of, requests
+from cityloom.federation.documents import filters_of, named_at_once, requests
 from cityloom.federation.entity_maps import Kept
+from cityloom.federation.history import FederatedHistory
 from cityloom.federation.merge import ids_of, merged
 from cityloom.federation.operations import supported
 from cityloom.federation.registration import Registration
@@ -29,8 +30,6 @@ _NOT_KNOWN: Final = frozenset({400, 404, 405, 501})
 """What a source answers that has no entity maps, although it says so: it is then queried."""
 _AT_ONCE: Final = 1000
 """Entities of a map that are looked at together."""
-_LONGEST_IDS: Final = 4000
-"""Characters of the ids that one request to a source names."""
 
 
 class _Held(NamedTuple):
@@ -40,7 +39,7 @@ class _Held(NamedTuple):
     location: str = ""
 
 
-class FederatedMaps(FederatedConsumption):
+class FederatedMaps(FederatedConsumption, FederatedHistory):
     """Entity maps of what is here and at registered sources."""
 
     async def create_entity_map(self, call: Call, query: Query) -> EntityMap:
@@ -119,12 +118,13 @@ class FederatedMaps(FederatedConsumption):
         dataset_ids: Sequence[str] = (),
         instances: int | None = None,
     ) -> TemporalPage:
-        """5.7.3: evolutions are this node's own, so a map says no more than that."""
+        """5.7.3: the map that is told names who may have the evolution; all of them are asked each time."""
         wish = _taken(call)
         page = await super().retrieve_history(call, entity_id, temporal, names, dataset_ids, instances)
         if wish is not None:
             kept = self.maps.find(call.tenant, wish.id)
-            made = kept or self.maps.make(call.tenant, {entity_id: [HERE]}, wish.lifetime)
+            holders = [HERE, *(one.id for one in self.asked_for_past(call, entity_id, temporal))]
+            made = kept or self.maps.make(call.tenant, {entity_id: holders}, wish.lifetime)
             _tell(call, made, made=kept is None)
         return page
 
@@ -200,8 +200,7 @@ class FederatedMaps(FederatedConsumption):
         self, call: Call, query: Query, temporal: TemporalQuery, wish: MapWish
     ) -> Kept:
         wanted = _candidates(query) if self._may_be_split(call, False) else query
-        ids = await self.history_ids(call, wanted, temporal, self.maps.most)
-        entities = {id: [HERE] for id in ids}
+        entities = await self.history_holders(call, wanted, temporal, self.maps.most)
         return self.maps.make(call.tenant, entities, wish.lifetime, query=query, temporal=temporal)
 
     def _may_be_split(self, call: Call, distributed: bool) -> bool:
@@ -323,7 +322,7 @@ class FederatedMaps(FederatedConsumption):
             (registered[holder], some)
             for holder, many in by_source.items()
             if holder in registered
-            for some in _named_at_once(many)
+            for some in named_at_once(many)
         ]
         answers = await asyncio.gather(
             *(self._query(call, _of(query, some), one, kept.locations.get(one.id, "")) for one, some in asked)
@@ -403,17 +402,3 @@ def _same(made_for: Query | None, query: Query) -> bool:
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
-
-
-def _named_at_once(ids: Sequence[str]) -> Iterator[list[str]]:
-    """The ids in groups that fit into an address."""
-    group: list[str] = []
-    length = 0
-    for id in ids:
-        if group and length + len(id) > _LONGEST_IDS:
-            yield group
-            group, length = [], 0
-        group.append(id)
-        length += len(id) + 1
-    if group:
-        yield group

@@ -178,8 +178,7 @@ def read_posted_query(
         if any(selector.type.strip() == "*" for selector in asked.entities):
             words["type"] = "*"
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
-    split = None if asked.split_entities is UNSET else asked.split_entities
-    read_distribution(incoming, {**words, "splitEntities": split}, ld_context)
+    read_distribution(incoming, words, ld_context)
     return selected, words
 
 

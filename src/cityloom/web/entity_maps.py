@@ -66,8 +66,6 @@ async def create_temporal_entity_map_by_post(incoming: Incoming) -> Response:
     document, ld_context = await incoming.document()
     asked = read_query_document(document)
     words: dict[str, Any] = {**words_of(asked, temporal=True), "local": incoming.params.get("local")}
-    if asked.split_entities is not UNSET:
-        words["splitEntities"] = asked.split_entities
     selectors = asked.entities if asked.entities is not UNSET else None
     return await _created_of_history(incoming, ld_context, words, selectors)
 

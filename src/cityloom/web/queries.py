@@ -19,7 +19,7 @@ from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION
-from cityloom.model.errors import BadRequestData, InvalidRequest, NotBuilt, TooComplexQuery
+from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from cityloom.query.parse import (
     parse_geo,
     parse_id_pattern,
@@ -314,10 +314,7 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
 
     Raises:
         BadRequestData: an empty array, or a member that is for the other operation.
-        NotBuilt: a member that is not built yet.
     """
-    if temporal and document.csf is not UNSET:
-        raise NotBuilt("member csf is not supported yet")
     words: dict[str, Any] = {}
     lists = (("attrs", document.attrs), ("pick", document.pick), ("omit", document.omit))
     for name, members in lists:
@@ -336,6 +333,7 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         ("joinLevel", document.join_level),
         ("containedBy", document.contained_by),
         ("csf", document.csf),
+        ("splitEntities", document.split_entities),
         ("entityMap", document.entity_map),
         ("entityMapLifetime", document.entity_map_lifetime),
     ):

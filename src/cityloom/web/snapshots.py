@@ -129,8 +129,7 @@ def _asked(incoming: Incoming, ld_context: LdContext, document: Any, place: str,
             raise BadRequestData("temporalQ is invalid: timerel is required")
         given = incoming.call.forwarding or Forwarding()
         forwarding = Forwarding(via=given.via, headers=given.headers, ld_context=ld_context)
-        split = None if query.split_entities is UNSET else query.split_entities
-        distribute(forwarding, {**words, "splitEntities": split}, ld_context)
+        distribute(forwarding, words, ld_context)
     except BadRequestData as error:
         raise BadRequestData(f"{place}: {error.detail}") from None
     return Asked(

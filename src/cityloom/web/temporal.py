@@ -69,10 +69,11 @@ HISTORY_PARAMS: Final = (
     | AGGREGATION
     | REPRESENTATION
     | DISTRIBUTED
+    | SOURCES
     | ENTITY_MAPS
     | PAGING_PARAMS
 )
-"""The parameters of a temporal query (Table 6.18.3.2-1), but those of sources."""
+"""The parameters of a temporal query (Table 6.18.3.2-1)."""
 
 
 async def upsert_history(incoming: Incoming) -> Response:
@@ -360,7 +361,6 @@ OPERATIONS = [
         summary="Query temporal evolutions",
         clause="6.18.3.2",
         params=HISTORY_PARAMS,
-        unbuilt=SOURCES,
         options=HISTORY_OPTIONS,
         answers=JSON_TYPES,
         statuses=(200, 201, 206),
