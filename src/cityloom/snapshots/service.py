@@ -86,6 +86,7 @@ class Snapshots(Door):
         self._kept: dict[tuple[str, str], Snapshot] = {}
         self._used: dict[tuple[str, str], int] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._going: set[tuple[str, str]] = set()
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
@@ -273,6 +274,8 @@ class Snapshots(Door):
         id = id or f"urn:ngsi-ld:Snapshot:{uuid.uuid4()}"
         if (call.tenant, id) in self._kept:
             raise AlreadyExists(f"snapshot {id} already exists")
+        if (call.tenant, id) in self._going:
+            raise AlreadyExists(f"snapshot {id} is being deleted")
         stamp = format_datetime(self._clock.now())
         snapshot = Snapshot(
             id=id,
@@ -367,10 +370,17 @@ class Snapshots(Door):
         return after
 
     async def _remove(self, tenant: str, id: str, cause: Cause) -> None:
-        """Takes a snapshot away, and then all that stands in it."""
+        """Takes a snapshot away, and then all that stands in it, also when the caller goes away."""
         key = (tenant, id)
         self._kept.pop(key, None)
         self._used.pop(key, None)
+        self._going.add(key)
+        going = asyncio.create_task(self._take_away(key, cause))
+        going.add_done_callback(lambda _: self._going.discard(key))
+        await asyncio.shield(going)
+
+    async def _take_away(self, key: tuple[str, str], cause: Cause) -> None:
+        tenant, id = key
         task = self._tasks.get(key)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
