@@ -313,7 +313,9 @@ async def test_who_may_not_write_makes_no_snapshots(street: Client) -> None:
 
 
 async def test_expired_snapshot_is_gone(street: Client) -> None:
-    location, there = await make(street, query(), snapshotLifetime="PT0.2S")
+    made = await street.post(SNAPSHOTS, snapshot(query(), snapshotLifetime="PT0.2S"))
+    location = made.headers["Location"]
+    there = {HEADER: location.rpartition("/")[2]}
     await asyncio.sleep(0.3)
     assert (await street.get(location)).status == 404
     assert (await street.get(LAMPS, headers=there)).status == 404

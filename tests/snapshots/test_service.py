@@ -84,7 +84,7 @@ async def test_expired_snapshot_is_taken_away_with_its_data(tmp_path: Path) -> N
         await node.post(ENTITIES, lamp(), headers={"NGSILD-Tenant": "north"})
         work = asyncio.create_task(node.services.snapshots.run())  # type: ignore[attr-defined]
         north = {"NGSILD-Tenant": "north"}
-        body = {"type": "Snapshot", "id": ID, "snapshotQueries": [QUERY], "snapshotLifetime": "PT1S"}
+        body = {"type": "Snapshot", "id": ID, "snapshotQueries": [QUERY], "snapshotLifetime": "PT2S"}
         assert (await node.post(SNAPSHOTS, body, headers=north)).status == 201
         async with asyncio.timeout(20):
             while held(node.services, "north") == 0:
