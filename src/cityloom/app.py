@@ -36,9 +36,12 @@ from cityloom.model.clock import Clock, SystemClock
 from cityloom.model.errors import OutgoingRefused, Unauthorized
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.snapshots.service import Snapshots
 from cityloom.store.ports import Snapshot, Transaction
 from cityloom.store.sqlite import SqliteStore
+from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
 
@@ -131,6 +134,17 @@ class Node:
             RegistrationsFollowed(self.registrations.registry, self.clock),
         )
 
+        self.snapshots = Snapshots(
+            self.store,
+            self.access,
+            self.clock,
+            broker=self.broker,
+            outgoing=self.outgoing,
+            settings=settings,
+            problem=problem_of,
+            kinds=(SUBSCRIPTION, COUNTERS),
+        )
+
     def identify(self, headers: Mapping[str, str]) -> str:
         """The party that the headers (lower case) name; "" when they name none.
 
@@ -185,6 +199,8 @@ class Node:
             alias=self.forwarder.alias,
             subscriptions=self.subscriptions,
             registrations=self.registrations,
+            entity_maps=self.broker,
+            snapshots=self.snapshots,
             source_subscriptions=self.subscriptions.sources,
             sources=self.sources,
             schemas=self.broker.schemas,
@@ -200,9 +216,11 @@ class Node:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
         await self.registrations.start()
         await self.subscriptions.start()
+        await self.snapshots.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
             asyncio.create_task(self._kept_running("registrations", self.registrations.run)),
+            asyncio.create_task(self._kept_running("snapshots", self.snapshots.run)),
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
             asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
         ]
@@ -212,6 +230,7 @@ class Node:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.snapshots.close()
             await self.contexts.flush()
             await self.outgoing.close()
             await asyncio.to_thread(self.close)

@@ -117,7 +117,7 @@ async def test_retrieve_entity_answers_404_when_none_of_attrs_is_there(rich: Cli
         ("pick=owner%7Bname%7D", 400, "BadRequestData"),
         ("join=odd", 400, "InvalidRequest"),
         ("joinLevel=1", 400, "BadRequestData"),
-        ("entityMap=true", 501, "NotBuilt"),
+        ("entityMap=maybe", 400, "BadRequestData"),
     ],
 )
 async def test_retrieve_entity_refuses_parameters(

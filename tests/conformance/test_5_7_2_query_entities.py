@@ -91,7 +91,7 @@ async def test_query_entities_finds_what_is_selected(
         ({"type": "A", "nonsense": "1"}, 400, "InvalidRequest"),
         ({"type": "A", "csf": "=="}, 400, "BadRequestData"),
         ({"type": "A", "splitEntities": "maybe"}, 400, "BadRequestData"),
-        ({"type": "A", "entityMap": "true"}, 501, "NotBuilt"),
+        ({"type": "A", "entityMap": "maybe"}, 400, "BadRequestData"),
     ],
 )
 async def test_query_entities_refuses_parameters(
@@ -201,7 +201,7 @@ async def test_query_by_post_finds_the_same(street: Client, query: dict[str, Any
         ({"type": "Query", "nonsense": 1, "q": "a"}, 400, "BadRequestData"),
         ({"type": "Query", "q": "a", "temporalQ": {"timerel": "after"}}, 400, "BadRequestData"),
         ({"type": "Query", "q": "a", "csf": "=="}, 400, "BadRequestData"),
-        ({"type": "Query", "q": "a", "entityMap": True}, 501, "NotBuilt"),
+        ({"type": "Query", "q": "a", "entityMap": "yes"}, 400, "BadRequestData"),
     ],
 )
 async def test_query_by_post_refuses_documents(

@@ -136,18 +136,6 @@ async def test_prefer_is_answered_with_the_version_applied(node: Client) -> None
     assert "Preference-Applied" not in (await node.get(LAMP)).headers
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/entityMaps/urn:a:1"),
-        ("POST", "/snapshots"),
-    ],
-)
-async def test_known_and_unbuilt_operation_answers_501(node: Client, method: str, path: str) -> None:
-    answer = await node.ask(method, "/ngsi-ld/v1" + path)
-    assert (answer.status, answer.problem) == (501, "NotBuilt")
-
-
 async def test_request_id_is_given_back_or_made(node: Client) -> None:
     assert (await node.get(LAMP, headers={"X-Request-Id": "mine-1"})).headers["X-Request-Id"] == "mine-1"
     made = (await node.get(LAMP, headers={"X-Request-Id": "not allowed"})).headers["X-Request-Id"]

@@ -23,12 +23,13 @@ class Asked:
 
 @dataclass
 class Source:
-    """Answers with `status` and `body` (bytes as they are); with `silent` not at all."""
+    """Answers with `status` and `body` (bytes as they are) and `headers`; with `silent` not at all."""
 
     url: str = ""
     status: int = 200
     body: Any = None
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     asked: list[Asked] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -49,7 +50,7 @@ class Source:
             await self.ended.wait()
         status, body = self.answers.get((request.method, path), (self.status, self.body))
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        return web.Response(status=status, body=data, content_type="application/json")
+        return web.Response(status=status, body=data, content_type="application/json", headers=self.headers)
 
 
 @asynccontextmanager

@@ -28,8 +28,11 @@ from cityloom.model.clock import SystemClock
 from cityloom.model.errors import Forbidden, Unauthorized
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.snapshots.service import Snapshots
 from cityloom.store.sqlite import SqliteStore
+from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
 
@@ -147,6 +150,16 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
     )
     followed = RegistrationsFollowed(registrations.registry, clock)
     subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed)
+    snapshots = Snapshots(
+        store,
+        access,
+        clock,
+        broker=broker,
+        outgoing=outgoing,
+        settings=settings,
+        problem=problem_of,
+        kinds=(SUBSCRIPTION, COUNTERS),
+    )
     try:
         yield Services(
             broker=broker,
@@ -157,6 +170,8 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             alias=forwarder.alias,
             subscriptions=subscriptions,
             registrations=registrations,
+            entity_maps=broker,
+            snapshots=snapshots,
             source_subscriptions=subscriptions.sources,
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
@@ -167,6 +182,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             checks={},
         )
     finally:
+        await snapshots.close()
         await outgoing.close()
         store.close()
 

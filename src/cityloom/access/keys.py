@@ -18,6 +18,7 @@ from msgspec import Struct
 from cityloom.broker.ports import Action, Call
 from cityloom.model.clock import Clock
 from cityloom.model.errors import ConfigurationError, Forbidden, ResourceNotFound, Unauthorized
+from cityloom.model.tenants import split_tenant
 from cityloom.model.time import format_datetime
 
 ROLES: dict[str, list[Action]] = {
@@ -32,7 +33,7 @@ _VERBS: dict[Action, str] = {
     "personal": "read or erase personal data of",
     "admin": "administer",
 }
-_NEVER_PUBLIC = frozenset({"subscriptions", "registrations", "rejects", "metrics"})
+_NEVER_PUBLIC = frozenset({"subscriptions", "registrations", "rejects", "metrics", "snapshots"})
 """Resources for holders of a key alone: secrets of receivers and of sources, rows as they came, how the
 node is doing."""
 ANY_TENANT = "*"
@@ -160,8 +161,9 @@ class KeyAccess:
             if self._open or public:
                 return
             raise Unauthorized("an API key is required: send it as Authorization: Bearer <key>")
-        if ANY_TENANT not in key.tenants and call.tenant not in key.tenants:
-            raise Forbidden(f"party {key.party!r} has no grant in tenant {call.tenant!r}")
+        tenant, _ = split_tenant(call.tenant)
+        if ANY_TENANT not in key.tenants and tenant not in key.tenants:
+            raise Forbidden(f"party {key.party!r} has no grant in tenant {tenant!r}")
         if action not in ROLES.get(key.role, []):
             what = f" {resource}" if resource else " this"
             verb = _VERBS[action]

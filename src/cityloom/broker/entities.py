@@ -18,7 +18,7 @@ from cityloom.broker.merge import Outcome
 from cityloom.broker.ports import BatchResult, Call, ItemError, Page, UpdateResult
 from cityloom.broker.transient import alive
 from cityloom.model.entity import Attribute, Entity, encode_entity
-from cityloom.model.errors import AlreadyExists, CityloomError, Overloaded, ResourceNotFound
+from cityloom.model.errors import AlreadyExists, CityloomError, Overloaded, ResourceNotFound, TooManyResults
 from cityloom.query.values import Query
 from cityloom.store.ports import Snapshot, Transaction
 
@@ -199,6 +199,23 @@ class Entities(GuardedDoor):
             )
 
         return await self._read(call, work)
+
+    async def entity_ids(self, call: Call, query: Query, most: int) -> list[str]:
+        """The ids of all that a query selects, in its order, paging left aside.
+
+        Raises:
+            TooManyResults: there are more than `most`.
+        """
+        self._may(call, "read", "entities")
+        every = replace(query, limit=most + 1, offset=0)
+
+        def work(snapshot: Snapshot) -> list[str]:
+            return [entity.id for entity in snapshot.lights(call.tenant, every, ())]
+
+        found = await self._read(call, work)
+        if len(found) > most:
+            raise TooManyResults(f"the query selects more than {most} entities")
+        return found
 
     async def scan_entities(self, call: Call, query: Query) -> AsyncIterator[Entity]:
         """Everything a query selects, by id, in one snapshot, without paging.

@@ -5,7 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.7.3, 5.7.4, 4.11, 4.5.19, 6.3.10.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from cityloom.broker.instances import brief
 from cityloom.broker.ports import AggregatedEvolution, AggregatedValue, Call, Evolution, TemporalPage
 from cityloom.broker.windows import bounded, conveying, cut, full_at, time_of, window_of
 from cityloom.model.entity import Entity
-from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery
+from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery, TooManyResults
 from cityloom.model.history import Instance
 from cityloom.query.aggregate import aggregate
 from cityloom.query.evaluate import matcher, matches_scope
@@ -26,6 +26,8 @@ from cityloom.store.ports import Snapshot
 
 _LOOK_AT_ONCE: Final = 200
 """Entities that a temporal query looks at in one snapshot, so that no reader is long."""
+
+Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
 
 
 class Evolutions(Door):
@@ -42,24 +44,37 @@ class Evolutions(Door):
     ) -> TemporalPage:
         """5.7.3. Raises ResourceNotFound."""
         self._may(call, "read", entity_id)
-        window = window_of(temporal, names, dataset_ids)
-        most = self._most(instances)
 
         def work(snapshot: Snapshot) -> TemporalPage:
-            entity = snapshot.history_entity(call.tenant, entity_id)
-            if entity is None:
-                raise ResourceNotFound(f"temporal evolution of entity {entity_id} does not exist")
-            if temporal.aggr_methods:
-                aggregated = _aggregated(snapshot, call.tenant, entity, window, temporal)
-                if names and not aggregated.attributes:
-                    _require_any(snapshot, call.tenant, entity_id, names)
-                return TemporalPage(evolutions=[], aggregated=[aggregated])
-            evolution = _evolution(snapshot, call.tenant, entity, window, most)
-            if names and not evolution.instances:
-                _require_any(snapshot, call.tenant, entity_id, names)
-            return self._page([evolution], temporal, most)
+            return self._one(snapshot, call.tenant, entity_id, temporal, names, dataset_ids, instances)
 
         return await self._read(call, work)
+
+    def _one(
+        self,
+        reads: HistoryReads,
+        tenant: str,
+        entity_id: str,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        dataset_ids: Sequence[str],
+        instances: int | None,
+    ) -> TemporalPage:
+        """The answer of `retrieve_history`, from whatever holds the history. Raises ResourceNotFound."""
+        window = window_of(temporal, names, dataset_ids)
+        most = self._most(instances)
+        entity = reads.history_entity(tenant, entity_id)
+        if entity is None:
+            raise ResourceNotFound(f"temporal evolution of entity {entity_id} does not exist")
+        if temporal.aggr_methods:
+            aggregated = _aggregated(reads, tenant, entity, window, temporal)
+            if names and not aggregated.attributes:
+                _require_any(reads, tenant, entity_id, names)
+            return TemporalPage(evolutions=[], aggregated=[aggregated])
+        evolution = _evolution(reads, tenant, entity, window, most)
+        if names and not evolution.instances:
+            _require_any(reads, tenant, entity_id, names)
+        return self._page([evolution], temporal, most)
 
     async def query_history(
         self,
@@ -76,16 +91,76 @@ class Evolutions(Door):
             TooComplexQuery: it would look at more entities than a limit allows.
         """
         self._may(call, "read", "history")
-        window = window_of(temporal, names, query.dataset_ids)
-        most = self._most(instances)
-        selects = _selection(query, temporal)
-        place = 0
+        selects = selection(query, temporal)
         matched = 0
         descending = query.order_by is not None and query.order_by.terms[0].descending
         page: list[HistoryEntity] = []
         more = False
+        async for found in self._selected(call, query, selects):
+            matched += len(found)
+            if descending:
+                page = [*reversed(found), *page]
+                continue
+            skipped = max(0, query.offset - (matched - len(found)))
+            page += found[skipped : skipped + query.limit - len(page)]
+            more = matched > query.offset + query.limit
+            if more and not count:
+                break
+
+        if descending:
+            more = matched > query.offset + query.limit
+            page = page[query.offset : query.offset + query.limit]
+
+        def read(snapshot: Snapshot) -> TemporalPage:
+            return self._many(snapshot, call.tenant, page, query, temporal, names, instances)
+
+        answer = await self._read(call, read)
+        return replace(answer, more=more, count=matched if count else None)
+
+    def _many(
+        self,
+        reads: HistoryReads,
+        tenant: str,
+        page: Sequence[HistoryEntity],
+        query: Query,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        instances: int | None,
+    ) -> TemporalPage:
+        """The evolutions of the entities of a page, from whatever holds the history."""
+        window = window_of(temporal, names, query.dataset_ids)
+        most = self._most(instances)
+        if temporal.aggr_methods:
+            aggregated = [_aggregated(reads, tenant, entity, window, temporal) for entity in page]
+            return TemporalPage(evolutions=[], aggregated=aggregated)
+        evolutions = [_evolution(reads, tenant, entity, window, most) for entity in page]
+        if query.dataset_ids or names:
+            evolutions = [evolution for evolution in evolutions if evolution.instances]
+        return self._page(evolutions, temporal, most)
+
+    async def history_ids(self, call: Call, query: Query, temporal: TemporalQuery, most: int) -> list[str]:
+        """The ids of all evolutions that a query selects, in its order, paging left aside.
+
+        Raises:
+            TooManyResults: there are more than `most`.
+            TooComplexQuery: it would look at more entities than a limit allows.
+        """
+        self._may(call, "read", "history")
+        ids: list[str] = []
+        async for found in self._selected(call, query, selection(query, temporal)):
+            ids += [entity.id for entity in found]
+            if len(ids) > most:
+                raise TooManyResults(f"the query selects more than {most} entities")
+        descending = query.order_by is not None and query.order_by.terms[0].descending
+        return ids[::-1] if descending else ids
+
+    async def _selected(
+        self, call: Call, query: Query, selects: Selects
+    ) -> AsyncIterator[list[HistoryEntity]]:
+        """Those selected, by id, some at once. Raises TooComplexQuery."""
+        place = 0
         after_id = ""
-        while not more or count:
+        while True:
 
             def look(snapshot: Snapshot, after_id: str = after_id) -> tuple[list[HistoryEntity], str]:
                 found = snapshot.history_entities(
@@ -101,37 +176,15 @@ class Evolutions(Door):
                 return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
 
             found, after_id = await self._read(call, look)
-            matched += len(found)
-            if descending:
-                page = [*reversed(found), *page]
-            else:
-                skipped = max(0, query.offset - (matched - len(found)))
-                page += found[skipped : skipped + query.limit - len(page)]
-                more = matched > query.offset + query.limit
+            yield found
             place += _LOOK_AT_ONCE
             if not after_id:
-                break
+                return
             if place > self._limits.history_scan:
                 raise TooComplexQuery(
                     f"the temporal query looks at more than {self._limits.history_scan} entities: "
                     "name ids, a type or an id pattern that select fewer"
                 )
-
-        if descending:
-            more = matched > query.offset + query.limit
-            page = page[query.offset : query.offset + query.limit]
-
-        def read(snapshot: Snapshot) -> TemporalPage:
-            if temporal.aggr_methods:
-                aggregated = [_aggregated(snapshot, call.tenant, entity, window, temporal) for entity in page]
-                return TemporalPage(evolutions=[], aggregated=aggregated)
-            evolutions = [_evolution(snapshot, call.tenant, entity, window, most) for entity in page]
-            if query.dataset_ids or names:
-                evolutions = [evolution for evolution in evolutions if evolution.instances]
-            return self._page(evolutions, temporal, most)
-
-        answer = await self._read(call, read)
-        return replace(answer, more=more, count=matched if count else None)
 
     def _most(self, asked: int | None) -> int:
         return self._limits.instances if asked is None else min(asked, self._limits.instances_max)
@@ -147,10 +200,7 @@ class Evolutions(Door):
         )
 
 
-Selects = Callable[[HistoryReads, str, HistoryEntity], bool]
-
-
-def _selection(query: Query, temporal: TemporalQuery) -> Selects:
+def selection(query: Query, temporal: TemporalQuery) -> Selects:
     """What decides whether an entity in history is selected, by its instances in the window (5.7.4)."""
     concerned = window_of(replace(temporal, last_n=None), query.attrs)
     asked = None

@@ -9,7 +9,7 @@ Source: ETSI GS CIM 009 V1.8.1 clauses 5.6 (provision), 5.7 (consumption).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -23,6 +23,18 @@ from cityloom.store.entity_ports import AttributeUse, TypeCount
 from cityloom.store.history_ports import HistoryEntity, Origin
 
 
+class MapWish(Struct, frozen=True, kw_only=True):
+    """What a request wants of entity maps (5.5.14).
+
+    `wanted`: to be told of the map that it used. `id`: the map to use, where there is one still.
+    `lifetime` (microseconds): how long a new one shall live, None: as the node is set.
+    """
+
+    wanted: bool = False
+    id: str = ""
+    lifetime: int | None = None
+
+
 class Forwarding(Struct, kw_only=True):
     """How far a request may reach beyond this node, and what is to be told of that.
 
@@ -31,6 +43,8 @@ class Forwarding(Struct, kw_only=True):
     `ld_context` is what the request is written in; `words` are those of a query, as written.
     `split` says whether an entity may lie in several places at once (4.3.6.7), None: as the node
     is set; `csf` is a condition on the sources. `warnings` gathers what the caller is told (6.3.17).
+    `map_wish` is for the first operation of the request that knows entity maps, which tells in
+    `map_used` the id of the map that it used, and in `map_made` whether it is new.
     """
 
     local: bool = False
@@ -41,6 +55,9 @@ class Forwarding(Struct, kw_only=True):
     split: bool | None = None
     csf: QNode | None = None
     warnings: list[str] = []
+    map_wish: MapWish | None = None
+    map_used: str = ""
+    map_made: bool = False
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -182,6 +199,24 @@ class TemporalPage(Struct, frozen=True, kw_only=True):
     range_start: int | None = None
     range_end: int | None = None
     size: int | None = None
+
+
+HERE: Final = "@none"
+"""In an entity map: this node, where others are named by their registrations (5.2.39)."""
+
+
+class EntityMap(Struct, kw_only=True):
+    """Which entities a sequence of requests is about, and where each of them lies (4.5.25, 5.2.39).
+
+    `entities` holds for each id, in the order of the pages, the registrations of the sources that
+    have the entity (`HERE`: this node); `linked` the id of the map that a source uses, by
+    registration. `expires_at` is in microseconds since 1970 (UTC).
+    """
+
+    id: str
+    expires_at: int
+    entities: dict[str, list[str]]
+    linked: dict[str, str] = {}
 
 
 BatchOperation = Literal[

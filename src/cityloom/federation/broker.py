@@ -6,13 +6,14 @@ Source: ETSI GS CIM 009 clause 4.3.6.
 from __future__ import annotations
 
 from cityloom.federation.batches import FederatedBatches
-from cityloom.federation.consumption import FederatedConsumption
 from cityloom.federation.discovery import FederatedDiscovery
+from cityloom.federation.mapped import FederatedMaps
 
 
-class FederatedBroker(FederatedConsumption, FederatedDiscovery, FederatedBatches):
+class FederatedBroker(FederatedMaps, FederatedDiscovery, FederatedBatches):
     """Answers the `Broker` port from this node's store and from registered context sources.
 
     A call without `forwarding`, one that is to stay here, and every operation while nothing is
-    registered, go the way of `LocalBroker`. Temporal evolutions are this node's own.
+    registered, go the way of `LocalBroker`. Temporal evolutions are read
+    everywhere and written here alone.
     """

@@ -6,12 +6,12 @@ Source: ETSI GS CIM 009 clauses 4.3.6.2, 4.3.6.7, 4.5.5, 5.7.1.4, 5.7.2.4, 6.3.1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from cityloom.broker.ports import Call, Page
+from cityloom.broker.ports import HERE, Call, Page
 from cityloom.federation.documents import filters_of, query_document, requests, specification_of
 from cityloom.federation.forward import Answer, segment
 from cityloom.federation.matching import registration_match
@@ -41,15 +41,26 @@ _QUERIES: Final = ("queryEntity", "queryBatch")
 _SYS_ATTRS: Final = {"options": "sysAttrs"}
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """What one source answered: entities that count as ours do, or that only add (auxiliary).
 
-    `filtered`: they fit the filters of the query, says the source.
+    `filtered`: they fit the filters of the query, says the source. `failed`: it did not tell all.
+    `entity_map`: the location of the entity map that it used.
     """
 
     entities: list[Entity]
     extra: bool
     filtered: bool = False
+    failed: bool = False
+    entity_map: str = ""
+
+
+class Whole(NamedTuple):
+    """An entity put together, those who had a part of it, and the entity maps that sources used."""
+
+    entity: Entity
+    holders: list[str]
+    maps: dict[str, str]
 
 
 class FederatedConsumption(Warned):
@@ -57,26 +68,10 @@ class FederatedConsumption(Warned):
 
     async def retrieve_entity(self, call: Call, entity_id: str) -> Entity:
         """5.7.1. Raises ResourceNotFound. A source that fails costs its own part, told as a warning."""
-        asked = [
-            registration
-            for registration in self.registered(call)
-            if not registration.temporal
-            and not supported(registration.operations).isdisjoint(("retrieveEntity", *_QUERIES))
-            and any(has_entity(part, entity_id, ()) for part in registration.information)
-        ]
+        asked = self._retrieved(call, entity_id)
         if not asked:
             return await super().retrieve_entity(call, entity_id)
-        self._may(call, "read", entity_id)
-        answers = await asyncio.gather(*(self._retrieve(call, entity_id, one) for one in asked))
-        try:
-            here = [await super().retrieve_entity(call, entity_id)]
-        except ResourceNotFound:
-            here = []
-        parts, extras = _by_id(answers)
-        entity = merged([*here, *parts.get(entity_id, ())], extras.get(entity_id, ()), self._clock.now())
-        if entity is None:
-            raise ResourceNotFound(f"entity {entity_id} does not exist")
-        return entity
+        return (await self._whole(call, entity_id, asked, {})).entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
         """5.7.2. A source that fails costs its own part, told as a warning.
@@ -91,7 +86,7 @@ class FederatedConsumption(Warned):
         if query.order_by is not None:
             raise BadRequestData("parameter orderBy is invalid without local=true: there are other sources")
         answers = await asyncio.gather(*(self._query(call, query, one) for one in asked))
-        told, extras = _by_id(answers)
+        told, extras = by_id(answers)
         remote = told.keys() | extras.keys()
         # A source that has its entities whole decided on their filters by itself.
         decided = {entity.id for answer in answers if answer.filtered for entity in answer.entities}
@@ -118,6 +113,43 @@ class FederatedConsumption(Warned):
         )
 
     # -- within ------------------------------------------------------------
+
+    def _retrieved(self, call: Call, entity_id: str) -> list[Registration]:
+        """The sources that may have this entity, and can be asked for it."""
+        return [
+            registration
+            for registration in self.registered(call)
+            if not registration.temporal
+            and not supported(registration.operations).isdisjoint(("retrieveEntity", *_QUERIES))
+            and any(has_entity(part, entity_id, ()) for part in registration.information)
+        ]
+
+    async def _whole(
+        self, call: Call, entity_id: str, asked: Sequence[Registration], maps: Mapping[str, str]
+    ) -> Whole:
+        """An entity from here and from the sources asked. Raises ResourceNotFound.
+
+        Args:
+            maps: the location of the entity map that a source is to use, by registration.
+        """
+        self._may(call, "read", entity_id)
+        answers = await asyncio.gather(
+            *(self._retrieve(call, entity_id, one, maps.get(one.id, "")) for one in asked)
+        )
+        try:
+            here = [await super().retrieve_entity(call, entity_id)]
+        except ResourceNotFound:
+            here = []
+        parts, extras = by_id(answers)
+        entity = merged([*here, *parts.get(entity_id, ())], extras.get(entity_id, ()), self._clock.now())
+        if entity is None:
+            raise ResourceNotFound(f"entity {entity_id} does not exist")
+        told = dict(zip((one.id for one in asked), answers, strict=True))
+        return Whole(
+            entity,
+            holders=[*([HERE] if here else []), *(id for id, part in told.items() if part.entities)],
+            maps={id: part.entity_map for id, part in told.items() if part.entity_map},
+        )
 
     def _queried(self, call: Call, query: Query) -> list[Registration]:
         """The sources that may have some of what is asked for, and answer queries."""
@@ -151,10 +183,12 @@ class FederatedConsumption(Warned):
             found += page.entities
         return found
 
-    async def _retrieve(self, call: Call, entity_id: str, registration: Registration) -> _Part:
+    async def _retrieve(
+        self, call: Call, entity_id: str, registration: Registration, entity_map: str = ""
+    ) -> Part:
         extra = registration.mode == "auxiliary"
         if "retrieveEntity" not in supported(registration.operations):
-            return await self._query(call, Query(ids=[entity_id]), registration)
+            return await self._query(call, Query(ids=[entity_id]), registration, entity_map)
         try:
             ld_context = await self.forwarder.language(call, registration)
             params = dict(_SYS_ATTRS)
@@ -163,17 +197,22 @@ class FederatedConsumption(Warned):
                 every = sorted(frozenset().union(*names))
                 params["attrs"] = ",".join(ld_context.compact_key(name) for name in every)
             path = f"/entities/{segment(entity_id)}"
-            answer = await self.forwarder.ask(call, registration, "GET", path, ld_context, params=params)
+            answer = await self.forwarder.ask(
+                call, registration, "GET", path, ld_context, params=params, entity_map=entity_map
+            )
             if answer.status == 404:
-                return _Part([], extra)
-            return _Part(await self._read_remote(registration, [answer.document], ld_context), extra)
+                return Part([], extra)
+            found = await self._read_remote(registration, [answer.document], ld_context)
+            return Part(found, extra, entity_map=answer.entity_map)
         except CityloomError as error:
             self.warn(call, registration, error)
-            return _Part([], extra)
+            return Part([], extra, failed=True)
 
-    async def _query(self, call: Call, query: Query, registration: Registration) -> _Part:
+    async def _query(
+        self, call: Call, query: Query, registration: Registration, entity_map: str = ""
+    ) -> Part:
         found: list[Entity] = []
-        filtered = False
+        filtered = failed = False
         try:
             ld_context = await self.forwarder.language(call, registration)
             split = self.split(call)
@@ -182,15 +221,24 @@ class FederatedConsumption(Warned):
             filtered = bool(filters) and (query.geo is None or _by_get(registration))
             attrs = frozenset(query.attrs) if filtered else frozenset()
             for params in requests(registration, query, attrs, ld_context):
-                found += await self._pages(call, registration, params | filters, ld_context)
+                some, entity_map = await self._pages(
+                    call, registration, params | filters, ld_context, entity_map
+                )
+                found += some
         except CityloomError as error:
             self.warn(call, registration, error)
-        return _Part(found, registration.mode == "auxiliary", filtered)
+            failed = True
+        return Part(found, registration.mode == "auxiliary", filtered, failed, entity_map)
 
     async def _pages(
-        self, call: Call, registration: Registration, params: dict[str, str], ld_context: LdContext
-    ) -> list[Entity]:
-        """Everything a source has for a query, up to the node's bound."""
+        self,
+        call: Call,
+        registration: Registration,
+        params: dict[str, str],
+        ld_context: LdContext,
+        entity_map: str,
+    ) -> tuple[list[Entity], str]:
+        """Everything a source has for a query, up to the node's bound, and the entity map it used."""
         found: list[Entity] = []
         most = self.settings.source_entities
         received = 0
@@ -198,18 +246,19 @@ class FederatedConsumption(Warned):
             paging = {**_SYS_ATTRS, "limit": str(min(_PAGE, most))}
             if received:
                 paging["offset"] = str(received)
-            answer = await self._asked(call, registration, params, paging, ld_context)
+            answer = await self._asked(call, registration, params, paging, ld_context, entity_map)
+            entity_map = answer.entity_map or entity_map
             if answer.status == 404:
-                return found
+                return found, entity_map
             page = answer.document if isinstance(answer.document, list) else [answer.document]
             received += len(page)
             found += await self._read_remote(registration, page, ld_context)
             if not page or not (answer.more or len(page) >= _PAGE):
-                return found
+                return found, entity_map
             if received >= most:
                 cut = SourceTimedOut(f"only {most} entities were taken from registration {registration.id}")
                 self.warn(call, registration, cut)
-                return found
+                return found, entity_map
 
     async def _asked(
         self,
@@ -218,10 +267,17 @@ class FederatedConsumption(Warned):
         params: dict[str, str],
         paging: dict[str, str],
         ld_context: LdContext,
+        entity_map: str,
     ) -> Answer:
         if _by_get(registration):
             return await self.forwarder.ask(
-                call, registration, "GET", "/entities", ld_context, params=params | paging
+                call,
+                registration,
+                "GET",
+                "/entities",
+                ld_context,
+                params=params | paging,
+                entity_map=entity_map,
             )
         return await self.forwarder.ask(
             call,
@@ -231,6 +287,7 @@ class FederatedConsumption(Warned):
             ld_context,
             params=paging,
             body=query_document(params),
+            entity_map=entity_map,
         )
 
     async def _read_remote(
@@ -255,7 +312,7 @@ def _by_get(registration: Registration) -> bool:
     return "queryEntity" in supported(registration.operations)
 
 
-def _by_id(answers: Sequence[_Part]) -> tuple[dict[str, list[Entity]], dict[str, list[Entity]]]:
+def by_id(answers: Sequence[Part]) -> tuple[dict[str, list[Entity]], dict[str, list[Entity]]]:
     """The parts of each entity, and what auxiliary sources have of each."""
     parts: dict[str, list[Entity]] = {}
     extras: dict[str, list[Entity]] = {}

@@ -23,6 +23,8 @@ from cityloom.query.sources import EntitySpecification
 from cityloom.query.values import Query, TypeAnd, TypeExpression, TypeIs, TypeOr
 
 _SIMPLE: Final = Form(representation="simplified")
+_LONGEST_IDS: Final = 4000
+"""Characters of the ids that one request to a source names."""
 
 
 def entity_document(entity: Entity, ld_context: LdContext) -> dict[str, Any]:
@@ -182,3 +184,17 @@ def query_document(params: Mapping[str, str]) -> dict[str, Any]:
         if name in params:
             document[name] = params[name]
     return document
+
+
+def named_at_once(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids in groups that fit into an address."""
+    group: list[str] = []
+    length = 0
+    for id in ids:
+        if group and length + len(id) > _LONGEST_IDS:
+            yield group
+            group, length = [], 0
+        group.append(id)
+        length += len(id) + 1
+    if group:
+        yield group

@@ -43,6 +43,8 @@ _NOT_OVERRIDDEN: Final = frozenset(
     ("host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "link", "via")
 ) | {"ngsild-tenant", "te", "trailer", "upgrade", "expect"}
 _SAFE: Final = ":@!$'()*;~"
+ENTITY_MAP: Final = "NGSILD-EntityMap"
+"""The header that tells the location of an entity map (6.4.3.2)."""
 _NEXT: Final = re.compile(r"""rel\s*=\s*["']?next\b""")
 """In a Link header: another page follows (6.3.10)."""
 
@@ -50,11 +52,15 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Answer(Struct, frozen=True):
-    """What a source answered: a status below 300, or 404, its document (None: nothing), if there is more."""
+    """What a source answered: a status below 300, or 404, its document (None: nothing), if there is more.
+
+    `entity_map` is the location of the entity map that it used, as it told it.
+    """
 
     status: int
     document: Any
     more: bool = False
+    entity_map: str = ""
 
 
 class Forwarder:
@@ -108,6 +114,8 @@ class Forwarder:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        entity_map: str = "",
+        declined: frozenset[int] = frozenset(),
     ) -> Answer:
         """Sends one request, and returns an answer that is a success, or that nothing was found.
 
@@ -116,6 +124,9 @@ class Forwarder:
             ld_context: what `params` and `body` are written in; see `language`.
             params: query parameters.
             body: a JSON value without `@context`.
+            entity_map: the location of the source's own entity map that it is to use.
+            declined: statuses that say no more than that the source does not know the operation;
+                they are answered, and are no failure.
 
         Raises:
             LoopDetected, SourceTimedOut, SourceFailed.
@@ -129,6 +140,8 @@ class Forwarder:
                 f"the source of registration {registration.id} is left alone after a failure"
             )
         headers, data = await self._written(call, registration, ld_context, body)
+        if entity_map:
+            headers[ENTITY_MAP] = entity_map
         query = dict(params or {})
         management = registration.management
         if management is not None and management.local_only:
@@ -145,7 +158,7 @@ class Forwarder:
                 max_bytes=self._settings.max_body_bytes,
                 timeout=timeout,
             )
-            answer = _read(registration, reply)
+            answer = Answer(reply.status, None) if reply.status in declined else _read(registration, reply)
         except OutgoingFailed as error:
             self._count(key, registration, failed=True)
             detail = f"the source of registration {registration.id} did not answer: {error.detail}"
@@ -240,7 +253,8 @@ def _read(registration: Registration, reply: Reply) -> Answer:
             raise SourceFailed(
                 f"the source of registration {registration.id} answered what is no JSON", unreadable=True
             )
-        return Answer(reply.status, document, _NEXT.search(reply.headers.get("link", "")) is not None)
+        more = _NEXT.search(reply.headers.get("link", "")) is not None
+        return Answer(reply.status, document, more, reply.headers.get(ENTITY_MAP.lower(), ""))
     told = document.get("detail") or document.get("title") if isinstance(document, dict) else None
     detail = f"the source of registration {registration.id} answered {reply.status}"
     if reply.status == 508:

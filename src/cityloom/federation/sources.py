@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from cityloom.broker.door import Limits as BrokerLimits
 from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Access, Call
+from cityloom.federation.entity_maps import EntityMaps
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.registration import Registration
 from cityloom.federation.registry import Registry
@@ -37,6 +38,7 @@ class Sources(LocalBroker):
         self.forwarder = forwarder
         self.settings = settings
         self.limits = limits_of(settings)
+        self.maps = EntityMaps(clock, settings)
 
     def registered(self, call: Call) -> Sequence[Registration]:
         """The registrations to look at for a request: none when it is to stay here (5.5.13).

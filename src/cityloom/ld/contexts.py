@@ -50,6 +50,7 @@ from cityloom.model.errors import (
     ResourceNotFound,
 )
 from cityloom.model.events import Cause
+from cityloom.model.tenants import split_tenant
 from cityloom.net.client import Outgoing
 from cityloom.net.reply import Reply
 
@@ -121,6 +122,7 @@ class Contexts:
         """
         if source is None or source == CORE_URL or source == []:
             return LdContext.core
+        tenant, _ = split_tenant(tenant)
         key = (tenant, self._key(source))
         known = self._compiled.get(key)
         if known is not None and (known.expires is None or known.expires > self._clock.now()):
@@ -272,6 +274,7 @@ class Contexts:
             return key
         if isinstance(source, list) and len(source) == 1 and isinstance(source[0], str):
             return source[0]
+        tenant, _ = split_tenant(tenant)
         known = self._hosted.get((tenant, key))
         if known is not None:
             return known

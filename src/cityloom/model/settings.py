@@ -120,6 +120,32 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         ),
     ] = True
 
+    # Entity maps
+    entity_maps: Annotated[
+        int, _setting("maps", "Most entity maps kept at once; the longest unused goes first.", ge=1)
+    ] = 1000
+    entity_map_ids: Annotated[
+        int, _setting("entities", "Most entities in all entity maps together, and so in one.", ge=1)
+    ] = 1_000_000
+    entity_map_lifetime: Annotated[
+        float, _setting("seconds", "How long an entity map lives when nobody says.", ge=1)
+    ] = 300.0
+    entity_map_lifetime_max: Annotated[
+        float, _setting("seconds", "Longest life of an entity map that may be asked for.", ge=1)
+    ] = 86_400.0
+
+    # Snapshots
+    snapshots: Annotated[
+        int, _setting("snapshots", "Most snapshots kept at once; one of a lower priority gives way.", ge=1)
+    ] = 20
+    snapshot_entities: Annotated[int, _setting("entities", "Most entities of a snapshot.", ge=1)] = 100_000
+    snapshot_lifetime: Annotated[
+        float, _setting("seconds", "How long a snapshot is kept when nobody says.", ge=1)
+    ] = 86_400.0
+    snapshot_lifetime_max: Annotated[
+        float, _setting("seconds", "Longest life of a snapshot that may be asked for.", ge=1)
+    ] = 2_592_000.0
+
     # Notifications
     notify_attempts: Annotated[
         int, _setting("attempts", "Tries before a notification becomes a dead letter.", ge=1)

@@ -23,6 +23,7 @@ import structlog
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
+from cityloom.model.tenants import tenant_headers
 from cityloom.model.time import format_datetime
 from cityloom.store.log_ports import Delivery
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -207,7 +208,8 @@ class Deliverer:
             self._count(delivery, sent=True)
         try:
             message = await self._render(delivery, compiled)
-            await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, message)
+            told = message._replace(headers={**message.headers, **tenant_headers(delivery.tenant)})
+            await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, told)
         except CityloomError as error:
             self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
         except Undelivered as failure:

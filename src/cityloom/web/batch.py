@@ -20,11 +20,13 @@ from cityloom.ld.limits import Limits
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, CityloomError, PayloadTooLarge
 from cityloom.query.scanner import is_uri
+from cityloom.query.values import Query
 from cityloom.web.body import ENTITY_TYPES, LD_JSON
 from cityloom.web.entities import LOCAL, READ_OPTIONS, answer_query
 from cityloom.web.incoming import Incoming
 from cityloom.web.ld_context import LD_CONTEXT, checked_source, link_of
-from cityloom.web.paging import PAGING_PARAMS, parse_paging
+from cityloom.web.map_wish import read_map_wish
+from cityloom.web.paging import PAGING_PARAMS, Paging, parse_paging
 from cityloom.web.queries import (
     REPRESENTATION,
     QueryDocument,
@@ -155,6 +157,20 @@ async def query(incoming: Incoming) -> Response:
     """5.7.2, by POST."""
     paging = parse_paging(incoming.params, incoming.services.settings)
     document, ld_context = await incoming.document()
+    selected, words = read_posted_query(incoming, document, ld_context, paging)
+    read_map_wish(incoming, words)
+    shape = read_shape(incoming, words, ld_context)
+    return await answer_query(incoming, ld_context, selected, shape, paging)
+
+
+def read_posted_query(
+    incoming: Incoming, document: dict[str, Any], ld_context: LdContext, paging: Paging
+) -> tuple[Query, dict[str, Any]]:
+    """A query of entities by POST, and its words; how far it reaches is kept with the call.
+
+    Raises:
+        BadRequestData: a part is invalid; names it.
+    """
     asked = read_query_document(document)
     words: dict[str, Any] = {**words_of(asked, temporal=False), "local": incoming.params.get("local")}
     selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET)
@@ -162,10 +178,8 @@ async def query(incoming: Incoming) -> Response:
         if any(selector.type.strip() == "*" for selector in asked.entities):
             words["type"] = "*"
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
-    split = None if asked.split_entities is UNSET else asked.split_entities
-    read_distribution(incoming, {**words, "splitEntities": split}, ld_context)
-    shape = read_shape(incoming, words, ld_context)
-    return await answer_query(incoming, ld_context, selected, shape, paging)
+    read_distribution(incoming, words, ld_context)
+    return selected, words
 
 
 def read_query_document(document: dict[str, Any]) -> QueryDocument:
@@ -220,5 +234,6 @@ OPERATIONS = [
         params=LOCAL | PAGING_PARAMS | REPRESENTATION | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
+        statuses=(200, 201),
     ),
 ]

@@ -5,7 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.6.1, 5.6.6, 5.6.17, 5.6.18, 5.6.21, 5.7.1, 5.7
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -21,6 +21,7 @@ from cityloom.query.values import Query
 from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.body import ENTITY_TYPES
 from cityloom.web.incoming import Incoming
+from cityloom.web.map_wish import map_headers, map_status, read_map_wish
 from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, Paging, page_links, parse_paging
 from cityloom.web.queries import (
     COERCION,
@@ -46,6 +47,21 @@ _PATH: Final = f"{NGSI_LD_ROOT}/entities"
 LOCAL: Final = frozenset({"local"})
 TYPED: Final = LOCAL | {"type"}
 READ_OPTIONS: Final = FORMATS | {"sysAttrs"}
+QUERY_PARAMS: Final = (
+    SELECTION
+    | GEO
+    | COERCION
+    | ORDER
+    | PROJECTION
+    | REPRESENTATION
+    | DISTRIBUTED
+    | SOURCES
+    | PAGING_PARAMS
+    | LINKED
+    | ENTITY_MAPS
+    | {"geometryProperty"}
+)
+"""The parameters of a query of entities (Table 6.4.3.2-1)."""
 
 
 async def create_entity(incoming: Incoming) -> Response:
@@ -62,6 +78,7 @@ async def query_entities(incoming: Incoming) -> Response:
     ld_context = await incoming.ld_context()
     query = read_query(incoming.params, ld_context, paging)
     read_distribution(incoming, incoming.params, ld_context)
+    read_map_wish(incoming, incoming.params)
     shape = read_shape(incoming, incoming.params, ld_context)
     return await answer_query(incoming, ld_context, query, shape, paging)
 
@@ -76,8 +93,9 @@ async def answer_query(
         incoming,
         ld_context,
         compact_collection(documents) if shape.form.geojson else documents,
+        status=map_status(incoming),
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
-        headers={RESULTS_COUNT: str(page.count)} if paging.count else None,
+        headers=map_headers(incoming) | ({RESULTS_COUNT: str(page.count)} if paging.count else {}),
     )
 
 
@@ -101,6 +119,7 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     entity_id = incoming.identifier()
     ld_context = await incoming.ld_context()
     shape = read_shape(incoming, incoming.params, ld_context)
+    read_map_wish(incoming, incoming.params)
     entity = await incoming.services.broker.retrieve_entity(incoming.call, entity_id)
     _require_type(incoming, ld_context, entity)
     attrs = shape.projection.attrs
@@ -110,9 +129,10 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     if not documents:
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the members asked for")
     flat = shape.joining.level and shape.joining.join == "flat"
+    body: dict[str, Any] | list[dict[str, Any]] = documents if flat else documents[0]
     if flat and shape.form.geojson:
-        return await ld_answer(incoming, ld_context, compact_collection(documents))
-    return await ld_answer(incoming, ld_context, documents if flat else documents[0])
+        body = compact_collection(documents)
+    return await ld_answer(incoming, ld_context, body, headers=map_headers(incoming))
 
 
 async def merge_entity(incoming: Incoming) -> Response:
@@ -186,8 +206,7 @@ OPERATIONS = [
         handler=retrieve_entity,
         summary="Retrieve an entity",
         clause="6.5.3.1",
-        params=TYPED | PROJECTION | REPRESENTATION | LINKED | {"geometryProperty"},
-        unbuilt=ENTITY_MAPS,
+        params=TYPED | PROJECTION | REPRESENTATION | LINKED | ENTITY_MAPS | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
     ),
@@ -229,20 +248,10 @@ OPERATIONS = [
         handler=query_entities,
         summary="Query entities",
         clause="6.4.3.2",
-        params=SELECTION
-        | GEO
-        | COERCION
-        | ORDER
-        | PROJECTION
-        | REPRESENTATION
-        | DISTRIBUTED
-        | SOURCES
-        | PAGING_PARAMS
-        | LINKED
-        | {"geometryProperty"},
-        unbuilt=ENTITY_MAPS,
+        params=QUERY_PARAMS,
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
+        statuses=(200, 201),
     ),
     Operation(
         name="createEntity",

@@ -56,6 +56,8 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "details": (_BOOLEAN, "Answer with details."),
     "drop": (_TEXT, "Attributes to delete, comma separated."),
     "endTimeAt": (_DATE_TIME, "End of the interval."),
+    "entityMap": (_BOOLEAN, "Tell the entity map that was used; make one where there is none (5.5.14)."),
+    "entityMapLifetime": (_TEXT, "ISO 8601 duration that a new entity map shall live."),
     "expandValues": (_TEXT, "Attributes whose values in q are terms to expand."),
     "f": (_TEXT, "Format of the answer; goes before the Accept header."),
     "filter": (_TEXT, "Condition in CQL2 (OGC 21-065r2), for example no2 > 40 AND status = 'ok'."),

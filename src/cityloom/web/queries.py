@@ -15,10 +15,11 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION
-from cityloom.model.errors import BadRequestData, InvalidRequest, NotBuilt, TooComplexQuery
+from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from cityloom.query.parse import (
     parse_geo,
     parse_id_pattern,
@@ -102,9 +103,12 @@ def read_distribution(incoming: Incoming, words: Words, ld_context: LdContext) -
     Raises:
         BadRequestData: a part is invalid.
     """
-    forwarding = incoming.call.forwarding
-    if forwarding is None:
-        return
+    if incoming.call.forwarding is not None:
+        distribute(incoming.call.forwarding, words, ld_context)
+
+
+def distribute(forwarding: Forwarding, words: Words, ld_context: LdContext) -> None:
+    """As `read_distribution`, for one of several queries of a request."""
     split = words.get("splitEntities")
     if split not in (None, "true", "false", True, False):
         raise BadRequestData(f"splitEntities is invalid: {split!r} is neither true nor false")
@@ -310,12 +314,7 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
 
     Raises:
         BadRequestData: an empty array, or a member that is for the other operation.
-        NotBuilt: a member that is not built yet.
     """
-    unbuilt = (("csf", document.csf if temporal else UNSET), ("entityMap", document.entity_map or UNSET))
-    for name, member in unbuilt:
-        if member is not UNSET:
-            raise NotBuilt(f"member {name} is not supported yet")
     words: dict[str, Any] = {}
     lists = (("attrs", document.attrs), ("pick", document.pick), ("omit", document.omit))
     for name, members in lists:
@@ -334,6 +333,9 @@ def words_of(document: QueryDocument, *, temporal: bool) -> dict[str, Any]:
         ("joinLevel", document.join_level),
         ("containedBy", document.contained_by),
         ("csf", document.csf),
+        ("splitEntities", document.split_entities),
+        ("entityMap", document.entity_map),
+        ("entityMapLifetime", document.entity_map_lifetime),
     ):
         if value is not UNSET:
             words[name] = value

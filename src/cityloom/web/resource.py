@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -30,10 +31,11 @@ from cityloom.model.errors import (
     PayloadTooLarge,
 )
 from cityloom.model.events import Cause
+from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
 from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of, via_of
 from cityloom.web.origin import OGC_ROOT
-from cityloom.web.params import parse_options, parse_params
+from cityloom.web.params import Params, parse_options, parse_params
 from cityloom.web.problem import problem_response
 from cityloom.web.problem_pages import problem_answer
 from cityloom.web.results import batch_answer, update_answer
@@ -42,6 +44,17 @@ from cityloom.web.services import Services
 log = structlog.get_logger("cityloom.web")
 
 NGSI_LD_ROOT: Final = "/ngsi-ld/v1"
+_WITH_DATA: Final = (
+    "entities",
+    "entityOperations",
+    "entityMaps",
+    "temporal",
+    "types",
+    "attributes",
+    "subscriptions",
+)
+_IN_SNAPSHOTS: Final = tuple(f"{NGSI_LD_ROOT}/{name}" for name in _WITH_DATA)
+"""The resources whose operations can be on a snapshot (5.5.15)."""
 
 Handler = Callable[[Incoming], Awaitable[Response]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -140,6 +153,9 @@ class Resource:
         tenant = headers.get(TENANT_HEADER)
         if tenant is not None:
             response.headers[TENANT_HEADER] = tenant
+        snapshot = headers.get(SNAPSHOT_HEADER)
+        if snapshot is not None and self._ngsi_ld:
+            response.headers[SNAPSHOT_HEADER] = snapshot
         await response(scope, receive, send)
 
     def _tell(self, error: CityloomError, scope: Scope) -> Response:
@@ -167,6 +183,11 @@ class Resource:
         )
         forwarding = Forwarding(via=via_of(headers), headers=headers) if self._ngsi_ld else None
         call = Call(tenant=tenant, party=party, cause=cause, forwarding=forwarding)
+        snapshot = headers.get(SNAPSHOT_HEADER) if self._ngsi_ld else None
+        if snapshot is not None:
+            if not operation.path.startswith(_IN_SNAPSHOTS):
+                raise BadRequestData(f"header {SNAPSHOT_HEADER} is invalid: this operation is on no snapshot")
+            call = replace(call, tenant=services.snapshots.place(call, snapshot))
         incoming = Incoming(services, call, operation.method, path, headers, receive)
         if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
@@ -179,6 +200,11 @@ class Resource:
             incoming.options = parse_options(incoming.params, operation.options)
         if forwarding is not None and "local" in operation.params:
             forwarding.local = incoming.params.flag("local")
+        if snapshot is not None and forwarding is not None:
+            forwarding.local = True
+            if "local" in operation.params:
+                # Whatever was said: what is done in a snapshot is local (6.3.18).
+                incoming.params = Params({**incoming.params, "local": "true"})
         variables = scope["path_params"]
         if variables:
             incoming.path = {name: _decoded(name, value) for name, value in variables.items()}

@@ -20,6 +20,7 @@ from cityloom.web import (
     discovery,
     entities,
     entity_attributes,
+    entity_maps,
     health,
     ld_contexts,
     lineage,
@@ -32,10 +33,10 @@ from cityloom.web import (
     schemas,
     search,
     sensorthings,
+    snapshots,
     sources,
     subscriptions,
     temporal,
-    unbuilt,
 )
 from cityloom.web.edge import Edge
 from cityloom.web.events import events_operations
@@ -60,8 +61,9 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     discovery.OPERATIONS,
     subscriptions.OPERATIONS,
     registrations.OPERATIONS,
+    entity_maps.OPERATIONS,
     ld_contexts.OPERATIONS,
-    unbuilt.OPERATIONS,
+    snapshots.OPERATIONS,
     city.OPERATIONS,
     past.OPERATIONS,
     measures.OPERATIONS,

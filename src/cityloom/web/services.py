@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from cityloom.broker.personal import Personal
-from cityloom.broker.ports import Access, Broker, Call
+from cityloom.broker.ports import Access, Broker, Call, EntityMap
 from cityloom.broker.schemas import Schemas
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -22,6 +22,8 @@ from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.query.sources import SourceQuery
+from cityloom.query.values import Query, TemporalQuery
+from cityloom.snapshots.filling import Asked
 from cityloom.store.ports import Store
 
 
@@ -130,6 +132,64 @@ class Registrations(Protocol):
         ...
 
 
+class EntityMaps(Protocol):
+    """Entity maps (ETSI GS CIM 009 clause 5.14); how long one shall live comes with the call."""
+
+    async def create_entity_map(self, call: Call, query: Query) -> EntityMap:
+        """5.14.4. Raises BadRequestData, TooManyResults."""
+        ...
+
+    async def create_temporal_entity_map(
+        self, call: Call, query: Query, temporal: TemporalQuery
+    ) -> EntityMap:
+        """5.14.5. Raises TooManyResults, TooComplexQuery."""
+        ...
+
+    async def retrieve_entity_map(self, call: Call, id: str) -> EntityMap:
+        """5.14.1. Raises ResourceNotFound."""
+        ...
+
+    async def update_entity_map(self, call: Call, id: str, expires_at: int | None) -> None:
+        """5.14.2: microseconds since 1970. Raises ResourceNotFound, BadRequestData."""
+        ...
+
+    async def delete_entity_map(self, call: Call, id: str) -> None:
+        """5.14.3. Raises ResourceNotFound."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Snapshots (ETSI GS CIM 009 clause 5.16), as documents (5.2.41) without `@context`."""
+
+    def place(self, call: Call, id: str) -> str:
+        """The tenant in which the data of a snapshot stand. Raises ResourceNotFound."""
+        ...
+
+    async def create(self, call: Call, document: dict[str, Any], asked: Sequence[Asked]) -> str:
+        """5.16.1: the id. Raises BadRequestData, AlreadyExists, Overloaded."""
+        ...
+
+    async def clone(self, call: Call, id: str, document: dict[str, Any]) -> str:
+        """5.16.2: the id. Raises BadRequestData, ResourceNotFound, AlreadyExists, Overloaded."""
+        ...
+
+    async def retrieve(self, call: Call, id: str) -> dict[str, Any]:
+        """5.16.3. Raises ResourceNotFound."""
+        ...
+
+    async def update(self, call: Call, id: str, fragment: dict[str, Any]) -> dict[str, Any]:
+        """5.16.4. Raises BadRequestData, ResourceNotFound."""
+        ...
+
+    async def delete(self, call: Call, id: str) -> None:
+        """5.16.5. Raises ResourceNotFound."""
+        ...
+
+    async def purge(self, call: Call, q: str) -> None:
+        """5.16.7. Raises BadRequestData, ResourceNotFound."""
+        ...
+
+
 class Sources(Protocol):
     """Connected sources, their runs and rejects, and the HTTP push connector."""
 
@@ -199,6 +259,8 @@ class Services:
     alias: Callable[[str], str]
     subscriptions: Subscriptions
     registrations: Registrations
+    entity_maps: EntityMaps
+    snapshots: Snapshots
     source_subscriptions: KeptSubscriptions
     sources: Sources
     schemas: Schemas

@@ -5,7 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.6.11 to 5.6.16, 5.7.3, 5.7.4, 6.18 to 6.22, 6.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.project import project
-from cityloom.query.values import Projection, TemporalQuery
+from cityloom.query.values import Projection, Query, TemporalQuery
 from cityloom.store.history_ports import HistoryEntity
 from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.batch import read_query_document
@@ -29,7 +29,8 @@ from cityloom.web.body import JSON_TYPES
 from cityloom.web.entities import LOCAL, refuse_other_id
 from cityloom.web.entity_attributes import attribute_name, dataset_of
 from cityloom.web.incoming import Incoming
-from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, page_links, parse_paging
+from cityloom.web.map_wish import map_headers, map_status, read_map_wish
+from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, Paging, page_links, parse_paging
 from cityloom.web.queries import (
     AGGREGATION,
     COERCION,
@@ -46,6 +47,7 @@ from cityloom.web.queries import (
     TemporalForm,
     Words,
     projected_names,
+    read_distribution,
     read_projection,
     read_query,
     read_temporal,
@@ -56,7 +58,22 @@ from cityloom.web.queries import (
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 
 _PATH: Final = f"{NGSI_LD_ROOT}/temporal/entities"
-_OPTIONS: Final = TEMPORAL_FORMATS | {"sysAttrs", "normalized"}
+HISTORY_OPTIONS: Final = TEMPORAL_FORMATS | {"sysAttrs", "normalized"}
+HISTORY_PARAMS: Final = (
+    SELECTION
+    | GEO
+    | COERCION
+    | ORDER
+    | PROJECTION
+    | TEMPORAL
+    | AGGREGATION
+    | REPRESENTATION
+    | DISTRIBUTED
+    | SOURCES
+    | ENTITY_MAPS
+    | PAGING_PARAMS
+)
+"""The parameters of a temporal query (Table 6.18.3.2-1)."""
 
 
 async def upsert_history(incoming: Incoming) -> Response:
@@ -85,6 +102,7 @@ async def retrieve_history(incoming: Incoming) -> Response:
     form = read_temporal_form(incoming.params, incoming.options)
     temporal = read_temporal(incoming.params, form)
     projection = read_projection(incoming.params, ld_context)
+    read_map_wish(incoming, incoming.params)
     page = await incoming.services.broker.retrieve_history(
         incoming.call,
         entity_id,
@@ -114,8 +132,26 @@ async def query_history_by_post(incoming: Incoming) -> Response:
     return await _query(incoming, ld_context, words, selectors)
 
 
-async def _query(incoming: Incoming, ld_context: LdContext, words: Words, selectors: Any) -> Response:
-    paging = parse_paging(incoming.params, incoming.services.settings)
+class HistoryQuery(NamedTuple):
+    """A temporal query as it was asked."""
+
+    query: Query
+    temporal: TemporalQuery
+    form: TemporalForm
+    projection: Projection
+
+
+def read_history_query(
+    incoming: Incoming, ld_context: LdContext, words: Words, selectors: Any, paging: Paging
+) -> HistoryQuery:
+    """What a temporal query selects and how it is answered; how far it reaches is kept with the call.
+
+    Args:
+        selectors: the EntitySelectors of a Query document; None where there are none.
+
+    Raises:
+        BadRequestData: a part is invalid; names it.
+    """
     form = read_temporal_form(incoming.params, incoming.options)
     if words.get("timerel") is None:
         raise BadRequestData("timerel is required: a temporal query")
@@ -126,7 +162,14 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
     if selectors is not None:
         query = with_selectors(query, selectors, ld_context.expand_term)
     projection = read_projection(words, ld_context)
-    query = replace(query, dataset_ids=projection.dataset_ids)
+    read_distribution(incoming, words, ld_context)
+    return HistoryQuery(replace(query, dataset_ids=projection.dataset_ids), temporal, form, projection)
+
+
+async def _query(incoming: Incoming, ld_context: LdContext, words: Words, selectors: Any) -> Response:
+    paging = parse_paging(incoming.params, incoming.services.settings)
+    query, temporal, form, projection = read_history_query(incoming, ld_context, words, selectors, paging)
+    read_map_wish(incoming, words)
     page = await incoming.services.broker.query_history(
         incoming.call,
         query,
@@ -140,6 +183,7 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
         ld_context,
         page,
         _written(page, ld_context, form, temporal, projection),
+        status=map_status(incoming),
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
         headers={RESULTS_COUNT: str(page.count)} if paging.count else {},
     )
@@ -215,18 +259,24 @@ async def _answer(
     page: TemporalPage,
     body: dict[str, Any] | list[dict[str, Any]],
     *,
+    status: int = 200,
     links: list[str] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """200, or 206 with the range of time that the answer covers when instances were cut (6.3.10)."""
-    told = dict(headers or {})
+    """`status`, or 206 with the range of time that the answer covers when instances were cut (6.3.10)."""
+    told = map_headers(incoming) | (headers or {})
     if page.cut and page.range_start is not None and page.range_end is not None:
         size = "*" if page.size is None else str(page.size)
         start, end = format_datetime(page.range_start), format_datetime(page.range_end)
         # The unit that brokers and ETSI's suite agree on; the clause's own text says DateTime.
         told["Content-Range"] = f"date-time {start}-{end}/{size}"
     return await ld_answer(
-        incoming, ld_context, body, status=206 if page.cut else 200, links=links or (), headers=told or None
+        incoming,
+        ld_context,
+        body,
+        status=206 if page.cut else status,
+        links=links or (),
+        headers=told or None,
     )
 
 
@@ -310,20 +360,10 @@ OPERATIONS = [
         handler=query_history,
         summary="Query temporal evolutions",
         clause="6.18.3.2",
-        params=SELECTION
-        | GEO
-        | COERCION
-        | ORDER
-        | PROJECTION
-        | TEMPORAL
-        | AGGREGATION
-        | REPRESENTATION
-        | DISTRIBUTED
-        | PAGING_PARAMS,
-        unbuilt=ENTITY_MAPS | SOURCES,
-        options=_OPTIONS,
+        params=HISTORY_PARAMS,
+        options=HISTORY_OPTIONS,
         answers=JSON_TYPES,
-        statuses=(200, 206),
+        statuses=(200, 201, 206),
     ),
     Operation(
         name="upsertHistory",
@@ -342,9 +382,8 @@ OPERATIONS = [
         handler=retrieve_history,
         summary="Retrieve a temporal evolution",
         clause="6.19.3.1",
-        params=PROJECTION | TEMPORAL | AGGREGATION | REPRESENTATION | LOCAL,
-        unbuilt=ENTITY_MAPS,
-        options=_OPTIONS,
+        params=PROJECTION | TEMPORAL | AGGREGATION | REPRESENTATION | ENTITY_MAPS | LOCAL,
+        options=HISTORY_OPTIONS,
         answers=JSON_TYPES,
         statuses=(200, 206),
     ),
@@ -406,8 +445,8 @@ OPERATIONS = [
         summary="Query temporal evolutions, the query in the body",
         clause="6.24.3.1",
         params=LOCAL | PAGING_PARAMS | REPRESENTATION,
-        options=_OPTIONS,
+        options=HISTORY_OPTIONS,
         answers=JSON_TYPES,
-        statuses=(200, 206),
+        statuses=(200, 201, 206),
     ),
 ]

@@ -1,0 +1,382 @@
+"""Clauses 4.3.7, 5.5.15, 5.16, 6.3.22, 6.36 to 6.38: snapshots."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cityloom.model.settings import Settings
+from tests.conformance.data import BATCH, ENTITIES, TEMPORAL, lamp, prop
+from tests.federation.source import Source, running_source
+from tests.web.node import API, Answer, Client, running_node
+
+SNAPSHOTS = f"{API}/snapshots"
+HEADER = "NGSILD-Snapshot"
+LAMPS = f"{ENTITIES}?type=Streetlight"
+WINDOW = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"}
+
+
+def ident(number: int) -> str:
+    return f"urn:ngsi-ld:Streetlight:{number}"
+
+
+def numbers(answer: Answer) -> list[int]:
+    return [int(each["id"].rpartition(":")[2]) for each in answer.json]
+
+
+def query(type: str = "Streetlight", **members: Any) -> dict[str, Any]:
+    return {"type": "Query", "entities": [{"type": type}], **members}
+
+
+def snapshot(*queries: dict[str, Any], **members: Any) -> dict[str, Any]:
+    found = {"snapshotQueries": list(queries)} if queries else {}
+    return {"type": "Snapshot", **found, **members}
+
+
+async def ready(node: Client, location: str) -> dict[str, Any]:
+    """The status of a snapshot as soon as it is prepared."""
+    async with asyncio.timeout(20):
+        while True:
+            found = (await node.get(location)).json
+            if found["snapshotStatus"] != "preparing":
+                return dict(found)
+            await asyncio.sleep(0.01)
+
+
+async def make(node: Client, *queries: dict[str, Any], **members: Any) -> tuple[str, dict[str, str]]:
+    """A prepared snapshot: where it is, and the header that names it."""
+    answer = await node.post(SNAPSHOTS, snapshot(*queries, **members))
+    assert answer.status == 201, answer.body
+    location = answer.headers["Location"]
+    found = await ready(node, location)
+    return location, {HEADER: found["id"]}
+
+
+@pytest.fixture
+async def street(node: Client) -> Client:
+    lamps = [lamp(number, height=prop(number)) for number in range(3)]
+    assert (await node.post(f"{BATCH}/create", lamps)).status == 201
+    return node
+
+
+async def test_snapshot_stays_as_it_was_while_the_city_goes_on(street: Client) -> None:
+    location, there = await make(street, query())
+    await street.delete(f"{ENTITIES}/{ident(0)}")
+    await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(99)})
+    await street.post(ENTITIES, lamp(9))
+    frozen = await street.get(f"{LAMPS}&options=sysAttrs", headers=there)
+    assert (numbers(frozen), frozen.headers[HEADER]) == ([0, 1, 2], there[HEADER])
+    assert frozen.json[1]["height"]["value"] == 1
+    assert numbers(await street.get(LAMPS)) == [1, 2, 9]
+    found = (await street.get(location)).json
+    assert (found["snapshotStatus"], found["snapshotPriority"]) == ("success", 5)
+    assert found["snapshotQueriesDetails"] == [{"resultStatus": "success"}]
+    assert found["createdAt"] < found["lastUsedAt"] < found["expiresAt"]
+
+
+async def test_entities_keep_their_times(street: Client) -> None:
+    path = f"{ENTITIES}/{ident(1)}?options=sysAttrs"
+    before = (await street.get(path)).json
+    _, there = await make(street, query())
+    assert (await street.get(path, headers=there)).json == before
+
+
+async def test_snapshot_can_be_changed_and_the_city_is_not(street: Client) -> None:
+    _, there = await make(street, query())
+    assert (await street.post(ENTITIES, lamp(7), headers=there)).status == 201
+    changed = await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(5)}, headers=there)
+    assert changed.status == 204
+    assert (await street.delete(f"{ENTITIES}/{ident(2)}", headers=there)).status == 204
+    assert numbers(await street.get(LAMPS, headers=there)) == [0, 1, 7]
+    assert numbers(await street.get(f"{LAMPS}&q=height==5", headers=there)) == [1]
+    assert numbers(await street.get(LAMPS)) == [0, 1, 2]
+    history = await street.get(f"{TEMPORAL}/{ident(1)}?timeproperty=modifiedAt", headers=there)
+    assert [each["value"] for each in history.json["height"]] == [1, 5]
+
+
+async def test_everything_in_a_snapshot_is_local(street: Client) -> None:
+    _, there = await make(street, query())
+    assert numbers(await street.get(ENTITIES, headers=there)) == [0, 1, 2]
+    assert numbers(await street.get(f"{LAMPS}&local=false", headers=there)) == [0, 1, 2]
+    types = (await street.get(f"{API}/types", headers=there)).json
+    assert types["typeList"] == ["Streetlight"]
+
+
+async def test_queries_are_joined_and_projected(street: Client) -> None:
+    await street.post(ENTITIES, {"id": "urn:ngsi-ld:Bus:1", "type": "Bus", "line": prop(7)})
+    tall = query(q="height>0", pick=["id", "type", "height"])
+    _, there = await make(street, tall, query(q="height>1", pick=["powerState"]), query("Bus"))
+    found = (await street.get(f"{ENTITIES}?format=simplified", headers=there)).json
+    members = {
+        each["id"].removeprefix("urn:ngsi-ld:"): sorted(each.keys() - {"id", "type"}) for each in found
+    }
+    assert members == {
+        "Bus:1": ["line"],
+        "Streetlight:1": ["height"],
+        "Streetlight:2": ["height", "powerState"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("queries", "status", "results"),
+    [
+        ([query("Nothing")], "empty", ["empty"]),
+        ([query("Nothing"), query()], "partial", ["empty", "success"]),
+        ([query(ordering={"orderBy": ["height"]}), query()], "success", ["success", "success"]),
+    ],
+)
+async def test_status_says_how_the_queries_went(
+    street: Client, queries: list[dict[str, Any]], status: str, results: list[str]
+) -> None:
+    location, _ = await make(street, *queries)
+    found = (await street.get(location)).json
+    assert found["snapshotStatus"] == status
+    assert [each["resultStatus"] for each in found["snapshotQueriesDetails"]] == results
+
+
+async def test_temporal_queries_freeze_the_past(street: Client) -> None:
+    speeds = [prop(hour, observedAt=f"2026-01-01T0{hour}:00:00Z") for hour in range(4)]
+    await street.post(TEMPORAL, {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "speed": speeds})
+    asked = query("Sensor", temporalQ={**WINDOW, "timeAt": "2026-01-01T01:30:00Z"})
+    location, there = await make(street, query(), snapshotTemporalQueries=[asked])
+    await street.delete(f"{TEMPORAL}/urn:ngsi-ld:Sensor:1")
+    found = await street.get(f"{TEMPORAL}/urn:ngsi-ld:Sensor:1", headers=there)
+    assert [each["value"] for each in found.json["speed"]] == [2, 3]
+    assert (await street.get(f"{TEMPORAL}/urn:ngsi-ld:Sensor:1")).status == 404
+    told = (await street.get(location)).json
+    assert told["snapshotTemporalQueriesDetails"] == [{"resultStatus": "success"}]
+
+
+async def test_clone_is_a_snapshot_of_its_own(street: Client) -> None:
+    speeds = [prop(hour, observedAt=f"2026-01-01T0{hour}:00:00Z") for hour in range(4)]
+    await street.post(TEMPORAL, {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "speed": speeds})
+    location, first = await make(street, query(), snapshotTemporalQueries=[query("Sensor", temporalQ=WINDOW)])
+    made = await street.post(
+        f"{location}/clone", snapshot(id="urn:ngsi-ld:Snapshot:copy", snapshotPriority=7)
+    )
+    assert (made.status, made.headers["Location"]) == (201, f"{SNAPSHOTS}/urn:ngsi-ld:Snapshot:copy")
+    found = await ready(street, made.headers["Location"])
+    assert (found["snapshotStatus"], found["snapshotPriority"]) == ("success", 7)
+    await street.delete(f"{ENTITIES}/{ident(0)}", headers=first)
+    copy = {HEADER: "urn:ngsi-ld:Snapshot:copy"}
+    assert numbers(await street.get(LAMPS, headers=copy)) == [0, 1, 2]
+    assert numbers(await street.get(LAMPS, headers=first)) == [1, 2]
+    for at in (first, copy):
+        past = await street.get(f"{TEMPORAL}/urn:ngsi-ld:Sensor:1", headers=at)
+        assert [each["value"] for each in past.json["speed"]] == [0, 1, 2, 3]
+        of_lamp = await street.get(f"{TEMPORAL}/{ident(1)}?timeproperty=modifiedAt", headers=at)
+        assert [each["value"] for each in of_lamp.json["height"]] == [1]
+    assert (await street.delete(location)).status == 204
+    assert numbers(await street.get(LAMPS, headers=copy)) == [0, 1, 2]
+
+
+async def test_deleted_snapshot_is_gone_with_all_that_stood_in_it(street: Client) -> None:
+    location, there = await make(street, query(), id="urn:ngsi-ld:Snapshot:one")
+    assert (await street.delete(location)).status == 204
+    for answer in (await street.get(location), await street.get(LAMPS, headers=there)):
+        assert (answer.status, answer.problem) == (404, "ResourceNotFound")
+    again, _ = await make(street, query("Nothing"), id="urn:ngsi-ld:Snapshot:one")
+    assert again == location
+    assert (await street.get(ENTITIES, headers=there)).json == []
+    past = f"{TEMPORAL}?type=Streetlight&timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=modifiedAt"
+    assert (await street.get(past, headers=there)).json == []
+
+
+async def test_update_changes_what_a_client_may_say(street: Client) -> None:
+    location, _ = await make(street, query())
+    before = (await street.get(location)).json
+    fragment = {"snapshotPriority": 9, "snapshotLifetime": "PT1M", "snapshotStatus": "failure"}
+    answer = await street.patch(location, fragment)
+    assert (answer.status, answer.json["snapshotPriority"]) == (200, 9)
+    assert answer.json["snapshotStatus"] == "success"
+    assert answer.json["expiresAt"] < before["expiresAt"]
+    assert answer.json["modifiedAt"] > before["modifiedAt"]
+    assert answer.json["snapshotQueries"] == [query()]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        {"snapshotQueries": [query()]},
+        {"snapshotTemporalQueries": [query(temporalQ=WINDOW)]},
+        {"snapshotPriority": 11},
+        {"snapshotPriority": "high"},
+        {"snapshotLifetime": "long"},
+        {"endpoint": "ftp://example.org"},
+        {"receiverInfo": [{"key": "x", "value": "a\nb"}]},
+        {"id": "urn:other"},
+        {"type": "Entity"},
+        {"surprise": 1},
+    ],
+)
+async def test_update_and_clone_refuse_what_is_wrong(street: Client, fragment: dict[str, Any]) -> None:
+    location, _ = await make(street, query())
+    answer = await street.patch(location, fragment)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+    if "id" not in fragment:
+        answer = await street.post(f"{location}/clone", {"type": "Snapshot", **fragment})
+        assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "problem"),
+    [
+        (snapshot(), 400, "BadRequestData"),
+        ({**snapshot(query()), "type": "Thing"}, 400, "BadRequestData"),
+        (snapshot(query(), id="no uri"), 400, "BadRequestData"),
+        ({"type": "Snapshot", "snapshotQueries": []}, 400, "BadRequestData"),
+        (snapshot({"type": "Query"}), 400, "BadRequestData"),
+        (snapshot(query(q="a>>")), 400, "BadRequestData"),
+        (snapshot(query(temporalQ=WINDOW)), 400, "BadRequestData"),
+        (snapshot(query(join="flat")), 501, "NotBuilt"),
+        ({"type": "Snapshot", "snapshotTemporalQueries": [query()]}, 400, "BadRequestData"),
+        (snapshot(query(), snapshotPriority=0), 400, "BadRequestData"),
+        (snapshot(query(), surprise=1), 400, "BadRequestData"),
+    ],
+)
+async def test_create_refuses_what_is_wrong(
+    node: Client, body: dict[str, Any], status: int, problem: str
+) -> None:
+    answer = await node.post(SNAPSHOTS, body)
+    assert (answer.status, answer.problem) == (status, problem)
+
+
+async def test_id_that_is_taken_is_refused(street: Client) -> None:
+    location, _ = await make(street, query(), id="urn:ngsi-ld:Snapshot:one")
+    for path in (SNAPSHOTS, f"{location}/clone"):
+        queries = [query()] if path == SNAPSHOTS else []
+        answer = await street.post(path, snapshot(*queries, id="urn:ngsi-ld:Snapshot:one"))
+        assert (answer.status, answer.problem) == (409, "AlreadyExists")
+
+
+async def test_snapshot_that_is_not_there_is_not_found(node: Client) -> None:
+    path = f"{SNAPSHOTS}/urn:ngsi-ld:Snapshot:none"
+    answers = [
+        await node.get(path),
+        await node.patch(path, {"snapshotPriority": 1}),
+        await node.delete(path),
+        await node.post(f"{path}/clone", snapshot()),
+        await node.get(LAMPS, headers={HEADER: "urn:ngsi-ld:Snapshot:none"}),
+    ]
+    assert [(each.status, each.problem) for each in answers] == [(404, "ResourceNotFound")] * 5
+    assert answers[-1].headers[HEADER] == "urn:ngsi-ld:Snapshot:none"
+    assert (await node.get(f"{SNAPSHOTS}/none")).status == 400
+
+
+async def test_operations_that_are_on_no_snapshot_say_so(street: Client) -> None:
+    _, there = await make(street, query())
+    for path in (f"{API}/csourceRegistrations", f"{API}/jsonldContexts"):
+        answer = await street.get(path, headers=there)
+        assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+async def test_purge_deletes_those_that_are_selected(street: Client) -> None:
+    low, _ = await make(street, query(), snapshotPriority=1)
+    high, _ = await make(street, query(), snapshotPriority=8)
+    assert (await street.delete(f"{SNAPSHOTS}?q=snapshotPriority<3")).status == 204
+    assert [(await street.get(one)).status for one in (low, high)] == [404, 200]
+    assert (await street.delete(f"{SNAPSHOTS}?q=snapshotPriority<3")).status == 404
+    assert (await street.delete(f"{SNAPSHOTS}?q=createdAt>2020-01-01T00:00:00Z")).status == 204
+    assert (await street.get(high)).status == 404
+
+
+@pytest.mark.parametrize("path", ["", "?q=height>3", "?q=snapshotStatus=="])
+async def test_purge_refuses_what_is_no_query_on_snapshots(node: Client, path: str) -> None:
+    answer = await node.delete(SNAPSHOTS + path)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+async def test_tenants_have_snapshots_of_their_own(street: Client) -> None:
+    location, there = await make(street, query())
+    other = {"NGSILD-Tenant": "other"}
+    await street.post(ENTITIES, lamp(5), headers=other)
+    assert (await street.get(location, headers=other)).status == 404
+    assert (await street.get(LAMPS, headers={**other, **there})).status == 404
+    made = await street.post(SNAPSHOTS, snapshot(query(), id=there[HEADER]), headers=other)
+    assert made.status == 201
+    async with asyncio.timeout(20):
+        while numbers(await street.get(LAMPS, headers={**other, **there})) != [5]:
+            await asyncio.sleep(0.01)
+    assert numbers(await street.get(LAMPS, headers=there)) == [0, 1, 2]
+
+
+async def test_who_may_not_write_makes_no_snapshots(street: Client) -> None:
+    location, there = await make(street, query())
+    reader = {"x-api-key": "reader"}
+    assert (await street.post(SNAPSHOTS, snapshot(query()), headers=reader)).status == 403
+    assert (await street.delete(location, headers=reader)).status == 403
+    assert (await street.delete(f"{SNAPSHOTS}?q=snapshotPriority>0", headers=reader)).status == 403
+    assert (await street.get(location, headers=reader)).status == 200
+    assert (await street.post(ENTITIES, lamp(9), headers={**reader, **there})).status == 403
+    assert (await street.get(location, headers={"x-api-key": "stranger"})).status == 403
+
+
+async def test_expired_snapshot_is_gone(street: Client) -> None:
+    made = await street.post(SNAPSHOTS, snapshot(query(), snapshotLifetime="PT0.2S"))
+    location = made.headers["Location"]
+    there = {HEADER: location.rpartition("/")[2]}
+    await asyncio.sleep(0.3)
+    assert (await street.get(location)).status == 404
+    assert (await street.get(LAMPS, headers=there)).status == 404
+
+
+async def test_status_is_told_to_the_endpoint(street: Client) -> None:
+    async with running_source() as receiver:
+        told = {"endpoint": receiver.url, "receiverInfo": [{"key": "X-Key", "value": "secret"}]}
+        location, there = await make(street, query(), **told)
+        await street.patch(location, {"snapshotPriority": 2})
+        await _asked(receiver, 2)
+        [first, second] = receiver.asked
+        assert (first.headers["X-Key"], first.headers[HEADER]) == ("secret", there[HEADER])
+        assert first.body["type"] == "SnapshotNotification"
+        assert (first.body["snapshotId"], first.body["snapshotStatus"]) == (there[HEADER], "success")
+        assert first.body["snapshotQueriesDetails"] == [{"resultStatus": "success"}]
+        assert second.body["snapshotPriority"] == 2
+
+
+async def test_subscription_in_a_snapshot_hears_of_it_alone(street: Client) -> None:
+    _, there = await make(street, query())
+    await street.services.subscriptions.start()  # type: ignore[attr-defined]
+    running = asyncio.create_task(street.services.subscriptions.run())  # type: ignore[attr-defined]
+    try:
+        async with running_source() as receiver:
+            subscription = {
+                "type": "Subscription",
+                "entities": [{"type": "Streetlight"}],
+                "notification": {"endpoint": {"uri": receiver.url}},
+            }
+            made = await street.post(f"{API}/subscriptions", subscription, headers=there)
+            assert made.status == 201
+            assert (await street.get(f"{API}/subscriptions")).json == []
+            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(50)})
+            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(60)}, headers=there)
+            await _asked(receiver, 1)
+            [asked] = receiver.asked
+            assert asked.headers[HEADER] == there[HEADER]
+            assert [each["height"]["value"] for each in asked.body["data"]] == [60]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _asked(receiver: Source, times: int) -> None:
+    async with asyncio.timeout(20):
+        while len(receiver.asked) < times:
+            await asyncio.sleep(0.01)
+
+
+async def test_number_and_size_are_bounded(tmp_path: Path) -> None:
+    async with running_node(tmp_path, Settings(snapshots=2, snapshot_entities=2)) as node:
+        await node.post(f"{BATCH}/create", [lamp(number, height=prop(number)) for number in range(3)])
+        large, _ = await make(node, query(), snapshotPriority=4)
+        found = (await node.get(large)).json
+        assert found["snapshotStatus"] == "failure"
+        [details] = found["snapshotQueriesDetails"]
+        assert details["problemDetails"]["type"].endswith("TooManyResults")
+        small, _ = await make(node, query(q="height<2"), snapshotPriority=3)
+        refused = await node.post(SNAPSHOTS, snapshot(query(), snapshotPriority=3))
+        assert (refused.status, refused.problem) == (503, "Overloaded")
+        assert [(await node.get(one)).status for one in (large, small)] == [200, 200]
+        await make(node, query())
+        assert [(await node.get(one)).status for one in (large, small)] == [200, 404]
