@@ -200,21 +200,3 @@ async def test_delete_history_ends_it(sensor: Client) -> None:
     assert (await sensor.delete(SENSOR)).status == 204
     assert (await sensor.get(SENSOR)).status == 404
     assert (await sensor.delete(SENSOR)).status == 404
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("DELETE", f"{SENSOR}/attrs//urn:a:1"),
-        ("PATCH", f"{SENSOR}/attrs/speed/"),
-        ("DELETE", f"{SENSOR}/attrs/"),
-        ("DELETE", f"{TEMPORAL}/"),
-        ("PATCH", f"{ENTITIES}/"),
-        ("PUT", f"{ENTITIES}/"),
-        ("DELETE", "/ngsi-ld/v1/subscriptions/"),
-    ],
-)
-async def test_empty_identifier_answers_bad_request_data(node: Client, method: str, path: str) -> None:
-    """5.6.13 to 5.6.18, 5.8.5: an identifier that is not present."""
-    answer = await node.ask(method, path)
-    assert (answer.status, answer.problem) == (400, "BadRequestData")

@@ -201,6 +201,7 @@ OPERATIONS = [
         params=TYPED | REPRESENTATION | {"lang", "observedAt"},
         options=FORMATS,
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="replaceEntity",
@@ -211,6 +212,7 @@ OPERATIONS = [
         clause="6.5.3.3",
         params=TYPED,
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="deleteEntity",
