@@ -175,7 +175,12 @@ class KeptSubscriptions:
     ) -> dict[str, Any]:
         counters = self._deliverer.counters(tenant, subscription.id)
         return write_subscription(
-            subscription, counters, ld_context, now=self._clock.now(), sys_attrs=sys_attrs
+            subscription,
+            counters,
+            ld_context,
+            about=self._about,
+            now=self._clock.now(),
+            sys_attrs=sys_attrs,
         )
 
     def _all_kept(self, snapshot: Snapshot, tenant: str) -> Sequence[Subscription]:
