@@ -71,12 +71,13 @@ async def test_path_without_its_last_identifier_is_that_of_the_resource_above(
         ("DELETE", "/entities//attrs/speed"),
         ("POST", "/entities//attrs/"),
         ("PATCH", "/temporal/entities//attrs/speed/urn:a:2"),
+        ("DELETE", "/temporal/entities/urn:a:1/attrs//urn:a:2"),
     ],
 )
-async def test_entity_id_that_is_not_present_answers_bad_request_data(
+async def test_identifier_that_is_not_present_answers_bad_request_data(
     node: Client, method: str, path: str
 ) -> None:
-    """5.6.3 to 5.6.5, 5.6.14, 5.6.17, 5.6.18."""
+    """5.6.3 to 5.6.5, 5.6.14, 5.6.15, 5.6.17, 5.6.18: where the verb is none that is wrong."""
     answer = await node.ask(method, "/ngsi-ld/v1" + path, {"type": "Property", "value": 1})
     assert (answer.status, answer.problem) == (400, "BadRequestData")
 

@@ -129,8 +129,8 @@ class Resource:
         self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT)
         self._has_pages = operations[0].path.startswith(OGC_ROOT)
-        self._allow = _allowed(operations)
-        self._allow_above = _allowed(above)
+        self._allow = ", ".join(sorted(_allowed(operations)))
+        self._above = _allowed(above)
         self._longest = services.settings.max_query
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -202,14 +202,14 @@ class Resource:
         return response
 
     def _refuse_empty(self, method: str, variables: Mapping[str, str]) -> None:
-        """Refuses a path in which an identifier is empty that is not the first.
+        """Refuses a path in which an identifier is empty, where the resource above knows no such method.
 
-        The first names the resource (5.6, 5.9: BadRequestData when it is not present), and its
-        handler says so. Without a later one the path is that of the resource above (6.3.2).
+        Not the first one, which names the resource: its handler says that it is required (5.6, 5.9), as
+        it does of a later one where the method is known above (6.3.2 tells of wrong methods alone).
         """
-        for empty in list(variables.values())[1:]:
-            if not empty:
-                raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow_above)
+        if method not in self._above and "" in list(variables.values())[1:]:
+            allow = ", ".join(sorted(self._above))
+            raise MethodNotAllowed(f"method {method} is not allowed here", allow=allow)
 
     def _describe(self) -> Response:
         headers = {"Allow": self._allow}
@@ -219,12 +219,10 @@ class Resource:
         return Response(status_code=204, headers=headers)
 
 
-def _allowed(operations: Sequence[Operation]) -> str:
-    """The methods, as in the Allow header."""
-    methods = [*(operation.method for operation in operations), "OPTIONS"]
-    if "GET" in methods:
-        methods.append("HEAD")
-    return ", ".join(sorted(methods))
+def _allowed(operations: Sequence[Operation]) -> frozenset[str]:
+    """The methods of a path, with those that it answers by itself."""
+    methods = {*(operation.method for operation in operations), "OPTIONS"}
+    return frozenset(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _answered(handler: Handler, incoming: Incoming) -> Response:
