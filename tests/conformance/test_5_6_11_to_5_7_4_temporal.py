@@ -200,3 +200,11 @@ async def test_delete_history_ends_it(sensor: Client) -> None:
     assert (await sensor.delete(SENSOR)).status == 204
     assert (await sensor.get(SENSOR)).status == 404
     assert (await sensor.delete(SENSOR)).status == 404
+
+
+async def test_instance_of_the_same_time_is_added_to_what_was_recorded(sensor: Client) -> None:
+    """5.6.11.4 and 5.6.12.4: added, whatever was observed at that time before."""
+    again = {"id": ID, "type": "Sensor", "speed": [prop(30, observedAt=hour(3))]}
+    assert (await sensor.post(TEMPORAL, again)).status == 204
+    found = values((await sensor.get(f"{SENSOR}?{RANGE}")).json)
+    assert sorted(found) == [1, 2, 3, 4, 5, 30]
