@@ -43,7 +43,8 @@ def test_page_tells_areas_version_and_reasons() -> None:
     text = script("conformance_page").suite(scores(failed=failed), [miss("037_10_01 With Ids")])
     assert "commit `5da9` (2026-08-17)" in text
     assert "| ContextSource/Discovery | 8 | 9 |" in text
-    assert "| **all** | 32 | 33 |" in text
+    assert "| **one broker** | 8 | 9 |" in text
+    assert "| **several brokers** | 24 | 24 |" in text
     assert "| 5.10.2.4 | `037_10_01` | Too wide. |" in text
     assert "| ContextSource/Discovery | `037_10_02` | 037_10_02 New: 200 != 400 \\| no |" in text
 
@@ -118,3 +119,14 @@ def test_misses_name_each_test_once_with_clause_and_reason() -> None:
     named = [(test["file"], test["test"]) for each in misses for test in each["tests"]]
     assert len(named) == len(set(named))
     assert all(each["clause"] and each["reason"] and each["tests"] for each in misses)
+
+
+def test_readme_tells_the_scores_of_the_last_run() -> None:
+    areas = yaml.safe_load((ROOT / "docs" / "conformance-suite.yaml").read_text())["areas"]
+    several = areas.pop("several")
+    passed, total = (sum(row[name] for row in areas.values()) for name in ("passed", "total"))
+    told = (
+        f"{passed:,} of {total:,} tests pass for one broker and "
+        f"{several['passed']} of {several['total']} for several"
+    )
+    assert told in (ROOT / "README.md").read_text()
