@@ -77,6 +77,13 @@ test: dev lint ## Everything that CI runs
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak
 
+# Not part of `make test`: the suite is no part of the project, and takes a quarter of an hour.
+CONFORM_RUNNER ?= ../shared/etsi/etsi.py
+CONFORM_WORK ?= .etsi
+ORDER ?= forward
+conform: dev ## Holds empty nodes against ETSI's suite (GIT_DIR=copy of it, ORDER=reverse, AREAS="…")
+	@$(BIN)/python scripts/conform.py --runner "$(CONFORM_RUNNER)" --work "$(CONFORM_WORK)" --order $(ORDER) $(if $(AREAS),--areas $(AREAS)) -- $(if $(GIT_DIR),"$(GIT_DIR)")
+
 lock: $(UV) ## Resolves the lock files anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml -o requirements/runtime.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/runtime.lock -o requirements/dev.lock
@@ -85,4 +92,4 @@ lock: $(UV) ## Resolves the lock files anew
 clean: ## Removes what was built (a city's data stay)
 	rm -rf $(VENV) $(STATIC) web-ui/node_modules .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup page run dev lint test soak lock clean
+.PHONY: help setup page run dev lint test soak conform lock clean

@@ -1,9 +1,12 @@
 """Clause 5.13: hosting @context documents."""
 
+from urllib.parse import quote
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from cityloom.ld.core_terms import CORE_URL
 from tests.conformance.data import ENTITIES, lamp
 from tests.web.node import Client
 
@@ -88,3 +91,12 @@ async def test_unreachable_context_answers_504_and_keeps_nothing(node: Client) -
     answer = await node.post(ENTITIES, entity)
     assert (answer.status, answer.problem) == (504, "LdContextNotAvailable")
     assert (await node.get(f"{ENTITIES}?local=true")).json == []
+
+
+async def test_core_context_is_built_in_and_none_of_those_that_are_kept(node: Client) -> None:
+    """5.13.1 names the kinds that are kept; 5.13.5: only a cached one is fetched anew."""
+    path = f"{PATH}/{quote(CORE_URL, safe='')}"
+    assert (await node.get(f"{path}?details=true")).problem == "ResourceNotFound"
+    for query in ("", "?reload=true"):
+        assert (await node.delete(path + query)).problem == "BadRequestData"
+    assert (await node.get(PATH)).json == []

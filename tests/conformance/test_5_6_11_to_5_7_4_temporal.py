@@ -202,19 +202,9 @@ async def test_delete_history_ends_it(sensor: Client) -> None:
     assert (await sensor.delete(SENSOR)).status == 404
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("DELETE", f"{SENSOR}/attrs//urn:a:1"),
-        ("PATCH", f"{SENSOR}/attrs/speed/"),
-        ("DELETE", f"{SENSOR}/attrs/"),
-        ("DELETE", f"{TEMPORAL}/"),
-        ("PATCH", f"{ENTITIES}/"),
-        ("PUT", f"{ENTITIES}/"),
-        ("DELETE", "/ngsi-ld/v1/subscriptions/"),
-    ],
-)
-async def test_empty_identifier_answers_bad_request_data(node: Client, method: str, path: str) -> None:
-    """5.6.13 to 5.6.18, 5.8.5: an identifier that is not present."""
-    answer = await node.ask(method, path)
-    assert (answer.status, answer.problem) == (400, "BadRequestData")
+async def test_instance_of_the_same_time_is_added_to_what_was_recorded(sensor: Client) -> None:
+    """5.6.11.4 and 5.6.12.4: added, whatever was observed at that time before."""
+    again = {"id": ID, "type": "Sensor", "speed": [prop(30, observedAt=hour(3))]}
+    assert (await sensor.post(TEMPORAL, again)).status == 204
+    found = values((await sensor.get(f"{SENSOR}?{RANGE}")).json)
+    assert sorted(found) == [1, 2, 3, 4, 5, 30]

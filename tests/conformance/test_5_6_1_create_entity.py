@@ -119,3 +119,12 @@ async def test_create_entity_keeps_ids_with_strange_characters_apart(node: Clien
         found = await node.get(made.headers["Location"])
         assert (found.status, found.json["own"]["value"]) == (200, each)
     assert len((await node.get(f"{ENTITIES}?type=A")).json) == len(ids)
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"7", b"null", b'"lamp"'])
+async def test_create_entity_answers_bad_request_data_when_the_json_is_no_object(
+    node: Client, raw: bytes
+) -> None:
+    """5.5.4: InvalidRequest is for what is no JSON document."""
+    answer = await node.ask("POST", ENTITIES, raw=raw, headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.problem) == (400, "BadRequestData")

@@ -142,3 +142,12 @@ async def test_operation_looks_at_the_type_when_it_is_given(node: Client) -> Non
     assert (await node.patch(f"{LAMP}/attrs?type=Bus", {"powerState": prop("off")})).status == 404
     assert (await node.delete(f"{LAMP}?type=Bus")).status == 404
     assert (await node.delete(f"{LAMP}?type=Bus,Streetlight")).status == 204
+
+
+async def test_update_attributes_refuses_a_fragment_of_another_entity(node: Client) -> None:
+    """5.4: the id of a fragment, if it has one, is that of its target."""
+    await node.post(ENTITIES, lamp())
+    other = {"id": "urn:ngsi-ld:Streetlight:2", "powerState": prop("off")}
+    assert (await node.patch(f"{LAMP}/attrs", other)).problem == "BadRequestData"
+    assert (await seen(node))["powerState"] == "on"
+    assert (await node.patch(f"{LAMP}/attrs", {**other, "id": lamp()["id"]})).status == 204

@@ -186,3 +186,10 @@ async def test_retrieve_entity_answers_404_when_the_projection_leaves_nothing(no
     assert (await node.post(ENTITIES, document)).status == 201
     for params in ({"pick": "unknown"}, {"omit": "id,type,name"}):
         assert (await node.get(f"{ENTITIES}/{document['id']}", params=params)).status == 404
+
+
+async def test_flat_join_is_an_array_where_nothing_is_linked(node: Client) -> None:
+    """4.5.23.3: always."""
+    await node.post(ENTITIES, lamp(owner={"type": "Relationship", "object": "urn:ngsi-ld:Person:none"}))
+    found = (await node.get(f"{ENTITIES}/{lamp()['id']}?join=flat")).json
+    assert [each["id"] for each in found] == [lamp()["id"]]

@@ -81,3 +81,19 @@ async def test_delete_subscription_ends_it(node: Client) -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_subscription_answers_400_when_the_id_is_no_uri(node: Client, method: str) -> None:
     assert (await node.ask(method, f"{PATH}/nouri")).problem == "BadRequestData"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ["attributeCreated", "attributeUpdated"]),
+        ({"notificationTrigger": ["entityDeleted"]}, ["entityDeleted"]),
+        ({"timeInterval": 60}, None),
+    ],
+)
+async def test_subscription_tells_which_changes_it_waits_for(
+    node: Client, change: dict[str, Any], told: list[str] | None
+) -> None:
+    """5.2.12: notificationTrigger, where none is given its default; none beside timeInterval."""
+    await node.post(PATH, {**SUBSCRIPTION, **change})
+    assert (await node.get(f"{PATH}/{SUBSCRIPTION['id']}")).json.get("notificationTrigger") == told

@@ -463,3 +463,22 @@ async def test_query_pages_and_counts(node: Client) -> None:
         'type=Streetlight&limit=1&offset=0&count=true&options=sysAttrs>;rel="prev";type="application/json"',
         'type=Streetlight&limit=1&offset=2&count=true&options=sysAttrs>;rel="next";type="application/json"',
     ]
+
+
+async def test_links_to_other_pages_name_the_media_type_of_the_answer(node: Client) -> None:
+    """6.3.4 and 6.3.10: who accepts anything is answered with JSON, and so are the other pages."""
+    for number in (1, 2):
+        await node.post(PATH, registration(number))
+    query = f"{PATH}?type=Streetlight&limit=1"
+    for accept, media_type in (("*/*", "application/json"), ("application/ld+json", "application/ld+json")):
+        answer = await node.get(query, headers={"Accept": accept})
+        following = [link for link in answer.headers.getall("Link") if 'rel="next"' in link]
+        assert [f'type="{media_type}"' in link for link in following] == [True]
+
+
+@pytest.mark.parametrize("types", ["Streetlight", ["Streetlight", "Lamp"]])
+async def test_registration_tells_the_types_of_an_entity_as_they_were_given(node: Client, types: Any) -> None:
+    """5.2.8: a string or a list of them."""
+    await node.post(PATH, registration(information=[{"entities": [{"type": types}]}]))
+    told = (await node.get(f"{PATH}/{ID}")).json
+    assert told["information"][0]["entities"][0]["type"] == types

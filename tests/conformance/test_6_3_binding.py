@@ -37,8 +37,49 @@ async def test_wrong_method_answers_405_with_those_allowed(
     node: Client, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = await node.ask(method, "/ngsi-ld/v1" + path)
-    assert (answer.status, answer.problem) == (405, "MethodNotAllowed")
+    assert (answer.status, answer.body) == (405, b"")
     assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/temporal/entities/", "GET, HEAD, OPTIONS, POST"),
+        ("PATCH", "/temporal/entities/urn:a:1/attrs/speed/", "DELETE, OPTIONS"),
+        ("PATCH", "/temporal/entities/urn:a:1/attrs//urn:a:2", "DELETE, OPTIONS"),
+        ("DELETE", "/entities/urn:a:1/attrs/", "OPTIONS, PATCH, POST"),
+        ("PATCH", "/subscriptions/", "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", "/subscriptions/", "GET, HEAD, OPTIONS, POST"),
+        ("PATCH", "/csourceRegistrations/", "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", "/csourceRegistrations/", "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", "/csourceSubscriptions/", "GET, HEAD, OPTIONS, POST"),
+    ],
+)
+async def test_path_without_its_last_identifier_is_that_of_the_resource_above(
+    node: Client, method: str, path: str, allowed: str
+) -> None:
+    """6.3.2: a verb that this resource does not know is 405."""
+    answer = await node.ask(method, "/ngsi-ld/v1" + path)
+    assert (answer.status, answer.body, answer.headers["Allow"]) == (405, b"", allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/entities/"),
+        ("PUT", "/entities/"),
+        ("DELETE", "/entities//attrs/speed"),
+        ("POST", "/entities//attrs/"),
+        ("PATCH", "/temporal/entities//attrs/speed/urn:a:2"),
+        ("DELETE", "/temporal/entities/urn:a:1/attrs//urn:a:2"),
+    ],
+)
+async def test_identifier_that_is_not_present_answers_bad_request_data(
+    node: Client, method: str, path: str
+) -> None:
+    """5.6.3 to 5.6.5, 5.6.14, 5.6.15, 5.6.17, 5.6.18: where the verb is none that is wrong."""
+    answer = await node.ask(method, "/ngsi-ld/v1" + path, {"type": "Property", "value": 1})
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
 
 
 async def test_options_tells_what_patch_reads(node: Client) -> None:

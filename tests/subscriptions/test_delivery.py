@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import aiomqtt
 import msgspec
 import pytest
 
+from cityloom.consumers.follow import Outcome
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.events import Event
 from cityloom.model.time import format_datetime
 from tests.subscriptions.helpers import WAIT, City, Receiver
 
@@ -110,6 +112,39 @@ async def test_deleted_subscription_sends_nothing_that_was_waiting(city: City, r
     with pytest.raises(ResourceNotFound):
         await city.node.subscriptions.retrieve(city.call(), id, city.ld_context)
     assert await city.node.subscriptions.dead_letters(city.call()) == []
+
+
+async def test_deleted_subscription_sends_nothing_before_the_matching_hears_of_its_end(
+    city: City, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5.8.5.4, however far behind the matching is."""
+    id = await city.subscribe(f"{receiver.url}/a", id="urn:ngsi-ld:Subscription:1")
+    await city.settled()
+    follower = city.node.subscriptions._follower
+    handle = follower._handle
+    reached, changed, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(events: Sequence[Event]) -> Outcome | None:
+        # First the change alone, when the subscription is gone already; its end when all was looked at.
+        gate = told if reached.is_set() else changed
+        reached.set()
+        await gate.wait()
+        return await handle(events)
+
+    monkeypatch.setattr(follower, "_handle", slow)
+    await city.create(LIGHT, level=on(1))
+    await asyncio.wait_for(reached.wait(), WAIT)
+    await city.node.subscriptions.delete(city.call(), id)
+    changed.set()
+    async with asyncio.timeout(WAIT):
+        while city.node.subscriptions.lag() > 1 or city.pending() > 0:
+            await asyncio.sleep(0.01)
+    assert receiver.at("/a") == []
+    told.set()
+    assert await city.subscribe(f"{receiver.url}/a", id=id) == id
+    await city.patch(LIGHT, level=on(2))
+    (one,) = await receiver.until("/a", 1)
+    assert one.entity["level"]["value"] == 2
 
 
 async def test_matching_finds_its_few_among_many_subscriptions(city: City, receiver: Receiver) -> None:

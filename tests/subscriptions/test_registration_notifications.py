@@ -1,11 +1,14 @@
 """Clause 5.11.7: who subscribed to registrations is told of those that match, and of what becomes of them."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from cityloom.consumers.follow import Outcome
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.events import Event
 from tests.subscriptions.helpers import WAIT, City, Receiver
 
 BUILDING = {"entities": [{"type": "Building"}], "propertyNames": ["name", "height"]}
@@ -64,6 +67,29 @@ async def test_notification_is_as_the_clause_has_it(city: City, receiver: Receiv
     assert one.headers["X-Key"] == "secret"
     assert one.headers["Content-Type"] == "application/json"
     assert 'rel="http://www.w3.org/ns/json-ld#context"' in one.headers["Link"]
+
+
+async def test_changes_that_the_matching_hears_of_together_are_told_once(
+    city: City, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a registration is by now is told when its last change is heard of (5.11.7)."""
+    await subscribe(city, receiver.url + "/a")
+    first = await register(city, 1, information=[BUS])
+    await city.settled()
+    follower = city.node.subscriptions._follower
+    handle, all_there = follower._handle, asyncio.Event()
+
+    async def late(events: Sequence[Event]) -> Outcome | None:
+        await all_there.wait()
+        return await handle(events)
+
+    monkeypatch.setattr(follower, "_handle", late)
+    await change(city, first, description="of buses")
+    await change(city, first, information=[BUILDING])
+    all_there.set()
+    await receiver.until("/a", 1)
+    await city.settled()
+    assert told(receiver) == [("newlyMatching", ["1"])]
 
 
 async def test_notification_in_json_ld_holds_the_context(city: City, receiver: Receiver) -> None:

@@ -97,6 +97,7 @@ class Deliverer:
         self._counters: dict[tuple[str, str], Counters] = {}
         self._results: list[Callable[[Transaction], None]] = []
         self._touched: set[tuple[str, str]] = set()
+        self._gone: dict[tuple[str, str], str] = {}
         self._flush = asyncio.Event()
 
     async def run(self) -> None:
@@ -127,8 +128,14 @@ class Deliverer:
             self._counters[key] = msgspec.convert(document.body, Counters) if document else Counters()
         return self._counters[key]
 
-    def forget(self, tenant: str, subscription: str) -> None:
-        """Forgets a subscription that was deleted: its counters, and what waits to be sent for it."""
+    def forget(self, tenant: str, subscription: str, created_at: str) -> None:
+        """Forgets a subscription that was deleted: its counters, and what waits to be sent for it.
+
+        From now on nothing is sent for the one that was `created_at` that time (5.8.5.4), also while
+        those who follow the log have not heard of its end.
+        """
+        self._gone = {key: made for key, made in self._gone.items() if self._lookup(*key) is not None}
+        self._gone[tenant, subscription] = created_at
         self._counters.pop((tenant, subscription), None)
         self._touched.discard((tenant, subscription))
         for lane in self._lanes.values():
@@ -151,8 +158,15 @@ class Deliverer:
                 return
             seen = page[-1].id
 
+    def _find(self, tenant: str, id: str) -> Compiled | None:
+        """The subscription, or None when it is gone, though those who follow the log may not know yet."""
+        compiled = self._lookup(tenant, id)
+        if compiled is not None and self._gone.get((tenant, id)) == compiled.subscription.created_at:
+            return None
+        return compiled
+
     def _enqueue(self, delivery: Delivery) -> None:
-        compiled = self._lookup(delivery.tenant, delivery.subscription)
+        compiled = self._find(delivery.tenant, delivery.subscription)
         if compiled is None:
             self._finish(delivery.tenant, delivery.id)
             return
@@ -197,7 +211,7 @@ class Deliverer:
         delivery = waiting.delivery or await asyncio.wrap_future(
             self._store.read(lambda snapshot: snapshot.delivery(waiting.tenant, waiting.id))
         )
-        compiled = self._lookup(waiting.tenant, waiting.subscription)
+        compiled = self._find(waiting.tenant, waiting.subscription)
         if delivery is None or delivery.dead:
             return
         if compiled is None or not compiled.active(self._clock.now()):
@@ -208,6 +222,9 @@ class Deliverer:
             self._count(delivery, sent=True)
         try:
             message = await self._render(delivery, compiled)
+            if self._find(waiting.tenant, waiting.subscription) is None:
+                self._finish(waiting.tenant, waiting.id)
+                return
             told = message._replace(headers={**message.headers, **tenant_headers(delivery.tenant)})
             await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, told)
         except CityloomError as error:
@@ -291,7 +308,7 @@ class Deliverer:
             for result in results:
                 result(tx)
             for (tenant, subscription), counters in touched.items():
-                if self._lookup(tenant, subscription) is not None:
+                if self._find(tenant, subscription) is not None:
                     tx.set_state(tenant, COUNTERS, subscription, counters)
 
         try:

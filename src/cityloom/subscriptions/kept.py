@@ -131,14 +131,16 @@ class KeptSubscriptions:
         """5.8.5, 5.11.6. Raises ResourceNotFound."""
         self._access.check(call, "write", RESOURCE)
 
-        def work(tx: Transaction) -> None:
-            if tx.document(call.tenant, self._kind, subscription_id) is None:
+        def work(tx: Transaction) -> str:
+            document = tx.document(call.tenant, self._kind, subscription_id)
+            if document is None:
                 raise ResourceNotFound(f"subscription {subscription_id} does not exist")
             tx.delete_document(call.tenant, self._kind, subscription_id, call.cause)
             tx.set_state(call.tenant, COUNTERS, subscription_id, Counters())
+            return msgspec.convert(document.body, Subscription).created_at
 
-        await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
-        self._deliverer.forget(call.tenant, subscription_id)
+        created_at = await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
+        self._deliverer.forget(call.tenant, subscription_id, created_at)
 
     # -- within ------------------------------------------------------------
 
@@ -175,7 +177,12 @@ class KeptSubscriptions:
     ) -> dict[str, Any]:
         counters = self._deliverer.counters(tenant, subscription.id)
         return write_subscription(
-            subscription, counters, ld_context, now=self._clock.now(), sys_attrs=sys_attrs
+            subscription,
+            counters,
+            ld_context,
+            about=self._about,
+            now=self._clock.now(),
+            sys_attrs=sys_attrs,
         )
 
     def _all_kept(self, snapshot: Snapshot, tenant: str) -> Sequence[Subscription]:

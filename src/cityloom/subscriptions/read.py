@@ -18,7 +18,7 @@ from cityloom.ld.language import check_languages
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_datetime
 from cityloom.subscriptions.compiled import Compiled
-from cityloom.subscriptions.document import About, Counters, Subscription
+from cityloom.subscriptions.document import DEFAULT_TRIGGERS, About, Counters, Subscription
 from cityloom.subscriptions.source_query import source_query
 from cityloom.subscriptions.transport import check_notifier_info
 
@@ -90,14 +90,25 @@ def merge_subscription(
 
 
 def write_subscription(
-    subscription: Subscription, counters: Counters, ld_context: LdContext, *, now: int, sys_attrs: bool
+    subscription: Subscription,
+    counters: Counters,
+    ld_context: LdContext,
+    *,
+    about: About,
+    now: int,
+    sys_attrs: bool,
 ) -> dict[str, Any]:
-    """The document of a subscription for a caller with `ld_context` (5.8.3, 5.8.4)."""
+    """The document of a subscription for a caller with `ld_context` (5.8.3, 5.8.4).
+
+    One to entities that waits for changes tells which, also where the default counts (5.2.12).
+    """
     document = {
         name: value
         for name, value in msgspec.to_builtins(subscription).items()
         if name not in _INTERNAL and value is not None
     }
+    if about == "entities" and subscription.time_interval is None:
+        document.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
     if not sys_attrs:
         document.pop("createdAt", None)
         document.pop("modifiedAt", None)

@@ -247,6 +247,9 @@ class SourceMatching:
         tenant, id = event.tenant, event.entity_id
         document = snapshot.document(tenant, self._registrations.kind, id)
         registration = None if document is None else document.body
+        if document is not None and document.modified > event.at:
+            # Changed again since: what it is now is told when that event comes.
+            return registration
         for kept in self._kept.get(tenant, {}).values():
             compiled = kept.compiled
             subscription = compiled.subscription

@@ -220,6 +220,7 @@ OPERATIONS = [
         params=TYPED | REPRESENTATION | {"lang", "observedAt"},
         options=FORMATS,
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="replaceEntity",
@@ -230,6 +231,7 @@ OPERATIONS = [
         clause="6.5.3.3",
         params=TYPED,
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="deleteEntity",

@@ -49,8 +49,9 @@ STATUS: Final[dict[type[CityloomError], int]] = {
 }
 """Every error class of `model.errors` has a row (a test sees to it)."""
 
-_BARE: Final = (errors.LengthRequired, errors.UnsupportedMediaType)
-"""Answered by the NGSI-LD binding without a body (clause 6.3.4)."""
+_BARE: Final = (errors.LengthRequired, errors.MethodNotAllowed, errors.UnsupportedMediaType)
+"""Answered by the NGSI-LD binding without a body: clause 6.3.4, and for 405, which is HTTP's own and no
+error type of clause 5.5.2, clause 6.3.2; its header Allow says what is allowed."""
 
 
 def status_of(error: CityloomError) -> int:
@@ -74,7 +75,7 @@ def problem_response(error: CityloomError, *, ngsi_ld: bool) -> Response:
 
     Args:
         ngsi_ld: whether the NGSI-LD binding answers: `application/json` (6.3.3),
-            and 411 and 415 without a body (6.3.4); else `application/problem+json`.
+            and 405, 411 and 415 without a body (6.3.2, 6.3.4); else `application/problem+json`.
     """
     headers = {}
     if isinstance(error, errors.Unauthorized):

@@ -73,6 +73,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     which others the handler looks at itself.
     `request` and `response` are JSON Schemas, for the OpenAPI document.
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
+    `refuses_no_id` says that this method on the path that ends where its identifier should follow
+    is answered with BadRequestData, and not with 405 as any other.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     any_params: bool = False
     more_params: str = ""
     rest: str = ""
+    refuses_no_id: bool = False
     request: Schema | None = None
     response: Schema | None = None
 
@@ -122,22 +125,25 @@ class Resource:
     """The ASGI endpoint of one path.
 
     Args:
-        below: the methods of the resource whose identifier follows the path: for them a path
-            that ends in a slash is one with an empty identifier.
+        above: the operations of the path without its last segment, which is meant where a
+            segment is empty (6.3.2: a wrong method over that resource is 405).
+        below: the methods that ask for an identifier after the path with BadRequestData.
     """
 
     def __init__(
-        self, services: Services, operations: Sequence[Operation], below: frozenset[str] = frozenset()
+        self,
+        services: Services,
+        operations: Sequence[Operation],
+        above: Sequence[Operation] = (),
+        below: frozenset[str] = frozenset(),
     ) -> None:
         self._services = services
         self._below = below
         self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT)
         self._has_pages = operations[0].path.startswith(OGC_ROOT)
-        methods = [*self.operations, "OPTIONS"]
-        if "GET" in self.operations:
-            methods.append("HEAD")
-        self._allow = ", ".join(sorted(methods))
+        self._allow = ", ".join(sorted(_allowed(operations)))
+        self._above = _allowed(above)
         self._longest = services.settings.max_query
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,6 +178,8 @@ class Resource:
             if method in self._below and scope["raw_path"].endswith(b"/"):
                 raise BadRequestData("the identifier is required: it is empty at the end of the path")
             raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow)
+        if self._ngsi_ld:
+            self._refuse_empty(method, scope["path_params"])
         scope["operation"] = operation.name
         path, services = scope["path"], self._services
         if len(path) > services.settings.max_url:
@@ -219,12 +227,28 @@ class Resource:
                 response.headers.append("NGSILD-Warning", warning)
         return response
 
+    def _refuse_empty(self, method: str, variables: Mapping[str, str]) -> None:
+        """Refuses a path in which an identifier is empty, where the resource above knows no such method.
+
+        Not the first one, which names the resource: its handler says that it is required (5.6, 5.9), as
+        it does of a later one where the method is known above (6.3.2 tells of wrong methods alone).
+        """
+        if method not in self._above and "" in list(variables.values())[1:]:
+            allow = ", ".join(sorted(self._above))
+            raise MethodNotAllowed(f"method {method} is not allowed here", allow=allow)
+
     def _describe(self) -> Response:
         headers = {"Allow": self._allow}
         if "PATCH" in self.operations:
             types = ["application/json", "application/ld+json", MERGE_PATCH]
             headers["Accept-Patch"] = ", ".join(types if self._ngsi_ld else types[:1])
         return Response(status_code=204, headers=headers)
+
+
+def _allowed(operations: Sequence[Operation]) -> frozenset[str]:
+    """The methods of a path, with those that it answers by itself."""
+    methods = {*(operation.method for operation in operations), "OPTIONS"}
+    return frozenset(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _answered(handler: Handler, incoming: Incoming) -> Response:
@@ -262,15 +286,18 @@ def build_routes(services: Services, operations: Iterable[Operation]) -> list[Ro
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    below: dict[str, set[str]] = {}
+    routes = []
     for path, group in by_path.items():
-        parent, _, last = path.rpartition("/")
-        if _VARIABLE.fullmatch(last):
-            below.setdefault(parent, set()).update(operation.method for operation in group)
-    return [
-        Route(_pattern(path, group[0].rest), Resource(services, group, frozenset(below.get(path, ()))))
-        for path, group in by_path.items()
-    ]
+        above = by_path.get(path.rpartition("/")[0], ())
+        below = frozenset(
+            operation.method
+            for other, operations_below in by_path.items()
+            if other.startswith(path + "/{") and other.endswith("}")
+            for operation in operations_below
+            if operation.refuses_no_id
+        )
+        routes.append(Route(_pattern(path, group[0].rest), Resource(services, group, above, below)))
+    return routes
 
 
 def _pattern(path: str, rest: str) -> str:
