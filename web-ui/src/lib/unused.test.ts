@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { firstView, readAddress, type View, writeAddress } from './address';
-import { unfit, unfitColumns, unreadable } from './unused';
+import { rowsOf } from './entity';
+import { unfit, unfitChart, unfitColumns, unreadable } from './unused';
 
 const lamps = { type: 'Lamp', geometry: 'Point' as const, attributes: ['power', 'name'] };
 const wards = { type: 'Ward', geometry: 'Polygon' as const, attributes: ['name'] };
@@ -72,5 +73,16 @@ describe('what of an address this city does not have', () => {
       ['sort', '-neither'],
     ]);
     expect(unfitColumns({ ...table, columns: [], sort: '-name' }, 'Lamp', [])).toEqual([]);
+  });
+
+  it('is a line of a chart, named as the page writes it', () => {
+    const power = { type: 'Property', value: 5 };
+    const rows = rowsOf({
+      id: 'urn:l:1',
+      type: 'Lamp',
+      power: [power, { ...power, datasetId: 'urn:d:2' }],
+    });
+    expect(unfitChart(['power', 'power urn:d:2'], 'Lamp', rows)).toEqual([]);
+    expect(unfitChart(['power', 'nope'], 'Lamp', rows).map(({ value }) => value)).toEqual(['nope']);
   });
 });

@@ -8,6 +8,7 @@ import type { Layer } from '../api/city';
 import { languages } from './i18n';
 import { pages, readAddress, type View } from './address';
 import { readChoice } from './colouring';
+import { codeOf, type Row } from './entity';
 
 type Written = 'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'lang' | 'map';
 
@@ -104,4 +105,16 @@ export function unfitColumns(
     ...wanted.flatMap((name) => told('columns', name, name)),
     ...(by ? told('sort', sort, by) : []),
   ];
+}
+
+/** What shall be drawn of an object and is none of its rows. */
+export function unfitChart(
+  chart: readonly string[],
+  type: string,
+  rows: readonly Pick<Row, 'key'>[],
+): Unused[] {
+  const codes = new Set(rows.map(codeOf));
+  return chart
+    .filter((code) => !codes.has(code))
+    .map((code) => ({ name: 'chart', value: code, why: { kind: 'attribute', type, name: code } }));
 }

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { chartable, type Row } from '../../lib/entity';
+import { chartable, codeOf, type Row } from '../../lib/entity';
 import { numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
@@ -108,8 +108,6 @@ function chosenOf(choices: readonly Row[], wanted: readonly string[]): Row[] {
     ? named.slice(0, mostLines)
     : choices.filter(({ observedAt }) => observedAt).slice(0, 1);
 }
-
-const codeOf = ({ key }: Row): string => key.trim();
 
 function Choices({ choices, chosen }: { choices: Row[]; chosen: Row[] }) {
   const full = chosen.length >= mostLines;
