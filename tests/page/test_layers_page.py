@@ -234,6 +234,24 @@ async def test_colours_by_number_are_told_in_words_and_follow_the_values(node: N
         assert await visit.audit() == []
 
 
+async def test_classes_have_room_for_a_value_that_leaves_them_and_are_made_anew(node: NodeProcess) -> None:
+    last = "urn:ngsi-ld:Gauge:39"
+    async with visiting(node.url) as visit:
+        await visit.open("/?layers=Gauge&colour.Gauge=equal:level")
+        classes = visit.page.locator(".legend li")
+        await expect(classes).to_have_text(["0–7", "8–15", "16–23", "24–31", "32–39"])
+        node.patch(last, {"level": prop(1000, unitCode="CMT")})
+        await expect(classes.last).to_contain_text("–1,000")
+        await expect(classes).to_have_text(["0–199", "200–399", "400–599", "600–799", "800–1,000"])
+        await visit.until(f"window.__cityloom.colourOf('{last}') === '{VIRIDIS_LAST}'")
+        await visit.until(f"window.__cityloom.colourOf('urn:ngsi-ld:Gauge:38') === '{VIRIDIS_FIRST}'")
+        # The least of the values: the first class begins with it.
+        node.patch(last, {"level": prop(39, unitCode="CMT")})
+        node.patch("urn:ngsi-ld:Gauge:38", {"level": prop(-61, unitCode="CMT")})
+        await expect(classes.first).to_have_text("-61 to -42")
+        node.patch("urn:ngsi-ld:Gauge:38", {"level": prop(38, unitCode="CMT")})
+
+
 async def test_large_layer_comes_as_tiles_and_stays_live(node: NodeProcess) -> None:
     asked: list[str] = []
     async with visiting(node.url) as visit:

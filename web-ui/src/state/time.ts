@@ -7,20 +7,13 @@ import { ApiError } from '../api/http';
 import { type Asked, readChanges, readState } from '../api/past';
 import type { TimeView, View } from '../lib/address';
 import { readChoice } from '../lib/colouring';
-import { timeZone } from '../lib/format';
-import { nodeNow } from '../lib/nodetime';
 import { askedTogether } from '../lib/reading';
 import { Replay, type ReplayPhase } from '../lib/replay';
-import { dayBeside, instantOf } from '../lib/zone';
 import { instant } from './instant';
 import { applyChange } from './changes';
+import { iso, keyOf, newest, settleLastDay, type Span, span, timeKey } from './span';
 import { layers } from './store';
 import { go, view } from './view';
-
-export interface Span {
-  from: number;
-  to: number;
-}
 
 /** `empty`: nothing was observed in the whole time; `future`: it has not begun. */
 export type PastPhase = ReplayPhase | 'empty' | 'future';
@@ -33,47 +26,10 @@ export const waiting = signal(false);
 export const pastPhase = signal<PastPhase>('loading');
 export const pastError = signal<ApiError | null>(null);
 
-/** A long day: what the last 24 hours are is settled when they are chosen, or they would run away. */
-const lastDay = 24 * 3_600_000;
-let chosenAt = 0;
-/** The newest instant that may be asked for: the node's clock is known to a second or so. */
-const newest = (): number => nodeNow() - 2_000;
-
-const keyOf = (time: TimeView): string => JSON.stringify(time);
-const timeKey = computed(() => keyOf(view.value.time));
-
-/** From when to when the past is shown; null when it is not. */
-export const span = computed<Span | null>(() => {
-  void timeKey.value;
-  const time = untracked(() => view.value.time);
-  const now = untracked(newest);
-  switch (time.mode) {
-    case 'live':
-      return null;
-    case 'last24h':
-      return { from: chosenAt - lastDay, to: chosenAt };
-    case 'day': {
-      const from = instantOf(time.day, timeZone.value);
-      const to = instantOf(dayBeside(time.day, 1), timeZone.value);
-      return untilNow(from, to, now);
-    }
-    case 'range':
-      return untilNow(Date.parse(time.from), Date.parse(time.to), now);
-  }
-});
-
-/** Of a time that is not over, what has been; one that has not begun stays as it is. */
-const untilNow = (from: number, to: number, now: number): Span => ({
-  from,
-  to: from < now ? Math.min(to, now) : to,
-});
-
-export const isPast = computed(() => span.value !== null);
-
 /** Chooses which time is shown; its clock begins at the beginning. */
 export function chooseTime(time: TimeView): void {
   playing.value = false;
-  if (time.mode === 'last24h') chosenAt = newest();
+  if (time.mode === 'last24h') settleLastDay();
   // A field may tell twice what was typed into it: that is no step to come back to.
   go({ time, at: '' }, keyOf(time) !== timeKey.value);
 }
@@ -139,7 +95,7 @@ export interface Live {
 
 /** Shows the time that the view names, now and whenever it names another. */
 export function followTime(live: Live): void {
-  if (view.value.time.mode === 'last24h') chosenAt = newest();
+  if (view.value.time.mode === 'last24h') settleLastDay();
   let key = 'live';
   effect(() => {
     const within = span.value;
@@ -238,9 +194,6 @@ async function lookForAny({ from, to }: Span): Promise<void> {
     pastPhase.value = nothing ? 'empty' : 'ready';
   }
 }
-
-/** Whole seconds: nobody reads more, and addresses stay short. */
-const iso = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** The place of the clock that stands in the address. */
 let written = 0;

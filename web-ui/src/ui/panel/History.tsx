@@ -6,7 +6,7 @@ import { plural, t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
 import { type Depth, shifted, type Timeframe, timeframeOf, zoomed } from '../../lib/timeframe';
-import { span } from '../../state/time';
+import { span } from '../../state/span';
 import { readPasts } from '../../state/histories';
 import { go, view } from '../../state/view';
 import { Problem } from '../parts/Problem';

@@ -5,17 +5,15 @@ import { t } from '../../lib/i18n';
 import { clockError } from '../../lib/nodetime';
 import { focusOn } from '../../state/focus';
 import { offerKeys } from '../../state/keys';
+import { isPast, type Span, span } from '../../state/span';
 import {
   chooseTime,
-  isPast,
   pastError,
   pastPhase,
   play,
   playing,
   seek,
   shownAt,
-  type Span,
-  span,
   waiting,
 } from '../../state/time';
 import { view } from '../../state/view';
