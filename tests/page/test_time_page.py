@@ -122,7 +122,7 @@ async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await visit.open(address)
-        await visit.until("document.querySelector('.time-said').innerText === ''")
+        await visit.until("!document.querySelector('.time-said').innerText.includes('Reading')")
         # One question for all the layers, not one more with each that comes.
         assert len([url for url in asked if "/map/state" in url]) == 1
         before = await page.evaluate(where, buses)
@@ -143,6 +143,32 @@ async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
         moved = [places[bus] for bus in buses if bus in places]
         drawn = [place for bus, place in zip(buses, played, strict=True) if bus in places]
         assert drawn == [place and place["coordinates"] for place in moved]
+
+
+async def test_past_that_shows_little_says_what_there_is_and_how_to_see_it(
+    built_page: None, tmp_path: Path
+) -> None:
+    level = {"type": "Property", "value": 5, "observedAt": f"{DAY}T08:00:00Z"}
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [0.01, 0.0]}}
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        drive(node)
+        node.create({"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "location": place, "level": level})
+        async with visiting(node.url) as visit:
+            said = visit.page.locator(".time-said")
+            await visit.open(f"/?layers=Gauge&time={DAY}")
+            await expect(said).to_contain_text("other readings were observed")
+            await visit.open(f"/?layers=Gauge&colour.Gauge=level&time={DAY}")
+            await visit.until("!document.querySelector('.time-said').innerText")
+            await visit.open("/?layers=Gauge&time=2025-06-20")
+            await expect(said).to_contain_text("nothing was observed")
+            # Before it was first seen, the bus is nowhere: the bar and its layer say so.
+            await visit.open(f"/?layers=Bus,Bench&time={DAY}")
+            await expect(said).to_have_text("Not seen yet at this time: Bus.")
+            await expect(visit.layer("Bus")).to_contain_text("0 of 1 had been seen by the time shown")
+            await visit.open(f"/?layers=Bus,Bench&time={DAY}&at={DAY}T07:00:00Z")
+            await bus_at(visit, 0.007)
+            await visit.until("!document.querySelector('.time-said').innerText")
+            await expect(visit.layer("Bus")).not_to_contain_text("had been seen")
 
 
 async def test_legend_of_the_past_is_of_the_time_shown_for_whoever_opens_the_address(

@@ -15,8 +15,11 @@ import { iso, keyOf, newest, settleLastDay, type Span, span, timeKey } from './s
 import { layers } from './store';
 import { go, view } from './view';
 
-/** `empty`: nothing was observed in the whole time; `future`: it has not begun. */
-export type PastPhase = ReplayPhase | 'empty' | 'future';
+/**
+ * `empty`: nothing was observed in the whole time; `still`: nothing that a replay shows (a place, or what
+ * colours), but other readings; `future`: it has not begun.
+ */
+export type PastPhase = ReplayPhase | 'empty' | 'still' | 'future';
 
 export const playing = signal(false);
 /** Where the past's clock stands, in milliseconds; it runs more finely than the address. */
@@ -142,7 +145,7 @@ function enter(within: Span, place: number): void {
           : Promise.resolve({ changes: [], until, more: false }),
       apply: (change, initial) => applyChange(change, initial),
       tell: (phase, error) => {
-        pastPhase.value = phase === 'ready' && nothing ? 'empty' : phase;
+        pastPhase.value = phase === 'ready' ? content : phase;
         pastError.value = error instanceof ApiError ? error : null;
       },
       passing: (error) => error instanceof ApiError && (error.status === 0 || error.status >= 500),
@@ -150,7 +153,7 @@ function enter(within: Span, place: number): void {
     within.to,
     view.value.speed,
   );
-  nothing = false;
+  content = 'ready';
   show(place);
   if (within.from >= newest()) {
     replay = null;
@@ -170,28 +173,32 @@ function leave(): void {
   instant.value = '';
 }
 
-/** Whether the whole time has nothing to show; asked apart, so that it can be said before playing. */
-let nothing = false;
+/** What the whole time has to show; asked apart, so that it can be said before playing. */
+let content: 'ready' | 'empty' | 'still' = 'ready';
 
-async function lookForAny({ from, to }: Span): Promise<void> {
+async function lookForAny(within: Span): Promise<void> {
   probing?.abort();
   const { signal: stop } = (probing = new AbortController());
   if (!asked.types.length || pastPhase.value === 'future') return;
-  let after = iso(from);
   try {
-    // A node tells of a long and busy time in pieces.
-    for (;;) {
-      const found = await readChanges(asked, { after, until: iso(to), limit: 1 }, stop);
-      nothing = found.changes.length === 0 && !found.more;
-      if (found.changes.length || !found.more || found.until === after) break;
-      after = found.until;
-    }
+    if (await isAny(asked, within, stop)) content = 'ready';
+    else content = (await isAny({ ...asked, attributes: [] }, within, stop)) ? 'still' : 'empty';
   } catch {
     // The replay itself says that the node is away.
     return;
   }
-  if (pastPhase.value === 'ready' || pastPhase.value === 'empty') {
-    pastPhase.value = nothing ? 'empty' : 'ready';
+  if (['ready', 'empty', 'still'].includes(pastPhase.value)) pastPhase.value = content;
+}
+
+/** Whether anything was observed within a time. */
+async function isAny(of: Asked, { from, to }: Span, stop: AbortSignal): Promise<boolean> {
+  let after = iso(from);
+  // A node tells of a long and busy time in pieces.
+  for (;;) {
+    const found = await readChanges(of, { after, until: iso(to), limit: 1 }, stop);
+    if (found.changes.length || (found.more && found.until === after)) return true;
+    if (!found.more) return false;
+    after = found.until;
   }
 }
 

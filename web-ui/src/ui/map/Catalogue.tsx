@@ -10,6 +10,7 @@ import { listInTable, showTypes } from '../../state/catalogue';
 import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
 import { city, type LayerState, layers, map } from '../../state/store';
+import { missingThen } from '../../state/then';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
 import './catalogue.css';
@@ -164,6 +165,7 @@ function LayerItem({ state }: { state: LayerState }) {
           <span class="layer-name">{name}</span>
           <Count state={state} />
           <Freshness state={state} />
+          <Then state={state} />
           <Note state={state} />
         </label>
         <button
@@ -224,6 +226,15 @@ function Freshness({ state: { layer } }: { state: LayerState }) {
       {silence}
     </span>
   );
+}
+
+/** How many the map has at the past time that is shown: the count is that of now. */
+function Then({ state }: { state: LayerState }) {
+  const then = state.visible ? missingThen(state) : null;
+  if (!then) return null;
+  const { shown, placed } = then;
+  const counts = { shown: numberText(shown), count: numberText(placed) };
+  return <span class="layer-note">{t('layers.then', counts)}</span>;
 }
 
 function Note({ state }: { state: LayerState }) {
