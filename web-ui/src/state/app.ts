@@ -85,7 +85,9 @@ function follow(seq: number): void {
     state(state) {
       const back = state === 'live' && live.value === 'reconnecting';
       live.value = state;
-      if (back) retryLayers();
+      if (!back) return;
+      retryLayers();
+      if (entity.value?.phase === 'error') retryEntity();
     },
   });
 }
