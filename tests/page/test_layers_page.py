@@ -475,6 +475,14 @@ async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
         await expect(reports).to_contain_text(f"{count} have no place on the map")
         await reports.get_by_role("button", name="no place").click()
         await expect(visit.page.locator(".row-note")).to_have_text(["no place on the map"] * count)
+        # The table lists these alone, the map goes on showing the others; a press lists all again.
+        only = visit.page.locator("[data-only]")
+        await expect(only).to_contain_text("no place on the map")
+        assert "filter." not in visit.page.url
+        await only.get_by_role("button").click()
+        await expect(only).to_have_count(0)
+        every = f"{layers['Open311ServiceRequest']['count']} objects"
+        await expect(visit.page.locator(".table caption")).to_contain_text(every)
         broken = quote("powerRating >> 5")
         await visit.page.goto(
             f"{sample_node.url}/?layers=Streetlight&filter.Streetlight={broken}"

@@ -131,6 +131,9 @@ export function allOf(...filters: string[]): string {
 /** The objects with one of these ids. */
 export const idsCql = (ids: readonly string[]): string => `id IN (${ids.map(textCql).join(', ')})`;
 
+/** The objects that have no place. */
+export const nowhereCql = 'location IS NULL';
+
 /** Whether what a filter selects may depend on an attribute: when in doubt, it may. */
 export const mentions = (filter: string, attribute: string): boolean =>
   filter.includes(attribute.replaceAll('"', '""')) || /modifiedAt/.test(filter);

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { hasStrays } from '../../lib/boxes';
-import { idsCql } from '../../lib/cql';
+import { idsCql, nowhereCql } from '../../lib/cql';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
@@ -273,7 +273,7 @@ function Note({ state }: { state: LayerState }) {
         <Told
           text={plural('layers.nowhere', noPlace)}
           label={t('layers.list')}
-          act={() => listInTable(type, 'location IS NULL')}
+          act={() => listInTable(type, nowhereCql)}
         />
       )}
       {bbox && hasStrays(layer) && (
