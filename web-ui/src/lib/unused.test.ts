@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { firstView, readAddress, type View, writeAddress } from './address';
 import { rowsOf } from './entity';
-import { unfit, unfitChart, unfitColumns, unreadable } from './unused';
+import { type Unused, unfit, unfitChart, unfitColumns, unreadable, weightiest } from './unused';
 
 const lamps = { type: 'Lamp', geometry: 'Point' as const, attributes: ['power', 'name'] };
 const wards = { type: 'Ward', geometry: 'Polygon' as const, attributes: ['name'] };
@@ -41,6 +41,24 @@ describe('what of an address cannot be read', () => {
     };
     expect(unreadable(writeAddress(full, { lang: 'zh' }), '#map=11.2/30.2/123.4')).toEqual([]);
     expect(unreadable('?time=live&row=0&speed=600&utm_source=post', '')).toEqual([]);
+  });
+});
+
+describe('what is told first', () => {
+  it('is what empties the map', () => {
+    const parts = unreadable('?page=x&time=never&speed=-1&lang=fr&row=two', '');
+    const filter = { name: 'filter.Lamp', value: 'power >', why: { kind: 'filter', detail: '' } };
+    const layer = { name: 'layers', value: 'Nope', why: { kind: 'layer', type: 'Nope' } };
+    const all = weightiest([...parts, layer, filter] as Unused[]);
+    expect(all.map(({ name }) => name)).toEqual([
+      'filter.Lamp',
+      'layers',
+      'page',
+      'time',
+      'speed',
+      'row',
+      'lang',
+    ]);
   });
 });
 

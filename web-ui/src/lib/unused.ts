@@ -26,6 +26,20 @@ export interface Unused {
   why: Why;
 }
 
+const weights: Partial<Record<Why['kind'], number>> = {
+  filter: 0,
+  layer: 1,
+  surfaces: 1,
+  areas: 1,
+  attribute: 2,
+};
+
+/** What makes the map show something else first, what only orders a table or a chart last; stable. */
+export const weightiest = (list: readonly Unused[]): Unused[] => {
+  const weight = ({ why }: Unused): number => weights[why.kind] ?? 3;
+  return [...list].sort((a, b) => weight(a) - weight(b));
+};
+
 /** Parts that are given and cannot be read. `hash` is the fragment, which holds the map's place. */
 export function unreadable(search: string, hash: string): Unused[] {
   const given = new URLSearchParams(search);

@@ -1,7 +1,7 @@
 /** What of the address could not be used: told once, in one place, on whichever page it is. */
 import { computed, signal } from '@preact/signals';
 import { readAddress } from '../lib/address';
-import { unfit, unfitChart, unreadable, type Unused } from '../lib/unused';
+import { unfit, unfitChart, unreadable, type Unused, weightiest } from '../lib/unused';
 import { entity, layers } from './store';
 import { arrived, view } from './view';
 
@@ -15,7 +15,7 @@ const keyOf = ({ name, value }: Unused): string => `${name}=${value}`;
 export const unused = computed<Unused[]>(() => {
   const { search, hash } = arrived.value;
   const given = readAddress(search);
-  return [
+  const all = [
     ...unreadable(search, hash),
     ...unfit(
       view.value,
@@ -24,7 +24,8 @@ export const unused = computed<Unused[]>(() => {
     ...wrongFilters(given.filters),
     ...unusedColumns.value,
     ...strangeCharts(given.id, given.chart),
-  ].filter((each) => !dismissed.value.has(keyOf(each)));
+  ];
+  return weightiest(all.filter((each) => !dismissed.value.has(keyOf(each))));
 });
 
 /** A filter that is typed here is answered where it is typed; one that came with the address may be out of sight. */
