@@ -359,6 +359,9 @@ async def test_lineage_leads_from_the_file_to_the_value(sample_node: NodeProcess
         await expect(page.locator(".value-lineage select")).to_have_value("o3 ")
         nodes = page.locator(".value-lineage .node")
         await expect(nodes).to_have_count(4)
+        # It is shown whole, not just its beginning.
+        for at in range(4):
+            await expect(nodes.nth(at)).to_be_in_viewport(ratio=1)
         await expect(nodes.nth(0)).to_contain_text(Path(file["prov:label"]).name)
         await expect(nodes.nth(0)).to_contain_text(f"row {derived['cityloom:row']}")
         await expect(nodes.nth(0)).to_contain_text(file["cityloom:sha256"][:8])
