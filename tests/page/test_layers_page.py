@@ -473,6 +473,9 @@ async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
         count = layers["Open311ServiceRequest"]["noPlace"]
         assert count > 0
         await expect(reports).to_contain_text(f"{count} have no place on the map")
+        # A screen reader is told so by the button beside it, not by the box as well.
+        box = reports.get_by_role("checkbox", name=re.compile("^[^:]*objects?$"))
+        await expect(box).to_have_accessible_name(re.compile("reports"))
         await reports.get_by_role("button", name="no place").click()
         await expect(visit.page.locator(".row-note")).to_have_text(["no place on the map"] * count)
         # The table lists these alone, the map goes on showing the others; a press lists all again.

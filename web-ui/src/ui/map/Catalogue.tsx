@@ -144,6 +144,7 @@ function LayerItem({ state }: { state: LayerState }) {
   const [open, setOpen] = useState(false);
   const name = typeLabel(type);
   const more = useRef<HTMLButtonElement>(null);
+  const row = `layer-${type}`;
   const used = view.value.filters[type] || view.value.colours[type];
   return (
     <li
@@ -159,12 +160,16 @@ function LayerItem({ state }: { state: LayerState }) {
           <input
             type="checkbox"
             checked={visible}
+            aria-labelledby={`${row}-name ${row}-count`}
+            aria-describedby={layer.observed || layer.silent ? `${row}-told` : undefined}
             onChange={(event) => showTypes([type], event.currentTarget.checked)}
           />
           <LayerSymbol state={state} />
-          <span class="layer-name">{name}</span>
-          <Count state={state} />
-          <Freshness state={state} />
+          <span class="layer-name" id={`${row}-name`}>
+            {name}
+          </span>
+          <Count state={state} id={`${row}-count`} />
+          <Freshness state={state} id={`${row}-told`} />
           <Then state={state} />
           <Note state={state} />
         </label>
@@ -191,10 +196,10 @@ function LayerItem({ state }: { state: LayerState }) {
   );
 }
 
-function Count({ state: { layer, matched } }: { state: LayerState }) {
+function Count({ state: { layer, matched }, id }: { state: LayerState; id: string }) {
   const counts = { matched: numberText(matched ?? 0), count: numberText(layer.count) };
   return (
-    <span class="layer-count">
+    <span class="layer-count" id={id}>
       <span aria-hidden="true">
         {matched === null ? counts.count : t('layers.matchedOf', counts)}
       </span>
@@ -206,7 +211,7 @@ function Count({ state: { layer, matched } }: { state: LayerState }) {
 }
 
 /** When the last value came; silence is a state, told in words. */
-function Freshness({ state: { layer } }: { state: LayerState }) {
+function Freshness({ state: { layer }, id }: { state: LayerState; id: string }) {
   const { observed, silent, count } = layer;
   if (!observed && !silent) return null;
   const when = observed ? agoText(observed) : '';
@@ -216,7 +221,7 @@ function Freshness({ state: { layer } }: { state: LayerState }) {
       : t('layers.someSilent', { silent: numberText(silent), count: numberText(count) })
     : '';
   return (
-    <span class="layer-note" data-silent={silent > 0 ? true : undefined}>
+    <span class="layer-note" id={id} data-silent={silent > 0 ? true : undefined}>
       {observed && (
         <time dateTime={observed} title={t('layers.lastValue')}>
           {when}
