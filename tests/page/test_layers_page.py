@@ -140,7 +140,7 @@ async def test_catalogue_groups_layers_and_is_worked_by_the_keyboard(
         assert "District" in shown
         assert "Streetlight" not in shown
         await open_menu(visit, "Streetlight")
-        await expect(page.locator(".filter")).to_be_visible()
+        await expect(page.locator(".filter")).to_be_in_viewport()
         assert await visit.audit() == []
         assert await page.evaluate("document.documentElement.scrollWidth") == size[0]
 
@@ -232,6 +232,24 @@ async def test_colours_by_number_are_told_in_words_and_follow_the_values(node: N
         await expect(legend.locator("li")).to_have_count(2)
         await visit.until(f"window.__cityloom.colourOf('{first}') === '#d55e00'")
         assert await visit.audit() == []
+
+
+async def test_classes_have_room_for_a_value_that_leaves_them_and_are_made_anew(node: NodeProcess) -> None:
+    last = "urn:ngsi-ld:Gauge:39"
+    async with visiting(node.url) as visit:
+        await visit.open("/?layers=Gauge&colour.Gauge=equal:level")
+        classes = visit.page.locator(".legend li")
+        await expect(classes).to_have_text(["0–7", "8–15", "16–23", "24–31", "32–39"])
+        node.patch(last, {"level": prop(1000, unitCode="CMT")})
+        await expect(classes.last).to_contain_text("–1,000")
+        await expect(classes).to_have_text(["0–199", "200–399", "400–599", "600–799", "800–1,000"])
+        await visit.until(f"window.__cityloom.colourOf('{last}') === '{VIRIDIS_LAST}'")
+        await visit.until(f"window.__cityloom.colourOf('urn:ngsi-ld:Gauge:38') === '{VIRIDIS_FIRST}'")
+        # The least of the values: the first class begins with it.
+        node.patch(last, {"level": prop(39, unitCode="CMT")})
+        node.patch("urn:ngsi-ld:Gauge:38", {"level": prop(-61, unitCode="CMT")})
+        await expect(classes.first).to_have_text("-61 to -42")
+        node.patch("urn:ngsi-ld:Gauge:38", {"level": prop(38, unitCode="CMT")})
 
 
 async def test_large_layer_comes_as_tiles_and_stays_live(node: NodeProcess) -> None:
@@ -455,14 +473,30 @@ async def test_what_an_address_asks_for_in_vain_is_told_until_it_is_put_away(
         count = layers["Open311ServiceRequest"]["noPlace"]
         assert count > 0
         await expect(reports).to_contain_text(f"{count} have no place on the map")
+        # A screen reader is told so by the button beside it, not by the box as well.
+        box = reports.get_by_role("checkbox", name=re.compile("^[^:]*objects?$"))
+        await expect(box).to_have_accessible_name(re.compile("reports"))
         await reports.get_by_role("button", name="no place").click()
         await expect(visit.page.locator(".row-note")).to_have_text(["no place on the map"] * count)
+        # The table lists these alone, the map goes on showing the others; a press lists all again.
+        only = visit.page.locator("[data-only]")
+        await expect(only).to_contain_text("no place on the map")
+        assert "filter." not in visit.page.url
+        await only.get_by_role("button").click()
+        await expect(only).to_have_count(0)
+        every = f"{layers['Open311ServiceRequest']['count']} objects"
+        await expect(visit.page.locator(".table caption")).to_contain_text(every)
         broken = quote("powerRating >> 5")
         await visit.page.goto(
             f"{sample_node.url}/?layers=Streetlight&filter.Streetlight={broken}"
-            "&colour.Streetlight=nope&time=yesterday"
+            "&colour.Streetlight=nope&time=yesterday&page=x&speed=-1&at=now"
         )
-        for part in ("filter.Streetlight=powerRating >> 5", "colour.Streetlight=nope", "time=yesterday"):
+        # What empties the map comes first; what does not fit is one press away.
+        await expect(note.locator("li").first).to_contain_text("filter.Streetlight=powerRating >> 5")
+        await expect(note.get_by_text("speed=-1")).to_be_hidden()
+        await note.get_by_text("more").click()
+        await expect(note.get_by_text("speed=-1")).to_be_visible()
+        for part in ("colour.Streetlight=nope", "time=yesterday", "page=x", "at=now"):
             await expect(note).to_contain_text(part)
         await note.get_by_role("button", name="Close").click()
         await expect(note).not_to_contain_text("Streetlight")

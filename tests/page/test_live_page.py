@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,52 @@ async def test_text_of_the_data_is_never_read_as_markup(built_page: None, tmp_pa
             await expect(visit.page.locator(".panel h2")).to_have_text(text)
             await expect(visit.attribute("note")).to_contain_text(text)
             assert await visit.page.locator(".page img, .panel b").count() == 0
+
+
+async def test_object_chosen_while_the_node_was_away_opens_when_it_is_back(
+    built_page: None, tmp_path: Path
+) -> None:
+    arguments = ("serve", "--data", str(tmp_path), "--port", str(free_port()))
+    async with visiting("http://nowhere") as visit:
+        panel = visit.page.locator(".panel")
+        with running(*arguments) as node:
+            visit.origin = node.url
+            node.create(bench(1))
+            await visit.open()
+            await expect(visit.page.locator(".live")).to_have_attribute("data-state", "live")
+        await expect(visit.page.locator(".live")).to_have_attribute("data-state", "reconnecting")
+        await visit.click_object("urn:ngsi-ld:Bench:1")
+        alert = visit.page.locator(".side [role=alert]")
+        await expect(alert).to_contain_text("could not be loaded")
+        await alert.get_by_role("button", name="Layers and list").click()
+        await expect(visit.page.locator(".layer").first).to_be_visible()
+        await visit.click_object("urn:ngsi-ld:Bench:1")
+        await expect(alert).to_be_visible()
+        with running(*arguments):
+            await expect(visit.page.locator(".live")).to_have_attribute("data-state", "live")
+            await expect(panel).to_be_visible()
+            await expect(visit.attribute("seats")).to_contain_text("1")
+            visit.complaints = [text for text in visit.complaints if "ERR_" not in text]
+
+
+async def test_code_that_the_node_has_no_more_is_had_by_loading_the_page_anew(
+    built_page: None, tmp_path: Path
+) -> None:
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        node.create(bench(1))
+        async with visiting(node.url) as visit:
+            await visit.page.route(re.compile(r".*/assets/Panel-.*\.js"), lambda route: route.abort())
+            await visit.open()
+            await visit.click_object("urn:ngsi-ld:Bench:1")
+            again = visit.page.locator(".side [role=alert]").get_by_role("button", name="Try again")
+            await expect(again).to_be_visible()
+            await expect(visit.page.locator(".live")).to_have_attribute("data-state", "live")
+            async with visit.page.expect_navigation():
+                await again.click()
+            await visit.page.unroute_all()
+            await again.click()
+            await expect(visit.attribute("seats")).to_contain_text("1")
+            visit.complaints = [text for text in visit.complaints if "ERR_" not in text]
 
 
 async def test_changes_missed_while_the_node_was_away_arrive_when_it_is_back(

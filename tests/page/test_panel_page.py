@@ -185,6 +185,8 @@ async def test_whole_panel_works_in_both_sizes_and_languages(
         # Metres, degrees and states do not share an axis: they lie below each other.
         await expect(page.locator(".history .chart canvas")).to_have_count(3)
         await expect(page.locator(".history .stats thead th")).to_have_count(3)
+        # All that the address asks for is drawn: there is nothing to complain of.
+        await expect(page.locator(".address-note .note")).to_have_count(0)
         # The way of a value goes right on a desktop and down on a telephone.
         await page.locator(".value-lineage select").select_option("name ")
         await expect(page.locator(".value-lineage .node").last).to_contain_text(others)
@@ -357,6 +359,9 @@ async def test_lineage_leads_from_the_file_to_the_value(sample_node: NodeProcess
         await expect(page.locator(".value-lineage select")).to_have_value("o3 ")
         nodes = page.locator(".value-lineage .node")
         await expect(nodes).to_have_count(4)
+        # It is shown whole, not just its beginning.
+        for at in range(4):
+            await expect(nodes.nth(at)).to_be_in_viewport(ratio=1)
         await expect(nodes.nth(0)).to_contain_text(Path(file["prov:label"]).name)
         await expect(nodes.nth(0)).to_contain_text(f"row {derived['cityloom:row']}")
         await expect(nodes.nth(0)).to_contain_text(file["cityloom:sha256"][:8])

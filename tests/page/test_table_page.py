@@ -94,6 +94,11 @@ async def test_table_has_the_filter_of_the_map_sorts_and_turns_pages(sample_node
         await expect(head).to_have_attribute("aria-sort", "descending")
         # Another filter begins with its first row; a wrong one is told and loses nothing.
         field = page.get_by_label("Filter (CQL2)")
+        # What it could be, of attributes that lights have.
+        example = await field.get_attribute("placeholder")
+        assert example is not None
+        name = example.removeprefix("For example ").removesuffix(" > 20")
+        assert name in sample_node.get("/ogc/collections/Streetlight/queryables?f=json")["properties"]
         await field.fill("powerRating >")
         await page.get_by_role("button", name="Apply").click()
         await expect(page.get_by_role("alert")).to_contain_text("does not understand this filter")

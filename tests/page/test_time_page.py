@@ -122,7 +122,7 @@ async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await visit.open(address)
-        await visit.until("document.querySelector('.time-said').innerText === ''")
+        await visit.until("!document.querySelector('.time-said').innerText.includes('Reading')")
         # One question for all the layers, not one more with each that comes.
         assert len([url for url in asked if "/map/state" in url]) == 1
         before = await page.evaluate(where, buses)
@@ -143,6 +143,74 @@ async def test_day_that_was_played_ends_as_the_state_that_is_read_at_its_end(
         moved = [places[bus] for bus in buses if bus in places]
         drawn = [place for bus, place in zip(buses, played, strict=True) if bus in places]
         assert drawn == [place and place["coordinates"] for place in moved]
+
+
+async def test_past_that_shows_little_says_what_there_is_and_how_to_see_it(
+    built_page: None, tmp_path: Path
+) -> None:
+    level = {"type": "Property", "value": 5, "observedAt": f"{DAY}T08:00:00Z"}
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [0.01, 0.0]}}
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        drive(node)
+        node.create({"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "location": place, "level": level})
+        async with visiting(node.url) as visit:
+            said = visit.page.locator(".time-said")
+            await visit.open(f"/?layers=Gauge&time={DAY}")
+            await expect(said).to_contain_text("other readings were observed")
+            await visit.open(f"/?layers=Gauge&colour.Gauge=level&time={DAY}")
+            await visit.until("!document.querySelector('.time-said').innerText")
+            await visit.open("/?layers=Gauge&time=2025-06-20")
+            await expect(said).to_contain_text("nothing was observed")
+            # Before it was first seen, the bus is nowhere: the bar and its layer say so.
+            await visit.open(f"/?layers=Bus,Bench&time={DAY}")
+            await expect(said).to_have_text("Not seen yet at this time: Bus.")
+            await expect(visit.layer("Bus")).to_contain_text("0 of 1 had been seen by the time shown")
+            await visit.open(f"/?layers=Bus,Bench&time={DAY}&at={DAY}T07:00:00Z")
+            await bus_at(visit, 0.007)
+            await visit.until("!document.querySelector('.time-said').innerText")
+            await expect(visit.layer("Bus")).not_to_contain_text("had been seen")
+
+
+async def test_legend_of_the_past_is_of_the_time_shown_for_whoever_opens_the_address(
+    built_page: None, tmp_path: Path
+) -> None:
+    gauge = "urn:ngsi-ld:Gauge:1"
+
+    def level(value: float, hour: int, day: str = DAY) -> dict[str, Any]:
+        return {"level": {"type": "Property", "value": value, "observedAt": f"{day}T{hour:02}:00:00Z"}}
+
+    def place(lon: float) -> dict[str, Any]:
+        return {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, 0.0]}}
+
+    then, now = ["0–19", "20–39", "40–59", "60–79", "80–100"], ["500–599", "600–699"]
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        node.create({"id": gauge, "type": "Gauge", "location": place(0), **level(0, 6)})
+        for hour, value in ((9, 100), (12, 40)):
+            node.patch(gauge, level(value, hour))
+        node.patch(gauge, level(500, 0, "2025-07-15"))
+        other = {"id": f"{gauge}0", "type": "Gauge", "location": place(0.01)}
+        node.create({**other, **level(1000, 0, "2025-07-15")})
+        async with visiting(node.url) as visit:
+            classes = visit.page.locator(".legend li")
+            coloured = "/?layers=Gauge&colour.Gauge=equal:level"
+            await visit.open(f"{coloured}&time={DAY}&at={DAY}T13:00:00Z")
+            # What had no value at its beginning is told beside the classes.
+            await expect(classes).to_have_text([*then, "no value"])
+            await visit.until(f"window.__cityloom.colourOf('{gauge}') !== null")
+            colour = await visit.page.evaluate(f"window.__cityloom.colourOf('{gauge}')")
+            slider = visit.page.get_by_role("slider")
+            await slider.focus()
+            await visit.page.keyboard.press("Home")
+            await expect(classes).to_have_text([*then, "no value"])
+            await visit.page.get_by_role("button", name="Back to live").click()
+            await expect(classes.nth(0)).to_have_text(now[0])
+            await expect(classes.nth(1)).to_have_text(now[1])
+            # Another page, at another time, sees the same.
+            node.patch(gauge, level(700, 0, "2025-07-16"))
+            await visit.open(coloured)
+            await visit.page.goto(f"{node.url}{coloured}&time={DAY}&at={DAY}T13:00:00Z")
+            await expect(classes).to_have_text([*then, "no value"])
+            await visit.until(f"window.__cityloom.colourOf('{gauge}') === '{colour}'")
 
 
 async def test_back_walks_through_the_times_that_were_chosen(built_page: None, tmp_path: Path) -> None:

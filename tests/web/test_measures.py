@@ -183,3 +183,42 @@ async def test_summary_says_what_is_wrong(city: Client) -> None:
         assert (await city.get(f"/map/layers/{query}")).status == 400, query
     found = (await city.get("/map/layers/Tree/summary?attribute=nothing")).json
     assert found == {"count": 0, "missing": 6}
+
+
+async def test_summary_of_a_span_is_of_what_its_replay_shows(node: Client) -> None:
+    day = "2026-05-01T"
+
+    def level(value: float, hour: int) -> dict[str, Any]:
+        return {"type": "Property", "value": value, "observedAt": f"{day}{hour:02}:00:00Z"}
+
+    gauges: list[dict[str, Any]] = [
+        {"id": "urn:g:1", "type": "Gauge", "level": level(1, 8), "kind": {"value": "a"}},
+        {"id": "urn:g:2", "type": "Gauge", "level": level(7, 11), "kind": {"value": "b"}},
+        # Never observed: it is so at every time.
+        {"id": "urn:g:3", "type": "Gauge", "level": {"value": 4.5}},
+    ]
+    for gauge in gauges:
+        assert (await node.post(ENTITIES, gauge)).status == 201
+    for value, hour in ((2, 9), (30, 10), (3, 12)):
+        body = {"level": level(value, hour)}
+        assert (await node.patch(f"{ENTITIES}/urn:g:1/attrs", body)).status == 204
+
+    async def told(after: int, until: int, more: str = "") -> tuple[int, int, float, float]:
+        span = f"after={day}{after:02}:00:00Z&until={day}{until:02}:00:00Z"
+        answer = await node.get(f"/map/layers/Gauge/summary?attribute=level&{span}{more}")
+        assert answer.status == 200, answer.body
+        numbers = answer.json["numbers"]
+        return answer.json["count"], answer.json["missing"], numbers["min"], numbers["max"]
+
+    assert await told(9, 10) == (3, 1, 2, 30)
+    assert await told(9, 11) == (4, 1, 2, 30)
+    assert await told(11, 13) == (4, 0, 3, 30)
+    assert await told(13, 23) == (3, 0, 3, 7)
+    assert await told(9, 11, "&filter=kind%20=%20%27b%27") == (1, 1, 7, 7)
+    for query in (
+        "after=now&until=now",
+        f"after={day}10:00:00Z",
+        f"after={day}10:00:00Z&until={day}09:00:00Z",
+    ):
+        answer = await node.get(f"/map/layers/Gauge/summary?attribute=level&{query}")
+        assert (answer.status, "parameter" in answer.json["detail"]) == (400, True), query

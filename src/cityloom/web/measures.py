@@ -17,6 +17,7 @@ from cityloom.maps.kept import KeptTiles, Shown
 from cityloom.maps.queryables import check_filter
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData
+from cityloom.model.time import parse_datetime
 from cityloom.query.areas import METHODS, Areas, Method, aggregate_in_areas, representative_point
 from cityloom.query.summary import RANKS, summarize
 from cityloom.query.values import CqlNode, Query, TypeIs
@@ -27,6 +28,7 @@ from cityloom.web.city import require_types
 from cityloom.web.filters import FILTER_PARAMS, read_filter
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
+from cityloom.web.span import values_in_span
 
 _ALL: Final = 2**62
 _DEFAULT_VALUES: Final = 20
@@ -41,7 +43,11 @@ def summary_operation(kept: KeptTiles) -> Operation:
     async def summarize_attribute(incoming: Incoming) -> Response:
         """`GET /map/layers/{type}/summary`.
 
+        With `after` and `until` it is of what a replay from the one to the other shows: the values at its
+        beginning, and each that was observed until its end.
+
         Cost: about 5 µs for each entity, off the event loop; one row where none of them has changed since.
+        Of a span, 20 µs for each reading.
         """
         incoming.services.access.check(incoming.call, "read", "map")
         ld_context, given = await incoming.ld_context(), incoming.path["type"]
@@ -49,6 +55,7 @@ def summary_operation(kept: KeptTiles) -> Operation:
         limit = incoming.params.integer("limit", 1) or _DEFAULT_VALUES
         if limit > _MOST_VALUES:
             raise BadRequestData(f"parameter limit is invalid: the most is {_MOST_VALUES}")
+        span = _span(incoming)
         language = _language(incoming)
         render = _shown(name, ld_context, language)
         query, tenant = _query(type, read_filter(incoming.params, ld_context)), incoming.call.tenant
@@ -60,6 +67,11 @@ def summary_operation(kept: KeptTiles) -> Operation:
         def read(snapshot: Snapshot) -> bytes:
             require_types(snapshot, tenant, {type: given}, "type")
             check_filter(snapshot, tenant, type, ld_context, query.filter)
+
+            if span is not None:
+                now = {one.id: _one(one, name) for one in snapshot.lights(tenant, query, [name])}
+                values = values_in_span(snapshot, tenant, type, name, now, span)
+                return encode(summarize(values, render, limit))
 
             def summary(_: object) -> bytes:
                 found = (_one(entity, name) for entity in snapshot.lights(tenant, query, [name]))
@@ -76,7 +88,7 @@ def summary_operation(kept: KeptTiles) -> Operation:
         path="/map/layers/{type}/summary",
         handler=summarize_attribute,
         summary="What values an attribute has over a layer",
-        params=frozenset({"attribute", "lang", "limit"}) | FILTER_PARAMS,
+        params=frozenset({"attribute", "lang", "limit", "after", "until"}) | FILTER_PARAMS,
         response=_SUMMARY,
     )
 
@@ -128,6 +140,17 @@ def _required(incoming: Incoming, name: str) -> str:
     if value is None:
         raise BadRequestData(f"parameter {name} is required")
     return value
+
+
+def _span(incoming: Incoming) -> tuple[int, int] | None:
+    """From when to when (µs); None where it is not asked for. Raises BadRequestData."""
+    if "after" not in incoming.params and "until" not in incoming.params:
+        return None
+    after = parse_datetime(_required(incoming, "after"), "parameter after")
+    until = parse_datetime(_required(incoming, "until"), "parameter until")
+    if after > until:
+        raise BadRequestData("parameter after is invalid: it is later than until")
+    return after, until
 
 
 def _attribute_name(incoming: Incoming, ld_context: LdContext) -> str:

@@ -75,13 +75,15 @@ export async function readQueryables(type: string): Promise<Record<string, Query
   return body.properties ?? {};
 }
 
+/** What values an attribute has now or, of a span of the past, what its replay shows. */
 export async function readSummary(
   type: string,
   attribute: string,
   { filter, lang }: Pick<Asked, 'filter' | 'lang'>,
+  span: { after: string; until: string } | null,
   signal?: AbortSignal,
 ): Promise<Summary> {
-  const search = query({ attribute, filter: filter || undefined, lang });
+  const search = query({ attribute, filter: filter || undefined, lang, ...span });
   const path = `/map/layers/${encodeURIComponent(type)}/summary${search}`;
   return (await getJson<Summary>(path, signal)).body;
 }

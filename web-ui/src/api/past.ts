@@ -3,7 +3,7 @@ import type { Window } from '../lib/replay';
 import { getJson, query } from './http';
 import type { Change } from './live';
 
-/** Which layers and which of their attributes. */
+/** Which layers and which of their attributes; none named: all. */
 export interface Asked {
   types: string[];
   attributes: string[];
@@ -11,9 +11,9 @@ export interface Asked {
 
 const windowLimit = 5_000;
 
-const listed = ({ types, attributes }: Asked): { type: string; attrs: string } => ({
+const listed = ({ types, attributes }: Asked): { type: string; attrs?: string | undefined } => ({
   type: types.join(','),
-  attrs: attributes.join(','),
+  attrs: attributes.join(',') || undefined,
 });
 
 /** The changes that bring these layers from now to what had last been observed at an instant. */

@@ -15,6 +15,7 @@ const full: View = {
     type: 'Streetlight',
     columns: ['name', 'powerRating'],
     sort: '-powerRating',
+    only: 'location IS NULL',
     offset: 200,
   },
   chart: ['powerRating', 'urn:a urn:b'],

@@ -35,6 +35,8 @@ export interface TableView {
   columns: string[];
   /** An attribute, with "-" before it where the largest comes first; "" is by id. */
   sort: string;
+  /** CQL2 text that narrows the rows down and leaves the map as it is; "" is none. */
+  only: string;
   /** How many rows lie before the first one shown. */
   offset: number;
 }
@@ -72,7 +74,7 @@ export const firstView: View = {
   time: { mode: 'live' },
   at: '',
   speed: firstSpeed,
-  table: { type: '', columns: [], sort: '', offset: 0 },
+  table: { type: '', columns: [], sort: '', only: '', offset: 0 },
   chart: [],
 };
 
@@ -95,6 +97,7 @@ export function readAddress(search: string): View {
       type: given.get('table') ?? '',
       columns: split(given.get('columns')),
       sort: given.get('sort') ?? '',
+      only: given.get('only') ?? '',
       offset: whole(given.get('row')),
     },
     chart: split(given.get('chart')),
@@ -122,6 +125,7 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('table', view.table.type);
   put('columns', view.table.columns.map(encodeURIComponent).join(','));
   put('sort', view.table.sort);
+  put('only', view.table.only);
   put('row', String(view.table.offset), '0');
   put('chart', view.chart.map(encodeURIComponent).join(','));
   const text = out.toString();

@@ -8,6 +8,7 @@ import {
   quantileAt,
   readChoice,
   viridisColours,
+  withRoom,
   writeChoice,
 } from './colouring';
 
@@ -108,4 +109,29 @@ it('a choice of colours comes back from the view as it went in', () => {
   ] as const) {
     expect(readChoice(writeChoice(choice))).toEqual(choice);
   }
+});
+
+describe('classes that a value leaves', () => {
+  const numbers = colouringOf(
+    { attribute: 'no2', steps: 'equal' },
+    { count: 9, missing: 0, numbers: even },
+  ) as NumberClasses;
+
+  it('have room for it, and stay where they are', () => {
+    expect(withRoom(numbers, 50)).toBe(numbers);
+    expect(withRoom(numbers, 888)).toEqual({ ...numbers, max: 888 });
+    expect(withRoom(numbers, -0.5)).toEqual({ ...numbers, min: -0.5, whole: false });
+    expect(withRoom(numbers, '')).toEqual({ ...numbers, missing: 1 });
+    expect(withRoom({ ...numbers, missing: 3 }, 'text')).toMatchObject({ missing: 3 });
+  });
+
+  it('tell that there are other texts, or none', () => {
+    const texts = colouringOf(
+      { attribute: 'state', steps: 'quantile' },
+      { count: 4, missing: 0, values: [{ value: 'open', count: 4 }] },
+    );
+    expect(texts && withRoom(texts, 'open')).toBe(texts);
+    expect(texts && withRoom(texts, 'ajar')).toMatchObject({ others: 1, missing: 0 });
+    expect(texts && withRoom(texts, '')).toMatchObject({ others: 0, missing: 1 });
+  });
 });

@@ -140,6 +140,27 @@ export function quantileAt(quantiles: readonly number[], share: number): number 
   return low + (up - low) * ((share - from) / (to - from));
 }
 
+/** The classes with room for a value that came after they were made; the same ones where it has its place. */
+export function withRoom(colouring: Colouring, value: unknown): Colouring {
+  const none = value === '' || value === null || value === undefined;
+  if (colouring.kind === 'numbers' && typeof value === 'number') {
+    const { min, max, whole } = colouring;
+    const fits = value >= min && value <= max && (!whole || Number.isInteger(value));
+    if (fits) return colouring;
+    return {
+      ...colouring,
+      min: Math.min(min, value),
+      max: Math.max(max, value),
+      whole: whole && Number.isInteger(value),
+    };
+  }
+  if (colouring.kind === 'numbers' || none) {
+    return colouring.missing ? colouring : { ...colouring, missing: 1 };
+  }
+  const fits = colouring.others > 0 || classOf(colouring, value) !== null;
+  return fits ? colouring : { ...colouring, others: 1 };
+}
+
 /** In which class a value falls: its number from 0; null where it has no class. */
 export function classOf(colouring: Colouring, value: unknown): number | null {
   if (colouring.kind === 'numbers') {

@@ -4,6 +4,7 @@ import {
   type Condition,
   conditionCql,
   type Conditions,
+  exampleCql,
   idsCql,
   nameCql,
   readCql,
@@ -149,5 +150,20 @@ describe('CQL2 text', () => {
       expect(readCql(text), text).toBeNull();
     }
     expect(readCql(' ')).toEqual({ join: 'AND', list: [] });
+  });
+});
+
+describe('an example of a filter', () => {
+  const kinds = [
+    { name: 'lamp', kind: 'text' as const, values: ["l'ed", 'old'] },
+    { name: 'name', kind: 'text' as const, values: [] },
+    { name: 'rated power', kind: 'number' as const, values: [] },
+  ];
+
+  it('is of an attribute that the layer has', () => {
+    expect(exampleCql(kinds)).toBe('"rated power" > 20');
+    expect(exampleCql(kinds.slice(0, 2))).toBe("lamp = 'l''ed'");
+    expect(exampleCql(kinds.slice(1, 2))).toBe("name LIKE 'A%'");
+    expect(exampleCql([])).toBeNull();
   });
 });

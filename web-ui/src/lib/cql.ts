@@ -122,6 +122,25 @@ export function writeCql({ join, list }: Conditions): string | null {
   return texts.includes(null) ? null : texts.join(` ${join} `);
 }
 
+/** A filter that could be written of these attributes; null where none fits. */
+export function exampleCql(
+  list: readonly { name: string; kind: Kind; values: string[] }[],
+): string | null {
+  const number = list.find(({ kind }) => kind === 'number');
+  if (number)
+    return conditionCql({ attribute: number.name, kind: 'number', operator: '>', values: ['20'] });
+  const text = list.find(({ kind, values }) => kind === 'text' && values[0]);
+  if (text)
+    return conditionCql({
+      attribute: text.name,
+      kind: 'text',
+      operator: '=',
+      values: text.values.slice(0, 1),
+    });
+  const any = list.find(({ kind }) => kind === 'text');
+  return any ? `${nameCql(any.name)} LIKE 'A%'` : null;
+}
+
 /** Both must hold; each may be "". */
 export function allOf(...filters: string[]): string {
   const given = filters.filter((filter) => filter.trim());
@@ -130,6 +149,9 @@ export function allOf(...filters: string[]): string {
 
 /** The objects with one of these ids. */
 export const idsCql = (ids: readonly string[]): string => `id IN (${ids.map(textCql).join(', ')})`;
+
+/** The objects that have no place. */
+export const nowhereCql = 'location IS NULL';
 
 /** Whether what a filter selects may depend on an attribute: when in doubt, it may. */
 export const mentions = (filter: string, attribute: string): boolean =>

@@ -155,6 +155,9 @@ function plain(value: Json | undefined): Shown {
   return { kind: 'json', value: JSON.stringify(value ?? null, null, 1) };
 }
 
+/** A row as an address names it: its attribute, with its data set where it has one. */
+export const codeOf = ({ key }: Pick<Row, 'key'>): string => key.trim();
+
 /** The keys of rows whose value or observation is new: what a live change touched. */
 export function changedKeys(before: Row[], after: Row[]): Set<string> {
   // Not the time of writing: a merge may touch it and bring no news.

@@ -92,6 +92,10 @@ export function plural(stem: PluralKey, count: number, parameters: Parameters = 
   return fill(text, { count: new Intl.NumberFormat(locale.value).format(count), ...parameters });
 }
 
+/** "a, b and c", as the language writes it. */
+export const listText = (items: readonly string[]): string =>
+  new Intl.ListFormat(locale.value).format(items);
+
 /** A message whose key is made from data (a type's or an attribute's name), when there is one. */
 export function known(key: string, wished: Language = language.value): string | undefined {
   return messages[wished][key];

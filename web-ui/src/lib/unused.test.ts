@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { firstView, readAddress, type View, writeAddress } from './address';
-import { unfit, unfitColumns, unreadable } from './unused';
+import { rowsOf } from './entity';
+import { type Unused, unfit, unfitChart, unfitColumns, unreadable, weightiest } from './unused';
 
 const lamps = { type: 'Lamp', geometry: 'Point' as const, attributes: ['power', 'name'] };
 const wards = { type: 'Ward', geometry: 'Polygon' as const, attributes: ['name'] };
@@ -43,6 +44,24 @@ describe('what of an address cannot be read', () => {
   });
 });
 
+describe('what is told first', () => {
+  it('is what empties the map', () => {
+    const parts = unreadable('?page=x&time=never&speed=-1&lang=fr&row=two', '');
+    const filter = { name: 'filter.Lamp', value: 'power >', why: { kind: 'filter', detail: '' } };
+    const layer = { name: 'layers', value: 'Nope', why: { kind: 'layer', type: 'Nope' } };
+    const all = weightiest([...parts, layer, filter] as Unused[]);
+    expect(all.map(({ name }) => name)).toEqual([
+      'filter.Lamp',
+      'layers',
+      'page',
+      'time',
+      'speed',
+      'row',
+      'lang',
+    ]);
+  });
+});
+
 describe('what of an address this city does not have', () => {
   it('is a layer, wherever it is named', () => {
     expect(told('?layers=Lamp,Nope&filter.Nope=a>1&colour.Nope=a&areas=Ward:Nope:count')).toEqual([
@@ -72,5 +91,16 @@ describe('what of an address this city does not have', () => {
       ['sort', '-neither'],
     ]);
     expect(unfitColumns({ ...table, columns: [], sort: '-name' }, 'Lamp', [])).toEqual([]);
+  });
+
+  it('is a line of a chart, named as the page writes it', () => {
+    const power = { type: 'Property', value: 5 };
+    const rows = rowsOf({
+      id: 'urn:l:1',
+      type: 'Lamp',
+      power: [power, { ...power, datasetId: 'urn:d:2' }],
+    });
+    expect(unfitChart(['power', 'power urn:d:2'], 'Lamp', rows)).toEqual([]);
+    expect(unfitChart(['power', 'nope'], 'Lamp', rows).map(({ value }) => value)).toEqual(['nope']);
   });
 });

@@ -8,6 +8,7 @@ import type { Layer } from '../api/city';
 import { languages } from './i18n';
 import { pages, readAddress, type View } from './address';
 import { readChoice } from './colouring';
+import { codeOf, type Row } from './entity';
 
 type Written = 'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'lang' | 'map';
 
@@ -24,6 +25,20 @@ export interface Unused {
   value: string;
   why: Why;
 }
+
+const weights: Partial<Record<Why['kind'], number>> = {
+  filter: 0,
+  layer: 1,
+  surfaces: 1,
+  areas: 1,
+  attribute: 2,
+};
+
+/** What makes the map show something else first, what only orders a table or a chart last; stable. */
+export const weightiest = (list: readonly Unused[]): Unused[] => {
+  const weight = ({ why }: Unused): number => weights[why.kind] ?? 3;
+  return [...list].sort((a, b) => weight(a) - weight(b));
+};
 
 /** Parts that are given and cannot be read. `hash` is the fragment, which holds the map's place. */
 export function unreadable(search: string, hash: string): Unused[] {
@@ -104,4 +119,16 @@ export function unfitColumns(
     ...wanted.flatMap((name) => told('columns', name, name)),
     ...(by ? told('sort', sort, by) : []),
   ];
+}
+
+/** What shall be drawn of an object and is none of its rows. */
+export function unfitChart(
+  chart: readonly string[],
+  type: string,
+  rows: readonly Pick<Row, 'key'>[],
+): Unused[] {
+  const codes = new Set(rows.map(codeOf));
+  return chart
+    .filter((code) => !codes.has(code))
+    .map((code) => ({ name: 'chart', value: code, why: { kind: 'attribute', type, name: code } }));
 }

@@ -23,6 +23,7 @@ import {
   sources,
 } from './store';
 import { allChanged, typesChanged } from './news';
+import { followClasses } from './renewal';
 import { followTrail } from './trail';
 import { view } from './view';
 
@@ -44,6 +45,7 @@ export async function start(): Promise<void> {
     if (view.value.time.mode === 'live') follow(place.seq);
     followTime({ hold, resume: () => void resume() });
     followAreas();
+    followClasses();
     followChosen();
     followTrail();
   } catch (thrown) {
@@ -83,7 +85,9 @@ function follow(seq: number): void {
     state(state) {
       const back = state === 'live' && live.value === 'reconnecting';
       live.value = state;
-      if (back) retryLayers();
+      if (!back) return;
+      retryLayers();
+      if (entity.value?.phase === 'error') retryEntity();
     },
   });
 }

@@ -97,7 +97,7 @@ const empty = {
 async function unitOf({ of, attribute, aggregate }: AreaQuery, stop: AbortSignal): Promise<string> {
   if (aggregate === 'count' || !attribute) return '';
   const asked = { filter: '', lang: language.value };
-  return (await readSummary(of, attribute, asked, stop)).unitCode ?? '';
+  return (await readSummary(of, attribute, asked, null, stop)).unitCode ?? '';
 }
 
 function stateOf(

@@ -1,7 +1,6 @@
 /** Which layers there are and which are shown: the view says it, or the page's own choice at the first visit. */
 import type { Layer } from '../api/city';
 import { firstView } from '../lib/address';
-import { allOf } from '../lib/cql';
 import { tiledTypes } from '../lib/reading';
 import { marksFor, roleOf } from '../lib/symbols';
 import { type LayerState, layers, mostInAnswer } from './store';
@@ -65,14 +64,9 @@ export function renewLayers(list: Layer[]): void {
   });
 }
 
-/** Lists objects of a layer that the map cannot show: its table, under its filter and one more condition. */
-export function listInTable(type: string, condition: string): void {
-  const { filters } = view.value;
-  go({
-    page: 'table',
-    table: { ...firstView.table, type },
-    filters: { ...filters, [type]: allOf(filters[type] ?? '', condition) },
-  });
+/** Lists objects of a layer that the map cannot show: its table, of these alone; the map keeps its filter. */
+export function listInTable(type: string, only: string): void {
+  go({ page: 'table', table: { ...firstView.table, type, only } });
 }
 
 /** Shows or hides layers; the address remembers it. */

@@ -5,9 +5,11 @@ import { mentions } from '../lib/cql';
 import { merged } from '../lib/merge';
 import { nameText } from '../lib/names';
 import { noValue } from '../map/expressions';
+import { colouredBy } from './classes';
 import { instant } from './instant';
 import { askLater } from './membership';
 import { putObject, removeObject, ring } from './objects';
+import { valueCame } from './renewal';
 import { type LayerState, layerState, layers, loaded, map, revision } from './store';
 import { view } from './view';
 
@@ -89,7 +91,9 @@ function drawInLayer(state: LayerState, change: Change, initial: boolean): void 
     }
     if (!feature && !state.tiled) return;
   }
-  const news = newsOf(changes, state.colouring?.attribute);
+  const coloured = colouredBy(type);
+  const news = newsOf(changes, coloured);
+  if (coloured && coloured in news) valueCame(type, news[coloured]);
   if (location && isDrawable(location)) place(state, change, { ...feature?.properties, ...news });
   else if (feature) {
     Object.assign(feature.properties, news);
@@ -103,7 +107,7 @@ function drawInLayer(state: LayerState, change: Change, initial: boolean): void 
 }
 
 /** The attributes that the map draws, as a change tells them. */
-function newsOf(changes: AttributeChange[], coloured: string | undefined): Record<string, unknown> {
+function newsOf(changes: AttributeChange[], coloured: string): Record<string, unknown> {
   const news: Record<string, unknown> = {};
   // The newest come first.
   for (const { name, value, datasetId, deleted } of [...changes].reverse()) {
@@ -126,10 +130,10 @@ function textOf(value: unknown): unknown {
 }
 
 function setTileNews(state: LayerState, id: string, news: Record<string, unknown>): void {
-  const attribute = state.colouring?.attribute;
+  const attribute = colouredBy(state.layer.type);
   map.value?.setTileState(state.layer.type, id, {
     ...('stale' in news ? { stale: news.stale === true } : {}),
-    ...(attribute !== undefined && attribute in news ? { value: news[attribute] } : {}),
+    ...(attribute && attribute in news ? { value: news[attribute] } : {}),
   });
 }
 

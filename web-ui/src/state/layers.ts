@@ -1,21 +1,14 @@
 /** Reading layers for the map. */
 import { effect, untracked } from '@preact/signals';
 import { ApiError } from '../api/http';
-import {
-  type Asked,
-  countMatching,
-  type Items,
-  readItems,
-  readSummary,
-  tilePath,
-} from '../api/maps';
-import { type Colouring, colouringOf, readChoice } from '../lib/colouring';
+import { type Asked, countMatching, type Items, readItems, tilePath } from '../api/maps';
 import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { wholeLimit } from '../lib/reading';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
+import { classesAre, classesKey, colouredBy, readClasses } from './classes';
 import {
   groundFirst,
   layerState,
@@ -33,11 +26,11 @@ const crowdSize = 600;
 
 /** What the page asks of each object of a layer. */
 export function askedOf(type: string): Asked {
-  const { filters, colours } = view.value;
-  const colour = colours[type];
+  const { filters } = view.value;
+  const colour = colouredBy(type);
   const properties = new Set(['name', 'stale']);
   if (layerState(type)?.role === 'road') properties.add('roadClass');
-  if (colour) properties.add(readChoice(colour).attribute);
+  if (colour) properties.add(colour);
   return { filter: filters[type] ?? '', properties: [...properties], lang: language.value };
 }
 
@@ -87,9 +80,10 @@ export async function loadLayer(type: string): Promise<void> {
 
 async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
   const asked = askedOf(type);
+  const classes = classesKey(type);
   const [items, colouring] = await Promise.all([
     readItems(type, asked, wholeLimit * 2, signal),
-    readColouring(type, asked, signal),
+    readClasses(type, asked, signal),
   ]);
   const features = new Map<string, MapFeature>();
   for (const item of items.features) {
@@ -97,6 +91,7 @@ async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
     if (feature) features.set(feature.properties.id, feature);
   }
   loaded.set(type, { features });
+  classesAre(type, classes);
   patchLayer(type, {
     phase: 'ready',
     colouring,
@@ -112,12 +107,14 @@ async function loadFeatures(type: string, signal: AbortSignal): Promise<void> {
 /** The tiles themselves are read by the map, as it needs them. */
 async function loadTiles(type: string, signal: AbortSignal): Promise<void> {
   const asked = askedOf(type);
+  const classes = classesKey(type);
   // What is wrong with a filter is told by the count: a tile only fails.
   const [matched, colouring] = await Promise.all([
     asked.filter ? countMatching(type, asked.filter, signal) : null,
-    readColouring(type, asked, signal),
+    readClasses(type, asked, signal),
   ]);
   loaded.set(type, { features: new Map() });
+  classesAre(type, classes);
   patchLayer(type, { colouring, matched, ...(mapFailed.value ? { phase: 'ready' } : {}) });
   drawLayer(type);
   revision.value++;
@@ -135,17 +132,6 @@ export function noMap(): void {
   for (const { layer, tiled, phase } of layers.value) {
     if (tiled && phase === 'loading') patchLayer(layer.type, { phase: 'ready' });
   }
-}
-
-async function readColouring(
-  type: string,
-  asked: Asked,
-  signal: AbortSignal,
-): Promise<Colouring | null> {
-  const colour = view.value.colours[type];
-  if (!colour) return null;
-  const choice = readChoice(colour);
-  return colouringOf(choice, await readSummary(type, choice.attribute, asked, signal));
 }
 
 /** An object for the map; null where it has no place that could be drawn. */

@@ -28,5 +28,5 @@ export function setTable(change: Partial<TableView>, step = false): void {
 
 /** Another type has columns and an order of its own. */
 export function chooseTable(type: string): void {
-  setTable({ type, columns: [], sort: '' }, true);
+  setTable({ type, columns: [], sort: '', only: '' }, true);
 }

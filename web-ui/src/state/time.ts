@@ -7,23 +7,19 @@ import { ApiError } from '../api/http';
 import { type Asked, readChanges, readState } from '../api/past';
 import type { TimeView, View } from '../lib/address';
 import { readChoice } from '../lib/colouring';
-import { timeZone } from '../lib/format';
-import { nodeNow } from '../lib/nodetime';
 import { askedTogether } from '../lib/reading';
 import { Replay, type ReplayPhase } from '../lib/replay';
-import { dayBeside, instantOf } from '../lib/zone';
 import { instant } from './instant';
 import { applyChange } from './changes';
+import { iso, keyOf, newest, settleLastDay, type Span, span, timeKey } from './span';
 import { layers } from './store';
 import { go, view } from './view';
 
-export interface Span {
-  from: number;
-  to: number;
-}
-
-/** `empty`: nothing was observed in the whole time; `future`: it has not begun. */
-export type PastPhase = ReplayPhase | 'empty' | 'future';
+/**
+ * `empty`: nothing was observed in the whole time; `still`: nothing that a replay shows (a place, or what
+ * colours), but other readings; `future`: it has not begun.
+ */
+export type PastPhase = ReplayPhase | 'empty' | 'still' | 'future';
 
 export const playing = signal(false);
 /** Where the past's clock stands, in milliseconds; it runs more finely than the address. */
@@ -33,47 +29,10 @@ export const waiting = signal(false);
 export const pastPhase = signal<PastPhase>('loading');
 export const pastError = signal<ApiError | null>(null);
 
-/** A long day: what the last 24 hours are is settled when they are chosen, or they would run away. */
-const lastDay = 24 * 3_600_000;
-let chosenAt = 0;
-/** The newest instant that may be asked for: the node's clock is known to a second or so. */
-const newest = (): number => nodeNow() - 2_000;
-
-const keyOf = (time: TimeView): string => JSON.stringify(time);
-const timeKey = computed(() => keyOf(view.value.time));
-
-/** From when to when the past is shown; null when it is not. */
-export const span = computed<Span | null>(() => {
-  void timeKey.value;
-  const time = untracked(() => view.value.time);
-  const now = untracked(newest);
-  switch (time.mode) {
-    case 'live':
-      return null;
-    case 'last24h':
-      return { from: chosenAt - lastDay, to: chosenAt };
-    case 'day': {
-      const from = instantOf(time.day, timeZone.value);
-      const to = instantOf(dayBeside(time.day, 1), timeZone.value);
-      return untilNow(from, to, now);
-    }
-    case 'range':
-      return untilNow(Date.parse(time.from), Date.parse(time.to), now);
-  }
-});
-
-/** Of a time that is not over, what has been; one that has not begun stays as it is. */
-const untilNow = (from: number, to: number, now: number): Span => ({
-  from,
-  to: from < now ? Math.min(to, now) : to,
-});
-
-export const isPast = computed(() => span.value !== null);
-
 /** Chooses which time is shown; its clock begins at the beginning. */
 export function chooseTime(time: TimeView): void {
   playing.value = false;
-  if (time.mode === 'last24h') chosenAt = newest();
+  if (time.mode === 'last24h') settleLastDay();
   // A field may tell twice what was typed into it: that is no step to come back to.
   go({ time, at: '' }, keyOf(time) !== timeKey.value);
 }
@@ -139,7 +98,7 @@ export interface Live {
 
 /** Shows the time that the view names, now and whenever it names another. */
 export function followTime(live: Live): void {
-  if (view.value.time.mode === 'last24h') chosenAt = newest();
+  if (view.value.time.mode === 'last24h') settleLastDay();
   let key = 'live';
   effect(() => {
     const within = span.value;
@@ -186,7 +145,7 @@ function enter(within: Span, place: number): void {
           : Promise.resolve({ changes: [], until, more: false }),
       apply: (change, initial) => applyChange(change, initial),
       tell: (phase, error) => {
-        pastPhase.value = phase === 'ready' && nothing ? 'empty' : phase;
+        pastPhase.value = phase === 'ready' ? content : phase;
         pastError.value = error instanceof ApiError ? error : null;
       },
       passing: (error) => error instanceof ApiError && (error.status === 0 || error.status >= 500),
@@ -194,7 +153,7 @@ function enter(within: Span, place: number): void {
     within.to,
     view.value.speed,
   );
-  nothing = false;
+  content = 'ready';
   show(place);
   if (within.from >= newest()) {
     replay = null;
@@ -214,33 +173,34 @@ function leave(): void {
   instant.value = '';
 }
 
-/** Whether the whole time has nothing to show; asked apart, so that it can be said before playing. */
-let nothing = false;
+/** What the whole time has to show; asked apart, so that it can be said before playing. */
+let content: 'ready' | 'empty' | 'still' = 'ready';
 
-async function lookForAny({ from, to }: Span): Promise<void> {
+async function lookForAny(within: Span): Promise<void> {
   probing?.abort();
   const { signal: stop } = (probing = new AbortController());
   if (!asked.types.length || pastPhase.value === 'future') return;
-  let after = iso(from);
   try {
-    // A node tells of a long and busy time in pieces.
-    for (;;) {
-      const found = await readChanges(asked, { after, until: iso(to), limit: 1 }, stop);
-      nothing = found.changes.length === 0 && !found.more;
-      if (found.changes.length || !found.more || found.until === after) break;
-      after = found.until;
-    }
+    if (await isAny(asked, within, stop)) content = 'ready';
+    else content = (await isAny({ ...asked, attributes: [] }, within, stop)) ? 'still' : 'empty';
   } catch {
     // The replay itself says that the node is away.
     return;
   }
-  if (pastPhase.value === 'ready' || pastPhase.value === 'empty') {
-    pastPhase.value = nothing ? 'empty' : 'ready';
-  }
+  if (['ready', 'empty', 'still'].includes(pastPhase.value)) pastPhase.value = content;
 }
 
-/** Whole seconds: nobody reads more, and addresses stay short. */
-const iso = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+/** Whether anything was observed within a time. */
+async function isAny(of: Asked, { from, to }: Span, stop: AbortSignal): Promise<boolean> {
+  let after = iso(from);
+  // A node tells of a long and busy time in pieces.
+  for (;;) {
+    const found = await readChanges(of, { after, until: iso(to), limit: 1 }, stop);
+    if (found.changes.length || (found.more && found.until === after)) return true;
+    if (!found.more) return false;
+    after = found.until;
+  }
+}
 
 /** The place of the clock that stands in the address. */
 let written = 0;

@@ -1,7 +1,7 @@
 /** What of the address could not be used: told once, in one place, on whichever page it is. */
 import { computed, signal } from '@preact/signals';
 import { readAddress } from '../lib/address';
-import { unfit, unreadable, type Unused } from '../lib/unused';
+import { unfit, unfitChart, unreadable, type Unused, weightiest } from '../lib/unused';
 import { entity, layers } from './store';
 import { arrived, view } from './view';
 
@@ -15,7 +15,7 @@ const keyOf = ({ name, value }: Unused): string => `${name}=${value}`;
 export const unused = computed<Unused[]>(() => {
   const { search, hash } = arrived.value;
   const given = readAddress(search);
-  return [
+  const all = [
     ...unreadable(search, hash),
     ...unfit(
       view.value,
@@ -24,7 +24,8 @@ export const unused = computed<Unused[]>(() => {
     ...wrongFilters(given.filters),
     ...unusedColumns.value,
     ...strangeCharts(given.id, given.chart),
-  ].filter((each) => !dismissed.value.has(keyOf(each)));
+  ];
+  return weightiest(all.filter((each) => !dismissed.value.has(keyOf(each))));
 });
 
 /** A filter that is typed here is answered where it is typed; one that came with the address may be out of sight. */
@@ -41,11 +42,7 @@ function strangeCharts(id: string, chart: readonly string[]): Unused[] {
   const now = entity.value;
   if (now?.id !== id || now.phase !== 'ready' || view.value.chart.join() !== chart.join())
     return [];
-  const keys = new Set(now.rows.map(({ key }) => key));
-  const type = now.types[0] ?? '';
-  return chart
-    .filter((key) => !keys.has(key))
-    .map((key) => ({ name: 'chart', value: key, why: { kind: 'attribute', type, name: key } }));
+  return unfitChart(chart, now.types[0] ?? '', now.rows);
 }
 
 export function dismissUnused(): void {

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { start } from '../state/app';
+import { choose } from '../state/entity';
 import { followFocus } from '../state/focus';
 import { notice } from '../state/notice';
 import { city, entity, failure, layers, phase, sheet } from '../state/store';
@@ -21,7 +22,10 @@ import { Sources } from './sources/Sources';
 import { TimeBar } from './time/TimeBar';
 
 // What the first sight does not need comes when it is asked for.
-const Panel = later(async () => (await import('./panel/Panel')).Panel);
+const Panel = later(async () => (await import('./panel/Panel')).Panel, {
+  label: () => t('panel.back'),
+  go: () => choose(null),
+});
 const TablePage = later(async () => (await import('./table/TablePage')).TablePage);
 const SourcesPage = later(async () => (await import('./sources/SourcesPage')).SourcesPage);
 const NodePage = later(async () => (await import('./node/NodePage')).NodePage);

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { hasStrays } from '../../lib/boxes';
-import { idsCql } from '../../lib/cql';
+import { idsCql, nowhereCql } from '../../lib/cql';
 import { agoText, numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
@@ -10,6 +10,7 @@ import { listInTable, showTypes } from '../../state/catalogue';
 import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
 import { city, type LayerState, layers, map } from '../../state/store';
+import { missingThen } from '../../state/then';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
 import './catalogue.css';
@@ -143,6 +144,7 @@ function LayerItem({ state }: { state: LayerState }) {
   const [open, setOpen] = useState(false);
   const name = typeLabel(type);
   const more = useRef<HTMLButtonElement>(null);
+  const row = `layer-${type}`;
   const used = view.value.filters[type] || view.value.colours[type];
   return (
     <li
@@ -158,12 +160,17 @@ function LayerItem({ state }: { state: LayerState }) {
           <input
             type="checkbox"
             checked={visible}
+            aria-labelledby={`${row}-name ${row}-count`}
+            aria-describedby={layer.observed || layer.silent ? `${row}-told` : undefined}
             onChange={(event) => showTypes([type], event.currentTarget.checked)}
           />
           <LayerSymbol state={state} />
-          <span class="layer-name">{name}</span>
-          <Count state={state} />
-          <Freshness state={state} />
+          <span class="layer-name" id={`${row}-name`}>
+            {name}
+          </span>
+          <Count state={state} id={`${row}-count`} />
+          <Freshness state={state} id={`${row}-told`} />
+          <Then state={state} />
           <Note state={state} />
         </label>
         <button
@@ -189,10 +196,10 @@ function LayerItem({ state }: { state: LayerState }) {
   );
 }
 
-function Count({ state: { layer, matched } }: { state: LayerState }) {
+function Count({ state: { layer, matched }, id }: { state: LayerState; id: string }) {
   const counts = { matched: numberText(matched ?? 0), count: numberText(layer.count) };
   return (
-    <span class="layer-count">
+    <span class="layer-count" id={id}>
       <span aria-hidden="true">
         {matched === null ? counts.count : t('layers.matchedOf', counts)}
       </span>
@@ -204,7 +211,7 @@ function Count({ state: { layer, matched } }: { state: LayerState }) {
 }
 
 /** When the last value came; silence is a state, told in words. */
-function Freshness({ state: { layer } }: { state: LayerState }) {
+function Freshness({ state: { layer }, id }: { state: LayerState; id: string }) {
   const { observed, silent, count } = layer;
   if (!observed && !silent) return null;
   const when = observed ? agoText(observed) : '';
@@ -214,7 +221,7 @@ function Freshness({ state: { layer } }: { state: LayerState }) {
       : t('layers.someSilent', { silent: numberText(silent), count: numberText(count) })
     : '';
   return (
-    <span class="layer-note" data-silent={silent > 0 ? true : undefined}>
+    <span class="layer-note" id={id} data-silent={silent > 0 ? true : undefined}>
       {observed && (
         <time dateTime={observed} title={t('layers.lastValue')}>
           {when}
@@ -224,6 +231,15 @@ function Freshness({ state: { layer } }: { state: LayerState }) {
       {silence}
     </span>
   );
+}
+
+/** How many the map has at the past time that is shown: the count is that of now. */
+function Then({ state }: { state: LayerState }) {
+  const then = state.visible ? missingThen(state) : null;
+  if (!then) return null;
+  const { shown, placed } = then;
+  const counts = { shown: numberText(shown), count: numberText(placed) };
+  return <span class="layer-note">{t('layers.then', counts)}</span>;
 }
 
 function Note({ state }: { state: LayerState }) {
@@ -262,7 +278,7 @@ function Note({ state }: { state: LayerState }) {
         <Told
           text={plural('layers.nowhere', noPlace)}
           label={t('layers.list')}
-          act={() => listInTable(type, 'location IS NULL')}
+          act={() => listInTable(type, nowhereCql)}
         />
       )}
       {bbox && hasStrays(layer) && (

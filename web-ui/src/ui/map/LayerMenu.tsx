@@ -1,4 +1,5 @@
 /** What can be done with one layer: narrow it down, colour it, count it in areas. */
+import { useEffect, useRef } from 'preact/hooks';
 import type { Aggregate } from '../../lib/address';
 import { readChoice, type Steps, writeChoice } from '../../lib/colouring';
 import { t } from '../../lib/i18n';
@@ -14,8 +15,13 @@ import { ColourLegend } from './Legend';
 export function LayerMenu({ state, id }: { state: LayerState; id: string }) {
   const { type } = state.layer;
   const { phase, list, problem } = askablesOf(type);
+  const place = useRef<HTMLDivElement>(null);
+  // It opens below its layer, which may be the last that is in sight; and grows when the attributes come.
+  useEffect(() => {
+    place.current?.closest('li')?.scrollIntoView({ block: 'nearest' });
+  }, [phase]);
   return (
-    <div class="layer-menu" id={id} role="group" aria-label={typeLabel(type)}>
+    <div class="layer-menu" ref={place} id={id} role="group" aria-label={typeLabel(type)}>
       {phase === 'loading' && <p class="quiet small">{t('loading.layer')}</p>}
       {phase === 'error' && (
         <p class="warn small" role="alert">

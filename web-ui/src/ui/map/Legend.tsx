@@ -13,7 +13,9 @@ import { t } from '../../lib/i18n';
 import { attributeLabel, typeLabel } from '../../lib/names';
 import { unitSign } from '../../lib/units';
 import { areaState } from '../../state/areas';
+import { areOld } from '../../state/classes';
 import { instant } from '../../state/instant';
+import { isPast } from '../../state/span';
 import { darkScheme, type LayerState, layers } from '../../state/store';
 import { go } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
@@ -58,35 +60,43 @@ export function ColourLegend({ state }: { state: LayerState }) {
     colouring.kind === 'numbers'
       ? classTexts(colouring)
       : colouring.values.map(({ value }) => valueText(value));
-  const counts = colouring.kind === 'values' ? colouring.values.map(({ count }) => count) : [];
+  // Of the past, how many had a value is of no one time.
+  const tells = !isPast.value;
+  const counts =
+    tells && colouring.kind === 'values' ? colouring.values.map(({ count }) => count) : [];
   return (
-    <ul class="classes">
-      {texts.map((text, at) => (
-        <Class
-          key={at}
-          state={state}
-          colour={colours[at] ?? otherColour}
-          text={text}
-          count={counts[at]}
-        />
-      ))}
-      {colouring.kind === 'values' && colouring.others > 0 && (
-        <Class
-          state={state}
-          colour={otherColour}
-          text={t('legend.other')}
-          count={colouring.others}
-        />
+    <>
+      <ul class="classes">
+        {texts.map((text, at) => (
+          <Class
+            key={at}
+            state={state}
+            colour={colours[at] ?? otherColour}
+            text={text}
+            count={counts[at]}
+          />
+        ))}
+        {colouring.kind === 'values' && colouring.others > 0 && (
+          <Class
+            state={state}
+            colour={otherColour}
+            text={t('legend.other')}
+            count={tells ? colouring.others : undefined}
+          />
+        )}
+        {colouring.missing > 0 && (
+          <Class
+            state={state}
+            colour={missingColour}
+            text={t('legend.missing')}
+            count={tells ? colouring.missing : undefined}
+          />
+        )}
+      </ul>
+      {state.phase === 'ready' && areOld(state.layer.type) && (
+        <p class="quiet small">{t(isPast.value ? 'legend.oldThen' : 'legend.oldNow')}</p>
       )}
-      {colouring.missing > 0 && (
-        <Class
-          state={state}
-          colour={missingColour}
-          text={t('legend.missing')}
-          count={colouring.missing}
-        />
-      )}
-    </ul>
+    </>
   );
 }
 

@@ -1,12 +1,12 @@
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { chartable, type Row } from '../../lib/entity';
+import { chartable, codeOf, type Row } from '../../lib/entity';
 import { numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { attributeLabel, shortId } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
 import { type Depth, shifted, type Timeframe, timeframeOf, zoomed } from '../../lib/timeframe';
-import { span } from '../../state/time';
+import { span } from '../../state/span';
 import { readPasts } from '../../state/histories';
 import { go, view } from '../../state/view';
 import { Problem } from '../parts/Problem';
@@ -108,8 +108,6 @@ function chosenOf(choices: readonly Row[], wanted: readonly string[]): Row[] {
     ? named.slice(0, mostLines)
     : choices.filter(({ observedAt }) => observedAt).slice(0, 1);
 }
-
-const codeOf = ({ key }: Row): string => key.trim();
 
 function Choices({ choices, chosen }: { choices: Row[]; chosen: Row[] }) {
   const full = chosen.length >= mostLines;

@@ -17,8 +17,8 @@ const mostFiles = 2;
 interface Properties {
   id: string;
   rows: Row[];
-  /** The key of the row whose value is traced; "" is the first. */
-  traced: string;
+  /** The row whose value is traced; the key "" is the first. */
+  traced: { key: string };
   onTrace(key: string): void;
   revision: number;
   at: string;
@@ -33,11 +33,18 @@ export function Origins({ id, rows, traced, onTrace, revision, at }: Properties)
   );
   const told = rows.filter(({ unknown }) => !unknown);
   const row =
-    told.find(({ key }) => key === traced) ?? told.find(({ observedAt }) => observedAt) ?? told[0];
+    told.find(({ key }) => key === traced.key) ??
+    told.find(({ observedAt }) => observedAt) ??
+    told[0];
   const place = useRef<HTMLElement>(null);
+  /** It is on its way: what lies above and below may still move. */
+  const coming = useRef(false);
+  const drawn = useRef('');
+  const show = (): void => place.current?.scrollIntoView({ block: 'start' });
   useEffect(() => {
-    if (!traced) return;
-    place.current?.scrollIntoView({ block: 'nearest' });
+    if (!traced.key) return;
+    show();
+    coming.current = drawn.current !== traced.key;
     place.current?.querySelector('select')?.focus({ preventScroll: true });
   }, [traced]);
   return (
@@ -61,7 +68,16 @@ export function Origins({ id, rows, traced, onTrace, revision, at }: Properties)
               </option>
             ))}
           </select>
-          <ValueLineage id={id} row={row} at={at} />
+          <ValueLineage
+            id={id}
+            row={row}
+            at={at}
+            onDrawn={() => {
+              drawn.current = row.key;
+              if (coming.current) show();
+              coming.current = false;
+            }}
+          />
         </section>
       )}
       <p class="links">

@@ -90,7 +90,8 @@ function State({ now }: { now: EntityState }) {
 }
 
 function Body({ now }: { now: EntityState }) {
-  const [traced, setTraced] = useState('');
+  // Asked for again is another object: it is shown again.
+  const [traced, setTraced] = useState({ key: '' });
   if (now.phase === 'loading') {
     return (
       <p class="section quiet" role="status">
@@ -129,7 +130,7 @@ function Body({ now }: { now: EntityState }) {
           changed={changed}
           revision={revision}
           at={at}
-          trace={({ key }) => setTraced(key)}
+          trace={({ key }) => setTraced({ key })}
         />
       </section>
       <History rows={plain} id={id} changed={changed} revision={revision} at={at} />
@@ -138,7 +139,7 @@ function Body({ now }: { now: EntityState }) {
         id={id}
         rows={now.rows}
         traced={traced}
-        onTrace={setTraced}
+        onTrace={(key) => setTraced({ key })}
         revision={revision}
         at={at}
       />

@@ -20,7 +20,8 @@ const gaps: Record<Direction, number> = { right: 22, down: 24 };
 const phone = matchMedia('(max-width: 820px)');
 
 /** The way of one value: from its file through a run, or from a request, to the value. */
-export function ValueLineage({ id, row, at }: { id: string; row: Row; at: string }) {
+export function ValueLineage(props: { id: string; row: Row; at: string; onDrawn(): void }) {
+  const { id, row, at, onDrawn } = props;
   // Now it is the newest value that counts; of the past the one that was observed then.
   const address: ValueAddress = {
     id,
@@ -45,7 +46,7 @@ export function ValueLineage({ id, row, at }: { id: string; row: Row; at: string
   if (!read.body.nodes.length) return <p class="quiet small">{t('lineage.none')}</p>;
   return (
     <>
-      <Graph graph={read.body} row={row} />
+      <Graph graph={read.body} row={row} onDrawn={onDrawn} />
       <p class="links small">
         <a href={path} target="_blank" rel="noopener">
           {t('lineage.prov', { attribute: attributeLabel(row.name) })}
@@ -60,7 +61,8 @@ export function ValueLineage({ id, row, at }: { id: string; row: Row; at: string
  *
  * The browser says how large each node's words are; where it stands follows from that.
  */
-function Graph({ graph, row }: { graph: ProvGraph; row: Row }) {
+function Graph(props: { graph: ProvGraph; row: Row; onDrawn(): void }) {
+  const { graph, row, onDrawn } = props;
   const list = useRef<HTMLOListElement>(null);
   const [layout, setLayout] = useState<Layout | null>(null);
   const [width, setWidth] = useState(0);
@@ -91,6 +93,10 @@ function Graph({ graph, row }: { graph: ProvGraph; row: Row }) {
     });
     setLayout(layoutOf(sizes, graph.edges, direction, gaps[direction]));
   }, [graph, width, direction, language.value, sources.value.list]);
+
+  useLayoutEffect(() => {
+    if (layout) onDrawn();
+  }, [layout]);
 
   const left = layout ? Math.max(0, (width - layout.width) / 2) : 0;
   return (

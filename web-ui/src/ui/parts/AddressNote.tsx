@@ -12,7 +12,7 @@ const longestPart = 60;
 /** What the address asked for in vain, above everything else, until it is put away. */
 export function AddressNote() {
   const list = unused.value;
-  const left = list.length - mostTold;
+  const left = list.slice(mostTold);
   const close = (): void => {
     dismissUnused();
     // The button that had the focus is gone.
@@ -32,14 +32,13 @@ export function AddressNote() {
         {list.length > 0 && (
           <div class="note warn">
             <p>{plural('address.unused', list.length)}</p>
-            <ul>
-              {list.slice(0, mostTold).map((each) => (
-                <li key={`${each.name}=${each.value}`} dir="auto">
-                  {t('address.part', { part: partText(each), why: whyText(each) })}
-                </li>
-              ))}
-              {left > 0 && <li>{plural('address.more', left)}</li>}
-            </ul>
+            <ul>{list.slice(0, mostTold).map(item)}</ul>
+            {left.length > 0 && (
+              <details>
+                <summary>{plural('address.more', left.length)}</summary>
+                <ul>{left.map(item)}</ul>
+              </details>
+            )}
           </div>
         )}
       </div>
@@ -51,6 +50,12 @@ export function AddressNote() {
     </section>
   );
 }
+
+const item = (each: Unused) => (
+  <li key={`${each.name}=${each.value}`} dir="auto">
+    {t('address.part', { part: partText(each), why: whyText(each) })}
+  </li>
+);
 
 function partText({ name, value }: Unused): string {
   const text = `${name}=${value}`;

@@ -1,4 +1,5 @@
 import { useEffect, useId, useState } from 'preact/hooks';
+import { exampleCql } from '../../lib/cql';
 import { t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { askablesOf } from '../../state/queryables';
@@ -11,6 +12,7 @@ export function Filter({ type, wrong }: { type: string; wrong: string }) {
   const applied = view.value.filters[type] ?? '';
   const [text, setText] = useState(applied);
   const problem = useId();
+  const example = exampleCql(askablesOf(type).list);
   // Back, a link, or another room that filters: the text is what the rows are under.
   useEffect(() => setText(applied), [type, applied]);
   return (
@@ -30,7 +32,7 @@ export function Filter({ type, wrong }: { type: string; wrong: string }) {
             spellcheck={false}
             autocapitalize="off"
             autocomplete="off"
-            placeholder={t('table.filter.hint')}
+            placeholder={example ? t('table.filter.hint', { example }) : ''}
             aria-invalid={wrong !== ''}
             aria-describedby={wrong ? problem : undefined}
             value={text}

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { readQueryables } from '../../api/maps';
 import { readRows, type Selection, type TableRows } from '../../api/table';
+import { allOf } from '../../lib/cql';
 import { numberText } from '../../lib/format';
 import { language, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
@@ -20,12 +21,13 @@ import { Downloads } from './Downloads';
 import { Filter } from './Filter';
 import { Pager } from './Pager';
 import { Rows } from './Rows';
+import { OnlyNote } from './OnlyNote';
 import { PastNote } from './PastNote';
 
 /** The objects of one type, a page of them, under the filter that the map has. */
 export function ObjectTable({ type, chooser }: { type: string; chooser: ComponentChildren }) {
-  const { columns: chosen, sort, offset } = view.value.table;
-  const filter = view.value.filters[type] ?? '';
+  const { columns: chosen, sort, only, offset } = view.value.table;
+  const filter = allOf(view.value.filters[type] ?? '', only);
   const queryables = useRead(`columns ${type}`, () => readQueryables(type));
   const all = queryables.body ? columnsOf(queryables.body) : [];
   const columns = shownColumns(all, chosen);
@@ -80,6 +82,7 @@ export function ObjectTable({ type, chooser }: { type: string; chooser: Componen
         {rows && <Downloads selection={selection} matched={matched} />}
       </div>
       <Filter type={type} wrong={wrongFilter} />
+      <OnlyNote />
       <PastNote />
       {queryables.error ? (
         <Problem

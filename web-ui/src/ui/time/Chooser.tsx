@@ -4,7 +4,8 @@ import { spanText, timeZone } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nodeNow } from '../../lib/nodetime';
 import { dayBeside, dayOf, instantOf, localTime } from '../../lib/zone';
-import { chooseSpeed, chooseTime, shownAt, span } from '../../state/time';
+import { span } from '../../state/span';
+import { chooseSpeed, chooseTime, shownAt } from '../../state/time';
 import { view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 

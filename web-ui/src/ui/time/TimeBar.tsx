@@ -1,21 +1,22 @@
 import { computed, signal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { clockText, spanText, timeText } from '../../lib/format';
-import { t } from '../../lib/i18n';
+import { listText, t } from '../../lib/i18n';
+import { typeLabel } from '../../lib/names';
 import { clockError } from '../../lib/nodetime';
 import { focusOn } from '../../state/focus';
 import { offerKeys } from '../../state/keys';
+import { isPast, type Span, span } from '../../state/span';
+import { layers } from '../../state/store';
+import { missingThen } from '../../state/then';
 import {
   chooseTime,
-  isPast,
   pastError,
   pastPhase,
   play,
   playing,
   seek,
   shownAt,
-  type Span,
-  span,
   waiting,
 } from '../../state/time';
 import { view } from '../../state/view';
@@ -228,12 +229,23 @@ function Said() {
   );
 }
 
+/** Shown layers of which nothing is on the map at this time: an empty map needs a word. */
+const unseenText = computed(() => {
+  const unseen = layers.value.filter(
+    (state) => state.visible && state.layer.geometry && missingThen(state)?.shown === 0,
+  );
+  const names = unseen.map(({ layer }) => typeLabel(layer.type));
+  return names.length ? t('time.unseen', { layers: listText(names) }) : '';
+});
+
 function saidOf(): string {
   const phase = pastPhase.value;
   if (phase === 'refused') return t('time.refused', { detail: pastError.value?.message ?? '' });
+  if (phase === 'still' && unseenText.value) return `${t('time.still')} ${unseenText.value}`;
   if (phase !== 'ready') return t(`time.${phase}`);
   if (waiting.value && playing.value) return t('time.waiting');
-  return !playing.value && shownAt.value >= (span.value?.to ?? 0) ? t('time.end') : '';
+  if (!playing.value && shownAt.value >= (span.value?.to ?? 0)) return t('time.end');
+  return unseenText.value;
 }
 
 const dismissed = signal(false);
