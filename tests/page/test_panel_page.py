@@ -253,7 +253,7 @@ async def test_silence_that_lasts_is_counted_until_now(panel_node: NodeProcess) 
         silences = rows.filter(has=page.get_by_text("Silences", exact=True))
         await expect(silences).to_contain_text(re.compile(r"1 \(14 days"))
         missing = rows.filter(has=page.get_by_text("Missing", exact=True)).locator("td")
-        # Hourly values for 336 hours and as long as the tests have run: the last one came, the others did not.
+        # Hourly values for 336 hours, and as long as the tests have run; the first of them came.
         assert 335 <= int(await missing.inner_text()) <= 337
         await expect(page.locator(".history .notes")).to_contain_text("The silence lasts until now")
         await visit.open(f"/?id={id}&chart=depth&time={stamp(342)}/{stamp(300)}&at={stamp(310)}")

@@ -23,6 +23,13 @@ export function rejectedOf(report: Report): number {
   return Object.values(report.rejected).reduce((sum, count) => sum + count, 0);
 }
 
+/** How a source stands: of one that nothing is expected of, no one can say whether it is on time. */
+export type Standing = 'ok' | 'open' | 'stale' | 'failed' | 'never';
+
+export function standingOf({ status, expectedInterval }: Source): Standing {
+  return status === 'ok' && !expectedInterval ? 'open' : status;
+}
+
 /** How much someone should look at a source: what failed first, what runs well last. */
 export function urgency({ status, report }: Source): number {
   if (status === 'failed') return 0;

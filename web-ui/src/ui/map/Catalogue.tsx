@@ -3,13 +3,15 @@ import { computed, signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { hasStrays } from '../../lib/boxes';
 import { idsCql } from '../../lib/cql';
-import { agoText, numberText } from '../../lib/format';
+import { ageText, agoText, numberText } from '../../lib/format';
+import { isOld } from '../../lib/freshness';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
+import { nodeNow } from '../../lib/nodetime';
 import { listInTable, showTypes } from '../../state/catalogue';
 import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
-import { city, type LayerState, layers, map } from '../../state/store';
+import { city, type LayerState, layers, map, sources } from '../../state/store';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
 import './catalogue.css';
@@ -205,21 +207,24 @@ function Count({ state: { layer, matched } }: { state: LayerState }) {
 
 /** When the last value came; silence is a state, told in words. */
 function Freshness({ state: { layer } }: { state: LayerState }) {
-  const { observed, silent, count } = layer;
+  const { type, observed, silent, count } = layer;
   if (!observed && !silent) return null;
   const when = observed ? agoText(observed) : '';
+  const old = observed !== null && isOld(type, observed, sources.value.list, nodeNow());
   const silence = silent
     ? silent >= count
       ? t('layers.allSilent')
       : t('layers.someSilent', { silent: numberText(silent), count: numberText(count) })
     : '';
   return (
-    <span class="layer-note" data-silent={silent > 0 ? true : undefined}>
+    <span class="layer-note" data-silent={silent > 0 || old ? true : undefined}>
       {observed && (
         <time dateTime={observed} title={t('layers.lastValue')}>
           {when}
         </time>
       )}
+      {old &&
+        ` · ${ageText(observed) ? t('layers.oldSince', { age: ageText(observed) }) : t('layers.old')}`}
       {when && silence && ' · '}
       {silence}
     </span>
