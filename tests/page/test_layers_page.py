@@ -316,7 +316,9 @@ async def test_areas_are_coloured_by_what_lies_in_them(node: NodeProcess, phone:
         menu = await open_menu(visit, "Gauge")
         await menu.get_by_label("What is told of each area").select_option("avg")
         await expect(legend).to_contain_text("Gauge: average, Level (cm)")
-        await menu.get_by_label("Areas").select_option("")
+        await menu.get_by_label("Classes of the areas").select_option("quantile")
+        await expect(visit.page).to_have_url(re.compile(r"areas=[^&]*quantile"))
+        await menu.get_by_label("Areas", exact=True).select_option("")
         await expect(legend).to_have_count(0)
 
 
