@@ -14,6 +14,7 @@ import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { wholeLimit } from '../lib/reading';
+import { crowdOf } from '../lib/symbols';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
 import {
@@ -27,9 +28,6 @@ import {
   revision,
 } from './store';
 import { view } from './view';
-
-/** From this size on, points far away are dots, below the marks of rarer objects. */
-const crowdSize = 600;
 
 /** What the page asks of each object of a layer. */
 export function askedOf(type: string): Asked {
@@ -180,9 +178,9 @@ export function drawLayer(type: string): void {
   const at = map.value;
   if (!state || !read || !at || (groundFirst.value && state.role === 'object')) return;
   const { role, mark, layer, visible, tiled, colouring } = state;
-  const crowded = layer.count > crowdSize;
+  const crowd = crowdOf(layer, mark, tiled);
   const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;
-  at.drawLayer({ type, role, mark, crowded, tiled, colouring }, address);
+  at.drawLayer({ type, role, mark, crowd, tiled, colouring }, address);
   at.setFeatures(type, read.features);
   at.setVisible(type, visible);
 }

@@ -6,8 +6,10 @@ import { idsCql } from '../../lib/cql';
 import { ageText, agoText, numberText } from '../../lib/format';
 import { isOld } from '../../lib/freshness';
 import { plural, t } from '../../lib/i18n';
+
 import { nameText, typeLabel } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
+import { crowdOf } from '../../lib/symbols';
 import { listInTable, showTypes } from '../../state/catalogue';
 import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
@@ -232,7 +234,7 @@ function Freshness({ state: { layer } }: { state: LayerState }) {
 }
 
 function Note({ state }: { state: LayerState }) {
-  const { layer, visible, phase, problem, undrawable } = state;
+  const { layer, role, mark, tiled, visible, phase, problem, undrawable } = state;
   if (!visible) return null;
   if (phase === 'loading') return <span class="layer-note">{t('loading.layer')}</span>;
   if (phase === 'error') {
@@ -254,8 +256,14 @@ function Note({ state }: { state: LayerState }) {
     );
   }
   const { type, noPlace, bbox } = layer;
+  const crowd = role === 'object' && layer.geometry === 'Point' && crowdOf(layer, mark, tiled);
   return (
     <>
+      {(crowd === 'dots' || crowd === 'rimmed') && (
+        <span class="layer-note">
+          {t('layers.dots')} <Dot colour={mark.colour} rimmed={crowd === 'rimmed'} />
+        </span>
+      )}
       {undrawable.length > 0 && (
         <Told
           text={plural('layers.undrawable', undrawable.length)}
@@ -278,6 +286,15 @@ function Note({ state }: { state: LayerState }) {
         />
       )}
     </>
+  );
+}
+
+/** As the map draws it, a little larger. */
+function Dot({ colour, rimmed }: { colour: string; rimmed: boolean }) {
+  return (
+    <svg class="layer-dot" viewBox="0 0 10 10" aria-hidden="true">
+      <circle class={rimmed ? 'rimmed' : undefined} cx="5" cy="5" r="3" fill={colour} />
+    </svg>
   );
 }
 
