@@ -290,3 +290,21 @@ async def test_table_and_areas_at_every_size_and_nothing_serious_for_axe(
         assert (await download.value).suggested_filename.endswith(".csv")
         found["areas"] = await visit.audit()
     assert not any(found.values()), found
+
+
+async def test_objects_without_a_name_are_called_by_what_tells_them_apart(sample_node: NodeProcess) -> None:
+    kind = "Open311ServiceRequest"
+    report = sample_node.get(f"/ngsi-ld/v1/entities?type={kind}&limit=1&options=keyValues")[0]
+    end = report["id"].rpartition(":")[2]
+    heads: dict[str, list[str]] = {}
+    for locale in ("zh-CN", "en-GB"):
+        async with visiting(sample_node.url, locale=locale) as visit:
+            page = visit.page
+            await page.goto(f"{sample_node.url}/?page=table&table={kind}&id={report['id']}")
+            row = page.locator(f'.table [data-object="{report["id"]}"]')
+            await expect(row).to_have_text(f"{report['service_name']} · {end}")
+            await expect(page.locator(".panel h2")).to_have_text(report["service_name"])
+            columns = await page.locator(".table thead th").all()
+            heads[locale] = [str(await each.get_attribute("data-column")) for each in columns]
+    assert heads["zh-CN"] == heads["en-GB"]
+    assert heads["en-GB"][:3] == ["name", "status", "requested_datetime"]

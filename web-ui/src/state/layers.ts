@@ -15,6 +15,7 @@ import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { wholeLimit } from '../lib/reading';
 import { crowdOf } from '../lib/symbols';
+import { calledIn, tellingAttribute } from '../lib/telling';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
 import {
@@ -34,6 +35,8 @@ export function askedOf(type: string): Asked {
   const { filters, colours } = view.value;
   const colour = colours[type];
   const properties = new Set(['name', 'stale']);
+  const telling = tellingAttribute(layerState(type)?.layer.attributes ?? []);
+  if (telling) properties.add(telling);
   if (layerState(type)?.role === 'road') properties.add('roadClass');
   if (colour) properties.add(readChoice(colour).attribute);
   return { filter: filters[type] ?? '', properties: [...properties], lang: language.value };
@@ -153,7 +156,7 @@ export function featureOf({
   properties,
 }: Items['features'][number]): MapFeature | null {
   if (typeof id !== 'string' || !geometry || !isDrawable(geometry)) return null;
-  const name = nameText(properties?.name as string | undefined);
+  const name = calledIn({ ...properties, name: nameText(properties?.name as string | undefined) });
   const stale = properties?.stale === true;
   return { type: 'Feature', geometry, properties: { ...properties, id, name, stale } };
 }

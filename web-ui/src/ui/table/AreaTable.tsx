@@ -5,7 +5,7 @@ import type { AreaQuery } from '../../lib/address';
 import { csvText } from '../../lib/csv';
 import { numberText } from '../../lib/format';
 import { compareTexts, language, t } from '../../lib/i18n';
-import { attributeLabel, shortId, typeLabel } from '../../lib/names';
+import { attributeLabel, idEnd, typeLabel } from '../../lib/names';
 import { columnsOf } from '../../lib/table';
 import { choose } from '../../state/entity';
 import { newsOf } from '../../state/news';
@@ -76,7 +76,7 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
   const rows = sorted(
     (read.body?.areas ?? []).map((each) => ({
       ...each,
-      name: names.body?.get(each.id) || shortId(each.id),
+      name: names.body?.get(each.id) || idEnd(each.id),
     })),
     sort,
   );
