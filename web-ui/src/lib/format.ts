@@ -1,6 +1,6 @@
 /** Numbers and times by the reader's language and the city's time zone. */
 import { signal } from '@preact/signals';
-import { locale } from './i18n';
+import { locale, t } from './i18n';
 import { nodeNow } from './nodetime';
 import { unitSign } from './units';
 
@@ -37,6 +37,15 @@ export function timeText(
     timeStyle: precision,
     timeZone: timeZone.value,
   }).format(date);
+}
+
+/** A place as people write and search it: latitude first, each with its letter. Degrees of WGS 84. */
+export function placeText(lon: number, lat: number, digits: number): string {
+  const degrees = (value: number): string => numberText(Math.abs(value), digits);
+  return t('map.place', {
+    lat: t(lat < 0 ? 'map.south' : 'map.north', { at: degrees(lat) }),
+    lon: t(lon < 0 ? 'map.west' : 'map.east', { at: degrees(lon) }),
+  });
 }
 
 /** A time of day alone. */
