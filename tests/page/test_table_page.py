@@ -283,12 +283,19 @@ async def test_table_and_areas_at_every_size_and_nothing_serious_for_axe(
         cells = page.locator(".table tbody tr td:nth-child(2)")
         await expect(cells.first).to_have_text(str(max(known)))
         await expect(cells).to_have_count(len(areas["areas"]))
+        await expect(page.locator(".table-files")).to_contain_text("下载" if phone else "Download")
         # Areas without a value come last, whichever way the others go.
         await expect(cells.last).to_have_text("–")
         async with page.expect_download() as download:
             await page.get_by_role("button", name="CSV").click()
         assert (await download.value).suggested_filename.endswith(".csv")
         found["areas"] = await visit.audit()
+        reports = "Open311ServiceRequest"
+        await page.goto(f"{visit.origin}/?page=table&table=@areas&areas=District:{reports}:count:")
+        told = sample_node.get(f"/map/areas?areas=District&type={reports}&aggregate=count")
+        assert told["noPlace"] > 0
+        rest = page.locator(".table tfoot td")
+        await expect(rest).to_have_text([str(told["outside"]), str(told["noPlace"])])
     assert not any(found.values()), found
 
 

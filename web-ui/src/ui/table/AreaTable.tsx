@@ -96,6 +96,9 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
         {chooser}
         {read.body && (
           <div class="table-files" role="group" aria-label={t('table.download')}>
+            <span class="quiet small" aria-hidden="true">
+              {t('table.download')}
+            </span>
             <button type="button" class="button" onClick={() => save(query, title, rows)}>
               CSV
             </button>
@@ -144,6 +147,13 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
                 {!counts && <td />}
                 <td class="of-numbers">{numberText(read.body.outside)}</td>
               </tr>
+              {read.body.noPlace > 0 && (
+                <tr>
+                  <th scope="row">{t('table.noPlace')}</th>
+                  {!counts && <td />}
+                  <td class="of-numbers">{numberText(read.body.noPlace)}</td>
+                </tr>
+              )}
             </tfoot>
           </table>
         </div>
