@@ -54,6 +54,9 @@ async def test_sources_page_tells_each_run_and_shows_what_was_refused(
         rejects = card.locator(".rejects > li")
         await expect(rejects).to_have_count(2)
         await expect(rejects.first).to_contain_text("lon, lat is invalid")
+        reason = "坐标无效" if phone else "invalid coordinates"
+        await expect(rejects.first.locator("p.strong")).to_have_text(reason)
+        await expect(card.locator("p.warn")).to_contain_text(reason)
         assert "xend" not in await rejects.first.inner_text()
         await rejects.first.get_by_role("button", expanded=False).click()
         await expect(rejects.first.locator("pre")).to_contain_text("xend")

@@ -1,6 +1,6 @@
 /** What became of the rows of a run, made ready to be shown. Pure but for the language. */
 import type { Report, Source } from '../api/city';
-import { compareTexts } from './i18n';
+import { compareTexts, known } from './i18n';
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | 'readings' | 'rejected';
 export const outcomes: readonly Outcome[] = [
@@ -42,3 +42,6 @@ export function urgency({ status, report }: Source): number {
 export function byUrgency(sources: Source[], nameOf: (source: Source) => string): Source[] {
   return [...sources].sort((a, b) => urgency(a) - urgency(b) || compareTexts(nameOf(a), nameOf(b)));
 }
+
+/** Why a row was refused, in the reader's language; as the node says it where the page has no words for it. */
+export const reasonText = (reason: string): string => known(`reason.${reason}`) ?? reason;

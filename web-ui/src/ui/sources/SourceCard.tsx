@@ -4,7 +4,14 @@ import { firstView, writeAddress } from '../../lib/address';
 import { ageText, agoText, durationText, lengthText, numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
-import { countsOf, outcomes, rejectedOf, type Standing, standingOf } from '../../lib/reports';
+import {
+  countsOf,
+  outcomes,
+  rejectedOf,
+  reasonText,
+  type Standing,
+  standingOf,
+} from '../../lib/reports';
 import { go, view } from '../../state/view';
 import { Rejects } from './Rejects';
 import { Runs } from './Runs';
@@ -129,7 +136,7 @@ function Outcomes({ source: { report } }: { source: Source }) {
       </dl>
       {Object.entries(report.rejected).map(([reason, count]) => (
         <p key={reason} class="small warn">
-          {plural('sources.reason', count, { reason })}
+          {plural('sources.reason', count, { reason: reasonText(reason) })}
         </p>
       ))}
     </div>
