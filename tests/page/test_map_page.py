@@ -64,7 +64,7 @@ async def test_crowd_that_would_cover_the_city_waits_until_it_is_asked_for(
         assert await visit.rendered("Streetlight") == 0
         await lights.locator("input").check()
         # What is drawn as dots from far away says so.
-        await expect(lights).to_contain_text("from far away a dot")
+        await expect(lights).to_contain_text("a dot until you zoom in")
         await expect(visit.layer("AirQualityObserved")).not_to_contain_text("a dot")
         await visit.until("window.__cityloom.rendered('Streetlight') > 100")
 
