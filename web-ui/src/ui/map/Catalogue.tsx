@@ -6,7 +6,6 @@ import { idsCql } from '../../lib/cql';
 import { ageText, agoText, numberText } from '../../lib/format';
 import { isOld } from '../../lib/freshness';
 import { plural, t } from '../../lib/i18n';
-
 import { nameText, typeLabel } from '../../lib/names';
 import { nodeNow } from '../../lib/nodetime';
 import { crowdOf } from '../../lib/symbols';
