@@ -154,6 +154,14 @@ async def test_catalogue_tells_how_fresh_and_how_silent_a_layer_is(node: NodePro
         await expect(row.locator("time")).to_contain_text(re.compile(r"(second|minute)s? ago|now"))
         node.patch("urn:ngsi-ld:Gauge:7", {"stale": prop(False)})
         await expect(row).not_to_contain_text("silent")
+    # What nobody calls silent is old all the same.
+    relic = {"id": "urn:ngsi-ld:Relic:1", "type": "Relic", "location": at(0.02, 0.02)}
+    node.create(relic | {"depth": prop(1, observedAt="2019-06-01T00:00:00Z")})
+    async with visiting(node.url) as visit:
+        await visit.open("/?layers=Relic")
+        await expect(visit.layer("Relic")).to_contain_text(re.compile(r"2019.*old data, \d+ years ago"))
+        await expect(visit.layer("Gauge")).not_to_contain_text("old data")
+    node.delete(relic["id"])
 
 
 async def test_filter_made_of_conditions_rules_map_count_and_address(node: NodeProcess) -> None:
@@ -326,7 +334,9 @@ async def test_areas_are_coloured_by_what_lies_in_them(node: NodeProcess, phone:
         menu = await open_menu(visit, "Gauge")
         await menu.get_by_label("What is told of each area").select_option("avg")
         await expect(legend).to_contain_text("Gauge: average, Level (cm)")
-        await menu.get_by_label("Areas").select_option("")
+        await menu.get_by_label("Classes of the areas").select_option("quantile")
+        await expect(visit.page).to_have_url(re.compile(r"areas=[^&]*quantile"))
+        await menu.get_by_label("Areas", exact=True).select_option("")
         await expect(legend).to_have_count(0)
 
 

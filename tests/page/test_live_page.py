@@ -120,9 +120,15 @@ async def test_changes_missed_while_the_node_was_away_arrive_when_it_is_back(
             await expect(visit.attribute("seats")).to_contain_text("1")
             await expect(visit.page.locator(".live")).to_have_attribute("data-state", "live")
         await expect(visit.page.locator(".live")).to_have_attribute("data-state", "reconnecting")
+        # The map does not call live what is not, and on a telephone the city keeps its name.
+        await expect(visit.page.locator(".time-open")).to_have_text("Offline")
+        await visit.page.set_viewport_size({"width": 390, "height": 844})
+        await expect(visit.page.locator(".live-brief")).to_be_visible()
+        assert await visit.page.locator(".top h1").evaluate("e => e.clientWidth") > 150
         with running(*arguments) as node:
             node.patch("urn:ngsi-ld:Bench:1", {"seats": {"type": "Property", "value": 7}})
             await expect(visit.page.locator(".live")).to_have_attribute("data-state", "live")
             await expect(visit.attribute("seats")).to_contain_text("7")
+            await expect(visit.page.locator(".time-open")).to_have_text("Live")
             # A refused connection is what this test made: the browser writes it into its console.
             visit.complaints = [text for text in visit.complaints if "ERR_" not in text]

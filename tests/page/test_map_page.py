@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from .browser import visiting
 from .node import NodeProcess
@@ -43,6 +43,30 @@ async def test_map_shows_every_layer_with_its_count(sample_node: NodeProcess) ->
             await expect(shown).to_have_text(f"{layer['count']:,}")
         assert await visit.rendered("Streetlight") > 100
         assert await visit.rendered("District") > 0
+
+
+async def test_crowd_that_would_cover_the_city_waits_until_it_is_asked_for(
+    sample_node: NodeProcess,
+) -> None:
+    async def with_many_lights(route: Route) -> None:
+        layers = await (await route.fetch()).json()
+        for layer in layers:
+            if layer["type"] == "Streetlight":
+                layer["count"] = 80_182
+        await route.fulfill(json=layers)
+
+    async with visiting(sample_node.url) as visit:
+        await visit.page.route("**/map/layers", with_many_lights)
+        await visit.open()
+        lights = visit.layer("Streetlight")
+        await expect(lights.locator("input")).not_to_be_checked()
+        await expect(visit.layer("AirQualityObserved").locator("input")).to_be_checked()
+        assert await visit.rendered("Streetlight") == 0
+        await lights.locator("input").check()
+        # What is drawn as dots from far away says so.
+        await expect(lights).to_contain_text("a dot until you zoom in")
+        await expect(visit.layer("AirQualityObserved")).not_to_contain_text("a dot")
+        await visit.until("window.__cityloom.rendered('Streetlight') > 100")
 
 
 async def test_layer_leaves_the_map_when_switched_off(sample_node: NodeProcess) -> None:

@@ -42,6 +42,11 @@ async def test_sources_page_tells_each_run_and_shows_what_was_refused(
         # The problems come first: the two sources with refused rows.
         first = {await cards.nth(place).get_attribute("data-source") for place in (0, 1)}
         assert first == {each["id"] for each in sources if each["rejected"]}
+        # A source that promised nothing is neither on time nor late, and is counted apart.
+        promised = [each for each in sources if each["expectedInterval"]]
+        open_cards = visit.page.locator('.source-card[data-status="open"]')
+        await expect(open_cards).to_have_count(len(sources) - len(promised))
+        assert 0 < len(promised) < len(sources)
         card = visit.page.locator('[data-source="sample-service-requests"]')
         report = next(each for each in sources if each["id"] == "sample-service-requests")["report"]
         await expect(card.locator(".outcomes")).to_contain_text(str(report["created"]))
@@ -49,6 +54,9 @@ async def test_sources_page_tells_each_run_and_shows_what_was_refused(
         rejects = card.locator(".rejects > li")
         await expect(rejects).to_have_count(2)
         await expect(rejects.first).to_contain_text("lon, lat is invalid")
+        reason = "坐标无效" if phone else "invalid coordinates"
+        await expect(rejects.first.locator("p.strong")).to_have_text(reason)
+        await expect(card.locator("p.warn")).to_contain_text(reason)
         assert "xend" not in await rejects.first.inner_text()
         await rejects.first.get_by_role("button", expanded=False).click()
         await expect(rejects.first.locator("pre")).to_contain_text("xend")

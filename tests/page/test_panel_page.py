@@ -239,6 +239,30 @@ async def test_statistics_silences_and_the_file_agree_with_what_was_written(
         assert datetime.fromisoformat(rows[0]["from"]) == NOW - timedelta(hours=20)
 
 
+async def test_silence_that_lasts_is_counted_until_now(panel_node: NodeProcess) -> None:
+    id, unit = "urn:ngsi-ld:Probe:quiet", "MTR"
+    panel_node.create(
+        {"id": id, "type": "Probe", "depth": prop(1.0, unitCode=unit, observedAt=stamp(340))},
+    )
+    later = [
+        prop(float(340 - hours), unitCode=unit, observedAt=stamp(hours)) for hours in (339, 338, 337, 336)
+    ]
+    panel_node.request("POST", f"/ngsi-ld/v1/temporal/entities/{id}/attrs", {"depth": later})
+    async with visiting(panel_node.url) as visit:
+        page = visit.page
+        await visit.open(f"/?id={id}&chart=depth")
+        rows = page.locator(".stats tbody tr")
+        silences = rows.filter(has=page.get_by_text("Silences", exact=True))
+        await expect(silences).to_contain_text(re.compile(r"1 \(14 days"))
+        missing = rows.filter(has=page.get_by_text("Missing", exact=True)).locator("td")
+        # Hourly values for 336 hours, and as long as the tests have run; the first of them came.
+        assert 335 <= int(await missing.inner_text()) <= 337
+        await expect(page.locator(".history .notes")).to_contain_text("The silence lasts until now")
+        await visit.open(f"/?id={id}&chart=depth&time={stamp(342)}/{stamp(300)}&at={stamp(310)}")
+        await expect(missing).to_have_text("35")
+        await expect(page.locator(".history .notes")).not_to_contain_text("until now")
+
+
 async def test_chart_is_zoomed_by_dragging_and_by_buttons_and_remembers_its_attributes(
     panel_node: NodeProcess,
 ) -> None:

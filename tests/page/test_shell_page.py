@@ -120,6 +120,11 @@ async def test_view_is_shared_saved_and_printed(sample_node: NodeProcess, tmp_pa
         await menu.click()
         await page.get_by_role("button", name="网址").click()
         await expect(page.locator(".notice")).to_contain_text("已复制")
+        # It covers neither the time bar nor its way back to live.
+        said, bar = [await page.locator(each).bounding_box() for each in (".notice", ".time-bar")]
+        assert said is not None
+        assert bar is not None
+        assert said["y"] + said["height"] < bar["y"]
         await focused(visit, ".menu-button")
         copied = await page.evaluate("navigator.clipboard.readText()")
         # The hours that were seen, not "the last 24" of whoever opens it; and in the same language.

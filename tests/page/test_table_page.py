@@ -288,10 +288,35 @@ async def test_table_and_areas_at_every_size_and_nothing_serious_for_axe(
         cells = page.locator(".table tbody tr td:nth-child(2)")
         await expect(cells.first).to_have_text(str(max(known)))
         await expect(cells).to_have_count(len(areas["areas"]))
+        await expect(page.locator(".table-files")).to_contain_text("下载" if phone else "Download")
         # Areas without a value come last, whichever way the others go.
         await expect(cells.last).to_have_text("–")
         async with page.expect_download() as download:
             await page.get_by_role("button", name="CSV").click()
         assert (await download.value).suggested_filename.endswith(".csv")
         found["areas"] = await visit.audit()
+        reports = "Open311ServiceRequest"
+        await page.goto(f"{visit.origin}/?page=table&table=@areas&areas=District:{reports}:count:")
+        told = sample_node.get(f"/map/areas?areas=District&type={reports}&aggregate=count")
+        assert told["noPlace"] > 0
+        rest = page.locator(".table tfoot td")
+        await expect(rest).to_have_text([str(told["outside"]), str(told["noPlace"])])
     assert not any(found.values()), found
+
+
+async def test_objects_without_a_name_are_called_by_what_tells_them_apart(sample_node: NodeProcess) -> None:
+    kind = "Open311ServiceRequest"
+    report = sample_node.get(f"/ngsi-ld/v1/entities?type={kind}&limit=1&options=keyValues")[0]
+    end = report["id"].rpartition(":")[2]
+    heads: dict[str, list[str]] = {}
+    for locale in ("zh-CN", "en-GB"):
+        async with visiting(sample_node.url, locale=locale) as visit:
+            page = visit.page
+            await page.goto(f"{sample_node.url}/?page=table&table={kind}&id={report['id']}")
+            row = page.locator(f'.table [data-object="{report["id"]}"]')
+            await expect(row).to_have_text(f"{report['service_name']} · {end}")
+            await expect(page.locator(".panel h2")).to_have_text(report["service_name"])
+            columns = await page.locator(".table thead th").all()
+            heads[locale] = [str(await each.get_attribute("data-column")) for each in columns]
+    assert heads["zh-CN"] == heads["en-GB"]
+    assert heads["en-GB"][:3] == ["name", "status", "requested_datetime"]

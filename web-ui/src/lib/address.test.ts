@@ -7,7 +7,13 @@ const full: View = {
   shown: ['Streetlight', 'https://example.org/terms,old#Lamp'],
   filters: { Streetlight: "powerRating > 70 AND lampType = 'led'", 'https://x.org/a#B': 'a = 1' },
   colours: { AirQualityObserved: 'no2' },
-  areas: { areas: 'District', of: 'Open311ServiceRequest', aggregate: 'avg', attribute: 'a:b' },
+  areas: {
+    areas: 'District',
+    of: 'Open311ServiceRequest',
+    aggregate: 'avg',
+    attribute: 'a:b',
+    steps: 'quantile',
+  },
   time: { mode: 'range', from: '2025-06-29T00:00:00Z', to: '2025-06-30T00:00:00+08:00' },
   at: '2025-06-29T10:00:00.5Z',
   speed: 3600,
@@ -44,5 +50,7 @@ describe('the address', () => {
     expect(readAddress(odd)).toEqual({ ...firstView, shown: ['%E0%'] });
     expect(readAddress('?time=2025-06-30T00:00:00Z/2025-06-29T00:00:00Z').time.mode).toBe('live');
     expect(readAddress('?areas=District:Streetlight:avg:').areas).toBeNull();
+    expect(readAddress('?areas=District:Streetlight:count::halves').areas).toBeNull();
+    expect(readAddress('?areas=District:Streetlight:count:').areas?.steps).toBe('equal');
   });
 });

@@ -5,6 +5,8 @@
  * that is as at the first visit is left out, so that the plain address stays plain. Pure.
  */
 
+import type { Steps } from './colouring';
+
 export type Page = 'map' | 'table' | 'sources' | 'node';
 export const pages: readonly Page[] = ['map', 'table', 'sources', 'node'];
 
@@ -17,6 +19,8 @@ export interface AreaQuery {
   aggregate: Aggregate;
   /** Of the counted type; "" where things are just counted. */
   attribute: string;
+  /** How the values are cut into classes. */
+  steps: Steps;
 }
 export type Aggregate = 'count' | 'sum' | 'avg' | 'min' | 'max';
 const aggregates: readonly string[] = ['count', 'sum', 'avg', 'min', 'max'];
@@ -116,8 +120,9 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   for (const [type, filter] of Object.entries(view.filters)) put(`filter.${type}`, filter);
   for (const [type, attribute] of Object.entries(view.colours)) put(`colour.${type}`, attribute);
   if (view.areas) {
-    const { areas, of, aggregate, attribute } = view.areas;
-    put('areas', [areas, of, aggregate, attribute].map(encodeURIComponent).join(':'));
+    const { areas, of, aggregate, attribute, steps } = view.areas;
+    const parts = [areas, of, aggregate, attribute, ...(steps === 'equal' ? [] : [steps])];
+    put('areas', parts.map(encodeURIComponent).join(':'));
   }
   put('time', timeCode(view.time), 'live');
   put('at', view.at);
@@ -161,12 +166,13 @@ function byType(given: URLSearchParams, prefix: string): Record<string, string> 
 }
 
 function readAreas(text: string | null): AreaQuery | null {
-  const [areas = '', of = '', aggregate = '', attribute = ''] = (text ?? '')
+  const [areas = '', of = '', aggregate = '', attribute = '', steps = 'equal'] = (text ?? '')
     .split(':')
     .map(decoded);
   if (!areas || !of || !aggregates.includes(aggregate)) return null;
   if (aggregate !== 'count' && !attribute) return null;
-  return { areas, of, aggregate: aggregate as Aggregate, attribute };
+  if (steps !== 'equal' && steps !== 'quantile') return null;
+  return { areas, of, aggregate: aggregate as Aggregate, attribute, steps };
 }
 
 function timeCode(time: TimeView): string {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { placeText } from './format';
+import { language } from './i18n';
 import { readCoordinates } from './coordinates';
 
 test.each([
@@ -10,6 +12,8 @@ test.each([
   ['S33.9 E151.2', [151.2, -33.9]],
   ['−33.9; 151.2', [151.2, -33.9]],
   ['0, 180', [180, 0]],
+  ['北纬 30.2°，东经 123.4°', [123.4, 30.2]],
+  ['南纬33.9°, 西经 71.2°', [-71.2, -33.9]],
 ])('%s is a place', (text, place) => {
   expect(readCoordinates(text)).toEqual(place);
 });
@@ -27,4 +31,15 @@ test.each([
   [''],
 ])('"%s" is none', (text) => {
   expect(readCoordinates(text)).toBeNull();
+});
+
+test.each(['en', 'zh'] as const)('a place that the page writes is found again (%s)', (code) => {
+  language.value = code;
+  for (const [lon, lat] of [
+    [123.380622, 30.199686],
+    [-71.06, -42.36],
+    [0, 0],
+  ] as const) {
+    expect(readCoordinates(placeText(lon, lat, 6))).toEqual([lon, lat]);
+  }
 });

@@ -3,13 +3,17 @@
 const part = String.raw`([NSEW]?)\s*([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*([NSEW]?)`;
 const pair = new RegExp(`^${part}\\s*(?:[,;，、]|\\s)\\s*${part}$`, 'i');
 
+/** As the page itself writes them in Chinese. */
+const letters: Record<string, string> = { 北纬: 'N', 南纬: 'S', 东经: 'E', 西经: 'W' };
+
 /**
  * Reads "42.36, -71.06" as latitude and longitude; "71.06W 42.36N" says itself which is which.
  *
  * @returns longitude and latitude in degrees, or null where the text is no place on earth
  */
 export function readCoordinates(text: string): [lon: number, lat: number] | null {
-  const found = pair.exec(text.trim().replaceAll('−', '-'));
+  const plain = text.trim().replaceAll('−', '-');
+  const found = pair.exec(plain.replace(/[北南东西][纬经]/g, (word) => letters[word] ?? word));
   if (!found) return null;
   const [, before1 = '', digits1, after1 = '', before2 = '', digits2, after2 = ''] = found;
   const first = valueOf(before1 || after1, Number(digits1));

@@ -7,6 +7,7 @@
 import type { Geometry } from 'geojson';
 import type { Name } from '../api/city';
 import type { Json, NormalizedEntity } from '../api/ngsi';
+import { tellingAttribute } from './telling';
 
 export type Shown =
   | { kind: 'number'; value: number }
@@ -173,9 +174,12 @@ export function locationOf(rows: Row[]): Geometry | null {
   return row?.shown.kind === 'geometry' ? row.shown.value : null;
 }
 
-/** The name of an entity as its document has it: plain, or one text per language. */
+/** The name of an entity as its document has it: plain, or one text per language; or else what tells most of it. */
 export function nameOf(rows: Row[]): Name | undefined {
-  const shown = rows.find(({ name }) => name === 'name')?.shown;
+  const name = rows.some((row) => row.name === 'name')
+    ? 'name'
+    : tellingAttribute(rows.map((row) => row.name));
+  const shown = rows.find((row) => row.name === name)?.shown;
   return shown?.kind === 'text' || shown?.kind === 'language' ? shown.value : undefined;
 }
 

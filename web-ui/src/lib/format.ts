@@ -1,6 +1,6 @@
 /** Numbers and times by the reader's language and the city's time zone. */
 import { signal } from '@preact/signals';
-import { locale } from './i18n';
+import { locale, t } from './i18n';
 import { nodeNow } from './nodetime';
 import { unitSign } from './units';
 
@@ -37,6 +37,15 @@ export function timeText(
     timeStyle: precision,
     timeZone: timeZone.value,
   }).format(date);
+}
+
+/** A place as people write and search it: latitude first, each with its letter. Degrees of WGS 84. */
+export function placeText(lon: number, lat: number, digits: number): string {
+  const degrees = (value: number): string => numberText(Math.abs(value), digits);
+  return t('map.place', {
+    lat: t(lat < 0 ? 'map.south' : 'map.north', { at: degrees(lat) }),
+    lon: t(lon < 0 ? 'map.west' : 'map.east', { at: degrees(lon) }),
+  });
 }
 
 /** A time of day alone. */
@@ -91,6 +100,20 @@ export function agoText(time: string | number | Date, now: number = nodeNow()): 
   );
 }
 
+const month = 30.44 * 86_400;
+
+/** How many months or years ago, where `agoText` gives the date; "" for what is younger. */
+export function ageText(time: string | number | Date, now: number = nodeNow()): string {
+  void clock.value;
+  const seconds = (now - new Date(time).getTime()) / 1000;
+  if (!(seconds > 31 * 86_400)) return '';
+  const months = Math.floor(seconds / month);
+  const format = new Intl.RelativeTimeFormat(locale.value, { numeric: 'always' });
+  return months < 12
+    ? format.format(-months, 'month')
+    : format.format(-Math.floor(months / 12), 'year');
+}
+
 /** A number of bytes in the largest unit that leaves at least one. */
 export function bytesText(bytes: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
@@ -125,12 +148,18 @@ export function lengthText(seconds: number): string {
 
 /** An ISO 8601 duration (`PT15M`, `P1D`) in words; as it is where it is none. */
 export function durationText(duration: string): string {
+  const seconds = durationSeconds(duration);
+  return seconds === null ? duration : lengthText(seconds);
+}
+
+/** An ISO 8601 duration without months and years, in seconds; null where it is none. */
+export function durationSeconds(duration: string): number | null {
   const found = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(
     duration,
   );
-  if (!found) return duration;
+  if (!found) return null;
   const [weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = found
     .slice(1)
     .map((part) => Number(part ?? 0));
-  return lengthText(weeks * 604_800 + days * 86_400 + hours * 3_600 + minutes * 60 + seconds);
+  return weeks * 604_800 + days * 86_400 + hours * 3_600 + minutes * 60 + seconds;
 }

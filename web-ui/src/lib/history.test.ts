@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Json, NormalizedEntity } from '../api/ngsi';
-import { columnsOf, commonGaps, gapsOf, type Point, pointAt, pointsOf, seriesOf } from './history';
+import {
+  columnsOf,
+  commonGaps,
+  drawnEnd,
+  gapsOf,
+  type Point,
+  pointAt,
+  pointsOf,
+  seriesOf,
+} from './history';
 
 const hour = 3_600_000;
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -116,5 +125,21 @@ describe('pointAt', () => {
       'b',
       'b',
     ]);
+  });
+});
+
+describe('drawnEnd', () => {
+  const read = points([0, 1], [1, 2], [2, 3]);
+  const silentUntil = (hours: number) => [
+    { points: read, gaps: gapsOf(read, undefined, start + hours * hour) },
+  ];
+
+  it('draws a silence up to its end', () => {
+    expect(drawnEnd(silentUntil(8))).toEqual({ to: start + 8 * hour, cut: false });
+    expect(drawnEnd([{ points: read, gaps: [] }])).toEqual({ to: start + 2 * hour, cut: false });
+  });
+
+  it('leaves the values a quarter of the chart, and says that it does', () => {
+    expect(drawnEnd(silentUntil(1_000))).toEqual({ to: start + 8 * hour, cut: true });
   });
 });

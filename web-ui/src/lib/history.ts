@@ -98,6 +98,23 @@ export function gapsOf(points: readonly { time: number }[], from?: number, to?: 
   return gaps;
 }
 
+/** A silence that still lasts may be so many times as long in the drawing as the time that has values. */
+const drawnSilence = 3;
+
+/**
+ * Where a drawing of some series ends that no time was asked for: their silence is drawn up to its end, but
+ * not so long that the values have no room beside it.
+ */
+export function drawnEnd(
+  series: readonly { points: readonly { time: number }[]; gaps: readonly Gap[] }[],
+): { to: number; cut: boolean } {
+  const first = Math.min(...series.map(({ points }) => points[0]?.time ?? Infinity));
+  const last = Math.max(...series.map(({ points }) => points.at(-1)?.time ?? -Infinity));
+  const end = Math.max(last, ...series.map(({ gaps }) => gaps.at(-1)?.to ?? -Infinity));
+  const room = last + (last - first) * drawnSilence;
+  return { to: Math.min(end, room), cut: end > room };
+}
+
 /** The times at which every one of several series was silent. */
 export function commonGaps(lists: readonly Gap[][]): Gap[] {
   const [first = [], ...others] = lists;

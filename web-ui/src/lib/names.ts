@@ -94,3 +94,13 @@ export function nameText(name: Name | undefined): string {
 export function shortId(id: string): string {
   return id.replace(/^urn:ngsi-ld:/, '');
 }
+
+/**
+ * The end of an entity's id, which tells it from its like: what stands for a name where there is none. With the
+ * part before it where it is short by itself: a number alone could be anything's.
+ */
+export function idEnd(id: string): string {
+  const parts = shortId(id).split(/[/#:]/).filter(Boolean);
+  const last = parts.at(-1) ?? id;
+  return last.length > 3 ? last : parts.slice(-2).join(':');
+}

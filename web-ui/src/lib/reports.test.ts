@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Report, Source } from '../api/city';
-import { bytesText, durationText, lengthText } from './format';
+import { ageText, bytesText, durationSeconds, durationText, lengthText } from './format';
 import { language } from './i18n';
-import { byUrgency, countsOf } from './reports';
+import { byUrgency, countsOf, standingOf } from './reports';
 
 const report = (rejected: Record<string, number>): Report => ({
   run: 'urn:run:1',
@@ -47,6 +47,13 @@ describe('a report', () => {
 });
 
 describe('sources', () => {
+  it('are on time only where something is expected of them', () => {
+    expect(standingOf(source('a', 'ok'))).toBe('open');
+    expect(standingOf({ ...source('a', 'ok'), expectedInterval: 'PT1H' })).toBe('ok');
+    expect(standingOf(source('a', 'failed'))).toBe('failed');
+    expect(standingOf(source('a', 'never'))).toBe('never');
+  });
+
   it('stand with the problems first, each kind by name', () => {
     const list = [
       source('d', 'ok'),
@@ -78,5 +85,22 @@ describe('sizes and lengths', () => {
     expect(durationText('PT2H')).toBe('2 hr');
     expect(durationText('P1DT12H')).toBe('1 day 12 hr');
     expect(durationText('P1M')).toBe('P1M');
+  });
+});
+
+describe('ages', () => {
+  const now = Date.parse('2026-06-30T12:00:00Z');
+
+  it('are told in months and years once the date alone is told', () => {
+    language.value = 'en';
+    expect(ageText('2026-06-20T12:00:00Z', now)).toBe('');
+    expect(ageText('2026-03-15T12:00:00Z', now)).toBe('3 months ago');
+    expect(ageText('2022-11-16T12:00:00Z', now)).toBe('3 years ago');
+    expect(ageText('no time', now)).toBe('');
+  });
+
+  it('come from durations whose length is known', () => {
+    expect(durationSeconds('P1DT1H')).toBe(90_000);
+    expect(durationSeconds('P1M')).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 /** What became of the rows of a run, made ready to be shown. Pure but for the language. */
 import type { Report, Source } from '../api/city';
-import { compareTexts } from './i18n';
+import { compareTexts, known } from './i18n';
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | 'readings' | 'rejected';
 export const outcomes: readonly Outcome[] = [
@@ -23,6 +23,13 @@ export function rejectedOf(report: Report): number {
   return Object.values(report.rejected).reduce((sum, count) => sum + count, 0);
 }
 
+/** How a source stands: of one that nothing is expected of, no one can say whether it is on time. */
+export type Standing = 'ok' | 'open' | 'stale' | 'failed' | 'never';
+
+export function standingOf({ status, expectedInterval }: Source): Standing {
+  return status === 'ok' && !expectedInterval ? 'open' : status;
+}
+
 /** How much someone should look at a source: what failed first, what runs well last. */
 export function urgency({ status, report }: Source): number {
   if (status === 'failed') return 0;
@@ -35,3 +42,6 @@ export function urgency({ status, report }: Source): number {
 export function byUrgency(sources: Source[], nameOf: (source: Source) => string): Source[] {
   return [...sources].sort((a, b) => urgency(a) - urgency(b) || compareTexts(nameOf(a), nameOf(b)));
 }
+
+/** Why a row was refused, in the reader's language; as the node says it where the page has no words for it. */
+export const reasonText = (reason: string): string => known(`reason.${reason}`) ?? reason;

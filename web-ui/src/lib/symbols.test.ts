@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { marksFor, roleOf } from './symbols';
+import { crowdOf, marksFor, roleOf, type Shape } from './symbols';
 
 describe('marksFor', () => {
   const layersOf = (count: number, geometry: 'Point' | 'LineString' | 'Polygon') =>
@@ -28,6 +28,19 @@ describe('marksFor', () => {
   it('still marks a city of more types than there are pairs', () => {
     expect(marksFor(layersOf(80, 'Point')).size).toBe(80);
     expect(marksFor(layersOf(40, 'LineString')).size).toBe(40);
+  });
+});
+
+describe('crowdOf', () => {
+  const crowd = (count: number, shape: Shape, tiled = false) =>
+    crowdOf({ count }, { colour: '#000', shape, dash: [1] }, tiled);
+
+  it('leaves a crowd its shape while it is read whole, and never makes two shapes the same dot', () => {
+    expect(crowd(600, 'square')).toBeNull();
+    expect(crowd(601, 'square')).toBe('marks');
+    expect(crowd(601, 'circle')).toBe('dots');
+    expect(crowd(80_000, 'circle', true)).toBe('dots');
+    expect(crowd(80_000, 'triangle', true)).toBe('rimmed');
   });
 });
 

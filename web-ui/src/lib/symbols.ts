@@ -81,6 +81,24 @@ export function roleOf(type: string): Role {
   return 'object';
 }
 
+/** From this size on, points far away are drawn below the marks of rarer objects, and smaller. */
+const crowdSize = 600;
+
+/** How a crowd of points is drawn from far away; `null` is no crowd. */
+export type Crowd = 'marks' | 'dots' | 'rimmed' | null;
+
+/**
+ * A crowd keeps its shape, small; where it is too many for that, or a circle anyway, it becomes dots. Dots of
+ * another shape's layer have a rim, so that colour alone does not tell them from circles.
+ *
+ * @param tiled more objects than are read whole
+ */
+export function crowdOf({ count }: Pick<Layer, 'count'>, { shape }: Mark, tiled: boolean): Crowd {
+  if (count <= crowdSize) return null;
+  if (shape === 'circle') return 'dots';
+  return tiled ? 'rimmed' : 'marks';
+}
+
 type Marked = Pick<Layer, 'type' | 'geometry'>;
 
 /**

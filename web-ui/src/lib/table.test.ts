@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { language } from './i18n';
 import { cellText, columnsOf, directionOf, fileName, nextSort, shownColumns } from './table';
 
 const queryables = {
@@ -61,4 +62,22 @@ test('a file can be called so everywhere', () => {
     '织港-示例-https-example-org-type-2026-01-02.csv',
   );
   expect(fileName(['../..', ''], 'parquet')).toBe('table.parquet');
+});
+
+test('unasked stands what people ask first, the same in every language, without what stands as the name', () => {
+  const report = {
+    service_request_id: { type: 'number' },
+    service_code: { type: 'string' },
+    service_name: { type: 'string' },
+    channel: { type: 'string' },
+    requested_datetime: { type: 'string', format: 'date-time' },
+    status: { type: 'string' },
+  };
+  const shown = (): string[] => shownColumns(columnsOf(report), [], false).map(({ name }) => name);
+  language.value = 'zh';
+  const zh = shown();
+  language.value = 'en';
+  expect(shown()).toEqual(zh);
+  expect(zh.slice(0, 3)).toEqual(['status', 'requested_datetime', 'channel']);
+  expect(zh).not.toContain('service_name');
 });

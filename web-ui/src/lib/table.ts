@@ -2,7 +2,8 @@
 import type { Queryable } from '../api/maps';
 import { numberText, timeText } from './format';
 import { compareTexts, known, locale, t } from './i18n';
-import { attributeLabel, shortId } from './names';
+import { attributeLabel, localName, shortId } from './names';
+import { tellingAttribute } from './telling';
 import { unitSign } from './units';
 
 export type ColumnKind = 'number' | 'boolean' | 'time' | 'date' | 'link' | 'text' | 'other';
@@ -17,6 +18,10 @@ export interface Column {
 
 /** Columns that are shown unasked, at most. */
 const usualCount = 6;
+/** What people ask of an object before all else. */
+const askedFirst = ['status', 'severity', 'requested_datetime', 'dateIssued'];
+/** Numbers and codes of others' registers. */
+const isCode = (name: string): boolean => /(_id|_code|[a-z]Id|[a-z]Code|[nN]umber)$/.test(name);
 /** What says little about one object among its like, or is told elsewhere. */
 const seldomWanted = new Set(['name', 'id', 'createdAt', 'modifiedAt', 'description', 'stale']);
 
@@ -53,8 +58,12 @@ function kindOf(name: string, { type, format, 'x-ogc-role': role }: Queryable): 
   return format === 'date-time' ? 'time' : format === 'date' ? 'date' : 'text';
 }
 
-/** The columns of a view: those that were chosen and exist, else a choice that says the most: what is measured first. */
-export function shownColumns(all: Column[], chosen: readonly string[]): Column[] {
+/**
+ * The columns of a view: those that were chosen and exist, else a choice that says the most: what is measured first.
+ *
+ * @param named the objects have names; else what stands for one needs no column
+ */
+export function shownColumns(all: Column[], chosen: readonly string[], named = true): Column[] {
   const byName = new Map(all.map((column) => [column.name, column]));
   const wanted = chosen.flatMap((name) => byName.get(name) ?? []);
   if (wanted.length) return wanted;
@@ -67,10 +76,19 @@ export function shownColumns(all: Column[], chosen: readonly string[]): Column[]
     link: 5,
     other: 6,
   };
-  return all
-    .filter(({ name, kind }) => !seldomWanted.has(name) && !isBelow(name) && kind !== 'other')
-    .sort((a, b) => rank[a.kind] - rank[b.kind])
-    .slice(0, usualCount);
+  const telling = tellingAttribute([...byName.keys(), ...(named ? ['name'] : [])]);
+  const place = ({ name, kind }: Column): number => {
+    const first = askedFirst.indexOf(localName(name));
+    return first < 0 ? askedFirst.length + rank[kind] + (isCode(name) ? 10 : 0) : first;
+  };
+  return (
+    all
+      .filter(({ name, kind }) => !seldomWanted.has(name) && !isBelow(name) && kind !== 'other')
+      .filter(({ name }) => name !== telling)
+      // By their own names, not by what they are called: the choice is the same in every language.
+      .sort((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1))
+      .slice(0, usualCount)
+  );
 }
 
 export type Direction = 'ascending' | 'descending';

@@ -33,7 +33,7 @@ describe('what of an address cannot be read', () => {
     const full: View = {
       ...firstView,
       page: 'table',
-      areas: { areas: 'Ward', of: 'Lamp', aggregate: 'avg', attribute: 'power' },
+      areas: { areas: 'Ward', of: 'Lamp', aggregate: 'avg', attribute: 'power', steps: 'equal' },
       time: { mode: 'day', day: '2025-06-29' },
       at: '2025-06-29T10:00:00Z',
       speed: 3600,

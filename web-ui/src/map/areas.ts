@@ -1,13 +1,14 @@
 /** Areas coloured by what lies within them: their surfaces, and their values as text where there is room. */
 import type { Drawn } from './drawing';
 import { stepsOf } from './expressions';
+import { areaOpacity, emptyOpacity } from '../lib/areas';
 import { missingColour, viridisColours } from '../lib/colouring';
 import { areaSource, ceiling, fonts, point, surface } from './style';
 import type { Theme } from './theme';
 
 /**
- * The features are surfaces with a `value` or null, and a point in each of those with the `text` that is
- * written there from a zoom `from` on, which has room for it.
+ * The features are surfaces with a `value` or null, and points in them, each with a `text` that is written
+ * there from a zoom `from` on, which has room for it, and until another, `until`, has room for more.
  */
 export interface AreaPaint {
   breaks: number[];
@@ -26,7 +27,7 @@ export function areaDrawing({ breaks }: AreaPaint, theme: Theme): Drawn[] {
         paint: {
           'fill-color': ['case', ['==', ['get', 'value'], null], missingColour, classes],
           'fill-antialias': false,
-          'fill-opacity': ['case', ['==', ['get', 'value'], null], 0.25, 0.72],
+          'fill-opacity': ['case', ['==', ['get', 'value'], null], emptyOpacity, areaOpacity],
         },
       },
       below: ceiling('areas'),
@@ -46,7 +47,12 @@ export function areaDrawing({ breaks }: AreaPaint, theme: Theme): Drawn[] {
         id: 'areas value',
         type: 'symbol',
         source: areaSource,
-        filter: ['all', point, ['>=', ['zoom'], ['get', 'from']]],
+        filter: [
+          'all',
+          point,
+          ['>=', ['zoom'], ['get', 'from']],
+          ['<', ['zoom'], ['get', 'until']],
+        ],
         layout: {
           'text-field': ['get', 'text'],
           'text-font': fonts,

@@ -1,7 +1,7 @@
 /** The drawing of one city layer: the style layers it becomes, and on which floor each lies. */
 import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl';
 import type { Colouring } from '../lib/colouring';
-import type { Mark, Role } from '../lib/symbols';
+import type { Crowd, Mark, Role } from '../lib/symbols';
 import { colourOf, isStale, seen } from './expressions';
 import { iconName } from './icons';
 import { ceiling, type Floor, fonts, line, notPoint, point, surface } from './style';
@@ -11,8 +11,8 @@ export interface LayerDrawing {
   type: string;
   role: Role;
   mark: Mark;
-  /** Many points are dots from far away; a few are always marks. */
-  crowded: boolean;
+  /** How many points are drawn from far away; a few are always full marks. */
+  crowd: Crowd;
   /** Read as tiles; what changed since lies over them as features. */
   tiled: boolean;
   colouring: Colouring | null;
@@ -142,7 +142,7 @@ class Pen {
   }
 
   private objects(): void {
-    const { mark, crowded, colouring } = this.drawing;
+    const { mark, crowd, colouring } = this.drawing;
     const colour = this.colour(mark.colour);
     this.put('surfaces', 'fill', {
       type: 'fill',
@@ -165,15 +165,16 @@ class Pen {
         ...(mark.dash.length > 1 ? { 'line-dasharray': mark.dash } : {}),
       },
     });
-    if (crowded) this.dots(colour);
+    if (crowd === 'dots' || crowd === 'rimmed') this.dots(colour, crowd === 'rimmed');
     for (const hollow of [false, true]) this.marks(colour, hollow);
   }
 
-  private dots(colour: string | ExpressionSpecification): void {
+  private dots(colour: string | ExpressionSpecification, rimmed: boolean): void {
     // Tens of thousands of dots would hide each other, and the city: theirs are specks for longer.
     const { tiled } = this.drawing;
     const dense = tiled ? [13, 1.7] : [];
     const edged = tiled ? 13 : 11;
+    const [far, rim] = rimmed ? [1.4, 0.7] : [1, 0];
     this.put('crowd', 'dot', {
       type: 'circle',
       maxzoom: crowdZoom,
@@ -181,32 +182,33 @@ class Pen {
       paint: {
         'circle-color': colour,
         'circle-opacity': this.seen(['case', isStale, 0.35, 1]),
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, 1, ...dense, crowdZoom, 3.6],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 9, far, ...dense, crowdZoom, 3.6],
         'circle-stroke-color': this.theme.markEdge,
         'circle-stroke-opacity': this.seen(1),
-        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], edged, 0, crowdZoom, 0.8],
+        'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], edged, rim, crowdZoom, 0.8],
       },
     });
   }
 
   /** Full marks, or hollow ones: each object shows one of its two. */
   private marks(colour: string | ExpressionSpecification, hollow: boolean): void {
-    const { mark, crowded } = this.drawing;
-    const floor: Floor = crowded ? 'crowd' : 'points';
+    const { mark, crowd } = this.drawing;
+    const floor: Floor = crowd ? 'crowd' : 'points';
+    const far = crowd ? [9, 0.2, 11, 0.28, 13, 0.5] : [11, 0.4, 13, 0.62];
     this.put(floor, hollow ? 'hollow' : 'mark', {
       type: 'symbol',
-      ...(crowded ? { minzoom: crowdZoom } : {}),
+      ...(crowd && crowd !== 'marks' ? { minzoom: crowdZoom } : {}),
       filter: point,
       layout: {
         'icon-image': iconName(mark.shape, hollow),
-        'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13, 0.62, 15, 0.9, 17, 1.05],
+        'icon-size': ['interpolate', ['linear'], ['zoom'], ...far, 15, 0.9, 17, 1.05],
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
       },
       paint: {
         'icon-color': colour,
         'icon-halo-color': this.theme.markEdge,
-        'icon-halo-width': 1.2,
+        'icon-halo-width': crowd ? ['interpolate', ['linear'], ['zoom'], 10, 0.5, 14, 1.2] : 1.2,
         'icon-opacity': this.seen(hollow ? ['case', isStale, 1, 0] : ['case', isStale, 0, 1]),
       },
     });

@@ -266,6 +266,8 @@ export class CityMap {
     const features: Feature[] = [];
     for (const { drawing, visible, features: own } of this.drawn.values()) {
       if (!visible || !['district', 'water', 'green'].includes(drawing.role)) continue;
+      // Areas that are coloured write their names themselves, with their values.
+      if (drawing.type === this.areas?.type) continue;
       for (const { geometry, properties } of own.values()) {
         const place = properties.name ? anchorOf(geometry) : null;
         if (!place) continue;
@@ -283,6 +285,7 @@ export class CityMap {
   setAreas(areas: { type: string; features: Feature[]; paint: AreaPaint } | null): void {
     for (const { layer } of this.areaLayers()) this.map.removeLayer(layer.id);
     this.areas = areas;
+    this.drawLabels();
     this.source(areaSource)?.setData(collection(areas?.features ?? []));
     for (const { layer, below } of this.areaLayers()) this.map.addLayer(layer, below);
   }

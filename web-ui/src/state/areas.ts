@@ -5,8 +5,7 @@ import { ApiError } from '../api/http';
 import type { Change } from '../api/live';
 import { type AreaValues, type Items, readAreas, readItems, readSummary } from '../api/maps';
 import type { AreaQuery } from '../lib/address';
-import { breaksOf } from '../lib/colouring';
-import { numberText } from '../lib/format';
+import { areaClasses, type AreaClasses, areaTexts } from '../lib/areas';
 import { anchorOf, boxOf, isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { wholeLimit } from '../lib/reading';
@@ -20,7 +19,7 @@ export interface AreaState {
   /** Each area's value, and how many are in it. */
   values: Map<string, { value: number | null; count: number }>;
   /** Where classes end; the least and the largest value; null where no area has one. */
-  classes: { breaks: number[]; min: number; max: number; whole: boolean } | null;
+  classes: AreaClasses | null;
   outside: number;
   noPlace: number;
   unitCode: string;
@@ -105,24 +104,21 @@ function stateOf(
   { areas, outside, noPlace }: AreaValues,
   unitCode: string,
 ): AreaState {
-  const numbers = areas.map(({ value }) => value).filter((value) => value !== null);
-  const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
-  const whole = numbers.every(Number.isInteger);
-  const breaks = breaksOf({ min, max, quantiles: [], whole }, 'equal');
+  const classes = areaClasses(
+    areas.map(({ value }) => value),
+    query.steps,
+  );
   return {
     query,
     phase: 'ready',
     problem: '',
     values: new Map(areas.map(({ id, value, count }) => [id, { value, count }])),
-    classes: numbers.length ? { breaks, min, max, whole } : null,
+    classes,
     outside,
     noPlace,
     unitCode,
   };
 }
-
-/** Room for a name and a number, in pixels. */
-const textWidth = 84;
 
 function draw({ query, values, classes }: AreaState): void {
   const items = shapes.get(`${query.areas} ${language.value}`);
@@ -136,18 +132,11 @@ function draw({ query, values, classes }: AreaState): void {
       properties: { id, name: properties?.name ?? '', value },
     });
     const [at, box] = [anchorOf(geometry), boxOf(geometry)];
-    if (!at || !box || value === null) continue;
-    // The world is 512 pixels wide at zoom 0.
-    const from = Math.log2((textWidth * 360) / (512 * Math.max(1e-9, box[2] - box[0])));
-    features.push({
-      type: 'Feature',
-      geometry: { type: 'Point', coordinates: at },
-      properties: {
-        id,
-        text: [properties?.name, numberText(value, 1)].filter(Boolean).join('\n'),
-        from,
-      },
-    });
+    if (!at || !box) continue;
+    for (const text of areaTexts(String(properties?.name ?? ''), value, box)) {
+      const place = { type: 'Point' as const, coordinates: at };
+      features.push({ type: 'Feature', geometry: place, properties: { id, ...text } });
+    }
   }
   const paint = { breaks: classes?.breaks ?? [] };
   map.value?.setAreas({ type: query.areas, features, paint });

@@ -8,6 +8,8 @@ import { go, view } from './view';
 
 /** Layers are shown at the start, the small ones first, while they stay within this many objects; tiles cost no more than this. */
 const startBudget = 50_000;
+/** And so many marks: with more of them a city could not be seen. */
+const startMarks = 20_000;
 const tiledCost = 5_000;
 
 /** The states of a city's layers at the start, in the order of the list. */
@@ -43,11 +45,17 @@ export function shownTypes(list: Layer[], chosen: string[] | null): string[] {
     tiled.has(type) ? Math.min(tiledCost, count) : count;
   const ground = (layer: Layer): number => Number(roleIn(layer) === 'object');
   let budget = startBudget;
+  let marks = 0;
   const shown: string[] = [];
   for (const layer of [...list].sort((a, b) => ground(a) - ground(b) || a.count - b.count)) {
     // Surfaces that are not ground would lie over everything: they wait until someone asks for them.
     const covers = roleIn(layer) === 'object' && layer.geometry === 'Polygon';
     if (!layer.geometry || covers || cost(layer) > budget) continue;
+    if (roleIn(layer) === 'object') {
+      // A city of one crowd shows it.
+      if (marks > 0 && marks + layer.count > startMarks) continue;
+      marks += layer.count;
+    }
     budget -= cost(layer);
     shown.push(layer.type);
   }

@@ -102,13 +102,11 @@ function pastOf(
   };
 }
 
-/** Silence after the last value is drawn too, but not so long that the values have no room beside it. */
+/** Silence after the last value lasts until now, or to the end of the time that was asked for. */
 function endOf(points: readonly Point[], to: number | undefined): number | undefined {
-  const [first, last] = [points[0]?.time, points.at(-1)?.time];
-  if (first === undefined || last === undefined) return to;
-  const now = nodeNow();
-  if (to !== undefined) return Math.max(last, Math.min(to, now));
-  return Math.max(last, Math.min(now, last + (last - first) / 3));
+  const last = points.at(-1)?.time;
+  if (last === undefined) return to;
+  return Math.max(last, Math.min(to ?? Number.POSITIVE_INFINITY, nodeNow()));
 }
 
 const methods = 'totalCount,min,max,avg,stddev';

@@ -6,6 +6,8 @@ import { isDrawable } from '../lib/geometry';
 import { language } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { wholeLimit } from '../lib/reading';
+import { crowdOf } from '../lib/symbols';
+import { calledIn, tellingAttribute } from '../lib/telling';
 import type { MapFeature } from '../map/view';
 import { shownTypes } from './catalogue';
 import { classesAre, classesKey, colouredBy, readClasses } from './classes';
@@ -21,14 +23,13 @@ import {
 } from './store';
 import { view } from './view';
 
-/** From this size on, points far away are dots, below the marks of rarer objects. */
-const crowdSize = 600;
-
 /** What the page asks of each object of a layer. */
 export function askedOf(type: string): Asked {
   const { filters } = view.value;
   const colour = colouredBy(type);
   const properties = new Set(['name', 'stale']);
+  const telling = tellingAttribute(layerState(type)?.layer.attributes ?? []);
+  if (telling) properties.add(telling);
   if (layerState(type)?.role === 'road') properties.add('roadClass');
   if (colour) properties.add(colour);
   return { filter: filters[type] ?? '', properties: [...properties], lang: language.value };
@@ -141,7 +142,7 @@ export function featureOf({
   properties,
 }: Items['features'][number]): MapFeature | null {
   if (typeof id !== 'string' || !geometry || !isDrawable(geometry)) return null;
-  const name = nameText(properties?.name as string | undefined);
+  const name = calledIn({ ...properties, name: nameText(properties?.name as string | undefined) });
   const stale = properties?.stale === true;
   return { type: 'Feature', geometry, properties: { ...properties, id, name, stale } };
 }
@@ -166,9 +167,9 @@ export function drawLayer(type: string): void {
   const at = map.value;
   if (!state || !read || !at || (groundFirst.value && state.role === 'object')) return;
   const { role, mark, layer, visible, tiled, colouring } = state;
-  const crowded = layer.count > crowdSize;
+  const crowd = crowdOf(layer, mark, tiled);
   const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;
-  at.drawLayer({ type, role, mark, crowded, tiled, colouring }, address);
+  at.drawLayer({ type, role, mark, crowd, tiled, colouring }, address);
   at.setFeatures(type, read.features);
   at.setVisible(type, visible);
 }

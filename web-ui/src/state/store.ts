@@ -6,6 +6,7 @@ import type { LiveState } from '../api/live';
 import type { Colouring } from '../lib/colouring';
 import type { Row } from '../lib/entity';
 import type { Mark, Role } from '../lib/symbols';
+import { calledIn } from '../lib/telling';
 import type { CityMap, MapFeature } from '../map/view';
 
 export type Phase = 'loading' | 'ready' | 'error';
@@ -108,7 +109,7 @@ export function findFeature(id: string): { feature: MapFeature; type: string } |
     const feature: MapFeature = {
       type: 'Feature',
       geometry,
-      properties: { ...properties, id, name: String(properties.name ?? ''), stale: false },
+      properties: { ...properties, id, name: calledIn(properties), stale: false },
     };
     return { feature, type: layer.type };
   }

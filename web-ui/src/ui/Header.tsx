@@ -76,6 +76,11 @@ function Live() {
     <p class="live" data-state={state} role="status" title={title}>
       <span class="live-mark" aria-hidden="true" />
       <span class="live-text">{t(`live.${state}`)}</span>
+      {state === 'reconnecting' && (
+        <span class="live-brief" aria-hidden="true">
+          {t('live.offline')}
+        </span>
+      )}
     </p>
   );
 }

@@ -3,13 +3,16 @@ import { computed, signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { hasStrays } from '../../lib/boxes';
 import { idsCql, nowhereCql } from '../../lib/cql';
-import { agoText, numberText } from '../../lib/format';
+import { ageText, agoText, numberText } from '../../lib/format';
+import { isOld } from '../../lib/freshness';
 import { plural, t } from '../../lib/i18n';
 import { nameText, typeLabel } from '../../lib/names';
+import { nodeNow } from '../../lib/nodetime';
+import { crowdOf } from '../../lib/symbols';
 import { listInTable, showTypes } from '../../state/catalogue';
 import { coveredNow } from '../../state/covered';
 import { loadLayer } from '../../state/layers';
-import { city, type LayerState, layers, map } from '../../state/store';
+import { city, type LayerState, layers, map, sources } from '../../state/store';
 import { missingThen } from '../../state/then';
 import { view } from '../../state/view';
 import { LayerSymbol } from '../parts/Symbol';
@@ -212,21 +215,24 @@ function Count({ state: { layer, matched }, id }: { state: LayerState; id: strin
 
 /** When the last value came; silence is a state, told in words. */
 function Freshness({ state: { layer }, id }: { state: LayerState; id: string }) {
-  const { observed, silent, count } = layer;
+  const { type, observed, silent, count } = layer;
   if (!observed && !silent) return null;
   const when = observed ? agoText(observed) : '';
+  const old = observed !== null && isOld(type, observed, sources.value.list, nodeNow());
   const silence = silent
     ? silent >= count
       ? t('layers.allSilent')
       : t('layers.someSilent', { silent: numberText(silent), count: numberText(count) })
     : '';
   return (
-    <span class="layer-note" id={id} data-silent={silent > 0 ? true : undefined}>
+    <span class="layer-note" id={id} data-silent={silent > 0 || old ? true : undefined}>
       {observed && (
         <time dateTime={observed} title={t('layers.lastValue')}>
           {when}
         </time>
       )}
+      {old &&
+        ` · ${ageText(observed) ? t('layers.oldSince', { age: ageText(observed) }) : t('layers.old')}`}
       {when && silence && ' · '}
       {silence}
     </span>
@@ -243,7 +249,7 @@ function Then({ state }: { state: LayerState }) {
 }
 
 function Note({ state }: { state: LayerState }) {
-  const { layer, visible, phase, problem, undrawable } = state;
+  const { layer, role, mark, tiled, visible, phase, problem, undrawable } = state;
   if (!visible) return null;
   if (phase === 'loading') return <span class="layer-note">{t('loading.layer')}</span>;
   if (phase === 'error') {
@@ -265,8 +271,14 @@ function Note({ state }: { state: LayerState }) {
     );
   }
   const { type, noPlace, bbox } = layer;
+  const crowd = role === 'object' && layer.geometry === 'Point' && crowdOf(layer, mark, tiled);
   return (
     <>
+      {(crowd === 'dots' || crowd === 'rimmed') && (
+        <span class="layer-note">
+          {t('layers.dots')} <Dot colour={mark.colour} rimmed={crowd === 'rimmed'} />
+        </span>
+      )}
       {undrawable.length > 0 && (
         <Told
           text={plural('layers.undrawable', undrawable.length)}
@@ -289,6 +301,15 @@ function Note({ state }: { state: LayerState }) {
         />
       )}
     </>
+  );
+}
+
+/** As the map draws it, a little larger. */
+function Dot({ colour, rimmed }: { colour: string; rimmed: boolean }) {
+  return (
+    <svg class="layer-dot" viewBox="0 0 10 10" aria-hidden="true">
+      <circle class={rimmed ? 'rimmed' : undefined} cx="5" cy="5" r="3" fill={colour} />
+    </svg>
   );
 }
 

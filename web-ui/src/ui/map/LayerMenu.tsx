@@ -102,7 +102,12 @@ function AreaChooser({ type, askables }: { type: string; askables: Askable[] }) 
         value={query?.areas ?? ''}
         onChange={(event) => {
           const areas = event.currentTarget.value;
-          const rest = query ?? { of: type, aggregate: 'count' as const, attribute: '' };
+          const rest = query ?? {
+            of: type,
+            aggregate: 'count' as const,
+            attribute: '',
+            steps: 'equal' as const,
+          };
           go({ areas: areas ? { ...rest, areas } : null });
         }}
       >
@@ -147,6 +152,19 @@ function AreaChooser({ type, askables }: { type: string; askables: Askable[] }) 
               {optionText(each)}
             </option>
           ))}
+        </select>
+      )}
+      {query && (
+        <select
+          class="select"
+          aria-label={t('areas.steps')}
+          value={query.steps}
+          onChange={(event) =>
+            go({ areas: { ...query, steps: event.currentTarget.value as Steps } })
+          }
+        >
+          <option value="equal">{t('layers.steps.equal')}</option>
+          <option value="quantile">{t('layers.steps.quantile')}</option>
         </select>
       )}
     </fieldset>

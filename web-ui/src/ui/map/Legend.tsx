@@ -1,5 +1,6 @@
 /** What the colours mean, in words: classes with their ends and unit, values, and what has none. */
 import type { Aggregate } from '../../lib/address';
+import { areaOpacity, emptyOpacity } from '../../lib/areas';
 import { classTexts } from '../../lib/classes';
 import {
   type Colouring,
@@ -12,6 +13,7 @@ import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { attributeLabel, typeLabel } from '../../lib/names';
 import { unitSign } from '../../lib/units';
+import { dark, light } from '../../map/theme';
 import { areaState } from '../../state/areas';
 import { areOld } from '../../state/classes';
 import { instant } from '../../state/instant';
@@ -120,10 +122,21 @@ function Class(props: {
   );
 }
 
-function Swatch({ colour }: { colour: string }) {
+function Swatch({ colour, opacity = 1 }: { colour: string; opacity?: number }) {
+  const ground = (darkScheme.value ? dark : light).district;
   return (
     <svg class="symbol" viewBox="0 0 24 24" aria-hidden="true">
-      <rect class="swatch" x="2.5" y="4" width="19" height="16" rx="2" fill={colour} />
+      {opacity < 1 && <rect x="2.5" y="4" width="19" height="16" rx="2" fill={ground} />}
+      <rect
+        class="swatch"
+        x="2.5"
+        y="4"
+        width="19"
+        height="16"
+        rx="2"
+        fill={colour}
+        fill-opacity={opacity}
+      />
     </svg>
   );
 }
@@ -169,13 +182,13 @@ function AreaLegend() {
         <ul class="classes">
           {classTexts(classes).map((text, at) => (
             <li key={at}>
-              <Swatch colour={colours[at] ?? missingColour} />
+              <Swatch colour={colours[at] ?? missingColour} opacity={areaOpacity} />
               <span>{text}</span>
             </li>
           ))}
           {empty > 0 && (
             <li>
-              <Swatch colour={missingColour} />
+              <Swatch colour={missingColour} opacity={emptyOpacity} />
               <span>{t('legend.missing')}</span>
               <span class="quiet number">{numberText(empty)}</span>
             </li>

@@ -1,6 +1,6 @@
 /** The map's foot: how long a way is, where the pointer or the middle is, in which datum, and whose data these are. */
 import { useEffect, useRef } from 'preact/hooks';
-import { numberText } from '../../lib/format';
+import { numberText, placeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { scaleBar } from '../../lib/scale';
 import type { Camera } from '../../map/view';
@@ -37,18 +37,13 @@ export function MapFoot({
       </p>
       <p class="number">
         <span class="unseen">{t(pointer ? 'map.pointer' : 'map.middle')} </span>
-        {t('map.place', {
-          lat: t(lat < 0 ? 'map.south' : 'map.north', { at: degrees(lat) }),
-          lon: t(lon < 0 ? 'map.west' : 'map.east', { at: degrees(lon) }),
-        })}
+        {placeText(lon, lat, 5)}
         <span class="datum"> · {place.datum}</span>
       </p>
       <Attribution list={place.attribution} />
     </footer>
   );
 }
-
-const degrees = (value: number): string => numberText(Math.abs(value), 5);
 
 function Attribution({ list }: { list: { name: string; licence?: string; url?: string }[] }) {
   const details = useRef<HTMLDetailsElement>(null);

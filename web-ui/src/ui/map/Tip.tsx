@@ -3,6 +3,7 @@ import { classOf } from '../../lib/colouring';
 import { numberText, quantity } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { attributeLabel, typeLabel } from '../../lib/names';
+import { calledIn } from '../../lib/telling';
 import type { Hit } from '../../map/view';
 import { areaState } from '../../state/areas';
 import { layerState } from '../../state/store';
@@ -18,12 +19,13 @@ export interface Hover {
 export function Tip({ hover }: { hover: Hover | null }) {
   if (!hover?.hit) return null;
   const { hit, x, y } = hover;
-  const { name, count } = hit.properties;
+  const { count } = hit.properties;
+  const name = calledIn(hit.properties);
   // Far away, points that would lie on each other come as one.
   const more = typeof count === 'number' && layerState(hit.type)?.tiled ? count - 1 : 0;
   return (
     <p class="tip" style={{ left: `${x}px`, top: `${y}px` }} aria-hidden="true">
-      {typeof name === 'string' && name && <bdi class="strong">{name}</bdi>}
+      {name && <bdi class="strong">{name}</bdi>}
       <span class="quiet">
         {typeLabel(hit.type)}
         {hit.properties.stale === true && ` · ${t('map.silent')}`}

@@ -2,7 +2,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { numberText, quantity, timeText, timeZone } from '../../lib/format';
-import { pointAt } from '../../lib/history';
+import { drawnEnd, pointAt } from '../../lib/history';
 import { plural, t } from '../../lib/i18n';
 import { lanesOf } from '../../lib/lanes';
 import type { Timeframe } from '../../lib/timeframe';
@@ -82,7 +82,7 @@ export function Charts({ id, pasts, order, frame, at, onZoom, children }: Proper
         </figure>
       ))}
       {children}
-      {drawn.length > 0 && <Notes pasts={drawn} at={at} />}
+      {drawn.length > 0 && <Notes pasts={drawn} frame={frame} at={at} />}
       {drawn.length > 0 && <Numbers pasts={drawn} />}
       {drawn.length > 0 && <Twin id={id} pasts={drawn} />}
     </>
@@ -145,22 +145,19 @@ const namesOf = (pasts: readonly Past[]): string => pasts.map(titleOf).join(', '
 function rangeOf(pasts: readonly Past[], frame: Timeframe): [number, number] | null {
   if (!pasts.length) return null;
   const starts = pasts.map(({ points }) => points[0]?.time ?? Number.POSITIVE_INFINITY);
-  const ends = pasts.flatMap(({ points, gaps }) => [
-    points.at(-1)?.time ?? 0,
-    gaps.at(-1)?.to ?? 0,
-  ]);
   const from = frame.from ?? Math.min(...starts);
-  const to = frame.to ?? Math.max(...ends);
+  const to = frame.to ?? drawnEnd(pasts).to;
   // One value alone still needs some time around it.
   const room = from < to ? 0 : 1_800_000;
   return [(from - room) / 1000, (to + room) / 1000];
 }
 
-function Notes({ pasts, at }: { pasts: Past[]; at: string }) {
+function Notes({ pasts, frame, at }: { pasts: Past[]; frame: Timeframe; at: string }) {
   const [only] = pasts;
   const bands = pasts.filter(({ kind }) => kind === 'bands');
   const cut = pasts.filter(({ kind, cut }) => cut && kind !== 'bands');
   const silent = pasts.some(({ gaps }) => gaps.length > 0);
+  const lasting = frame.to === undefined && drawnEnd(pasts).cut;
   return (
     <div class="quiet small notes">
       {pasts.length === 1 && only && <p>{summaryOf(only)}</p>}
@@ -176,7 +173,11 @@ function Notes({ pasts, at }: { pasts: Past[]; at: string }) {
       {cut.length > 0 && (
         <p>{t('history.cut', { attributes: namesOf(cut), most: numberText(mostPoints) })}</p>
       )}
-      {silent && <p>{t('history.silent')}</p>}
+      {silent && (
+        <p>
+          {t('history.silent')} {lasting && t('history.lasting')}
+        </p>
+      )}
       {at && <p>{t('history.mark', { time: timeText(at) })}</p>}
       <p>
         {t('history.zone', { zone: timeZone.value })}{' '}

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { nameText, shortId, typeLabel } from '../../lib/names';
+import { idEnd, nameText, typeLabel } from '../../lib/names';
 import { choose } from '../../state/entity';
 import { view } from '../../state/view';
 import { writeAddress } from '../../lib/address';
@@ -33,7 +33,7 @@ export function ChooseLink({ id, children }: { id: string; children: ComponentCh
 export function ObjectLink({ head, typed = true }: { head: Head; typed?: boolean }) {
   return (
     <ChooseLink id={head.id}>
-      <bdi>{nameText(head.name) || shortId(head.id)}</bdi>
+      <bdi>{nameText(head.name) || idEnd(head.id)}</bdi>
       {typed && head.types.length > 0 && (
         <span class="quiet small"> {head.types.map(typeLabel).join(' · ')}</span>
       )}

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { locationOf, nameOf, type Row } from '../../lib/entity';
 import { agoText, timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
-import { nameText, shortId, typeLabel } from '../../lib/names';
+import { idEnd, nameText, typeLabel } from '../../lib/names';
 import { choose, retryEntity, showOnMap } from '../../state/entity';
 import { type EntityState, entity, findFeature, revision } from '../../state/store';
 import { Problem } from '../parts/Problem';
@@ -48,7 +48,7 @@ export function Panel() {
 
 function titleOf(now: EntityState): string {
   return (
-    nameText(nameOf(now.rows)) || findFeature(now.id)?.feature.properties.name || shortId(now.id)
+    nameText(nameOf(now.rows)) || findFeature(now.id)?.feature.properties.name || idEnd(now.id)
   );
 }
 

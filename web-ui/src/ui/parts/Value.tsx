@@ -1,6 +1,6 @@
 import type { Geometry } from 'geojson';
 import type { Row } from '../../lib/entity';
-import { numberText, quantity, timeText } from '../../lib/format';
+import { numberText, placeText, quantity, timeText } from '../../lib/format';
 import { positions } from '../../lib/geometry';
 import { known, t } from '../../lib/i18n';
 import { inLanguage } from '../../lib/names';
@@ -39,9 +39,10 @@ export function wordOf(value: string): string {
 function geometryText(geometry: Geometry | null): string {
   if (geometry?.type === 'Point') {
     const [lon = 0, lat = 0] = geometry.coordinates;
-    return t('panel.geometry.Point', { lon: numberText(lon, 6), lat: numberText(lat, 6) });
+    return placeText(lon, lat, 6);
   }
   if (!geometry) return '';
   const count = [...positions(geometry)].length;
-  return t('panel.geometry.other', { kind: geometry.type, count: numberText(count) });
+  const kind = known(`geometry.${geometry.type}`) ?? geometry.type;
+  return t('panel.geometry.other', { kind, count: numberText(count) });
 }

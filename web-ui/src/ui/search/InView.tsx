@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
-import { shortId } from '../../lib/names';
+import { idEnd, shortId } from '../../lib/names';
 import { choose } from '../../state/entity';
 import { findFeature, layers, layerState, loaded, map } from '../../state/store';
 import { inView } from '../../state/walk';
@@ -75,7 +75,7 @@ export function InView() {
               <button type="button" class="object" data-object={id} onClick={() => choose(id)}>
                 {state ? <LayerSymbol state={state} /> : <span class="symbol" />}
                 <span class="object-name" dir="auto">
-                  {name || shortId(id)}
+                  {name || idEnd(id)}
                 </span>
                 {name && <span class="object-id">{shortId(id)}</span>}
               </button>

@@ -1,6 +1,6 @@
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
-import { shortId, typeLabel } from '../../lib/names';
+import { idEnd, shortId, typeLabel } from '../../lib/names';
 import type { Option } from '../../state/search';
 import { type LayerState, layerState } from '../../state/store';
 import { LayerSymbol } from '../parts/Symbol';
@@ -36,7 +36,7 @@ export function OptionText({ option }: { option: Option }) {
         placed ? '' : t('layers.noPlace'),
       ];
       return (
-        <Lines state={state} name={name || shortId(id)} told={told.filter(Boolean).join(' · ')} />
+        <Lines state={state} name={name || idEnd(id)} told={told.filter(Boolean).join(' · ')} />
       );
     }
   }

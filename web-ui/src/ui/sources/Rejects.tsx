@@ -3,6 +3,7 @@ import { readRejects, rejectsPath } from '../../api/city';
 import { beginningOf } from '../../lib/cut';
 import { numberText } from '../../lib/format';
 import { t } from '../../lib/i18n';
+import { reasonText } from '../../lib/reports';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 
@@ -35,7 +36,8 @@ export function Rejects({ id, run }: { id: string; run: string }) {
       <ol class="rejects">
         {body.rejects.map(({ file, row, reason, field, detail, raw }) => (
           <li key={`${file} ${row} ${field}`}>
-            <p class="strong">{detail || reason}</p>
+            <p class="strong">{reasonText(reason)}</p>
+            {detail && <p lang="en">{detail}</p>}
             <p class="quiet small">{t('sources.row', { file, row: numberText(row) })}</p>
             <Raw text={JSON.stringify(raw, null, 1) ?? ''} />
           </li>

@@ -1,19 +1,33 @@
 import { useState } from 'preact/hooks';
 import type { Source } from '../../api/city';
 import { firstView, writeAddress } from '../../lib/address';
-import { agoText, durationText, lengthText, numberText, timeText } from '../../lib/format';
+import { ageText, agoText, durationText, lengthText, numberText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
-import { countsOf, outcomes, rejectedOf } from '../../lib/reports';
+import {
+  countsOf,
+  outcomes,
+  rejectedOf,
+  reasonText,
+  type Standing,
+  standingOf,
+} from '../../lib/reports';
 import { go, view } from '../../state/view';
 import { Rejects } from './Rejects';
 import { Runs } from './Runs';
 
 /** A status by its shape as well as by its colour and its word. */
-const signs: Record<Source['status'], string> = { ok: '●', stale: '◌', failed: '✕', never: '○' };
+const signs: Record<Standing, string> = {
+  ok: '●',
+  open: '–',
+  stale: '◌',
+  failed: '✕',
+  never: '○',
+};
 
 export function SourceCard({ source, title }: { source: Source; title: string }) {
-  const { id, status, report } = source;
+  const { id, report } = source;
+  const status = standingOf(source);
   const types = [source.type ?? []].flat();
   return (
     <li class="source-card" data-source={id} data-status={status}>
@@ -73,6 +87,7 @@ function Times({ source: { lastRun, lastData, expectedInterval, report } }: { so
         <dt>{t('sources.data')}</dt>
         <dd title={lastData ? timeText(lastData) : undefined}>
           {lastData ? agoText(lastData) : '–'}
+          {lastData && ageText(lastData) && ` (${ageText(lastData)})`}
         </dd>
       </div>
       <div>
@@ -121,7 +136,7 @@ function Outcomes({ source: { report } }: { source: Source }) {
       </dl>
       {Object.entries(report.rejected).map(([reason, count]) => (
         <p key={reason} class="small warn">
-          {plural('sources.reason', count, { reason })}
+          {plural('sources.reason', count, { reason: reasonText(reason) })}
         </p>
       ))}
     </div>

@@ -1,8 +1,9 @@
 import { signal } from '@preact/signals';
 import { writeAddress } from '../../lib/address';
-import { agoText, timeText } from '../../lib/format';
+import { ageText, agoText, timeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
+import { type Standing, standingOf } from '../../lib/reports';
 import { city, lateSources, sheet, sources } from '../../state/store';
 import { go, view } from '../../state/view';
 
@@ -29,10 +30,10 @@ export function Sources() {
         {[...list]
           .sort((a, b) => Number(late.includes(b)) - Number(late.includes(a)))
           .map((source) => (
-            <li key={source.id} data-status={source.status}>
+            <li key={source.id} data-status={standingOf(source)}>
               <span class="strong">{nameText(source.name) || source.id}</span>
               <span class={late.includes(source) ? 'warn' : 'quiet'}>
-                {t(`sources.status.${source.status}`)}
+                {t(`sources.status.${standingOf(source)}`)}
               </span>
               <When lastData={source.lastData} lastRun={source.lastRun} />
             </li>
@@ -61,16 +62,29 @@ function summary(): string {
   if (phase === 'error') return t('sources.unread');
   if (!list.length) return phase === 'loading' ? t('sources.title') : t('sources.none');
   const late = lateSources.value.length;
-  return late ? plural('sources.late', late) : plural('sources.fine', list.length);
+  const of = (wanted: Standing): number =>
+    list.filter((source) => standingOf(source) === wanted).length;
+  const [fine, open, never] = [of('ok'), of('open'), of('never')];
+  const parts = [
+    late > 0 && plural('sources.late', late),
+    late === 0 &&
+      fine > 0 &&
+      plural(fine === list.length ? 'sources.fine' : 'sources.onTime', fine),
+    open > 0 && plural('sources.open', open),
+    never > 0 && plural('sources.never', never),
+  ];
+  return parts.filter(Boolean).join(' · ');
 }
 
 function When(props: { lastData: string | null | undefined; lastRun: string | null }) {
   const time = props.lastData ?? props.lastRun;
   if (!time) return null;
   const key = props.lastData ? 'sources.lastData' : 'sources.lastRun';
+  const age = ageText(time);
   return (
     <span class="quiet small" title={timeText(time)}>
       {t(key, { when: agoText(time) })}
+      {age && ` (${age})`}
     </span>
   );
 }

@@ -3,14 +3,14 @@ import type { Source } from '../../api/city';
 import { numberText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
-import { byUrgency } from '../../lib/reports';
+import { byUrgency, type Standing, standingOf } from '../../lib/reports';
 import { sources } from '../../state/store';
 import { Attribution } from './Sources';
 import { SourceCard } from './SourceCard';
 import './sources.css';
 
-type Status = Source['status'] | 'rejects' | '';
-const statuses: Status[] = ['', 'ok', 'stale', 'failed', 'never', 'rejects'];
+type Status = Standing | 'rejects' | '';
+const statuses: Status[] = ['', 'ok', 'open', 'stale', 'failed', 'never', 'rejects'];
 
 const titleOf = (source: Source): string => nameText(source.name) || source.id;
 
@@ -70,7 +70,7 @@ export function SourcesPage() {
 
 function hasStatus(source: Source, status: Status): boolean {
   if (status === 'rejects') return (source.rejected ?? 0) > 0;
-  return !status || source.status === status;
+  return !status || standingOf(source) === status;
 }
 
 function speaksOf(source: Source, text: string): boolean {

@@ -5,7 +5,7 @@ import type { AreaQuery } from '../../lib/address';
 import { csvText } from '../../lib/csv';
 import { numberText } from '../../lib/format';
 import { compareTexts, language, t } from '../../lib/i18n';
-import { attributeLabel, shortId, typeLabel } from '../../lib/names';
+import { attributeLabel, idEnd, typeLabel } from '../../lib/names';
 import { columnsOf } from '../../lib/table';
 import { choose } from '../../state/entity';
 import { newsOf } from '../../state/news';
@@ -76,7 +76,7 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
   const rows = sorted(
     (read.body?.areas ?? []).map((each) => ({
       ...each,
-      name: names.body?.get(each.id) || shortId(each.id),
+      name: names.body?.get(each.id) || idEnd(each.id),
     })),
     sort,
   );
@@ -96,6 +96,9 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
         {chooser}
         {read.body && (
           <div class="table-files" role="group" aria-label={t('table.download')}>
+            <span class="quiet small" aria-hidden="true">
+              {t('table.download')}
+            </span>
             <button type="button" class="button" onClick={() => save(query, title, rows)}>
               CSV
             </button>
@@ -144,6 +147,13 @@ function Areas({ query, chooser }: { query: AreaQuery; chooser: ComponentChildre
                 {!counts && <td />}
                 <td class="of-numbers">{numberText(read.body.outside)}</td>
               </tr>
+              {read.body.noPlace > 0 && (
+                <tr>
+                  <th scope="row">{t('table.noPlace')}</th>
+                  {!counts && <td />}
+                  <td class="of-numbers">{numberText(read.body.noPlace)}</td>
+                </tr>
+              )}
             </tfoot>
           </table>
         </div>

@@ -8,6 +8,7 @@ import { numberText } from '../../lib/format';
 import { language, t } from '../../lib/i18n';
 import { typeLabel } from '../../lib/names';
 import { columnsOf, shownColumns } from '../../lib/table';
+import { tellingAttribute } from '../../lib/telling';
 import { unfitColumns } from '../../lib/unused';
 import { newsOf } from '../../state/news';
 import { layerState } from '../../state/store';
@@ -30,12 +31,13 @@ export function ObjectTable({ type, chooser }: { type: string; chooser: Componen
   const filter = allOf(view.value.filters[type] ?? '', only);
   const queryables = useRead(`columns ${type}`, () => readQueryables(type));
   const all = queryables.body ? columnsOf(queryables.body) : [];
-  const columns = shownColumns(all, chosen);
+  const telling = tellingAttribute(Object.keys(queryables.body ?? {}));
+  const columns = shownColumns(all, chosen, !telling);
   const selection: Selection = {
     type,
     filter,
     sort,
-    properties: ['name', ...columns.map(({ name }) => name)],
+    properties: [...new Set(['name', telling, ...columns.map(({ name }) => name)])].filter(Boolean),
     lang: language.value,
   };
   const key = queryables.body ? JSON.stringify([selection, offset]) : '';

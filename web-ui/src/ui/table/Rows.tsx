@@ -1,8 +1,9 @@
 import type { TableRow } from '../../api/table';
 import { isDrawable } from '../../lib/geometry';
 import { t } from '../../lib/i18n';
-import { shortId, typeLabel } from '../../lib/names';
+import { idEnd, typeLabel } from '../../lib/names';
 import { type Column, directionOf, nextSort } from '../../lib/table';
+import { calledIn } from '../../lib/telling';
 import { choose } from '../../state/entity';
 import { layerState } from '../../state/store';
 import { setTable } from '../../state/table';
@@ -99,8 +100,10 @@ function Row({ row, columns, placed }: RowProps) {
       : isDrawable(geometry)
         ? ''
         : t('layers.noDrawing');
-  const name = row.properties?.name;
-  const isNamed = name !== undefined && name !== null && name !== '';
+  const name = row.properties?.name ?? '';
+  const called = typeof name === 'string' ? calledIn(row.properties ?? {}) : JSON.stringify(name);
+  // What tells is no name: many may have the same.
+  const title = called && !name ? t('table.called', { called, id: idEnd(id) }) : called;
   return (
     <tr class={view.value.id === id ? 'chosen' : undefined}>
       <th scope="row">
@@ -112,9 +115,7 @@ function Row({ row, columns, placed }: RowProps) {
           aria-current={view.value.id === id ? 'true' : undefined}
           onClick={() => choose(id, { fly: true })}
         >
-          <bdi>
-            {isNamed ? (typeof name === 'string' ? name : JSON.stringify(name)) : shortId(id)}
-          </bdi>
+          <bdi>{title || idEnd(id)}</bdi>
         </button>
         {unseen && <span class="row-note">{unseen}</span>}
       </th>

@@ -22,6 +22,7 @@ import {
 import { view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 import { Chooser } from './Chooser';
+import { LiveWord } from './LiveWord';
 import './time.css';
 
 /** While live, one button; the bar comes when it is asked for, or when the past is shown. */
@@ -66,7 +67,7 @@ function OpenButton() {
       }}
     >
       <Icon name="clock" />
-      {t('time.live')}
+      <LiveWord />
     </button>
   );
 }
