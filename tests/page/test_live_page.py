@@ -102,7 +102,10 @@ async def test_code_that_the_node_has_no_more_is_had_by_loading_the_page_anew(
             async with visit.page.expect_navigation():
                 await again.click()
             await visit.page.unroute_all()
-            await again.click()
+            # The page may have asked for its code before that, or asks now.
+            await expect(visit.attribute("seats").or_(again)).to_be_visible()
+            if await again.count():
+                await again.click()
             await expect(visit.attribute("seats")).to_contain_text("1")
             visit.complaints = [text for text in visit.complaints if "ERR_" not in text]
 

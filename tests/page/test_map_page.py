@@ -106,7 +106,7 @@ async def test_live_change_arrives_in_the_open_panel_when_an_attribute_is_patche
                 street_light["id"],
                 {"illuminanceLevel": {"type": "Property", "value": value, "observedAt": now}},
             )
-            await expect(visit.attribute("illuminanceLevel")).to_contain_text(str(value))
+            await expect(visit.attribute("illuminanceLevel")).to_contain_text(f"{value:g}")
             print(f"a change was on the page after {(time.perf_counter() - began) * 1000:.0f} ms")
             # Its history follows, without a word from the reader.
             await expect(visit.page.locator(".history")).to_contain_text(f"latest {value}")
