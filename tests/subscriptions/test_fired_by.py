@@ -56,6 +56,8 @@ async def test_the_subscriptions_of_an_object(
     await city.patch(LIGHT, level={"type": "Property", "value": 100})
     await city.node.broker.delete_entity(city.call(), LIGHT)
     await city.settled()
+    if expected:
+        await receiver.until("/a", 1)
     assert bool(receiver.at("/a")) == expected
 
 
