@@ -8,6 +8,7 @@ import pytest
 
 from cityloom.model.settings import Settings
 from tests.conformance.data import BATCH, ENTITIES, TEMPORAL, lamp, prop
+from tests.federation.helpers import register
 from tests.federation.source import Source, running_source
 from tests.web.node import API, Answer, Client, running_node
 
@@ -135,6 +136,64 @@ async def test_status_says_how_the_queries_went(
     assert [each["resultStatus"] for each in found["snapshotQueriesDetails"]] == results
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"type": "Query"}, {"type": "Query", "q": "createdAt>2020-01-01T00:00:00Z"}, query(pick=["on{x}"])],
+)
+async def test_what_executing_a_query_refuses_is_told_in_its_result(
+    street: Client, wrong: dict[str, Any]
+) -> None:
+    location, _ = await make(street, wrong)
+    found = (await street.get(location)).json
+    [details] = found["snapshotQueriesDetails"]
+    assert (found["snapshotStatus"], details["resultStatus"]) == ("failure", "failure")
+    assert details["problemDetails"]["type"].endswith("BadRequestData")
+    location, there = await make(street, query(), wrong)
+    found = (await street.get(location)).json
+    assert found["snapshotStatus"] == "partial"
+    assert [each["resultStatus"] for each in found["snapshotQueriesDetails"]] == ["success", "failure"]
+    assert numbers(await street.get(LAMPS, headers=there)) == [0, 1, 2]
+
+
+@pytest.fixture
+async def linked(street: Client) -> Client:
+    """Lamp 1 is on a pole, which is in a street, which is in a city."""
+    above = [("Pole", "in", "Road"), ("Road", "in", "City"), ("City", "", "")]
+    for type, name, target in above:
+        on = {name: {"type": "Relationship", "object": f"urn:ngsi-ld:{target}:1"}} if name else {}
+        body = {"id": f"urn:ngsi-ld:{type}:1", "type": type, "name": prop(type), "age": prop(3), **on}
+        assert (await street.post(ENTITIES, body)).status == 201
+    on = {"on": {"type": "Relationship", "object": "urn:ngsi-ld:Pole:1"}}
+    await street.post(f"{ENTITIES}/{ident(1)}/attrs", on)
+    return street
+
+
+@pytest.mark.parametrize("join", ["flat", "inline"])
+async def test_linked_entities_are_frozen_as_deep_as_they_are_joined(linked: Client, join: str) -> None:
+    location, there = await make(linked, query(join=join, joinLevel=2))
+    await linked.delete(f"{ENTITIES}/urn:ngsi-ld:Pole:1")
+    types = (await linked.get(f"{API}/types", headers=there)).json
+    assert types["typeList"] == ["Pole", "Road", "Streetlight"]
+    path = f"{ENTITIES}/{ident(1)}?join=inline&joinLevel=2&format=simplified"
+    found = (await linked.get(path, headers=there)).json
+    assert found["on"]["in"]["name"] == "Road"
+    assert (await linked.get(location)).json["snapshotStatus"] == "success"
+
+
+async def test_linked_entities_are_projected_and_none_is_no_result_by_itself(linked: Client) -> None:
+    picked = query(join="flat", pick=["height", "on{age}"])
+    _, there = await make(linked, picked)
+    pole = (await linked.get(f"{ENTITIES}/urn:ngsi-ld:Pole:1", headers=there)).json
+    assert pole.keys() == {"id", "type", "age"}
+    lamps = (await linked.get(f"{LAMPS}&format=simplified", headers=there)).json
+    assert lamps[1].keys() == {"id", "type", "height", "on"}
+    seen = query(join="flat", containedBy=["urn:ngsi-ld:Pole:1"], joinLevel=1)
+    _, there = await make(linked, seen)
+    assert (await linked.get(f"{API}/types", headers=there)).json["typeList"] == ["Streetlight"]
+    location, _ = await make(linked, query("Nothing", join="flat"))
+    assert (await linked.get(location)).json["snapshotStatus"] == "empty"
+
+
 async def test_temporal_queries_freeze_the_past(street: Client) -> None:
     speeds = [prop(hour, observedAt=f"2026-01-01T0{hour}:00:00Z") for hour in range(4)]
     await street.post(TEMPORAL, {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "speed": speeds})
@@ -195,6 +254,26 @@ async def test_update_changes_what_a_client_may_say(street: Client) -> None:
     assert answer.json["snapshotQueries"] == [query()]
 
 
+async def test_null_takes_a_member_away(street: Client) -> None:
+    told = {"endpoint": "http://127.0.0.1:9/", "receiverInfo": [{"key": "a", "value": "b"}]}
+    location, _ = await make(street, query(), snapshotLifetime="PT1M", snapshotPriority=8, **told)
+    before = (await street.get(location)).json
+    names = ("endpoint", "receiverInfo", "snapshotLifetime", "snapshotPriority")
+    answer = await street.patch(location, dict.fromkeys(names, "urn:ngsi-ld:null"))
+    assert (answer.status, answer.json["snapshotPriority"]) == (200, 5)
+    assert answer.json.keys().isdisjoint(names[:3])
+    assert answer.json["expiresAt"] > before["expiresAt"]
+
+
+async def test_priority_is_a_whole_number_however_it_is_written(street: Client) -> None:
+    location, _ = await make(street, query())
+    json = {"Content-Type": "application/json"}
+    answer = await street.ask("PATCH", location, raw=b'{"snapshotPriority": 7.0}', headers=json)
+    assert (answer.status, answer.json["snapshotPriority"]) == (200, 7)
+    answer = await street.ask("PATCH", location, raw=b'{"snapshotPriority": 7.5}', headers=json)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
@@ -226,10 +305,12 @@ async def test_update_and_clone_refuse_what_is_wrong(street: Client, fragment: d
         ({**snapshot(query()), "type": "Thing"}, 400, "BadRequestData"),
         (snapshot(query(), id="no uri"), 400, "BadRequestData"),
         ({"type": "Snapshot", "snapshotQueries": []}, 400, "BadRequestData"),
-        (snapshot({"type": "Query"}), 400, "BadRequestData"),
+        (snapshot({"type": "Question"}), 400, "BadRequestData"),
         (snapshot(query(q="a>>")), 400, "BadRequestData"),
         (snapshot(query(temporalQ=WINDOW)), 400, "BadRequestData"),
-        (snapshot(query(join="flat")), 501, "NotBuilt"),
+        (snapshot(query(join="deep")), 400, "BadRequestData"),
+        (snapshot(query(joinLevel=2)), 400, "BadRequestData"),
+        (snapshot(query(pick=["a{b"])), 400, "BadRequestData"),
         ({"type": "Snapshot", "snapshotTemporalQueries": [query()]}, 400, "BadRequestData"),
         (snapshot(query(), snapshotPriority=0), 400, "BadRequestData"),
         (snapshot(query(), surprise=1), 400, "BadRequestData"),
@@ -262,6 +343,26 @@ async def test_snapshot_that_is_not_there_is_not_found(node: Client) -> None:
     assert [(each.status, each.problem) for each in answers] == [(404, "ResourceNotFound")] * 5
     assert answers[-1].headers[HEADER] == "urn:ngsi-ld:Snapshot:none"
     assert (await node.get(f"{SNAPSHOTS}/none")).status == 400
+
+
+async def test_tenant_that_is_not_there_is_told(street: Client) -> None:
+    location, _ = await make(street, query())
+    nowhere = {"NGSILD-Tenant": "nowhere"}
+    answers = [
+        await street.post(SNAPSHOTS, snapshot(query()), headers=nowhere),
+        await street.get(location, headers=nowhere),
+        await street.patch(location, {"snapshotPriority": 1}, headers=nowhere),
+        await street.delete(location, headers=nowhere),
+        await street.post(f"{location}/clone", snapshot(), headers=nowhere),
+        await street.delete(f"{SNAPSHOTS}?q=snapshotPriority>0", headers=nowhere),
+    ]
+    assert [(each.status, each.problem) for each in answers] == [(404, "NonexistentTenant")] * 6
+
+
+async def test_invalid_body_is_refused_before_the_snapshot_is_looked_for(node: Client) -> None:
+    path = f"{SNAPSHOTS}/urn:ngsi-ld:Snapshot:none/clone"
+    answer = await node.post(path, snapshot(id="no uri"))
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
 
 
 async def test_operations_that_are_on_no_snapshot_say_so(street: Client) -> None:
@@ -332,7 +433,69 @@ async def test_status_is_told_to_the_endpoint(street: Client) -> None:
         assert first.body["type"] == "SnapshotNotification"
         assert (first.body["snapshotId"], first.body["snapshotStatus"]) == (there[HEADER], "success")
         assert first.body["snapshotQueriesDetails"] == [{"resultStatus": "success"}]
+        assert first.body["expiresAt"] > first.body["notifiedAt"]
+        assert 'rel="http://www.w3.org/ns/json-ld#context"' in first.headers["Link"]
         assert second.body["snapshotPriority"] == 2
+        await street.delete(location)
+        await _asked(receiver, 3)
+        gone = receiver.asked[2].body
+        assert (gone["snapshotId"], gone["expiresAt"] < gone["notifiedAt"]) == (there[HEADER], True)
+
+
+async def test_change_while_it_is_prepared_is_told_at_the_end(street: Client) -> None:
+    async with running_source() as receiver, running_source() as slow:
+        slow.silent = True
+        await register(
+            street,
+            slow.url,
+            information=[{"entities": [{"type": "Streetlight"}]}],
+            operations=["queryEntity"],
+            management={"timeout": 500},
+        )
+        told = {"endpoint": receiver.url}
+        made = await street.post(SNAPSHOTS, snapshot(query(), **told))
+        location = made.headers["Location"]
+        answer = await street.patch(location, {"snapshotPriority": 2})
+        assert answer.json["snapshotStatus"] == "preparing"
+        found = await ready(street, location)
+        # A source that did not answer is told of, though the query had results.
+        [details] = found["snapshotQueriesDetails"]
+        assert details["resultStatus"] == "success"
+        assert "did not answer" in details["problemDetails"]["detail"]
+        await street.patch(location, {"snapshotPriority": 3})
+        await _asked(receiver, 2)
+        assert [(one.body["snapshotStatus"], one.body["snapshotPriority"]) for one in receiver.asked] == [
+            ("success", 2),
+            ("success", 3),
+        ]
+
+
+async def test_notification_that_nobody_takes_is_a_dead_letter_that_can_be_sent_again(tmp_path: Path) -> None:
+    async with running_node(tmp_path, Settings(notify_attempts=1)) as node, running_source() as receiver:
+        receiver.status = 500
+        await node.services.subscriptions.start()  # type: ignore[attr-defined]
+        running = asyncio.create_task(node.services.subscriptions.run())  # type: ignore[attr-defined]
+        try:
+            _, there = await make(node, query(), endpoint=receiver.url)
+            async with asyncio.timeout(20):
+                while not (letters := (await node.get("/subscriptions/dead")).json):
+                    await asyncio.sleep(0.01)
+            [letter] = letters
+            assert (letter["subscriptionId"], letter["endpoint"]) == (there[HEADER], receiver.url)
+            assert (letter["attempts"], letter["entities"]) == (1, [])
+            receiver.status = 200
+            replayed = await node.post("/subscriptions/dead/replay", {"ids": [letter["id"]]})
+            assert replayed.json == {"replayed": [letter["id"]]}
+            await _asked(receiver, 2)
+            first, second = receiver.asked
+            assert (second.body, second.body["id"]) == (first.body, letter["id"])
+            assert second.headers[HEADER] == there[HEADER]
+            async with asyncio.timeout(20):
+                while (await node.get("/subscriptions/dead")).json:
+                    await asyncio.sleep(0.01)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_subscription_in_a_snapshot_hears_of_it_alone(street: Client) -> None:

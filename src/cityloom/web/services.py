@@ -23,7 +23,6 @@ from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query, TemporalQuery
-from cityloom.snapshots.filling import Asked
 from cityloom.store.ports import Store
 
 
@@ -165,7 +164,7 @@ class Snapshots(Protocol):
         """The tenant in which the data of a snapshot stand. Raises ResourceNotFound."""
         ...
 
-    async def create(self, call: Call, document: dict[str, Any], asked: Sequence[Asked]) -> str:
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.16.1: the id. Raises BadRequestData, AlreadyExists, Overloaded."""
         ...
 
