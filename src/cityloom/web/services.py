@@ -149,7 +149,7 @@ class EntityMaps(Protocol):
         ...
 
     async def update_entity_map(self, call: Call, id: str, expires_at: int | None) -> None:
-        """5.14.2: microseconds since 1970. Raises ResourceNotFound, BadRequestData."""
+        """5.14.2: microseconds since 1970. Raises ResourceNotFound."""
         ...
 
     async def delete_entity_map(self, call: Call, id: str) -> None:
