@@ -370,6 +370,36 @@ async def test_operations_that_are_on_no_snapshot_say_so(street: Client) -> None
     for path in (f"{API}/csourceRegistrations", f"{API}/jsonldContexts"):
         answer = await street.get(path, headers=there)
         assert (answer.status, answer.problem) == (400, "BadRequestData")
+        assert answer.headers[HEADER] == there[HEADER]
+
+
+async def test_snapshot_is_told_back_whatever_the_answer_is(street: Client) -> None:
+    _, there = await make(street, query())
+    answers = [
+        await street.get(f"{API}/nothing", headers=there),
+        await street.put(ENTITIES, {}, headers=there),
+        await street.get(f"{ENTITIES}/none", headers=there),
+        await street.get(LAMPS, headers={**there, "Accept": "text/html"}),
+    ]
+    assert [answer.status for answer in answers] == [404, 405, 400, 406]
+    assert [answer.headers.get(HEADER) for answer in answers] == [there[HEADER]] * 4
+
+
+async def test_names_in_queries_are_those_of_the_context(street: Client) -> None:
+    default = "https://uri.etsi.org/ngsi-ld/default-context/"
+    context = {"Lantern": f"{default}Streetlight", "tall": f"{default}height"}
+    body = snapshot(query("Lantern", q="tall>0"))
+    refused = await street.post(
+        SNAPSHOTS, {**body, "@context": context}, headers={"Content-Type": "application/json"}
+    )
+    assert (refused.status, refused.problem) == (400, "BadRequestData")
+    made = await street.post(SNAPSHOTS, {**body, "@context": context})
+    found = await ready(street, made.headers["Location"])
+    assert (found["snapshotStatus"], "@context" in found) == ("success", False)
+    assert numbers(await street.get(LAMPS, headers={HEADER: found["id"]})) == [1, 2]
+    assert (await street.get(made.headers["Location"], headers={"Accept": "application/ld+json"})).json[
+        "@context"
+    ]
 
 
 async def test_purge_deletes_those_that_are_selected(street: Client) -> None:

@@ -182,3 +182,16 @@ async def test_source_that_knows_no_flag_is_asked_without(node: Client, source: 
     assert (first.json["height"]["value"], warnings(first)) == (4, [])
     assert (await node.get(first.headers[HEADER])).json["linkedMaps"] == {}
     assert ["entityMap" in one.params for one in source.asked] == [True, False]
+
+
+async def test_source_that_makes_maps_alone_is_in_the_map(node: Client, source: Source) -> None:
+    await put(node, lamp(2))
+    at = await register(node, source.url, operations=["createEntityMapQueryEntity"])
+    document = {"id": "urn:ngsi-ld:EntityMap:a", "type": "EntityMap", "entityMap": {LAMP: ["@none"]}}
+    source.answers["GET", "/entityMaps"] = (201, document)
+    made = await node.get(f"{MAPS}?type=Lamp")
+    assert made.json["entityMap"] == {LAMP: [at], ident(2): ["@none"]}
+    assert made.json["linkedMaps"] == {at: document["id"]}
+    assert numbers(await node.get(LAMPS, headers=used(made))) == [2]
+    assert len((await node.get(made.headers[HEADER])).json["entityMap"]) == 2
+    assert [one.path for one in source.asked] == ["/entityMaps"]

@@ -13,6 +13,7 @@ from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.model.tenants import snapshot_tenant, split_tenant, tenant_headers
+from cityloom.store.log_ports import Announcement, Delivery
 from cityloom.web.services import Services
 from tests.conformance.data import ENTITIES, lamp
 from tests.federation.helpers import register
@@ -110,25 +111,45 @@ async def test_what_a_restart_interrupted_is_prepared_again(tmp_path: Path) -> N
         assert len((await node.get("/ngsi-ld/v1/subscriptions", headers=here)).json) == 1
 
 
-async def test_clone_that_a_restart_interrupted_is_made_again(tmp_path: Path) -> None:
+async def test_clone_that_a_restart_interrupted_is_of_what_is_prepared_again(tmp_path: Path) -> None:
+    # Its id comes first, so that it is begun before what it is of.
+    clone = "urn:ngsi-ld:Snapshot:clone"
     async with running_node(tmp_path) as node:
-        await node.post(ENTITIES, lamp())
+        await node.post(ENTITIES, lamp(1))
         location = await make(node)
         done = await ready(node, location)
-        copy = await node.post(f"{location}/clone", {"type": "Snapshot", "id": f"{ID}:copy"})
+        copy = await node.post(f"{location}/clone", {"type": "Snapshot", "id": clone})
         await ready(node, copy.headers["Location"])
-        told = {**done, "id": f"{ID}:copy", "snapshotStatus": "preparing", "work": {"cloned": ID}}
-
-        def keep(tx: Any) -> None:
-            tx.put_document("", "snapshot", f"{ID}:copy", told, CAUSE)
-
-        await asyncio.wrap_future(node.services.store.submit(keep))
-        await node.delete(f"{ENTITIES}/{lamp()['id']}")
+        await node.post(ENTITIES, lamp(2))
+        told = {**done, "id": clone, "snapshotStatus": "preparing", "work": {"cloned": ID}}
+        keep = node.services.store.submit(lambda tx: tx.put_document("", "snapshot", clone, told, CAUSE))
+        await asyncio.wrap_future(keep)
+        await interrupt(node, done, {"ldContext": LdContext.core.source})
     async with open_services(tmp_path, Settings()) as services, running(services) as node:
         await services.snapshots.start()  # type: ignore[attr-defined]
-        assert (await ready(node, f"{location}:copy"))["snapshotStatus"] == "success"
-        copied = {"NGSILD-Snapshot": f"{ID}:copy"}
-        assert len((await node.get(f"{ENTITIES}?type=Streetlight", headers=copied)).json) == 1
+        assert (await ready(node, f"{SNAPSHOTS}/{clone}"))["snapshotStatus"] == "success"
+        copied = {"NGSILD-Snapshot": clone}
+        assert len((await node.get(f"{ENTITIES}?type=Streetlight", headers=copied)).json) == 2
+
+
+async def test_notification_that_waited_is_delivered_after_a_restart(tmp_path: Path) -> None:
+    async with running_source() as receiver:
+        async with running_node(tmp_path) as node:
+            told = Announcement(endpoint=receiver.url, headers={"X-Key": "a"}, notification={"id": "urn:n:1"})
+            waiting = Delivery(id="urn:n:1", tenant="", subscription=ID, seq=0, body=told, due=1)
+            put = node.services.store.submit(lambda tx: tx.put_delivery(waiting))
+            await asyncio.wrap_future(put)
+        async with open_services(tmp_path, Settings()) as services:
+            await services.subscriptions.start()  # type: ignore[attr-defined]
+            work = asyncio.create_task(services.subscriptions.run())  # type: ignore[attr-defined]
+            async with asyncio.timeout(20):
+                while not receiver.asked or services.store.stats()["deliveriesPending"]:
+                    await asyncio.sleep(0.01)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        [asked] = receiver.asked
+        assert (asked.body, asked.headers["X-Key"]) == ({"id": "urn:n:1"}, "a")
+        assert asked.headers["Idempotency-Key"] == "urn:n:1"
 
 
 async def test_what_cannot_be_prepared_again_has_failed(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from cityloom.query.values import Query
 _PAGE: Final = 1000
 _AT_ONCE: Final = 100
 """Entities read or joined before other requests get a turn of the event loop."""
-_QUERIES: Final = ("queryEntity", "queryBatch")
+QUERIES: Final = frozenset({"queryEntity", "queryBatch"})
 """A source that answers queries alone is asked for one entity by a query."""
 _SYS_ATTRS: Final = {"options": "sysAttrs"}
 
@@ -120,7 +120,7 @@ class FederatedConsumption(Warned):
             registration
             for registration in self.registered(call)
             if not registration.temporal
-            and not supported(registration.operations).isdisjoint(("retrieveEntity", *_QUERIES))
+            and not supported(registration.operations).isdisjoint({"retrieveEntity", *QUERIES})
             and any(has_entity(part, entity_id, ()) for part in registration.information)
         ]
 
@@ -144,8 +144,8 @@ class FederatedConsumption(Warned):
             holders=[*([HERE] if here else []), *(id for id, part in told.items() if part.entities)],
         )
 
-    def _queried(self, call: Call, query: Query) -> list[Registration]:
-        """The sources that may have some of what is asked for, and answer queries."""
+    def _queried(self, call: Call, query: Query, operations: frozenset[str] = QUERIES) -> list[Registration]:
+        """The sources that may have some of what is asked for, and have one of these operations."""
         registered = self.registered(call)
         if not registered:
             return []
@@ -163,7 +163,7 @@ class FederatedConsumption(Warned):
         return [
             found
             for registration in registered
-            if not supported(registration.operations).isdisjoint(_QUERIES)
+            if not operations.isdisjoint(supported(registration.operations))
             and (found := match(registration)) is not None
         ]
 

@@ -39,7 +39,7 @@ from cityloom.store.ports import Snapshot
 
 _PAGE: Final = 1000
 _RETRIEVE: Final = "retrieveTemporal"
-_QUERY: Final = "queryTemporal"
+QUERY_PAST: Final = "queryTemporal"
 _CUT: Final = 206
 
 
@@ -214,7 +214,7 @@ class FederatedHistory(Warned):
         call: Call,
         query: Query,
         temporal: TemporalQuery,
-        operations: frozenset[str] = frozenset({_QUERY}),
+        operations: frozenset[str] = frozenset({QUERY_PAST}),
     ) -> list[Registration]:
         """The sources that may have some of what is asked for, and have one of these operations."""
         registered = self.registered(call)

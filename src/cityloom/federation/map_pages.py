@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cityloom.broker.ports import HERE, Call, Page, TemporalPage
-from cityloom.federation.consumption import FederatedConsumption, Part, by_id
+from cityloom.federation.consumption import QUERIES, FederatedConsumption, Part, by_id
 from cityloom.federation.documents import named_at_once
 from cityloom.federation.entity_maps import Kept
-from cityloom.federation.history import FederatedHistory, Gathered, nothing_told
+from cityloom.federation.history import QUERY_PAST, FederatedHistory, Gathered, nothing_told
 from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.merge import merged
 from cityloom.federation.operations import supported
@@ -24,7 +24,6 @@ from cityloom.model.entity import Entity
 from cityloom.query.evaluate import matcher
 from cityloom.query.values import Query, TemporalQuery
 
-_QUERY_PAST: Final = "queryTemporal"
 _AT_ONCE: Final = 1000
 """Entities of a map that are looked at together."""
 Look = Callable[[Sequence[str]], Awaitable[tuple[Collection[str], Collection[str]]]]
@@ -128,14 +127,8 @@ class MapPages(FederatedConsumption, FederatedHistory):
             clean: whether the others leave the map.
         """
         here = [id for id in ids if HERE in kept.map.entities.get(id, ())]
-        by_source, unsure = self._by_source(call, kept, ids)
-        registered = {one.id: one for one in self.registered(call)}
-        asked = [
-            (registered[holder], some)
-            for holder, many in by_source.items()
-            if holder in registered
-            for some in named_at_once(many)
-        ]
+        holders, unsure = self._holders(call, kept, ids, QUERIES)
+        asked = [(one, some) for one, many in holders for some in named_at_once(many)]
         answers = await asyncio.gather(
             *(self._query(call, _of(query, some), one, kept.locations.get(one.id, "")) for one, some in asked)
         )
@@ -178,35 +171,44 @@ class MapPages(FederatedConsumption, FederatedHistory):
         clean: bool,
     ) -> tuple[set[str], set[str]]:
         """As `_looked_at`, of evolutions; what sources told of them is taken into `told`."""
-        by_source, unsure = self._by_source(call, kept, ids)
-        registered = {one.id: one for one in self.registered(call)}
-        asked = [
-            (registered[holder], _of(query, many))
-            for holder, many in by_source.items()
-            if holder in registered and _QUERY_PAST in supported(registered[holder].operations)
-        ]
+        holders, unsure = self._holders(call, kept, ids, frozenset({QUERY_PAST}))
+        asked = [(one, _of(query, many)) for one, many in holders]
         linked = LinkedMaps(kept.locations)
         found = await self._told_past(call, temporal, asked, linked)
         self.maps.link_all(kept, linked.locations)
         told.take(found)
         some = _of(query, list(ids))
         fit = set(await self._ids_of_past(call, some, temporal, found, self._limits.history_scan))
-        unsure |= {id for holder in found.failed for id in by_source[holder]}
+        unsure |= {id for one, many in holders if one.id in found.failed for id in many}
         unsure -= fit
         if clean:
             self.maps.leave_out(call.tenant, kept, [id for id in ids if id not in fit and id not in unsure])
         return fit, unsure
 
-    def _by_source(self, call: Call, kept: Kept, ids: Sequence[str]) -> tuple[dict[str, list[str]], set[str]]:
-        """Which of these entities each source has, and those that it cannot be asked for: all stays here."""
+    def _holders(
+        self, call: Call, kept: Kept, ids: Sequence[str], operations: frozenset[str]
+    ) -> tuple[list[tuple[Registration, list[str]]], set[str]]:
+        """The sources to ask, each with those of these entities that it has, and what no source is asked for.
+
+        A source that is not registered any more has nothing; one that has none of the operations,
+        or lies beyond how far the request may go, cannot be asked.
+        """
         by_source: dict[str, list[str]] = {}
         for id in ids:
             for holder in kept.map.entities.get(id, ()):
                 if holder != HERE:
                     by_source.setdefault(holder, []).append(id)
         if call.forwarding is None or call.forwarding.local:
-            return by_source, {id for many in by_source.values() for id in many}
-        return by_source, set()
+            return [], {id for many in by_source.values() for id in many}
+        asked = []
+        unsure: set[str] = set()
+        for one in self.registered(call):
+            many = by_source.get(one.id, [])
+            if operations.isdisjoint(supported(one.operations)):
+                unsure.update(many)
+            elif many:
+                asked.append((one, many))
+        return asked, unsure
 
 
 def _of(query: Query, ids: list[str]) -> Query:

@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from cityloom.broker.ports import HERE, Call, EntityMap, MapWish, Page, TemporalPage
+from cityloom.federation.consumption import QUERIES
 from cityloom.federation.documents import filters_of, requests
 from cityloom.federation.entity_maps import Kept
+from cityloom.federation.history import QUERY_PAST
 from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.map_pages import MapPages
 from cityloom.federation.merge import ids_of
@@ -26,8 +28,8 @@ from cityloom.query.values import Query, TemporalQuery
 
 _CREATE: Final = "createEntityMapQueryEntity"
 _CREATE_PAST: Final = "createEntityMapQueryTemporal"
-_QUERY_PAST: Final = "queryTemporal"
-_OF_PAST: Final = frozenset({_CREATE_PAST, _QUERY_PAST})
+_OF_NOW: Final = QUERIES | {_CREATE}
+_OF_PAST: Final = frozenset({_CREATE_PAST, QUERY_PAST})
 _NOT_KNOWN: Final = frozenset({400, 404, 405, 501})
 """What a source answers that has no entity maps, although it says so: it is then queried."""
 
@@ -177,7 +179,7 @@ class FederatedMaps(MapPages):
     # -- making ------------------------------------------------------------
 
     async def _made(self, call: Call, query: Query, wish: MapWish) -> Kept:
-        asked = self._queried(call, query)
+        asked = self._queried(call, query, _OF_NOW)
         if asked and query.order_by is not None:
             raise BadRequestData("parameter orderBy is invalid without local=true: there are other sources")
         split = self._may_be_split(call, bool(asked))
@@ -202,7 +204,7 @@ class FederatedMaps(MapPages):
         others = [
             one
             for one, told in zip(asked, held, strict=True)
-            if told is None and _QUERY_PAST in supported(one.operations)
+            if told is None and QUERY_PAST in supported(one.operations)
         ]
         entities = await self.history_holders(call, wanted, temporal, self.maps.most, others)
         for registration, told in zip(asked, held, strict=True):
@@ -267,6 +269,8 @@ class FederatedMaps(MapPages):
                 return _Held([])
             if told is not None:
                 return told
+        if QUERIES.isdisjoint(supported(registration.operations)):
+            return _Held([])
         part = await self._query(call, query, registration)
         return _Held(list(dict.fromkeys(entity.id for entity in part.entities)))
 

@@ -123,9 +123,14 @@ class Snapshots(Door):
         kept = await asyncio.wrap_future(self._store.read(load))
         self._kept |= {(tenant, snapshot.id): snapshot for tenant, snapshot in kept}
         await self._sweep()
-        for tenant, snapshot in kept:
-            if snapshot.snapshot_status == "preparing":
-                await self._prepare_again(tenant, snapshot)
+        preparing = [(tenant, one) for tenant, one in kept if one.snapshot_status == "preparing"]
+        for tenant, snapshot in preparing:
+            if snapshot.work is None:
+                await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _RESTART)
+        # All at once, so that a copy finds what it is of among those being prepared.
+        for tenant, snapshot in preparing:
+            if snapshot.work is not None:
+                self._prepare_again(tenant, snapshot, snapshot.work)
 
     async def run(self) -> None:
         """Deletes snapshots when they expire, until it is cancelled."""
@@ -329,12 +334,8 @@ class Snapshots(Door):
         tenant, id = min(lower)[2]
         await self._remove(tenant, id, cause)
 
-    async def _prepare_again(self, tenant: str, snapshot: Snapshot) -> None:
+    def _prepare_again(self, tenant: str, snapshot: Snapshot, work: Work) -> None:
         """Begins anew, with what is now, what a restart has interrupted."""
-        work = snapshot.work
-        if work is None:
-            await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _RESTART)
-            return
         call = Call(
             tenant=tenant, party=work.party, purpose=work.purpose, cause=_RESTART, forwarding=Forwarding()
         )
