@@ -216,6 +216,42 @@ async def test_write_that_comes_too_late_makes_no_snapshot_again(tmp_path: Path)
         assert tenants(node.services) == [""]
 
 
+async def test_notification_that_fails_after_its_snapshot_is_gone_makes_nothing_again(tmp_path: Path) -> None:
+    here = {"NGSILD-Snapshot": ID}
+    async with running_source() as receiver, running_node(tmp_path, Settings(notify_attempts=1)) as node:
+        receiver.silent, receiver.status = True, 500
+        subscriptions: Any = node.services.subscriptions
+        await subscriptions.start()
+        works = [subscriptions.run(), node.services.snapshots.run()]  # type: ignore[attr-defined]
+        running_works = [asyncio.create_task(work) for work in works]
+        await node.post(ENTITIES, lamp())
+        location = await make(node)
+        await ready(node, location)
+        subscription = {
+            "type": "Subscription",
+            "entities": [{"type": "Streetlight"}],
+            "notification": {"endpoint": {"uri": receiver.url}},
+        }
+        await node.post("/ngsi-ld/v1/subscriptions", subscription, headers=here)
+        change = {"powerState": {"type": "Property", "value": "off"}}
+        await node.patch(f"{ENTITIES}/{lamp()['id']}/attrs", change, headers=here)
+        async with asyncio.timeout(20):
+            while not receiver.asked:
+                await asyncio.sleep(0.01)
+            await node.delete(location)
+            while tenants(node.services) != [""]:
+                await asyncio.sleep(0.01)
+            receiver.ended.set()
+            while subscriptions._deliverer._lanes:
+                await asyncio.sleep(0.01)
+        for work in running_works:
+            work.cancel()
+        # What came of the delivery is kept at the end, at the latest.
+        await asyncio.gather(*running_works, return_exceptions=True)
+        assert tenants(node.services) == [""]
+        assert node.services.store.stats()["deliveriesDead"] == 0
+
+
 async def test_expired_snapshot_is_taken_away_with_its_data(tmp_path: Path) -> None:
     async with running_node(tmp_path) as node:
         await node.post(ENTITIES, lamp(), headers={"NGSILD-Tenant": "north"})
