@@ -127,6 +127,13 @@ async def test_other_methods_are_not_allowed(node: Client, method: str, path: st
     assert (answer.status, answer.body) == (405, b"")
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_missing_id_is_refused(node: Client, method: str) -> None:
+    body = {"expiresAt": "2999-01-01T00:00:00Z"} if method == "PATCH" else None
+    answer = await node.ask(method, f"{MAPS}/", body)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_map_of_a_tenant_that_is_not_there_is_told(street: Client, method: str) -> None:
     made = await street.get(f"{MAPS}?type=Streetlight")

@@ -359,6 +359,16 @@ async def test_tenant_that_is_not_there_is_told(street: Client) -> None:
     assert [(each.status, each.problem) for each in answers] == [(404, "NonexistentTenant")] * 6
 
 
+async def test_missing_id_is_refused(node: Client) -> None:
+    answers = [
+        await node.get(f"{SNAPSHOTS}/"),
+        await node.patch(f"{SNAPSHOTS}/", {"snapshotPriority": 1}),
+        await node.delete(f"{SNAPSHOTS}/"),
+        await node.post(f"{SNAPSHOTS}//clone", snapshot()),
+    ]
+    assert [(each.status, each.problem) for each in answers] == [(400, "BadRequestData")] * 4
+
+
 async def test_invalid_body_is_refused_before_the_snapshot_is_looked_for(node: Client) -> None:
     path = f"{SNAPSHOTS}/urn:ngsi-ld:Snapshot:none/clone"
     answer = await node.post(path, snapshot(id="no uri"))

@@ -190,6 +190,7 @@ OPERATIONS = [
         summary="Retrieve the status of a snapshot",
         clause="6.37.3.1",
         answers=JSON_TYPES,
+        refuses_no_id=True,
     ),
     Operation(
         name="updateSnapshot",
@@ -199,6 +200,7 @@ OPERATIONS = [
         summary="Change how long and where a snapshot is kept and told",
         clause="6.37.3.2",
         answers=JSON_TYPES,
+        refuses_no_id=True,
     ),
     Operation(
         name="deleteSnapshot",
