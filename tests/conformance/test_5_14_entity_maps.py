@@ -180,6 +180,15 @@ async def test_entities_of_a_map_are_counted_without_any(street: Client) -> None
     assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([1], "1")
 
 
+async def test_count_is_of_those_that_still_fit(street: Client) -> None:
+    path = f"{LAMPS}&q=height>0"
+    made = await street.get(f"{path}&entityMap=true&limit=1")
+    await street.delete(f"{ENTITIES}/{ident(5)}")
+    await street.patch(f"{ENTITIES}/{ident(4)}/attrs", {"height": prop(0)})
+    page = await street.get(f"{path}&limit=1&count=true", headers=used(made))
+    assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([1], "3")
+
+
 async def test_map_is_named_by_its_location_or_whole_address(street: Client) -> None:
     made = await street.get(f"{MAPS}?type=Streetlight")
     location = made.headers[HEADER]

@@ -74,7 +74,10 @@ class MapPages(FederatedConsumption, FederatedHistory):
             found.update(fit)
             return fit, unsure
 
-        await self._decide_all(kept, query, same and count, look)
+        if same and count:
+            ids = _ids(kept, query)
+            cheap = len(ids) <= _AT_ONCE and all(kept.map.entities[id] == [HERE] for id in ids)
+            await self._decide_all(kept, ids, kept.candidates or cheap, look)
         ids = _ids(kept, query)
         page = await walk(ids, query, same, look)
         entities = [found[id] for id in page.shown]
@@ -97,19 +100,23 @@ class MapPages(FederatedConsumption, FederatedHistory):
         async def look(some: Sequence[str]) -> tuple[Collection[str], Collection[str]]:
             return await self._looked_at_past(call, query, temporal, kept, some, told, clean=same)
 
-        await self._decide_all(kept, query, same and count, look)
+        if same and count:
+            await self._decide_all(kept, _ids(kept, query), kept.candidates, look)
         ids = _ids(kept, query)
         page = await walk(ids, query, same, look)
         answer = await self._evolutions(call, page.shown, query, temporal, names, instances, told)
         total = await self._total(ids, page, same, look) if count else None
         return replace(answer, more=page.more, count=total)
 
-    async def _decide_all(self, kept: Kept, query: Query, wanted: bool, look: Look) -> None:
-        """Where candidates are to be counted, each of them is looked at once."""
-        if not (wanted and kept.candidates):
+    async def _decide_all(self, kept: Kept, ids: Sequence[str], wanted: bool, look: Look) -> None:
+        """Looks at each entity before they are counted: at candidates once, and where that is cheap.
+
+        Elsewhere those are counted that pages have not yet taken out of the map.
+        """
+        if not wanted:
             return
         undecided = False
-        for some in _chunks(_ids(kept, query)):
+        for some in _chunks(ids):
             undecided = bool((await look(some))[1]) or undecided
         kept.candidates = undecided
 
