@@ -395,6 +395,14 @@ async def test_snapshot_is_told_back_whatever_the_answer_is(street: Client) -> N
     assert [answer.headers.get(HEADER) for answer in answers] == [there[HEADER]] * 4
 
 
+async def test_two_snapshots_cannot_be_meant(street: Client) -> None:
+    _, there = await make(street, query())
+    url = street.base + LAMPS
+    async with street.session.get(url, headers=[(HEADER, there[HEADER]), (HEADER, "urn:other")]) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["type"].endswith("InvalidRequest")
+
+
 async def test_names_in_queries_are_those_of_the_context(street: Client) -> None:
     default = "https://uri.etsi.org/ngsi-ld/default-context/"
     context = {"Lantern": f"{default}Streetlight", "tall": f"{default}height"}
