@@ -430,6 +430,18 @@ async def test_purge_deletes_those_that_are_selected(street: Client) -> None:
     assert (await street.get(high)).status == 404
 
 
+async def test_purge_tells_what_could_not_be_deleted(street: Client) -> None:
+    _, there = await make(street, query())
+    street.services.store.close()
+    answer = await street.delete(f"{SNAPSHOTS}?q=snapshotPriority==5")
+    assert (answer.status, answer.json["success"]) == (207, [])
+    [error] = answer.json["errors"]
+    assert error["entityId"] == there[HEADER]
+    assert "is closed" in error["error"]["detail"]
+    again = await street.delete(f"{SNAPSHOTS}?q=snapshotPriority==5")
+    assert again.status == 207
+
+
 @pytest.mark.parametrize("path", ["", "?q=height>3", "?q=snapshotStatus=="])
 async def test_purge_refuses_what_is_no_query_on_snapshots(node: Client, path: str) -> None:
     answer = await node.delete(SNAPSHOTS + path)

@@ -15,7 +15,7 @@ import structlog
 from msgspec.structs import replace
 
 from cityloom.broker.door import Door, settled
-from cityloom.broker.ports import Access, Broker, Call, Forwarding
+from cityloom.broker.ports import Access, BatchResult, Broker, Call, Forwarding, ItemError
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.errors import (
@@ -234,8 +234,8 @@ class Snapshots(Door):
         await self._known(call, id)
         await self._remove(call.tenant, id, call.cause)
 
-    async def purge(self, call: Call, q: str) -> None:
-        """5.16.7: deletes those that a query on their members selects.
+    async def purge(self, call: Call, q: str) -> BatchResult:
+        """5.16.7: deletes those that a query on their members selects; what could be deleted, and what not.
 
         Raises:
             BadRequestData: it is no such query.
@@ -243,16 +243,24 @@ class Snapshots(Door):
         """
         self._may(call, "write", _RESOURCE)
         selects = Selection(q)
-        await self._read(call, lambda _: None)  # the tenant must exist
         found = [
             id
             for (tenant, id), one in self._kept.items()
             if tenant == call.tenant and selects(self._seen(tenant, one))
         ]
         if not found:
+            await self._read(call, lambda _: None)  # the tenant must exist
             raise ResourceNotFound("no snapshot is selected")
+        deleted: list[str] = []
+        errors: list[ItemError] = []
         for id in found:
-            await self._remove(call.tenant, id, call.cause)
+            try:
+                await self._remove(call.tenant, id, call.cause)
+            except CityloomError as error:
+                errors.append(ItemError(id, error))
+            else:
+                deleted.append(id)
+        return BatchResult(deleted=deleted, errors=errors)
 
     # -- within ------------------------------------------------------------
 
@@ -409,7 +417,11 @@ class Snapshots(Door):
         return after
 
     async def _remove(self, tenant: str, id: str, cause: Cause) -> None:
-        """Takes a snapshot away, and then all that stands in it, also when the caller goes away."""
+        """Takes a snapshot away, and then all that stands in it, also when the caller goes away.
+
+        Raises:
+            CityloomError: the store refuses; the snapshot stays.
+        """
         key = (tenant, id)
         snapshot = self._kept.pop(key, None)
         if snapshot is None:
@@ -435,9 +447,16 @@ class Snapshots(Door):
             for delivery in deliveries:
                 tx.put_delivery(delivery)
 
-        await settled(self._store.submit(take))
+        try:
+            await settled(self._store.submit(take))
+        except CityloomError:
+            self._kept[key] = snapshot
+            raise
         self._offer(deliveries)
-        await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
+        try:
+            await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
+        except CityloomError as error:
+            _log.warning("what stood in a snapshot is still there", snapshot=id, detail=error.detail)
         self._left = True
         self._wake.set()
 
@@ -456,7 +475,7 @@ class Snapshots(Door):
 
         for place in await gone():
             await clear(self._store, place, _EXPIRY, self._kinds)
-        self._left = bool(await gone())
+        self._left = bool(await gone() or self._going)
 
     def _seen(self, tenant: str, snapshot: Snapshot) -> Snapshot:
         used = self._used.get((tenant, snapshot.id))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from cityloom.broker.personal import Personal
-from cityloom.broker.ports import Access, Broker, Call, EntityMap
+from cityloom.broker.ports import Access, BatchResult, Broker, Call, EntityMap
 from cityloom.broker.schemas import Schemas
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -184,8 +184,8 @@ class Snapshots(Protocol):
         """5.16.5. Raises ResourceNotFound."""
         ...
 
-    async def purge(self, call: Call, q: str) -> None:
-        """5.16.7. Raises BadRequestData, ResourceNotFound."""
+    async def purge(self, call: Call, q: str) -> BatchResult:
+        """5.16.7: what could be deleted, and what not. Raises BadRequestData, ResourceNotFound."""
         ...
 
 

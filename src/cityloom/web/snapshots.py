@@ -34,6 +34,7 @@ from cityloom.web.queries import (
 )
 from cityloom.web.rendering import read_joining
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
+from cityloom.web.results import batch_answer
 
 _PATH: Final = f"{NGSI_LD_ROOT}/snapshots"
 _ONE: Final = _PATH + "/{snapshotId}"
@@ -80,8 +81,8 @@ async def purge_snapshots(incoming: Incoming) -> Response:
     q = incoming.params.text("q")
     if q is None:
         raise BadRequestData("parameter q is required: which snapshots to delete")
-    await incoming.services.snapshots.purge(incoming.call, q)
-    return no_content()
+    result = await incoming.services.snapshots.purge(incoming.call, q)
+    return batch_answer(result, tells_created=False)
 
 
 async def _document(incoming: Incoming) -> tuple[dict[str, Any], LdContext]:
@@ -180,7 +181,7 @@ OPERATIONS = [
         summary="Delete the snapshots that a query on their members selects",
         clause="6.36.3.2",
         params=frozenset({"q"}),
-        statuses=(204,),
+        statuses=(204, 207),
     ),
     Operation(
         name="retrieveSnapshot",
