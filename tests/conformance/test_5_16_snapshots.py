@@ -504,24 +504,25 @@ async def test_status_is_told_to_the_endpoint(street: Client) -> None:
 
 async def test_change_while_it_is_prepared_is_told_at_the_end(street: Client) -> None:
     async with running_source() as receiver, running_source() as slow:
-        slow.silent = True
-        await register(
+        slow.silent, slow.status = True, 500
+        registration = await register(
             street,
             slow.url,
             information=[{"entities": [{"type": "Streetlight"}]}],
             operations=["queryEntity"],
-            management={"timeout": 500},
+            management={"timeout": 20_000},
         )
         told = {"endpoint": receiver.url}
         made = await street.post(SNAPSHOTS, snapshot(query(), **told))
         location = made.headers["Location"]
         answer = await street.patch(location, {"snapshotPriority": 2})
         assert answer.json["snapshotStatus"] == "preparing"
+        slow.ended.set()
         found = await ready(street, location)
-        # A source that did not answer is told of, though the query had results.
+        # A source that failed is told of, though the query had results.
         [details] = found["snapshotQueriesDetails"]
         assert details["resultStatus"] == "success"
-        assert "did not answer" in details["problemDetails"]["detail"]
+        assert registration in details["problemDetails"]["detail"]
         await street.patch(location, {"snapshotPriority": 3})
         await _asked(receiver, 2)
         assert [(one.body["snapshotStatus"], one.body["snapshotPriority"]) for one in receiver.asked] == [
