@@ -71,7 +71,7 @@ class FederatedConsumption(Warned):
         asked = self._retrieved(call, entity_id)
         if not asked:
             return await super().retrieve_entity(call, entity_id)
-        return (await self._whole(call, entity_id, asked, LinkedMaps())).entity
+        return (await self._whole(call, entity_id, asked)).entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
         """5.7.2. A source that fails costs its own part, told as a warning.
@@ -125,7 +125,11 @@ class FederatedConsumption(Warned):
         ]
 
     async def _whole(
-        self, call: Call, entity_id: str, asked: Sequence[Registration], linked: LinkedMaps
+        self,
+        call: Call,
+        entity_id: str,
+        asked: Sequence[Registration],
+        linked: LinkedMaps | None = None,
     ) -> Whole:
         """An entity from here and from the sources asked. Raises ResourceNotFound."""
         self._may(call, "read", entity_id)
@@ -177,8 +181,9 @@ class FederatedConsumption(Warned):
         return found
 
     async def _retrieve(
-        self, call: Call, entity_id: str, registration: Registration, linked: LinkedMaps
+        self, call: Call, entity_id: str, registration: Registration, linked: LinkedMaps | None = None
     ) -> Part:
+        linked = linked or LinkedMaps()
         extra = registration.mode == "auxiliary"
         if "retrieveEntity" not in supported(registration.operations):
             known = linked.locations.get(registration.id, "")

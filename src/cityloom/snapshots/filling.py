@@ -102,9 +102,10 @@ class Filling:
             return []
         known: dict[str, Entity] = {}
 
-        async def read(ids: Sequence[str]) -> dict[str, Entity]:
+        async def read(wanted: Iterable[str]) -> dict[str, Entity]:
+            ids = list(wanted)
             for start in range(0, len(ids), _PAGE):
-                some = list(ids[start : start + _PAGE])
+                some = ids[start : start + _PAGE]
                 page = await self._broker.query_entities(asked.call, Query(ids=some, limit=len(some)))
                 known.update({entity.id: entity for entity in page.entities})
             return {id: known[id] for id in ids if id in known}
