@@ -44,6 +44,7 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 _log = structlog.get_logger("app")
 _Run = Callable[[], Awaitable[None]]
@@ -139,8 +140,10 @@ class Node:
             self.access,
             self.clock,
             broker=self.broker,
-            outgoing=self.outgoing,
+            offer=self.subscriptions.offer,
             settings=settings,
+            resolve=self.contexts.resolve,
+            read_queries=read_queries,
             problem=problem_of,
             kinds=(SUBSCRIPTION, COUNTERS),
         )

@@ -35,6 +35,7 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 API = "/ngsi-ld/v1"
 LD_JSON = "application/ld+json"
@@ -155,8 +156,10 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         access,
         clock,
         broker=broker,
-        outgoing=outgoing,
+        offer=subscriptions.offer,
         settings=settings,
+        resolve=contexts.resolve,
+        read_queries=read_queries,
         problem=problem_of,
         kinds=(SUBSCRIPTION, COUNTERS),
     )

@@ -132,6 +132,14 @@ class QOr(Struct, frozen=True, tag=True):
 
 QNode = QExists | QCompare | QAnd | QOr
 
+
+def names_in(node: QNode) -> list[str]:
+    """The attributes, or members of the entity, that a query speaks of, as expanded."""
+    if isinstance(node, QAnd | QOr):
+        return [name for term in node.terms for name in names_in(term)]
+    return [node.path.attributes[0]]
+
+
 GeoRelation = Literal["near", "within", "contains", "overlaps", "intersects", "equals", "disjoint"]
 
 

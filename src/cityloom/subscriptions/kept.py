@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cityloom.broker.door import enter_tenant
 from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -75,7 +76,7 @@ class KeptSubscriptions:
                 raise AlreadyExists(f"subscription {id} already exists")
             stamp = format_datetime(tx.now)
             kept = msgspec.structs.replace(subscription, created_at=stamp, modified_at=stamp)
-            tx.create_tenant(call.tenant)
+            enter_tenant(tx, call.tenant)
             tx.put_document(call.tenant, self._kind, id, kept, call.cause)
 
         await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))

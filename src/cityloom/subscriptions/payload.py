@@ -19,6 +19,7 @@ from cityloom.ld.linked import Read, Shape, write_entities
 from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import format_datetime
+from cityloom.store.log_ports import Announcement
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import Subscription
 
@@ -55,10 +56,12 @@ class SourcePayload(Struct, frozen=True, rename="camel"):
     registrations: list[Any]
 
 
-def payload_in(body: Any) -> Payload | SourcePayload:
+def payload_in(body: Any) -> Payload | SourcePayload | Announcement:
     """The payload of a delivery, also of one that was read back from the store."""
-    if isinstance(body, Payload | SourcePayload):
+    if isinstance(body, Payload | SourcePayload | Announcement):
         return body
+    if "endpoint" in body:
+        return msgspec.convert(body, Announcement)
     if "triggerReason" in body:
         return msgspec.convert(body, SourcePayload)
     return msgspec.convert(body, Payload)

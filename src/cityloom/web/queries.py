@@ -31,7 +31,7 @@ from cityloom.query.parse import (
     parse_temporal,
     parse_type_selection,
 )
-from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
+from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr, names_in
 from cityloom.web.body import GEO_JSON
 from cityloom.web.incoming import Incoming
 from cityloom.web.paging import Paging
@@ -74,7 +74,6 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
     """
     expand = ld_context.expand_term
     type_text = words.get("type")
-    local = words.get("local") in ("true", True)
     if type_text == "*" and words.get("local") in ("false", False):
         raise BadRequestData("parameter local is invalid: with type=* the scope is local")
     attrs = parse_projection({"attrs": words["attrs"]}, expand).attrs if words.get("attrs") else []
@@ -91,10 +90,26 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
         limit=paging.limit,
         offset=paging.offset,
     )
-    narrow = type_text is not None or query.q is not None or query.geo is not None
-    if selects and not (narrow or local or any(name not in _SYSTEM for name in attrs)):
-        raise BadRequestData("type, attrs, q or georel is required, unless local=true")
+    if not selects:
+        return query
+    require_narrow(query, words, False)
     return query
+
+
+def require_narrow(query: Query, words: Words, selected: bool) -> None:
+    """Refuses a query that nothing narrows, unless it is local (5.7.2.4).
+
+    Args:
+        selected: whether EntitySelectors narrow it.
+
+    Raises:
+        BadRequestData: it is too wide.
+    """
+    names = [*query.attrs, *(names_in(query.q) if query.q is not None else ())]
+    narrow = selected or words.get("type") is not None or query.geo is not None
+    local = words.get("local") in ("true", True)
+    if not (narrow or local or any(name not in _SYSTEM for name in names)):
+        raise BadRequestData("type, attrs, q or georel is required, unless local=true")
 
 
 def read_distribution(incoming: Incoming, words: Words, ld_context: LdContext) -> None:
