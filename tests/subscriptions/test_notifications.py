@@ -354,3 +354,20 @@ async def test_names_keep_their_meaning_whatever_context_asks(city: City, receiv
     assert told.entity["helle"] == 10
     read = await city.node.subscriptions.retrieve(city.call(), id, city.ld_context)
     assert read["watchedAttributes"] == ["level"]
+
+
+async def test_conditions_reach_linked_entities(city: City, receiver: Receiver) -> None:
+    """4.9: as deep as the notification joins them."""
+    cabinets = {number: f"{LIGHT}:cabinet{number}" for number in (1, 2)}
+    for number, id in cabinets.items():
+        await city.create(id, level=on(number))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        entities=[{"type": "Streetlight", "id": LIGHT}],
+        q="fedBy{level}==2",
+        notification={"join": "inline"},
+    )
+    await city.create(LIGHT, fedBy={"type": "Relationship", "object": cabinets[1]})
+    await city.patch(LIGHT, fedBy={"type": "Relationship", "object": cabinets[2]})
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity["fedBy"]["entity"]["id"] == cabinets[2]

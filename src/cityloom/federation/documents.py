@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from cityloom.broker.linked import reaches_out
 from cityloom.broker.ports import Call
 from cityloom.federation.matching import fits, info_fits
 from cityloom.federation.registration import EntityInfo, Information, Registration
@@ -153,6 +154,9 @@ def filters_of(call: Call, query: Query, ld_context: LdContext) -> dict[str, str
     """The filters of a query as they were written; none where the source reads other words."""
     forwarding = call.forwarding
     if forwarding is None or (forwarding.ld_context or LdContext.core) is not ld_context:
+        return {}
+    if query.q is not None and reaches_out(query.q):
+        # What is linked may lie here or at another source, which this one would not ask.
         return {}
     words: list[str] = []
     if query.q is not None:

@@ -16,7 +16,7 @@ from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_duration
 from cityloom.query.evaluate import matcher
 from cityloom.query.parse_q import parse_q
-from cityloom.query.values import MEMBERS, QAnd, QNode, QOr, Query
+from cityloom.query.values import MEMBERS, QAnd, QCompare, QExists, QNode, QOr, Query
 
 SNAPSHOT: Final = "snapshot"
 """The kind of document that snapshots are kept as."""
@@ -167,4 +167,4 @@ class Selection:
 def _names(node: QNode) -> Iterable[str]:
     if isinstance(node, QAnd | QOr):
         return [name for term in node.terms for name in _names(term)]
-    return [node.path.attributes[0]]
+    return [node.path.attributes[0]] if isinstance(node, QExists | QCompare) else [node.relationship]

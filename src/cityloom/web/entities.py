@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from cityloom.broker.linked import with_links
 from cityloom.ld.compact import compact_collection
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity, expand_fragment
@@ -76,10 +77,10 @@ async def query_entities(incoming: Incoming) -> Response:
     """5.7.2."""
     paging = parse_paging(incoming.params, incoming.services.settings)
     ld_context = await incoming.ld_context()
-    query = read_query(incoming.params, ld_context, paging)
+    shape = read_shape(incoming, incoming.params, ld_context)
+    query = read_query(incoming.params, ld_context, paging, join_level=shape.joining.level)
     read_distribution(incoming, incoming.params, ld_context)
     read_map_wish(incoming, incoming.params)
-    shape = read_shape(incoming, incoming.params, ld_context)
     return await answer_query(incoming, ld_context, query, shape, paging)
 
 
@@ -87,7 +88,9 @@ async def answer_query(
     incoming: Incoming, ld_context: LdContext, query: Query, shape: Shape, paging: Paging
 ) -> Response:
     """Runs a query and writes one page of it."""
-    page = await incoming.services.broker.query_entities(incoming.call, query, paging.count)
+    broker, most = incoming.services.broker, incoming.services.settings.page_max
+    query = await with_links(broker, incoming.call, query, most)
+    page = await broker.query_entities(incoming.call, query, paging.count)
     documents = await write_entities(incoming, page.entities, ld_context, shape)
     return await ld_answer(
         incoming,

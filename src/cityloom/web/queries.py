@@ -30,6 +30,7 @@ from cityloom.query.parse import (
     parse_scope_q,
     parse_temporal,
     parse_type_selection,
+    split_names,
 )
 from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
 from cityloom.web.body import GEO_JSON
@@ -62,12 +63,15 @@ TEMPORAL_FORMATS: Final = frozenset({"temporalValues", "aggregatedValues"})
 _SYSTEM: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
 
-def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True) -> Query:
+def read_query(
+    words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True, join_level: int = 0
+) -> Query:
     """What a request selects.
 
     Args:
         words: `id`, `type`, `q`, ... as text, or as the JSON of a Query document.
         selects: whether something must narrow the query, unless it is local (5.7.2.4).
+        join_level: how deep its conditions may reach into linked entities.
 
     Raises:
         BadRequestData: a part is invalid, or the query is too wide.
@@ -83,7 +87,7 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
         id_pattern=_pattern(words),
         types=parse_type_selection(type_text, expand) if type_text is not None else None,
         attrs=attrs,
-        q=_q(words, expand),
+        q=_q(words, expand, join_level),
         scope_q=parse_scope_q(words["scopeQ"]) if words.get("scopeQ") is not None else None,
         geo=parse_geo(words, expand),
         dataset_ids=[],
@@ -128,19 +132,16 @@ def _pattern(words: Words) -> str | None:
     return parse_id_pattern(words["idPattern"])
 
 
-def _q(words: Words, expand: Expand) -> Any:
+def _q(words: Words, expand: Expand, join_level: int) -> Any:
     if words.get("q") is None:
         return None
     return parse_q(
         words["q"],
         expand,
-        expand_values=_names(words.get("expandValues")),
-        json_keys=_names(words.get("jsonKeys")),
+        expand_values=split_names(words.get("expandValues")),
+        json_keys=split_names(words.get("jsonKeys")),
+        join_level=join_level,
     )
-
-
-def _names(value: Any) -> list[str]:
-    return [name.strip() for name in value.split(",")] if isinstance(value, str) and value else []
 
 
 def read_projection(words: Words, ld_context: LdContext, join_level: int = 0) -> Projection:

@@ -28,13 +28,14 @@ def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape
     Raises:
         BadRequestData, InvalidRequest: a part is invalid; names it.
     """
-    joining = _read_joining(words)
+    joining = read_joining(words)
     projection = read_projection(words, ld_context, joining.level)
     form = read_form(incoming.params, incoming.options, incoming.accept, ld_context, projection)
     return Shape(form, projection, joining)
 
 
-def _read_joining(words: Words) -> Joining:
+def read_joining(words: Words) -> Joining:
+    """Reads how relationships are followed. Raises BadRequestData, InvalidRequest."""
     join, level, contained_by = words.get("join"), words.get("joinLevel"), words.get("containedBy")
     if join not in (None, "flat", "inline", "@none"):
         raise InvalidRequest(f"join is invalid: {join!r} is none of flat, inline and @none")
