@@ -371,3 +371,34 @@ async def test_conditions_reach_linked_entities(city: City, receiver: Receiver) 
     await city.patch(LIGHT, fedBy={"type": "Relationship", "object": cabinets[2]})
     (told,) = await receiver.until("/a", 1)
     assert told.entity["fedBy"]["entity"]["id"] == cabinets[2]
+
+
+async def test_notification_conforms_to_the_version_asked_for(city: City, receiver: Receiver) -> None:
+    """5.8.6 with 4.3.6.8: values, what they were before, and what is gone."""
+    await city.create(LIGHT, title={"type": "LanguageProperty", "languageMap": {"en": "a"}}, level=on(1))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        ngsildConformance="1.3",
+        notificationTrigger=["attributeUpdated", "attributeDeleted"],
+        notification={"showChanges": True},
+    )
+    await city.patch(LIGHT, title={"type": "LanguageProperty", "languageMap": {"en": "b"}})
+    await city.node.broker.delete_attribute(city.call(), LIGHT, city.ld_context.expand_term("title"))
+    changed, gone = await receiver.until("/a", 2)
+    assert changed.entity["title"] == {
+        "type": "Property",
+        "value": {"en": "b"},
+        "previousValue": {"en": "a"},
+    }
+    assert gone.entity["title"] == {
+        "type": "Property",
+        "value": "urn:ngsi-ld:null",
+        "previousValue": {"en": "b"},
+    }
+
+
+@pytest.mark.parametrize("version", ["1", "latest", "1.5.0"])
+async def test_subscription_to_a_version_that_is_none_is_refused(city: City, version: str) -> None:
+    """5.2.12: major.minor."""
+    with pytest.raises(BadRequestData, match="ngsildConformance"):
+        await city.subscribe("http://127.0.0.1:1/a", ngsildConformance=version)

@@ -56,7 +56,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt(call, ("createEntity",), entity.id, entity.types, frozenset(entity.attributes))
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("POST", "/entities", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -78,7 +78,7 @@ class FederatedProvision(Sources):
 
         def request(share: Share, ld_context: LdContext) -> Request:
             params = {name: value for name, value in given.items() if value is not None}
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}", params, body)
 
         result: list[UpdateResult] = []
@@ -96,7 +96,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("replaceEntity",), entity_id, entity)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("PUT", f"/entities/{segment(entity_id)}", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -123,7 +123,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("updateEntity",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}/attrs", body=body)
 
         async def here(left: frozenset[str]) -> UpdateResult:
@@ -139,7 +139,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("appendAttrs",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             params = {} if overwrite else {"options": "noOverwrite"}
             return Request("POST", f"/entities/{segment(entity_id)}/attrs", params, body)
 
@@ -154,7 +154,7 @@ class FederatedProvision(Sources):
         """5.6.4. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [fragment], ld_context)
+            body = attribute_document(name, fragment, ld_context, share.registration)
             return Request("PATCH", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -166,7 +166,7 @@ class FederatedProvision(Sources):
         """5.6.19. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [attribute], ld_context)
+            body = attribute_document(name, attribute, ld_context, share.registration)
             return Request("PUT", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:

@@ -243,6 +243,6 @@ OPERATIONS = [
         params=LOCAL | PAGING_PARAMS | REPRESENTATION | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
-        statuses=(200, 201),
+        statuses=(200, 201, 203),
     ),
 ]

@@ -91,12 +91,13 @@ async def answer_query(
     broker, most = incoming.services.broker, incoming.services.settings.page_max
     query = await with_links(broker, incoming.call, query, most)
     page = await broker.query_entities(incoming.call, query, paging.count)
-    documents = await write_entities(incoming, page.entities, ld_context, shape)
+    documents, status = await write_entities(incoming, page.entities, ld_context, shape)
     return await ld_answer(
         incoming,
         ld_context,
         compact_collection(documents) if shape.form.geojson else documents,
-        status=map_status(incoming),
+        status=max(status, map_status(incoming)),
+        version=shape.form.version,
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
         headers=map_headers(incoming) | ({RESULTS_COUNT: str(page.count)} if paging.count else {}),
     )
@@ -128,14 +129,21 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     attrs = shape.projection.attrs
     if attrs and not any(name in entity.attributes for name in attrs):
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes asked for")
-    documents = await write_entities(incoming, [entity], ld_context, shape)
+    documents, status = await write_entities(incoming, [entity], ld_context, shape)
     if not documents:
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the members asked for")
     flat = shape.joining.level and shape.joining.join == "flat"
     body: dict[str, Any] | list[dict[str, Any]] = documents if flat else documents[0]
     if flat and shape.form.geojson:
         body = compact_collection(documents)
-    return await ld_answer(incoming, ld_context, body, headers=map_headers(incoming))
+    return await ld_answer(
+        incoming,
+        ld_context,
+        body,
+        status=status,
+        headers=map_headers(incoming),
+        version=shape.form.version,
+    )
 
 
 async def merge_entity(incoming: Incoming) -> Response:
@@ -212,6 +220,7 @@ OPERATIONS = [
         params=TYPED | PROJECTION | REPRESENTATION | LINKED | ENTITY_MAPS | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
+        statuses=(200, 203),
     ),
     Operation(
         name="mergeEntity",
@@ -256,7 +265,7 @@ OPERATIONS = [
         params=QUERY_PARAMS,
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
-        statuses=(200, 201),
+        statuses=(200, 201, 203),
     ),
     Operation(
         name="createEntity",

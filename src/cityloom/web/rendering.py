@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from cityloom.ld import linked
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.linked import MOST_LEVELS, Joining, Shape
 from cityloom.model.entity import Entity
@@ -31,6 +34,8 @@ def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape
     joining = read_joining(words)
     projection = read_projection(words, ld_context, joining.level)
     form = read_form(incoming.params, incoming.options, incoming.accept, ld_context, projection)
+    if not form.geojson:
+        form = replace(form, version=parse_version(incoming.preferences.get("ngsi-ld", "")))
     return Shape(form, projection, joining)
 
 
@@ -52,8 +57,14 @@ def read_joining(words: Words) -> Joining:
 
 async def write_entities(
     incoming: Incoming, entities: Sequence[Entity], ld_context: LdContext, shape: Shape
-) -> list[dict[str, Any]]:
-    """Entities as documents, with those that they are linked to: see `linked.write_entities`."""
+) -> tuple[list[dict[str, Any]], int]:
+    """Entities as documents, with those that they are linked to, and the status to answer them with.
+
+    That is 203 where an older version of the standard is asked for that cannot tell them as they are
+    (4.3.6.8, Table 6.4.3.2-3). See `linked.write_entities`.
+
+    Cost: where a version is asked for everything is written twice.
+    """
 
     async def read(ids: Sequence[str]) -> dict[str, Entity]:
         found: dict[str, Entity] = {}
@@ -65,4 +76,9 @@ async def write_entities(
             found |= {entity.id: entity for entity in page.entities}
         return found
 
-    return await linked.write_entities(entities, ld_context, shape, read)
+    documents = await linked.write_entities(entities, ld_context, shape, read)
+    if shape.form.version is not None:
+        as_they_are = replace(shape, form=replace(shape.form, version=None))
+        if documents != await linked.write_entities(entities, ld_context, as_they_are, read):
+            return documents, 203
+    return documents, 200
