@@ -155,9 +155,11 @@ def test_compact_entity_as_feature_chooses_its_geometry() -> None:
         id=ID, types=["T:t"], attributes={LOCATION: places, "urn:x:p": [Attribute(kind="Property", value=1)]}
     )
     assert compact_entity(entity, CORE, Form(geojson=True))["geometry"] == point
-    assert compact_entity(entity, CORE, Form(geojson=True, geometry_dataset="urn:x:1"))["geometry"] == other
+    assert (
+        compact_entity(entity, CORE, Form(geojson=True, geometry_datasets=("urn:x:1",)))["geometry"] == other
+    )
     for form in (
-        Form(geojson=True, geometry_dataset="urn:x:2"),
+        Form(geojson=True, geometry_datasets=("urn:x:2",)),
         Form(geojson=True, geometry_property="urn:x:none"),
         Form(geojson=True, geometry_property="urn:x:p"),
     ):

@@ -32,7 +32,7 @@ from cityloom.ld.kinds import (
 )
 from cityloom.ld.language import choose_language
 from cityloom.ld.values import compact_value
-from cityloom.model.entity import LOCATION, NULL, Attribute, Entity
+from cityloom.model.entity import DEFAULT_INSTANCE, LOCATION, NULL, Attribute, Entity
 
 Representation = Literal["normalized", "concise", "simplified"]
 
@@ -51,7 +51,8 @@ class Form(Struct, frozen=True, kw_only=True):
     """How entities are rendered.
 
     `geometry_property` is the expanded name of the GeoProperty of a GeoJSON
-    Feature, `geometry_dataset` the instance of it; `lang` filters language
+    Feature, `geometry_datasets` the instances of it of which the first that is there
+    is taken (4.5.16.1); `lang` filters language
     maps (4.15); `instance_ids` shows `instanceId` (temporal representation);
     `version` of the standard is what entities are amended to (4.3.6.8), None as they are.
     """
@@ -60,7 +61,7 @@ class Form(Struct, frozen=True, kw_only=True):
     sys_attrs: bool = False
     geojson: bool = False
     geometry_property: str = LOCATION
-    geometry_dataset: str = ""
+    geometry_datasets: tuple[str, ...] = (DEFAULT_INSTANCE,)
     lang: str | None = None
     instance_ids: bool = False
     version: Version | None = None
@@ -124,7 +125,8 @@ def one_or_many(values: Sequence[Any]) -> Any:
 
 
 def _feature(entity: Entity, properties: dict[str, Any], form: Form) -> dict[str, Any]:
-    chosen = entity.instance(form.geometry_property, form.geometry_dataset)
+    found = (entity.instance(form.geometry_property, dataset) for dataset in form.geometry_datasets)
+    chosen = next((one for one in found if one is not None), None)
     geometry = chosen.value if chosen is not None and is_geometry(chosen.value) else None
     identifier = {"id": properties.pop("id")} if "id" in properties else {}
     return {**identifier, "type": "Feature", "properties": properties, "geometry": geometry}

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cityloom.ld.compact import Form, Previous, compact_entity
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import Entity
+from cityloom.model.entity import DEFAULT_INSTANCE, Entity
 from cityloom.model.errors import TooManyResults
 from cityloom.query.project import project
 from cityloom.query.values import Projection
@@ -65,6 +66,9 @@ async def write_entities(
         TooManyResults: the linked entities are too many.
     """
     form, projection, joining = shape.form, shape.projection, shape.joining
+    if form.geojson and projection.dataset_ids:
+        asked = [DEFAULT_INSTANCE if each == "@none" else each for each in projection.dataset_ids]
+        form = replace(form, geometry_datasets=tuple(sorted(asked, key=bool)))
     before: Previous = previous or {}
     projected = [project(entity, projection) for entity in entities]
     roots = [entity for entity in projected if _has_members(entity, form)]

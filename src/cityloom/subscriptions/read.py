@@ -218,6 +218,9 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
     anything = subscription.entities is None and subscription.watched_attributes is None
     if anything and not subscription.local_only:
         raise BadRequestData("entities or watchedAttributes is required")
+    anyone = any(selector.type.strip() == "*" for selector in subscription.entities or ())
+    if anyone and subscription.local_only is False:
+        raise BadRequestData("localOnly is invalid: with type * the scope is local")
     if subscription.time_interval is not None:
         for name, value in (
             ("watchedAttributes", subscription.watched_attributes),

@@ -185,6 +185,8 @@ def read_posted_query(
     selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET, join_level=level)
     if isinstance(asked.entities, list):
         if any(selector.type.strip() == "*" for selector in asked.entities):
+            if words["local"] == "false":
+                raise BadRequestData("parameter local is invalid: with type * the scope is local")
             words["type"] = "*"
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
     read_distribution(incoming, words, ld_context)
