@@ -7,6 +7,7 @@ from tests.conformance.data import BATCH, ENTITIES, prop
 from tests.web.node import Client, running_node
 
 CAR, PARK, ANN, BOB = (f"urn:ngsi-ld:{name}" for name in ("Car:1", "Park:1", "Person:ann", "Person:bob"))
+NONE = "urn:ngsi-ld:none"
 POINT = {"type": "Point", "coordinates": [1, 2]}
 
 
@@ -23,7 +24,7 @@ TOWN = [
         "people": to(ANN, BOB),
         "route": {
             "type": "ListRelationship",
-            "objectList": [{"object": BOB}, {"object": "urn:ngsi-ld:none"}, {"object": ANN}],
+            "objectList": [{"object": BOB}, {"object": NONE}, {"object": ANN}],
         },
         "owners": [to(ANN), to(BOB, datasetId="urn:ngsi-ld:Set:1")],
         "location": {"type": "GeoProperty", "value": POINT},
@@ -106,12 +107,26 @@ async def test_cycles_end_at_the_level_asked_for(town: Client) -> None:
 async def test_lists_of_relationships_are_joined_in_their_order(town: Client, form: str) -> None:
     """4.5.23.2, C.2.2: what is missing is left out, what is there stands in the order of the list."""
     answer = (await town.get(f"{ENTITIES}/{CAR}?join=inline&format={form}&pick=route")).json["route"]
-    entities = answer if form == "simplified" else answer["entityList"]
-    assert [one["id"] for one in entities] == [BOB, ANN]
-    listed = ["urn:ngsi-ld:Person:bob", "urn:ngsi-ld:none", "urn:ngsi-ld:Person:ann"]
-    if form != "simplified":
-        told = listed if form == "concise" else [{"object": one} for one in listed]
-        assert answer["objectList"] == told
+    listed = [BOB, NONE, ANN]
+    if form == "simplified":
+        assert [one if one == NONE else one["id"] for one in answer] == listed
+        return
+    assert [one["id"] for one in answer["entityList"]] == [BOB, ANN]
+    assert answer["objectList"] == (listed if form == "concise" else [{"object": one} for one in listed])
+
+
+async def test_one_of_several_is_told_in_an_array(node: Client) -> None:
+    """Table 5.2.6-2: several objects, several entities, though they be one, or some be missing."""
+    first = {"id": ANN, "type": "Person", "one": to(BOB), "many": {**to(BOB), "object": [BOB, NONE]}}
+    assert (await node.post(f"{BATCH}/create", [first, {"id": BOB, "type": "Person"}])).status == 201
+    path, bob = f"{ENTITIES}/{ANN}?join=inline", {"id": BOB, "type": "Person"}
+    found = (await node.get(path)).json
+    assert (found["one"]["entity"], found["many"]["entity"]) == (bob, [bob])
+    simple = (await node.get(f"{path}&format=simplified")).json
+    assert (simple["one"], simple["many"]) == (bob, [bob, NONE])
+    missing = {**to(NONE), "entity": bob, "type": "Relationship"}
+    assert (await node.patch(f"{ENTITIES}/{ANN}/attrs/one", missing)).status == 204, "entity is output only"
+    assert (await node.get(f"{path}&format=simplified")).json["one"] == NONE
 
 
 async def test_instances_of_a_relationship_are_joined_each_by_itself(town: Client) -> None:

@@ -191,12 +191,19 @@ async def test_every_page_of_a_source_is_read(node: Client, there: Client) -> No
 
 
 async def test_linked_entities_are_read_wherever_they_are(node: Client, there: Client) -> None:
+    """4.5.23.1: elsewhere alone, they are linked where the relationship tells their type."""
     link = {"type": "Relationship", "object": "urn:ngsi-ld:Lamp:2"}
-    await put(node, lamp(1, next=link, a=prop(1)))
+    await put(node, lamp(1, next={**link, "objectType": "Lamp"}, other=link, a=prop(1)))
     await put(there, lamp(2, power=prop("on")))
     await register(node, there.base)
     answer = await node.get(f"{ENTITIES}?type=Lamp&q=a==1&join=inline&splitEntities=false")
     assert answer.json[0]["next"]["entity"]["power"]["value"] == "on"
+    await put(node, lamp(3, next=link, a=prop(3)))
+    untold = await node.get(f"{ENTITIES}?type=Lamp&q=a==3&join=inline&splitEntities=false")
+    assert "entity" not in untold.json[0]["next"]
+    await put(node, lamp(2, colour=prop("red")))
+    split = await node.get(f"{ENTITIES}?type=Lamp&q=a==3&join=inline")
+    assert split.json[0]["next"]["entity"].keys() == {"id", "type", "power", "colour"}
 
 
 async def test_source_filter_chooses_among_sources(node: Client, there: Client, third: Client) -> None:

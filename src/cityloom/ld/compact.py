@@ -210,8 +210,8 @@ class Writer:
             self.add_previous(document, before)
         if kind.linked and self.linked is not None:
             joined = self.joined(name, attribute, path)
-            if joined:
-                document[kind.linked] = joined if kind.linked == "entityList" else one_or_many(joined)
+            if found := [one for one in joined if type(one) is dict]:
+                document[kind.linked] = found if type(value) is list else found[0]
         if attribute.attributes:
             self.add_sub_attributes(document, name, attribute)
         return _make_concise(document, kind, alone) if self.concise else document
@@ -312,8 +312,7 @@ class Writer:
         kind = KINDS[attribute.kind or "Property"]
         if kind.linked and self.linked is not None:
             joined = self.joined(name, attribute, path)
-            if joined:
-                return joined if kind.linked == "entityList" else one_or_many(joined)
+            return joined if type(value) is list else joined[0]
         if kind.name == "LanguageProperty" and self.form.lang is not None:
             return choose_language(value, self.form.lang)[1]
         rendered = self.value(kind, value)
@@ -321,23 +320,22 @@ class Writer:
             return {kind.member: rendered}
         return rendered
 
-    def joined(self, name: str, attribute: Attribute, path: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The entities that a relationship leads to, as far as they are there (4.5.23.2)."""
-        if self.linked is None:
-            return []
+    def joined(self, name: str, attribute: Attribute, path: tuple[str, ...]) -> list[Any]:
+        """The entities that a relationship leads to (4.5.23.2), and the ids of those that are not there."""
         further = (*path, name)
         value: Any = attribute.value
-        targets = value if type(value) is list else [value]
-        documents = []
-        for target in targets:
-            entity = self.linked(further, target)
-            if entity is not None:
-                if self.form.version is not None:
-                    entity = amended(entity, self.form.version, self.ld_context, self.form.lang)
-                document = self.head(entity)
-                self.add_attributes(document, entity.attributes, {}, further)
-                documents.append(document)
-        return documents
+        found: list[Any] = []
+        for target in value if type(value) is list else [value]:
+            entity = self.linked(further, target) if self.linked is not None else None
+            if entity is None:
+                found.append(target)
+                continue
+            if self.form.version is not None:
+                entity = amended(entity, self.form.version, self.ld_context, self.form.lang)
+            document = self.head(entity)
+            self.add_attributes(document, entity.attributes, {}, further)
+            found.append(document)
+        return found
 
 
 def _make_concise(document: dict[str, Any], kind: Kind, alone: bool) -> Any:

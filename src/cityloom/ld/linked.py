@@ -27,8 +27,11 @@ Path = tuple[str, ...]
 """The names of the relationships that lead to a linked entity."""
 Step = tuple[Path, str]
 """A path, and the id that it leads to."""
-Read = Callable[[Sequence[str]], Awaitable[Mapping[str, Entity]]]
-"""Gives entities by their ids; those that are not there, or not to be seen, are left out."""
+Read = Callable[[Mapping[str, bool]], Awaitable[Mapping[str, Entity]]]
+"""Gives entities by their ids; those that are not there, or not to be seen, are left out.
+
+With each id goes whether a relationship tells its type (`objectType`): only then does it count as linked
+where it lies at another source alone (4.5.23.1)."""
 
 
 class Joining(Struct, frozen=True):
@@ -114,18 +117,28 @@ async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Ste
     """The entities that the relationships which are written lead to, projected, level by level."""
     found: dict[Step, Entity] = {}
     known: dict[str, Entity | None] = dict.fromkeys(shape.joining.contained_by)
+    # Not found here, and no relationship to them told their type so far.
+    untyped: set[str] = set()
     level: list[tuple[Path, Entity]] = [((), entity) for entity in roots]
     for _ in range(shape.joining.level):
-        steps = list(dict.fromkeys(step for path, entity in level for step in _targets(path, entity)))
+        steps: dict[Step, bool] = {}
+        for path, entity in level:
+            for step, typed in _targets(path, entity):
+                steps[step] = typed or steps.get(step, False)
         if len(found) + len(steps) > _MOST_LINKED:
             raise TooManyResults(f"joinLevel is invalid: more than {_MOST_LINKED} linked entities")
-        missing = [id for id in dict.fromkeys(id for _, id in steps) if id not in known]
+        missing: dict[str, bool] = {}
+        for (_, id), typed in steps.items():
+            if id not in known or (typed and id in untyped):
+                missing[id] = typed or missing.get(id, False)
         fresh = await read(missing) if missing else {}
         known |= {id: fresh.get(id) for id in missing}
+        untyped -= missing.keys()
+        untyped |= {id for id, typed in missing.items() if not typed and id not in fresh}
         reached = {
-            (path, id): project(entity, _below(shape.projection, path))
+            (path, id): project(linked, _below(shape.projection, path))
             for path, id in steps
-            if (entity := known[id]) is not None
+            if (linked := known[id]) is not None
         }
         found |= reached
         level = [(path, entity) for (path, _), entity in reached.items()]
@@ -134,10 +147,10 @@ async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Ste
     return found
 
 
-def _targets(path: Path, entity: Entity) -> Iterable[Step]:
+def _targets(path: Path, entity: Entity) -> Iterable[tuple[Step, bool]]:
     for name, instances in entity.attributes.items():
         for attribute in instances:
             if attribute.kind in _RELATIONSHIPS:
                 value: Any = attribute.value
                 for target in value if isinstance(value, list) else [value]:
-                    yield (*path, name), target
+                    yield ((*path, name), target), attribute.object_type is not None

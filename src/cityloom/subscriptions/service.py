@@ -183,7 +183,7 @@ class Subscriptions(KeptSubscriptions):
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
 
-        async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
+        async def read(ids: Mapping[str, bool]) -> Mapping[str, Entity]:
             found = await asyncio.wrap_future(
                 self._store.read(lambda snapshot: snapshot.get_many(delivery.tenant, list(ids)))
             )

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
+from cityloom.ld.language import check_languages
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from cityloom.query.parse import (
@@ -145,7 +146,10 @@ def _q(words: Words, expand: Expand, join_level: int) -> Any:
 
 
 def read_projection(words: Words, ld_context: LdContext, join_level: int = 0) -> Projection:
-    """Which members of the selected entities are answered."""
+    """Which members of the selected entities are answered. Raises BadRequestData."""
+    lang = words.get("lang")
+    if isinstance(lang, str) and lang.strip():
+        check_languages(lang)
     return parse_projection(words, ld_context.expand_term, join_level)
 
 

@@ -5,11 +5,12 @@ Source: ETSI GS CIM 009 clauses 4.5.23 (linked entity retrieval), 6.3.7, 6.3.15.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
+from cityloom.broker.ports import Call
 from cityloom.ld import linked
 from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
@@ -66,15 +67,13 @@ async def write_entities(
     Cost: where a version is asked for everything is written twice.
     """
 
-    async def read(ids: Sequence[str]) -> dict[str, Entity]:
-        found: dict[str, Entity] = {}
-        size = incoming.services.settings.page_max
-        for start in range(0, len(ids), size):
-            some = list(ids[start : start + size])
-            query = Query(ids=some, limit=len(some))
-            page = await incoming.services.broker.query_entities(incoming.call, query)
-            found |= {entity.id: entity for entity in page.entities}
-        return found
+    async def read(wanted: Mapping[str, bool]) -> dict[str, Entity]:
+        call, forwarding = incoming.call, incoming.call.forwarding
+        if forwarding is None or forwarding.local:
+            return await _by_ids(incoming, call, list(wanted))
+        at_home = replace(call, forwarding=replace(forwarding, local=True))
+        here = await _by_ids(incoming, at_home, [id for id, typed in wanted.items() if not typed])
+        return await _by_ids(incoming, call, [id for id, typed in wanted.items() if typed or id in here])
 
     documents = await linked.write_entities(entities, ld_context, shape, read)
     if shape.form.version is not None:
@@ -82,3 +81,13 @@ async def write_entities(
         if documents != await linked.write_entities(entities, ld_context, as_they_are, read):
             return documents, 203
     return documents, 200
+
+
+async def _by_ids(incoming: Incoming, call: Call, ids: Sequence[str]) -> dict[str, Entity]:
+    found: dict[str, Entity] = {}
+    size = incoming.services.settings.page_max
+    for start in range(0, len(ids), size):
+        some = list(ids[start : start + size])
+        page = await incoming.services.broker.query_entities(call, Query(ids=some, limit=len(some)))
+        found |= {entity.id: entity for entity in page.entities}
+    return found
