@@ -402,3 +402,19 @@ async def test_subscription_to_a_version_that_is_none_is_refused(city: City, ver
     """5.2.12: major.minor."""
     with pytest.raises(BadRequestData, match="ngsildConformance"):
         await city.subscribe("http://127.0.0.1:1/a", ngsildConformance=version)
+
+
+async def test_what_has_expired_is_not_told(city: City, receiver: Receiver) -> None:
+    """4.22: neither of the entity that changed nor of those that it is linked to."""
+    past = {"expiresAt": "2020-01-01T00:00:00Z"}
+    other = LIGHT + ":cabinet"
+    await city.create(other, level={**on(7), **past}, name=on("cabinet"))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        entities=[{"type": "Streetlight", "id": LIGHT}],
+        notification={"join": "inline", "format": "simplified"},
+    )
+    await city.create(LIGHT, level={**on(1), **past}, fedBy={"type": "Relationship", "object": other})
+    (told,) = await receiver.until("/a", 1)
+    fed_by = {"id": other, "type": "Streetlight", "name": "cabinet"}
+    assert told.entity == {"id": LIGHT, "type": "Streetlight", "fedBy": fed_by}

@@ -129,6 +129,8 @@ class Matching:
         matched: list[tuple[Event, Compiled | None, Entity | None]] = []
         for event, compiled, _ in found:
             state = states.get(event.seq)
+            if state is not None and event.kind != "entityDeleted":
+                state = alive(state, event.at)
             if compiled is None:
                 matched.append((event, None, None))
             elif state is not None and compiled.selects(state) and compiled.holds(state, get(event.tenant)):
