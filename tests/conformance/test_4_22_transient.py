@@ -11,6 +11,7 @@ import pytest
 
 from tests.conformance.data import prop
 from tests.nodes import NodeProcess
+from tests.web.node import Client
 
 ROOT = "/ngsi-ld/v1"
 _LIMIT = 30.0
@@ -56,3 +57,105 @@ async def test_expiry_is_a_deletion_in_history(session: aiohttp.ClientSession) -
     async with session.get(f"{ROOT}/entities?type=Alert&count=true") as answer:
         assert answer.headers["NGSILD-Results-Count"] == "1"
         assert [one.keys() for one in await answer.json()] == [{"id", "type", "b"}]
+
+
+ID = "urn:ngsi-ld:Alert:1"
+PATH = f"{ROOT}/entities/{ID}"
+BATCH = f"{ROOT}/entityOperations"
+END, LATER, PAST = "2100-01-01T00:00:00Z", "2101-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
+NULL = "urn:ngsi-ld:null"
+
+
+def alert(**members: Any) -> dict[str, Any]:
+    return {"id": ID, "type": "Alert", **members}
+
+
+async def ends(node: Client) -> tuple[str | None, str | None]:
+    """When the entity, and its attribute `a`, expire."""
+    found = (await node.get(f"{PATH}?options=sysAttrs")).json
+    return found.get("expiresAt"), found["a"].get("expiresAt")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", f"{ROOT}/entities", alert(expiresAt=END, a=prop(1, expiresAt=LATER))),
+        ("POST", f"{BATCH}/create", [alert(expiresAt=END, a=prop(1, expiresAt=LATER))]),
+        ("POST", f"{BATCH}/upsert", [alert(expiresAt=END, a=prop(1, expiresAt=LATER))]),
+        ("POST", f"{BATCH}/upsert?options=update", [alert(expiresAt=END, a=prop(1, expiresAt=LATER))]),
+        ("POST", f"{BATCH}/update", [alert(expiresAt=END, a=prop(1, expiresAt=LATER))]),
+        ("POST", f"{BATCH}/merge", [alert(expiresAt=END, a=prop(1, expiresAt=LATER))]),
+        ("PATCH", PATH, {"expiresAt": END, "a": {"expiresAt": LATER}}),
+        ("PUT", PATH, alert(expiresAt=END, a=prop(1, expiresAt=LATER))),
+        ("PATCH", f"{PATH}/attrs", {"expiresAt": END, "a": prop(1, expiresAt=LATER)}),
+        ("POST", f"{PATH}/attrs", {"expiresAt": END, "a": prop(1, expiresAt=LATER)}),
+    ],
+)
+async def test_every_way_of_writing_sets_an_expiry(node: Client, method: str, path: str, body: Any) -> None:
+    """4.22 with 5.6: of the entity and of an attribute."""
+    if not path.endswith(("/entities", "/create")):
+        assert (await node.post(f"{ROOT}/entities", alert(a=prop(0)))).status == 201
+    assert (await node.ask(method, path, body)).status in (201, 204)
+    assert await ends(node) == (END, LATER)
+    plain = (await node.get(PATH)).json
+    assert "expiresAt" not in plain, "a system attribute, told when asked for (6.3.11)"
+    assert "expiresAt" not in plain["a"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "left"),
+    [
+        ("PATCH", PATH, {"expiresAt": NULL}, (None, LATER)),
+        ("PATCH", PATH, {"a": {"expiresAt": NULL}}, (END, None)),
+        ("PATCH", PATH, {"b": prop(2)}, (END, LATER)),
+        ("PATCH", f"{PATH}/attrs", {"expiresAt": NULL}, (None, LATER)),
+        ("PATCH", f"{PATH}/attrs", {"a": prop(2)}, (END, None)),
+        ("PATCH", f"{PATH}/attrs/a", {"expiresAt": NULL}, (END, None)),
+        ("PATCH", f"{PATH}/attrs/a", {"value": 2}, (END, LATER)),
+        ("PUT", f"{PATH}/attrs/a", prop(2), (END, None)),
+        ("PUT", PATH, alert(a=prop(2)), (None, None)),
+        ("POST", f"{BATCH}/upsert", [alert(a=prop(2))], (None, None)),
+        ("POST", f"{BATCH}/merge", [alert(expiresAt=NULL, a={"value": 2})], (None, LATER)),
+    ],
+)
+async def test_expiry_is_taken_away_as_any_member_is(
+    node: Client, method: str, path: str, body: Any, left: tuple[str | None, str | None]
+) -> None:
+    """5.5.8, 5.5.12: by NGSI-LD Null, or with what is replaced whole; it stays where it is not spoken of."""
+    made = alert(expiresAt=END, a=prop(1, expiresAt=LATER))
+    assert (await node.post(f"{ROOT}/entities", made)).status == 201
+    assert (await node.ask(method, path, body)).status in (201, 204)
+    assert await ends(node) == left
+
+
+@pytest.mark.parametrize("wrong", ["tomorrow", 5, {"value": END}, [END], NULL, "2100-01-01"])
+async def test_expiry_is_a_date_and_time(node: Client, wrong: Any) -> None:
+    """Tables 5.2.4-1 and 5.2.5-1."""
+    for document in (alert(expiresAt=wrong), alert(a=prop(1, expiresAt=wrong))):
+        answer = await node.post(f"{ROOT}/entities", document)
+        assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+async def test_what_has_expired_already_is_taken_and_not_there(node: Client) -> None:
+    """Only subscriptions, registrations and snapshots must not end in the past (5.8.1.4, 5.9.2.4)."""
+    assert (await node.post(f"{ROOT}/entities", alert(expiresAt=PAST))).status == 201
+    assert (await node.get(PATH)).status == 404
+    assert (await node.get(f"{ROOT}/entities?type=Alert")).json == []
+    assert (await node.delete(PATH)).status == 404
+    part = alert(a=prop(1, expiresAt=PAST), b=prop(2, sub=prop(3, expiresAt=PAST)))
+    assert (await node.post(f"{ROOT}/entities", part)).status == 201, "another entity of the same name"
+    assert (await node.get(PATH)).json == alert(b=prop(2))
+    assert (await node.get(f"{ROOT}/entities?type=Alert&q=a")).json == []
+    assert (await node.get(f"{ROOT}/entities?type=Alert&attrs=a")).json == []
+
+
+async def test_expiry_can_be_asked_for(node: Client) -> None:
+    """4.8, 4.9: it is a temporal property; of an attribute a path leads to it."""
+    await node.post(f"{ROOT}/entities", alert(expiresAt=END, a=prop(1, expiresAt=LATER)))
+    for q, found in (
+        (f"expiresAt=={END}", 1),
+        (f"expiresAt>{END}", 0),
+        (f"a.expiresAt>{END}", 1),
+        (f"a.expiresAt=={END}", 0),
+    ):
+        assert len((await node.get(f"{ROOT}/entities", params={"type": "Alert", "q": q})).json) == found, q
