@@ -75,6 +75,8 @@ async def test_query_entities_finds_what_is_selected(
         ({}, 400, "BadRequestData"),
         ({"id": "urn:a:1"}, 400, "BadRequestData"),
         ({"attrs": "createdAt"}, 400, "BadRequestData"),
+        ({"q": "createdAt>2020-01-01T00:00:00Z"}, 400, "BadRequestData"),
+        ({"q": 'id=="urn:a:1"|type=="A"'}, 400, "BadRequestData"),
         ({"type": "A", "id": "nouri"}, 400, "BadRequestData"),
         ({"type": "A", "idPattern": "("}, 400, "BadRequestData"),
         ({"q": "=="}, 400, "BadRequestData"),

@@ -50,13 +50,14 @@ class Entities(GuardedDoor):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound."""
         return await self._apply(
             call,
             entity_id,
             fragment,
-            lambda before, now: merge.merged(before, fragment, now, observed_at, lang),
+            lambda before, now: merge.merged(before, fragment, now, observed_at, lang, keep_kinds),
         )
 
     async def replace_entity(self, call: Call, entity_id: str, entity: Entity) -> None:

@@ -71,6 +71,7 @@ class FederatedProvision(Sources):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound, Conflict, PartlyDone."""
         dealt = self._dealt_fragment(call, ("mergeEntity",), entity_id, fragment)
@@ -86,7 +87,7 @@ class FederatedProvision(Sources):
         async def here(left: frozenset[str]) -> None:
             part = narrowed(fragment, left)
             merge = super(FederatedProvision, self).merge_entity
-            result.append(await merge(call, entity_id, part, observed_at, lang))
+            result.append(await merge(call, entity_id, part, observed_at, lang, keep_kinds))
 
         await self._write_entity(call, entity_id, dealt, request, here)
         return result[0] if result else UpdateResult(updated=sorted(fragment.attributes))

@@ -161,7 +161,12 @@ async def merge_entity(incoming: Incoming) -> Response:
     refuse_other_id(entity, entity_id)
     await require_type(incoming, ld_context, entity_id)
     await incoming.services.broker.merge_entity(
-        incoming.call, entity_id, entity, observed_at, params.text("lang")
+        incoming.call,
+        entity_id,
+        entity,
+        observed_at,
+        params.text("lang"),
+        keep_kinds=wanted in ("simplified", "keyValues"),
     )
     return no_content()
 

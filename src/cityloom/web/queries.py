@@ -33,6 +33,7 @@ from cityloom.query.parse import (
     parse_type_selection,
     split_names,
 )
+from cityloom.query.sources import attributes_of
 from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
 from cityloom.web.body import GEO_JSON
 from cityloom.web.incoming import Incoming
@@ -96,7 +97,8 @@ def read_query(
         limit=paging.limit,
         offset=paging.offset,
     )
-    narrow = type_text is not None or query.q is not None or query.geo is not None
+    asked = query.q is not None and attributes_of(query.q)
+    narrow = type_text is not None or asked or query.geo is not None
     if selects and not (narrow or local or any(name not in _SYSTEM for name in attrs)):
         raise BadRequestData("type, attrs, q or georel is required, unless local=true")
     return query
