@@ -77,7 +77,7 @@ async def write_entities(
     roots = [entity for entity in projected if _has_members(entity, form)]
     if joining.level == 0:
         return [compact_entity(entity, ld_context, form, previous=before) for entity in roots]
-    linked = await _follow(roots, shape, read)
+    linked = await follow(roots, projection, joining, read)
     if joining.join == "flat":
         # What is found in several ways is written once, as it was found first.
         first: dict[str, Entity] = {}
@@ -113,14 +113,20 @@ def _below(projection: Projection, path: Path) -> Projection:
     )
 
 
-async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Step, Entity]:
-    """The entities that the relationships which are written lead to, projected, level by level."""
+async def follow(
+    roots: Sequence[Entity], projection: Projection, joining: Joining, read: Read
+) -> dict[Step, Entity]:
+    """The entities that the relationships of projected ones lead to, projected, level by level.
+
+    Raises:
+        TooManyResults: they are too many.
+    """
     found: dict[Step, Entity] = {}
-    known: dict[str, Entity | None] = dict.fromkeys(shape.joining.contained_by)
+    known: dict[str, Entity | None] = dict.fromkeys(joining.contained_by)
     # Not found here, and no relationship to them told their type so far.
     untyped: set[str] = set()
     level: list[tuple[Path, Entity]] = [((), entity) for entity in roots]
-    for _ in range(shape.joining.level):
+    for _ in range(joining.level):
         steps: dict[Step, bool] = {}
         for path, entity in level:
             for step, typed in _targets(path, entity):
@@ -136,7 +142,7 @@ async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Ste
         untyped -= missing.keys()
         untyped |= {id for id, typed in missing.items() if not typed and id not in fresh}
         reached = {
-            (path, id): project(linked, _below(shape.projection, path))
+            (path, id): project(linked, _below(projection, path))
             for path, id in steps
             if (linked := known[id]) is not None
         }

@@ -41,7 +41,7 @@ def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape
 
 
 def read_joining(words: Words) -> Joining:
-    """Reads how relationships are followed. Raises BadRequestData, InvalidRequest."""
+    """Reads how far and in which way linked entities are retrieved. Raises BadRequestData, InvalidRequest."""
     join, level, contained_by = words.get("join"), words.get("joinLevel"), words.get("containedBy")
     if join not in (None, "flat", "inline", "@none"):
         raise InvalidRequest(f"join is invalid: {join!r} is none of flat, inline and @none")
