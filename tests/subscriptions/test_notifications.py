@@ -418,3 +418,19 @@ async def test_what_has_expired_is_not_told(city: City, receiver: Receiver) -> N
     (told,) = await receiver.until("/a", 1)
     fed_by = {"id": other, "type": "Streetlight", "name": "cabinet"}
     assert told.entity == {"id": LIGHT, "type": "Streetlight", "fedBy": fed_by}
+
+
+@pytest.mark.parametrize("members", [{}, {"expandValues": "level"}])
+async def test_condition_on_a_text_that_is_no_term_is_kept(
+    city: City, receiver: Receiver, members: dict[str, Any]
+) -> None:
+    """What starts like a keyword of JSON-LD means itself, also when the subscription is read back."""
+    await city.create(LIGHT, level=on("away"))
+    if members:
+        with pytest.raises(BadRequestData):
+            await city.subscribe(f"{receiver.url}/a", q='level=="@home"', **members)
+        return
+    await city.subscribe(f"{receiver.url}/a", q='level=="@home"')
+    await city.patch(LIGHT, level=on("@home"))
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity["level"]["value"] == "@home"

@@ -12,6 +12,7 @@ import msgspec
 from cityloom.broker.linked import reaches_out
 from cityloom.ld.linked import MOST_LEVELS, Joining
 from cityloom.model.entity import Attribute, Entity
+from cityloom.model.errors import BadRequestData
 from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.time import parse_datetime
 from cityloom.query.evaluate import Get, matcher
@@ -49,7 +50,7 @@ class Compiled:
 
     def __init__(self, subscription: Subscription, expand_for: ExpandFor | None = None) -> None:
         self.subscription = subscription
-        expand_for = expand_for or (lambda member: subscription.names.get(member, {}).__getitem__)
+        expand_for = expand_for or recorded(subscription)
         self.selectors = [
             CompiledSelector(selector, expand_for("entities")) for selector in subscription.entities or ()
         ]
@@ -145,6 +146,25 @@ class Compiled:
     def active(self, now: int) -> bool:
         """Whether it is neither paused nor expired at `now` (microseconds)."""
         return self.subscription.is_active is not False and (self.expires is None or now < self.expires)
+
+
+def recorded(subscription: Subscription) -> ExpandFor:
+    """What the names in a subscription mean, as it was recorded when it was made.
+
+    A text that meant nothing then is none that means something now: it raises BadRequestData again.
+    """
+
+    def expand_for(member: str) -> Callable[[str], str]:
+        names = subscription.names.get(member, {})
+
+        def expand(term: str) -> str:
+            if term not in names:
+                raise BadRequestData(f"{member} is invalid: {term!r} is no name")
+            return names[term]
+
+        return expand
+
+    return expand_for
 
 
 def events_of(tenant: str, entity: Entity) -> list[Event]:
