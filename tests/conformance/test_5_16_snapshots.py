@@ -149,6 +149,14 @@ async def test_linked_entities_are_frozen_as_deep_as_they_are_joined(linked: Cli
     assert (await linked.get(location)).json["snapshotStatus"] == "success"
 
 
+async def test_conditions_on_linked_entities_hold_as_deep_as_they_are_joined(linked: Client) -> None:
+    for name, expected in (("Pole", "success"), ("Mast", "empty")):
+        location, _ = await make(linked, query(join="flat", q=f'on{{name}}=="{name}"'))
+        assert (await linked.get(location)).json["snapshotStatus"] == expected
+    location, _ = await make(linked, query(q='on{name}=="Pole"'))
+    assert (await linked.get(location)).json["snapshotStatus"] == "failure"
+
+
 async def test_linked_entities_are_projected_and_none_is_no_result_by_itself(linked: Client) -> None:
     picked = query(join="flat", pick=["height", "on{age}"])
     _, there = await make(linked, picked)

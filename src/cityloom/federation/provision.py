@@ -56,7 +56,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt(call, ("createEntity",), entity.id, entity.types, frozenset(entity.attributes))
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("POST", "/entities", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -71,6 +71,7 @@ class FederatedProvision(Sources):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound, Conflict, PartlyDone."""
         dealt = self._dealt_fragment(call, ("mergeEntity",), entity_id, fragment)
@@ -78,7 +79,7 @@ class FederatedProvision(Sources):
 
         def request(share: Share, ld_context: LdContext) -> Request:
             params = {name: value for name, value in given.items() if value is not None}
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}", params, body)
 
         result: list[UpdateResult] = []
@@ -86,7 +87,7 @@ class FederatedProvision(Sources):
         async def here(left: frozenset[str]) -> None:
             part = narrowed(fragment, left)
             merge = super(FederatedProvision, self).merge_entity
-            result.append(await merge(call, entity_id, part, observed_at, lang))
+            result.append(await merge(call, entity_id, part, observed_at, lang, keep_kinds))
 
         await self._write_entity(call, entity_id, dealt, request, here)
         return result[0] if result else UpdateResult(updated=sorted(fragment.attributes))
@@ -96,7 +97,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("replaceEntity",), entity_id, entity)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("PUT", f"/entities/{segment(entity_id)}", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -123,7 +124,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("updateEntity",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}/attrs", body=body)
 
         async def here(left: frozenset[str]) -> UpdateResult:
@@ -139,7 +140,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("appendAttrs",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             params = {} if overwrite else {"options": "noOverwrite"}
             return Request("POST", f"/entities/{segment(entity_id)}/attrs", params, body)
 
@@ -154,7 +155,7 @@ class FederatedProvision(Sources):
         """5.6.4. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [fragment], ld_context)
+            body = attribute_document(name, fragment, ld_context, share.registration)
             return Request("PATCH", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -166,7 +167,7 @@ class FederatedProvision(Sources):
         """5.6.19. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [attribute], ld_context)
+            body = attribute_document(name, attribute, ld_context, share.registration)
             return Request("PUT", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:

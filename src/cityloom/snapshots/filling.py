@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cityloom.broker.door import settled
+from cityloom.broker.linked import with_links
 from cityloom.broker.ports import Broker, Call, MapWish
 from cityloom.ld.linked import Joining, follow
 from cityloom.model.entity import Entity
@@ -77,7 +78,8 @@ class Filling:
         found = 0
         forwarding = asked.call.forwarding
         size = _JOINED_PAGE if asked.joining.level else _PAGE
-        query = replace(asked.query, limit=size, order_by=None)
+        query = await with_links(self._broker, asked.call, asked.query, _PAGE)
+        query = replace(query, limit=size, order_by=None)
         wish = MapWish(wanted=True)
         while True:
             if forwarding is not None:

@@ -17,7 +17,8 @@ from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
-from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
+from cityloom.model.errors import AlreadyExists, BadRequestData, NonexistentTenant, ResourceNotFound
+from cityloom.model.events import Document
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.deliver import Deliverer
@@ -133,9 +134,7 @@ class KeptSubscriptions:
         self._access.check(call, "write", RESOURCE)
 
         def work(tx: Transaction) -> str:
-            document = tx.document(call.tenant, self._kind, subscription_id)
-            if document is None:
-                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
+            document = self._document(tx, call.tenant, subscription_id)
             tx.delete_document(call.tenant, self._kind, subscription_id, call.cause)
             tx.set_state(call.tenant, COUNTERS, subscription_id, Counters())
             return msgspec.convert(document.body, Subscription).created_at
@@ -147,11 +146,17 @@ class KeptSubscriptions:
 
     async def _get(self, tenant: str, id: str) -> Subscription:
         document = await asyncio.wrap_future(
-            self._store.read(lambda snapshot: snapshot.document(tenant, self._kind, id))
+            self._store.read(lambda snapshot: self._document(snapshot, tenant, id))
         )
-        if document is None:
-            raise ResourceNotFound(f"subscription {id} does not exist")
         return msgspec.convert(document.body, Subscription)
+
+    def _document(self, reads: Snapshot, tenant: str, id: str) -> Document:
+        """A kept document. Raises ResourceNotFound, NonexistentTenant."""
+        document = reads.document(tenant, self._kind, id)
+        if document is None:
+            _require_tenant(reads, tenant)
+            raise ResourceNotFound(f"subscription {id} does not exist")
+        return document
 
     async def _with_context(self, call: Call, subscription: Subscription) -> Subscription:
         """The subscription with the @context for its notifications, which must be there to be had.
@@ -187,7 +192,16 @@ class KeptSubscriptions:
         )
 
     def _all_kept(self, snapshot: Snapshot, tenant: str) -> Sequence[Subscription]:
-        return all_kept(snapshot, tenant, self._kind)
+        found = all_kept(snapshot, tenant, self._kind)
+        if not found:
+            _require_tenant(snapshot, tenant)
+        return found
+
+
+def _require_tenant(reads: Snapshot, tenant: str) -> None:
+    """Returns when the tenant exists; the default one always does (5.5.10). Raises NonexistentTenant."""
+    if tenant and tenant not in reads.tenants():
+        raise NonexistentTenant(f"tenant {tenant!r} does not exist")
 
 
 def all_kept(snapshot: Snapshot, tenant: str, kind: str) -> Sequence[Subscription]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.ld.compact import Form, compact_collection, compact_entity
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.linked import Read, Shape, write_entities
 from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
@@ -137,6 +138,7 @@ async def render(
         sys_attrs=notification.sys_attrs,
         geojson=geojson,
         lang=subscription.lang,
+        version=parse_version(subscription.ngsild_conformance or ""),
     )
     previous = {
         (change.name, change.dataset_id): change.before for change in payload.previous if change.before

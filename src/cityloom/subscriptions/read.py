@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.language import check_languages
 from cityloom.model.errors import BadRequestData
@@ -217,6 +218,9 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
     anything = subscription.entities is None and subscription.watched_attributes is None
     if anything and not subscription.local_only:
         raise BadRequestData("entities or watchedAttributes is required")
+    anyone = any(selector.type.strip() == "*" for selector in subscription.entities or ())
+    if anyone and subscription.local_only is False:
+        raise BadRequestData("localOnly is invalid: with type * the scope is local")
     if subscription.time_interval is not None:
         for name, value in (
             ("watchedAttributes", subscription.watched_attributes),
@@ -246,6 +250,9 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
         moment = parse_datetime(subscription.expires_at, "expiresAt")
         if expiring and moment <= now:
             raise BadRequestData(f"expiresAt is invalid: {subscription.expires_at} is in the past")
+    version = subscription.ngsild_conformance
+    if version is not None and parse_version(version) is None:
+        raise BadRequestData(f"ngsildConformance is invalid: {version!r} is no version like 1.8")
     if subscription.lang is not None:
         check_languages(subscription.lang)
     _check_endpoint(notification.endpoint.uri)

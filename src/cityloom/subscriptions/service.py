@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cityloom.broker.ports import Access, Call
+from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.ld.context import LdContext
@@ -187,10 +188,12 @@ class Subscriptions(KeptSubscriptions):
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
 
-        async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
-            return await asyncio.wrap_future(
+        async def read(ids: Mapping[str, bool]) -> Mapping[str, Entity]:
+            found = await asyncio.wrap_future(
                 self._store.read(lambda snapshot: snapshot.get_many(delivery.tenant, list(ids)))
             )
+            now = self._clock.now()
+            return {id: entity for id, one in found.items() if (entity := alive(one, now)) is not None}
 
         return await render(payload, compiled, delivery.id, ld_context, read)
 

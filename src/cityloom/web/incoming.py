@@ -63,6 +63,16 @@ class Incoming:
         self.options: frozenset[str] = frozenset()
         self.accept = ""
 
+    @property
+    def preferences(self) -> dict[str, str]:
+        """The preferences of the Prefer headers (RFC 7240), each as it is told first."""
+        found: dict[str, str] = {}
+        for value in self.headers.getlist("prefer"):
+            for preference in value.split(","):
+                name, _, text = preference.partition(";")[0].partition("=")
+                found.setdefault(name.strip().lower(), text.strip().strip('"'))
+        return found
+
     def identifier(self, name: str = "entityId") -> str:
         """A path variable that must be a URI. Raises BadRequestData."""
         value = self.path[name]

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
+from cityloom.ld.language import check_languages
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from cityloom.query.parse import (
@@ -30,8 +31,10 @@ from cityloom.query.parse import (
     parse_scope_q,
     parse_temporal,
     parse_type_selection,
+    split_names,
 )
-from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr, names_in
+from cityloom.query.sources import attributes_of
+from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
 from cityloom.web.body import GEO_JSON
 from cityloom.web.incoming import Incoming
 from cityloom.web.paging import Paging
@@ -62,12 +65,15 @@ TEMPORAL_FORMATS: Final = frozenset({"temporalValues", "aggregatedValues"})
 _SYSTEM: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
 
-def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True) -> Query:
+def read_query(
+    words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True, join_level: int = 0
+) -> Query:
     """What a request selects.
 
     Args:
         words: `id`, `type`, `q`, ... as text, or as the JSON of a Query document.
         selects: whether something must narrow the query, unless it is local (5.7.2.4).
+        join_level: how deep its conditions may reach into linked entities.
 
     Raises:
         BadRequestData: a part is invalid, or the query is too wide.
@@ -82,7 +88,7 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
         id_pattern=_pattern(words),
         types=parse_type_selection(type_text, expand) if type_text is not None else None,
         attrs=attrs,
-        q=_q(words, expand),
+        q=_q(words, expand, join_level),
         scope_q=parse_scope_q(words["scopeQ"]) if words.get("scopeQ") is not None else None,
         geo=parse_geo(words, expand),
         dataset_ids=[],
@@ -105,10 +111,10 @@ def require_narrow(query: Query, words: Words, selected: bool) -> None:
     Raises:
         BadRequestData: it is too wide.
     """
-    names = [*query.attrs, *(names_in(query.q) if query.q is not None else ())]
-    narrow = selected or words.get("type") is not None or query.geo is not None
+    asked = query.q is not None and attributes_of(query.q)
+    narrow = selected or words.get("type") is not None or asked or query.geo is not None
     local = words.get("local") in ("true", True)
-    if not (narrow or local or any(name not in _SYSTEM for name in names)):
+    if not (narrow or local or any(name not in _SYSTEM for name in query.attrs)):
         raise BadRequestData("type, attrs, q or georel is required, unless local=true")
 
 
@@ -143,23 +149,23 @@ def _pattern(words: Words) -> str | None:
     return parse_id_pattern(words["idPattern"])
 
 
-def _q(words: Words, expand: Expand) -> Any:
+def _q(words: Words, expand: Expand, join_level: int) -> Any:
     if words.get("q") is None:
         return None
     return parse_q(
         words["q"],
         expand,
-        expand_values=_names(words.get("expandValues")),
-        json_keys=_names(words.get("jsonKeys")),
+        expand_values=split_names(words.get("expandValues")),
+        json_keys=split_names(words.get("jsonKeys")),
+        join_level=join_level,
     )
 
 
-def _names(value: Any) -> list[str]:
-    return [name.strip() for name in value.split(",")] if isinstance(value, str) and value else []
-
-
 def read_projection(words: Words, ld_context: LdContext, join_level: int = 0) -> Projection:
-    """Which members of the selected entities are answered."""
+    """Which members of the selected entities are answered. Raises BadRequestData."""
+    lang = words.get("lang")
+    if isinstance(lang, str) and lang.strip():
+        check_languages(lang)
     return parse_projection(words, ld_context.expand_term, join_level)
 
 

@@ -133,11 +133,11 @@ def _asked(call: Call, ld_context: LdContext, document: Any, place: str, *, temp
         words = words_of(query, temporal=temporal)
         if isinstance(query.entities, list) and any(one.type.strip() == "*" for one in query.entities):
             words["type"] = "*"
-        selected = read_query(words, ld_context, _WHOLE, selects=False)
+        # As deep as it can be: whether it is retrieved so deep is found in executing it.
+        selected = read_query(words, ld_context, _WHOLE, selects=False, join_level=MOST_LEVELS)
         if isinstance(query.entities, list):
             selected = with_selectors(selected, query.entities, ld_context.expand_term)
         joining = Joining() if temporal else read_joining(words)
-        # As deep as it can be: whether it is retrieved so deep is found in executing it.
         projection = read_projection(words, ld_context, MOST_LEVELS)
         wanted = read_temporal(words, TemporalForm("normalized", False)) if temporal else None
         if temporal and words.get("timerel") is None:
@@ -150,6 +150,7 @@ def _asked(call: Call, ld_context: LdContext, document: Any, place: str, *, temp
     refused: CityloomError | None = None
     try:
         require_narrow(selected, words, bool(query.entities))
+        read_query(words, ld_context, _WHOLE, selects=False, join_level=joining.level)
         read_projection(words, ld_context, joining.level)
     except BadRequestData as error:
         refused = error
