@@ -16,6 +16,7 @@ from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
+from cityloom.model.entity import NULL
 from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -84,14 +85,15 @@ class KeptSubscriptions:
     async def update(
         self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
     ) -> None:
-        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; null takes one away.
+        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; a null takes one away.
 
         Raises:
             BadRequestData, ResourceNotFound, LdContextNotAvailable.
         """
         self._access.check(call, "write", RESOURCE)
         current = await self._get(call.tenant, subscription_id)
-        if fragment.get("jsonldContext") is not None:
+        spoken = fragment.get("jsonldContext", NULL) not in (None, NULL)
+        if spoken:
             await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
 
         def merged(before: Subscription, now: int, stamp: str) -> Subscription:
@@ -103,7 +105,7 @@ class KeptSubscriptions:
                 raise ResourceNotFound(f"subscription {subscription_id} does not exist")
             before = msgspec.convert(document.body, Subscription)
             after = merged(before, tx.now, format_datetime(tx.now))
-            if fragment.get("jsonldContext") is not None:
+            if spoken:
                 after = msgspec.structs.replace(after, ld_context=after.jsonld_context)
             tx.put_document(call.tenant, self._kind, subscription_id, after, call.cause)
 
