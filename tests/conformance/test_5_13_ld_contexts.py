@@ -95,6 +95,16 @@ async def test_unreachable_context_answers_504_and_keeps_nothing(node: Client) -
     assert (await node.get(f"{ENTITIES}?local=true")).json == []
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", {"@context": 7}, {"@context": {"a": 7}}])
+async def test_remote_context_that_is_none_answers_400_and_keeps_nothing(node: Client, body: Any) -> None:
+    """5.5.6: LdContextNotAvailable is for one that cannot be had."""
+    async with running_source() as source:
+        source.body = body
+        answer = await node.post(ENTITIES, {**lamp(), "@context": f"{source.url}/context.jsonld"})
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+    assert (await node.get(f"{ENTITIES}?local=true")).json == []
+
+
 async def test_core_context_is_built_in_and_none_of_those_that_are_kept(node: Client) -> None:
     """5.13.1 names the kinds that are kept; 5.13.5: only a cached one is fetched anew."""
     path = f"{PATH}/{quote(CORE_URL, safe='')}"

@@ -84,6 +84,8 @@ async def test_linked_entities_stand_inside_or_beside(town: Client, way: str) ->
     assert sorted(each["id"].rpartition(":")[0][12:] for each in flat) == ["City"] * 2 + ["House"] * 3
     flat = (await ask(town, way, {"type": "House", "join": "flat", "joinLevel": 2})).json
     assert sum(each["type"] == "Land" for each in flat) == 1
+    own = (await ask(town, way, {"type": "House,City", "join": "flat"})).json
+    assert len({each["id"] for each in own}) == len(own) == 6
     none = (await ask(town, way, {"type": "House", "join": "@none"})).json
     assert none == (await ask(town, way, {"type": "House"})).json
 

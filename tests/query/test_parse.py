@@ -119,7 +119,7 @@ def test_parse_q_keeps_texts_that_are_no_terms() -> None:
         ("a==1;", "position 6: the name of an attribute"),
         ("a>true", "position 3: a number"),
         ("a>abc", "position 3: a number"),
-        ("a{b}==1", "position 2: filters on linked entities"),
+        ("a{b}==1", "position 2: linked entities"),
         ("a..b", "position 1: ''"),
         ("a[b", "position 4: a closing bracket"),
         ("a[b..c]", "position 3: the name of a member"),

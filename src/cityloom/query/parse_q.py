@@ -81,7 +81,7 @@ def read_path(scanner: Scanner, expand: Expand, json_keys: Collection[str] = fro
         if not is_name(name):
             scanner.fail(f"{name!r} is no name of an attribute", start)
     if scanner.peek() == "{":
-        scanner.fail("filters on linked entities are not built")
+        scanner.fail("linked entities can only be reached together with join")
     raw = _read_members(scanner) if scanner.take("[") else ()
     is_raw = names[-1] in json_keys or raw == ("*",)
     members = raw if is_raw else tuple(expand_or_keep(name, expand) for name in raw)
