@@ -85,6 +85,7 @@ async def test_deletion_is_an_instance_with_its_time(node: Client, kind: str) ->
     await node.post(ENTITIES, {"id": ID, "type": "Bus", "x": {"type": kind, member: value}})
     assert (await node.delete(f"{ENTITIES}/{ID}/attrs/x")).status == 204
     [gone] = (await node.get(f"{BUS}?{DELETED}")).json["x"]
+    assert (await node.get(f"{BUS}?timeproperty=deletedAt")).json["x"] == [gone]
     null: Any = {"languageMap": {"@none": NULL}, "valueList": [NULL], "objectList": [NULL]}.get(member, NULL)
     assert (gone["type"], gone[member]) == (kind, null)
     assert gone["deletedAt"] >= hour(1)
