@@ -79,6 +79,7 @@ async def test_details_of_attributes_have_the_members_of_the_clause(town: Client
     one = (await town.get(f"{ROOT}/attributes/height")).json
     assert one.keys() == {"id", "type", "attributeName", "attributeCount", "attributeTypes", "typeNames"}
     assert (one["attributeCount"], sorted(one["attributeTypes"])) == (2, ["Property", "Relationship"])
+    assert (await town.get(f"{ROOT}/attributes/powerState")).json["attributeCount"] == 2
 
 
 async def test_names_are_told_in_the_words_of_whoever_asks(town: Client) -> None:
