@@ -57,17 +57,25 @@ async def until(receiver: Source, path: str = "/told", times: int = 1) -> list[A
     return found
 
 
+async def matched(node: Client) -> None:
+    """Waits until every change was looked at, and what is to be told of it is kept."""
+    subscriptions: Any = node.services.subscriptions
+    async with asyncio.timeout(WAIT):
+        while subscriptions.lag() > 0:
+            await asyncio.sleep(0.005)
+
+
 async def settled(node: Client) -> None:
     """Waits until every change was looked at and nothing is on its way."""
-    subscriptions: Any = node.services.subscriptions
+    await matched(node)
     store: Any = node.services.store
 
-    def busy() -> bool:
+    def pending() -> int:
         with store.snapshot() as snapshot:
-            return bool(subscriptions.lag() > 0 or snapshot.delivery_counts()[0] > 0)
+            return int(snapshot.delivery_counts()[0])
 
     async with asyncio.timeout(WAIT):
-        while busy():
+        while pending() > 0:
             await asyncio.sleep(0.005)
 
 

@@ -20,6 +20,7 @@ from tests.conformance.receiver import (
     THING,
     WAIT,
     count,
+    matched,
     settled,
     subscribe,
     telling,
@@ -346,6 +347,21 @@ async def test_paused_subscription_is_told_nothing_until_it_goes_on(town: Client
     await town.patch(f"{AT}/attrs", {"x": prop(2)})
     told = await until(receiver)
     assert [one.body["data"][0]["x"]["value"] for one in told] == [2]
+
+
+async def test_what_waits_when_a_subscription_is_paused_is_not_sent(town: Client, receiver: Source) -> None:
+    """5.8.6: only while it is active."""
+    receiver.silent = True
+    at = await subscribe(town, receiver)
+    await town.post(ENTITIES, thing(x=prop(1)))
+    await until(receiver)
+    await town.patch(f"{AT}/attrs", {"x": prop(2)})
+    await town.patch(at, {"isActive": False})
+    await matched(town)
+    receiver.silent = False
+    receiver.ended.set()
+    await settled(town)
+    assert count(receiver) == 1
 
 
 @pytest.fixture
