@@ -78,3 +78,13 @@ async def test_write_does_the_same_wherever_the_parts_lie(
         for client in (node, there):
             await client.delete(f"{PATH}?local=true")
         await node.delete(f"/ngsi-ld/v1/csourceRegistrations/{at}")
+
+
+async def test_query_for_an_attribute_finds_who_has_it_anywhere(node: Client, there: Client) -> None:
+    """5.7.2.4: of entities that lie in parts, decided when they are whole."""
+    await put(node, lamp(1, power=prop("on")), lamp(2, power=prop("on")))
+    await put(there, lamp(1, height=prop(4)), lamp(3, power=prop("on")))
+    await register(node, there.base)
+    for attrs, found in (("height", "1"), ("power", "123"), ("height,power", "123"), ("nothing", "")):
+        answer = await node.get(f"{ENTITIES}?type=Lamp&attrs={attrs}")
+        assert "".join(each["id"][-1] for each in answer.json) == found, attrs
