@@ -16,13 +16,12 @@ from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
-from cityloom.model.entity import NULL
 from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import COUNTERS, KINDS, About, Counters, Subscription
-from cityloom.subscriptions.read import merge_subscription, read_subscription, write_subscription
+from cityloom.subscriptions.read import NO_VALUE, merge_subscription, read_subscription, write_subscription
 
 RESOURCE = "subscriptions"
 
@@ -92,7 +91,7 @@ class KeptSubscriptions:
         """
         self._access.check(call, "write", RESOURCE)
         current = await self._get(call.tenant, subscription_id)
-        spoken = fragment.get("jsonldContext", NULL) not in (None, NULL)
+        spoken = fragment.get("jsonldContext") not in NO_VALUE
         if spoken:
             await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
 

@@ -24,6 +24,9 @@ from cityloom.subscriptions.document import DEFAULT_TRIGGERS, About, Counters, S
 from cityloom.subscriptions.source_query import source_query
 from cityloom.subscriptions.transport import check_notifier_info
 
+NO_VALUE = (None, NULL)
+"""What takes a member away in a fragment (5.4)."""
+
 _READ_ONLY = {"status", "createdAt", "modifiedAt"}
 _READ_ONLY_NOTIFICATION = {
     "status",
@@ -78,7 +81,7 @@ def merge_subscription(
     """
     if fragment.get("id", current.id) != current.id:
         raise BadRequestData("id is invalid: it cannot be changed")
-    if "type" in fragment and fragment["type"] in (None, NULL):
+    if "type" in fragment and fragment["type"] in NO_VALUE:
         raise BadRequestData("type is required: it cannot be taken away")
     members = msgspec.to_builtins(current)
     for name, value in _expand(fragment, ld_context).items():
@@ -149,7 +152,7 @@ def _expand(document: dict[str, Any], ld_context: LdContext) -> dict[str, Any]:
     A member that is an NGSI-LD Null (5.4) is None.
     """
     members = {
-        name: None if value == NULL else value
+        name: None if value in NO_VALUE else value
         for name, value in document.items()
         if name not in _READ_ONLY | {"@context"}
     }
