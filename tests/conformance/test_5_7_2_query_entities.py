@@ -119,11 +119,11 @@ async def test_query_entities_leads_from_page_to_page_and_back(street: Client) -
     assert "prev" not in links(answer)
     while True:
         seen += numbers(answer)
-        if "next" not in links(answer):
+        if "next" not in links(answer) or len(seen) > 5:
             break
         answer = await street.get(links(answer)["next"])
     assert "".join(seen) == "01234"
-    while "prev" in links(answer):
+    while "prev" in links(answer) and len(back) < 5:
         answer = await street.get(links(answer)["prev"])
         back.append("".join(numbers(answer)))
     assert back == ["23", "01"]

@@ -115,6 +115,14 @@ async def test_foreign_media_type_answers_415_bare_before_anything_is_looked_for
     assert (answer.status, answer.body) == (415, b"")
 
 
+async def test_missing_media_type_answers_400_and_names_the_header(node: Client) -> None:
+    """6.3.4: a precondition that is not met is InvalidRequest; 415 is for another type that is told."""
+    for method, path in (("POST", ENTITIES), ("PATCH", f"{LAMP}/attrs"), ("POST", f"{BATCH}/query")):
+        answer = await node.ask(method, path, raw=b"{}", headers={})
+        assert (answer.status, answer.problem) == (400, "InvalidRequest")
+        assert "Content-Type" in answer.json["detail"]
+
+
 async def test_missing_length_answers_411_bare(node: Client) -> None:
     async def chunks():  # type: ignore[no-untyped-def]
         yield b"{}"

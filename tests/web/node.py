@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 import yarl
 
+from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
@@ -139,7 +140,13 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         outgoing, contexts, registrations.registry, clock, settings, node_alias(store, "Testville")
     )
     broker = FederatedBroker(
-        store, access, clock, registry=registrations.registry, forwarder=forwarder, settings=settings
+        store,
+        access,
+        clock,
+        limits=Limits(instances=settings.temporal_default, instances_max=settings.temporal_max),
+        registry=registrations.registry,
+        forwarder=forwarder,
+        settings=settings,
     )
     target = Target(
         broker=broker,

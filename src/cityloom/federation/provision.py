@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     names: frozenset[str]
     error: CityloomError | None = None
     result: UpdateResult | None = None
+    created: bool = False
 
 
 class FederatedProvision(Sources):
@@ -230,10 +231,10 @@ class FederatedProvision(Sources):
         dealt: Shares,
         request: Write,
         here: Callable[[frozenset[str]], Awaitable[None]],
-    ) -> None:
+    ) -> Sequence[Outcome]:
         if not dealt.shares:
             await here(dealt.left)
-            return
+            return ()
         outcomes = await self._forward(call, dealt.shares, request)
         if not outcomes or dealt.here:
             outcomes.append(await _tried(here, dealt.left))
@@ -243,7 +244,7 @@ class FederatedProvision(Sources):
             if outcome.error is not None
         ]
         if not errors:
-            return
+            return outcomes
         _raise_single(outcomes)
         done = [entity_id] if len(errors) < len(outcomes) else []
         raise PartlyDone(BatchResult(updated=done, errors=errors))
@@ -322,7 +323,7 @@ def outcome_of(share: Share, answer: Answer, ld_context: LdContext) -> Outcome:
         detail = f"the source of registration {registration.id} does not have it"
         return Outcome(registration, names, ResourceNotFound(detail))
     if answer.status != 207:
-        return Outcome(registration, names)
+        return Outcome(registration, names, created=answer.status == 201)
     document = answer.document if isinstance(answer.document, dict) else {}
     detail = f"the source of registration {registration.id} did a part of it"
     told = document.get("notUpdated")

@@ -23,7 +23,7 @@ from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import COUNTERS, KINDS, About, Counters, Subscription
-from cityloom.subscriptions.read import merge_subscription, read_subscription, write_subscription
+from cityloom.subscriptions.read import NO_VALUE, merge_subscription, read_subscription, write_subscription
 
 RESOURCE = "subscriptions"
 
@@ -86,14 +86,15 @@ class KeptSubscriptions:
     async def update(
         self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
     ) -> None:
-        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; null takes one away.
+        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; a null takes one away.
 
         Raises:
             BadRequestData, ResourceNotFound, LdContextNotAvailable.
         """
         self._access.check(call, "write", RESOURCE)
         current = await self._get(call.tenant, subscription_id)
-        if fragment.get("jsonldContext") is not None:
+        spoken = fragment.get("jsonldContext") not in NO_VALUE
+        if spoken:
             await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
 
         def merged(before: Subscription, now: int, stamp: str) -> Subscription:
@@ -105,7 +106,7 @@ class KeptSubscriptions:
                 raise ResourceNotFound(f"subscription {subscription_id} does not exist")
             before = msgspec.convert(document.body, Subscription)
             after = merged(before, tx.now, format_datetime(tx.now))
-            if fragment.get("jsonldContext") is not None:
+            if spoken:
                 after = msgspec.structs.replace(after, ld_context=after.jsonld_context)
             tx.put_document(call.tenant, self._kind, subscription_id, after, call.cause)
 

@@ -199,8 +199,13 @@ def read_form(
         sys_attrs="sysAttrs" in options,
         geojson=geojson,
         geometry_property=ld_context.expand_name(geometry) if geometry else LOCATION,
-        lang=projection.lang,
+        lang=read_languages(projection),
     )
+
+
+def read_languages(projection: Projection) -> str | None:
+    """The languages that are asked for (4.15). Raises BadRequestData: they are no language ranges."""
+    return None if projection.lang is None else check_languages(projection.lang)
 
 
 def _representation(
