@@ -124,6 +124,14 @@ class Compiled:
         names = event.before.attributes if event.before is not None else {}
         return [name for name in names if not self._watched or name in self._watched]
 
+    def tells(self, entity: Entity, *, decided: bool) -> bool:
+        """Whether what a source told of an entity is to be notified.
+
+        Args:
+            decided: the conditions were looked at there. Of a deleted entity nobody can look at them.
+        """
+        return self.selects(entity) and (decided or entity.deleted_at is not None or self.holds(entity))
+
     def queries(self) -> list[Query]:
         """What finds the entities subscribed to: one query per selector, its conditions included."""
         return [

@@ -37,7 +37,7 @@ _log = structlog.get_logger("subscriptions")
 _KEPT_IN_MEMORY = 1000
 _PAGE = 1000
 
-Render = Callable[[Delivery, Compiled], Awaitable[Message]]
+Render = Callable[[Delivery, Compiled], Awaitable[Message | None]]
 
 
 class _Waiting(NamedTuple):
@@ -72,7 +72,7 @@ class Deliverer:
 
     Args:
         lookup: the subscription of a (tenant, id), or None when it is gone.
-        render: puts a delivery into its subscriber's words.
+        render: puts a delivery into its subscriber's words; None: there is nothing to tell after all.
         transports: by the scheme of the endpoint's URI.
     """
 
@@ -218,16 +218,20 @@ class Deliverer:
             self._finish(waiting.tenant, waiting.id)
             return
         endpoint = compiled.subscription.notification.endpoint
-        if delivery.attempts == 0:
-            self._count(delivery, sent=True)
+        first = delivery.attempts == 0
         try:
             message = await self._render(delivery, compiled)
-            if self._find(waiting.tenant, waiting.subscription) is None:
+            if message is None or self._find(waiting.tenant, waiting.subscription) is None:
                 self._finish(waiting.tenant, waiting.id)
                 return
+            if first:
+                self._count(delivery, sent=True)
+                first = False
             told = message._replace(headers={**message.headers, **tenant_headers(delivery.tenant)})
             await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, told)
         except CityloomError as error:
+            if first:
+                self._count(delivery, sent=True)
             self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
         except Undelivered as failure:
             self._failed(lane, delivery, endpoint, failure)

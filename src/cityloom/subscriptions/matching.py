@@ -22,6 +22,7 @@ from cityloom.store.log_ports import Delivery, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
+from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.payload import Payload, delivery_id, payload_of, payload_of_many
 from cityloom.subscriptions.states import states_after
@@ -39,6 +40,7 @@ class Matching:
     Args:
         offer: takes deliveries that were just committed.
         timer_set: set when a timer was, for the loop that waits for timers.
+        heard: what subscribers were told already, of here and of sources.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Matching:
         *,
         offer: Callable[[Sequence[Delivery]], None],
         timer_set: asyncio.Event,
+        heard: Heard,
     ) -> None:
+        self._heard = heard
         self._store = store
         self._clock = clock
         self._offer = offer
@@ -173,6 +177,8 @@ class Matching:
                     )
                 )
                 return
+        if not self._heard.news_here(event, subscription.id, state):
+            return
         self._told[key] = event.at
         payload = payload_of(compiled, event, state)
         deliveries.append(

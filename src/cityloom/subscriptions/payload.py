@@ -44,6 +44,17 @@ class Payload(Struct, frozen=True, omit_defaults=True, rename="camel"):
     previous: list[AttributeChange] = []
 
 
+class ToldPayload(Payload, frozen=True, omit_defaults=True, rename="camel"):
+    """What a context source told of entities, names expanded, until it is put together and delivered.
+
+    `registration` is that of the source; `decided` says that it looked at the conditions of the
+    subscription itself, so that they are not looked at here.
+    """
+
+    registration: str = ""
+    decided: bool = False
+
+
 TriggerReason = Literal["newlyMatching", "updated", "noLongerMatching"]
 
 
@@ -61,6 +72,8 @@ def payload_in(body: Any) -> Payload | SourcePayload:
         return body
     if "triggerReason" in body:
         return msgspec.convert(body, SourcePayload)
+    if "registration" in body:
+        return msgspec.convert(body, ToldPayload)
     return msgspec.convert(body, Payload)
 
 

@@ -28,10 +28,19 @@ from cityloom.store.ports import Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER
+from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
 from cityloom.subscriptions.matching import Matching
-from cityloom.subscriptions.payload import Message, Payload, SourcePayload, payload_in, render
+from cityloom.subscriptions.payload import (
+    Message,
+    Payload,
+    SourcePayload,
+    ToldPayload,
+    payload_in,
+    render,
+)
+from cityloom.subscriptions.shared import Elsewhere, SharedSubscriptions
 from cityloom.subscriptions.source_matching import SOURCE_INTERVAL, Registrations, SourceMatching
 from cityloom.subscriptions.transports import Transports
 
@@ -46,6 +55,9 @@ class Subscriptions(KeptSubscriptions):
 
     Args:
         registrations: what there is to know of registrations.
+        elsewhere: the other places where entities are.
+
+    `shared` is for those who share subscriptions with context sources.
     """
 
     def __init__(
@@ -57,7 +69,11 @@ class Subscriptions(KeptSubscriptions):
         clock: Clock,
         settings: Settings,
         registrations: Registrations,
+        elsewhere: Elsewhere,
     ) -> None:
+        self._settings = settings
+        self._elsewhere = elsewhere
+        self._heard = Heard()
         self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         deliverer = Deliverer(
@@ -68,9 +84,14 @@ class Subscriptions(KeptSubscriptions):
             render=self._render,
             transports=self._transports,
         )
-        super().__init__(store, access, contexts, clock, deliverer, "entities")
+        super().__init__(store, access, contexts, clock, deliverer, "entities", elsewhere.returned)
         timer_set = asyncio.Event()
-        self._matching = Matching(store, clock, self._index, offer=deliverer.offer, timer_set=timer_set)
+        self._matching = Matching(
+            store, clock, self._index, offer=deliverer.offer, timer_set=timer_set, heard=self._heard
+        )
+        self.shared = SharedSubscriptions(
+            store, clock, lookup=self._index.get, offer=deliverer.offer, heard=self._heard
+        )
         self._source_matching = SourceMatching(
             store, clock, registrations, offer=deliverer.offer, timer_set=timer_set
         )
@@ -175,12 +196,17 @@ class Subscriptions(KeptSubscriptions):
             return await self._source_matching.fire(timer)
         return await self._matching.fire(timer)
 
-    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message:
+    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message | None:
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
         payload = payload_in(delivery.body)
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
+        if isinstance(payload, ToldPayload):
+            entities = await self._put_together(delivery, compiled, payload, ld_context)
+            if not entities:
+                return None
+            payload = msgspec.structs.replace(payload, entities=entities)
 
         async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
             return await asyncio.wrap_future(
@@ -188,6 +214,29 @@ class Subscriptions(KeptSubscriptions):
             )
 
         return await render(payload, compiled, delivery.id, ld_context, read)
+
+    async def _put_together(
+        self, delivery: Delivery, compiled: Compiled, payload: ToldPayload, ld_context: LdContext
+    ) -> list[Entity]:
+        """Of what a source told the entities to notify of, whole, that fit and are news (5.8.6)."""
+        split = compiled.subscription.split_entities
+        if split is None:
+            split = self._settings.split_entities
+        found: list[Entity] = []
+        for told in payload.entities:
+            entity: Entity | None = told
+            if split and not payload.decided:
+                entity = await self._elsewhere.completed(
+                    delivery.tenant, payload.registration, told, ld_context
+                )
+            if entity is None or not compiled.tells(entity, decided=payload.decided):
+                continue
+            periodic = compiled.subscription.time_interval is not None
+            if periodic or self._heard.news_there(
+                delivery.tenant, delivery.subscription, told, delivery.id, projected=payload.decided
+            ):
+                found.append(entity)
+        return found
 
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = payload_in(letter.body)

@@ -1,0 +1,51 @@
+"""Where context sources notify of what this node subscribed to at them.
+
+Source: ETSI GS CIM 009 clauses 5.3.1, 5.8.6, 6.3.8.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from cityloom.federation.links import NOTIFICATIONS
+from cityloom.web.answers import plain_json
+from cityloom.web.incoming import Incoming
+from cityloom.web.resource import Operation
+
+
+async def receive_notification(incoming: Incoming) -> Response:
+    """`POST /notifications/{link}`: the path is the source's key, so that nobody else can tell here.
+
+    The answer is 200, the one status that is a success to every broker (5.8.6).
+    """
+    document, ld_context = await incoming.document()
+    received = await incoming.services.shared.receive(incoming.path["link"], document, ld_context)
+    return plain_json({"received": received})
+
+
+OPERATIONS = [
+    Operation(
+        name="receiveNotification",
+        method="POST",
+        path=f"{NOTIFICATIONS}/{{link}}",
+        handler=receive_notification,
+        summary="Take a notification of a context source, at the path that it was given",
+        secret_path=True,
+        request={
+            "type": "object",
+            "required": ["type", "subscriptionId", "data"],
+            "properties": {
+                "id": {"type": "string"},
+                "type": {"const": "Notification"},
+                "subscriptionId": {"type": "string"},
+                "notifiedAt": {"type": "string"},
+                "data": {"type": "array", "items": {"type": "object"}},
+            },
+        },
+        response={
+            "type": "object",
+            "required": ["received"],
+            "properties": {"received": {"type": "integer", "minimum": 0}},
+        },
+    )
+]
