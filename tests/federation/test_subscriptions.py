@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from cityloom.subscriptions.document import CONSUMER
 from tests.federation.helpers import ENTITIES, LAMP, REGISTRATIONS, lamp, prop, put, register
 from tests.federation.source import Source
 from tests.federation.whole import (
@@ -102,14 +103,15 @@ async def settled(*nodes: Whole) -> None:
     """Waits until nodes, in the order in which news goes through them, have matched and told it."""
     async with asyncio.timeout(WAIT):
         for node in nodes:
-            while node.node.subscriptions.lag() > 0 or pending(node) > 0:
+            while not quiet(node):
                 await asyncio.sleep(0.01)
 
 
-def pending(node: Whole) -> int:
-    """How many notifications are on their way."""
+def quiet(node: Whole) -> bool:
+    """Whether every event was matched, and what came of it delivered."""
     with node.node.store.snapshot() as snapshot:
-        return snapshot.delivery_counts()[0]
+        matched = snapshot.cursor(CONSUMER) == snapshot.last_seq()
+        return matched and snapshot.delivery_counts()[0] == 0
 
 
 # -- what a source is given ------------------------------------------------
@@ -388,6 +390,33 @@ async def test_entity_is_put_together_before_conditions_are_looked_at(
     assert len(told(receiver)) == 1
 
 
+async def test_entity_that_is_deleted_here_is_told_by_what_it_was_here(
+    here: Whole, there: Whole, receiver: Receiver
+) -> None:
+    await put(here, lamp(1, power=OFF), lamp(2, power=ON))
+    await register(here, there.base, operations=FEDERATION)
+    await subscribe(here, receiver.url + "/a", q='power=="on"', notificationTrigger=["entityDeleted"])
+    await until_subscribed(there)
+    for number in (1, 2):
+        await here.delete(f"{ENTITIES}/urn:ngsi-ld:Lamp:{number}?local=true")
+    await receiver.until("/a", 1)
+    assert [one["id"] for one in told(receiver)] == ["urn:ngsi-ld:Lamp:2"]
+
+
+async def test_change_here_is_decided_when_the_entity_is_whole(
+    here: Whole, there: Whole, receiver: Receiver
+) -> None:
+    await put(there, lamp(1, power=ON), lamp(2, power=OFF))
+    await register(here, there.base, operations=FEDERATION)
+    await subscribe(here, receiver.url + "/a", q='power=="on"', notification={"format": "simplified"})
+    await until_subscribed(there)
+    await put(here, lamp(2, height=prop(4)), lamp(1, height=prop(4)))
+    await receiver.until("/a", 1)
+    await change(here, height=prop(5))
+    await receiver.until("/a", 2)
+    assert told(receiver) == [{**lamp(1), "height": height, "power": "on"} for height in (4, 5)]
+
+
 async def test_what_is_gone_at_the_source_is_told(here: Whole, there: Whole, receiver: Receiver) -> None:
     await put(
         there, lamp(power=ON, height=prop(4), name={"type": "LanguageProperty", "languageMap": {"en": "x"}})
@@ -485,7 +514,7 @@ async def test_secret_path_is_not_in_the_log(
 ) -> None:
     await notify(f"{here.base}/notifications/{'s' * 43}", client=here)
     said = capsys.readouterr()
-    assert "/notifications/{link}" in said.out + said.err
+    assert "/notifications/{secret}" in said.out + said.err
     assert "s" * 43 not in said.out + said.err
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -127,11 +128,13 @@ class FederatedConsumption(Warned):
     ) -> Entity | None:
         """What a source told of an entity, with what is here and at all other sources (5.8.6).
 
+        So it is of a change of this node, too: no place alone can say whether a split entity fits.
+
         Attributes that are gone at the source are told to be gone where nobody else has them, and so
         is the entity. A source that fails costs its own part.
 
         Args:
-            registration_id: that of the source, which is not asked.
+            registration_id: that of the source, which is not asked; `HERE` for this node.
             ld_context: what other sources are spoken to in, where they have no wish.
 
         Returns:
@@ -141,10 +144,10 @@ class FederatedConsumption(Warned):
         call = Call(tenant=tenant, party=CITY, cause=_TOLD, forwarding=forwarding)
         asked = [one for one in self._retrieved(call, told.id) if one.id != registration_id]
         answers = await asyncio.gather(*(self._retrieve(call, told.id, one) for one in asked))
-        try:
-            here = [await super().retrieve_entity(call, told.id)]
-        except ResourceNotFound:
-            here = []
+        here: list[Entity] = []
+        if registration_id != HERE:
+            with suppress(ResourceNotFound):
+                here = [await super().retrieve_entity(call, told.id)]
         for warning in forwarding.warnings:
             _log.warning("notification put together without a source", entity=told.id, reason=warning)
         parts, extras = by_id(answers)

@@ -242,6 +242,6 @@ class LinkSending:
         document = reduced(copy, link.registration, wanted.query, watched, ld_context)
         document["notification"] = {
             **document["notification"],
-            "endpoint": {"uri": f"{self._settings.url}{NOTIFICATIONS}/{link.id}", "accept": _JSON},
+            "endpoint": {"uri": f"{self._settings.url}{NOTIFICATIONS}/{link.secret}", "accept": _JSON},
         }
         return document, decided

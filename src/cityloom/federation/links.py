@@ -20,14 +20,14 @@ from cityloom.store.ports import Snapshot, Transaction
 LINK: Final = "subscriptionLink"
 """The kind of document that links are kept as."""
 NOTIFICATIONS: Final = "/notifications"
-"""Below this path sources tell, each at the id of a link."""
+"""Below this path sources tell, each at the secret of its link."""
 _CAUSE: Final = Cause(kind="system", id="system:subscription-links", operation="shareSubscription")
 
 
 class Link(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True):
     """One subscription, as one source has it.
 
-    `id` is secret: who knows it may tell what the source would tell. `created` is when the
+    `secret` is where the source tells: who knows it may tell what the source would. `created` is when the
     subscription was made, which tells it from another of the same id. `registration` holds of the
     registration what is to the point. `remote` is the id of the subscription at the source, and
     `sent` what it is there (None: it is not known to be there). `decided`: the source looks at the
@@ -35,6 +35,7 @@ class Link(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True
     """
 
     id: str
+    secret: str
     subscription: str
     created: str
     registration: Registration
@@ -50,7 +51,8 @@ def new_link(subscription: str, created: str, registration: Registration) -> Lin
     The id of the one at the source is made here, so that making it again makes no second one.
     """
     return Link(
-        id=secrets.token_urlsafe(32),
+        id=f"urn:ngsi-ld:Link:{uuid.uuid4()}",
+        secret=secrets.token_urlsafe(32),
         subscription=subscription,
         created=created,
         registration=registration,
@@ -63,6 +65,7 @@ class Links:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[str, Link]] = {}
+        self._secrets: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -87,11 +90,13 @@ class Links:
             self._part(tenant, before[1])
         if link is not None:
             self._kept[id] = (tenant, link)
+            self._secrets[link.secret] = id
             if not link.gone:
                 sources = self._pairs.setdefault((tenant, link.subscription), {})
                 sources[link.registration.id] = id
 
     def _part(self, tenant: str, link: Link) -> None:
+        self._secrets.pop(link.secret, None)
         sources = self._pairs.get((tenant, link.subscription), {})
         if sources.get(link.registration.id) == link.id:
             del sources[link.registration.id]
@@ -101,6 +106,10 @@ class Links:
     def find(self, id: str) -> tuple[str, Link] | None:
         """The tenant of a link, and the link."""
         return self._kept.get(id)
+
+    def told_at(self, secret: str) -> tuple[str, Link] | None:
+        """The tenant and the link at which a source tells."""
+        return self._kept.get(self._secrets.get(secret, ""))
 
     def of(self, tenant: str, subscription: str) -> Mapping[str, str]:
         """The links of a subscription that are not to go: their ids, by that of the registration."""

@@ -69,13 +69,13 @@ class SharedWithSources:
             group.create_task(self._follower.run())
             group.create_task(self._sending.run(self._linking.wanted))
 
-    async def receive(self, link_id: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
+    async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
         """5.8.6: takes what a source notifies of, and returns how many entities that were.
 
         It is durable when this returns; what the source did not register is passed over (4.3.6.1).
 
         Args:
-            link_id: where the source was told to notify.
+            secret: where the source was told to notify.
             document: the notification, without its `@context`.
             ld_context: what its names mean.
 
@@ -83,7 +83,7 @@ class SharedWithSources:
             ResourceNotFound: nobody here waits for it.
             BadRequestData: it is no notification.
         """
-        found = self._links.find(link_id)
+        found = self._links.told_at(secret)
         if found is None or found[1].gone:
             raise ResourceNotFound("the notification belongs to no subscription of this node")
         tenant, link = found

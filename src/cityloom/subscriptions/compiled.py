@@ -54,7 +54,8 @@ class Compiled:
         self._watched = frozenset(subscription.watched_attributes or ())
         self._triggers = _triggers(subscription)
         self.query = _condition(subscription, expand_for)
-        self._holds = matcher(self.query) if self.query != Query() else None
+        self.conditional = self.query != Query()
+        self._holds = matcher(self.query) if self.conditional else None
         join, level = subscription.notification.join, subscription.notification.join_level
         self.joining = Joining()
         if join != "@none":

@@ -62,9 +62,13 @@ class Heard:
         else:
             self._shared.discard((tenant, subscription))
 
+    def shares(self, tenant: str, subscription: str) -> bool:
+        """Whether a subscription is shared with sources."""
+        return (tenant, subscription) in self._shared
+
     def news_here(self, event: Event, subscription: str, state: Entity) -> bool:
         """Whether a change of this node is news to a subscriber, who is then told of it."""
-        if (event.tenant, subscription) not in self._shared:
+        if not self.shares(event.tenant, subscription):
             return True
         gone = event.kind == "entityDeleted"
         changed = list(_marks((change.name, change.dataset_id, change.after) for change in event.changes))

@@ -24,7 +24,7 @@ from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
 from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
-from cityloom.subscriptions.payload import Payload, delivery_id, payload_of, payload_of_many
+from cityloom.subscriptions.payload import Payload, delivery_id, payload_of, payload_of_many, told_here
 from cityloom.subscriptions.states import states_after
 
 _log = structlog.get_logger("subscriptions")
@@ -41,6 +41,7 @@ class Matching:
         offer: takes deliveries that were just committed.
         timer_set: set when a timer was, for the loop that waits for timers.
         heard: what subscribers were told already, of here and of sources.
+        split: an entity may lie in several places, where a subscription says nothing of it.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Matching:
         offer: Callable[[Sequence[Delivery]], None],
         timer_set: asyncio.Event,
         heard: Heard,
+        split: bool,
     ) -> None:
         self._heard = heard
+        self._split = split
         self._store = store
         self._clock = clock
         self._offer = offer
@@ -128,9 +131,26 @@ class Matching:
             state = states.get(event.seq)
             if compiled is None:
                 matched.append((event, None, None))
-            elif state is not None and compiled.selects(state) and compiled.holds(state):
+            elif (
+                state is not None
+                and compiled.selects(state)
+                and (compiled.holds(state) or self._later(event, compiled))
+            ):
                 matched.append((event, compiled, state))
         return matched
+
+    def _later(self, event: Event, compiled: Compiled) -> bool:
+        """As `_decided_later`; of what is deleted here the conditions are looked at as it was here."""
+        return event.kind != "entityDeleted" and self._decided_later(event.tenant, compiled)
+
+    def _decided_later(self, tenant: str, compiled: Compiled) -> bool:
+        """Whether conditions wait until the entity has been put together (splitEntities of 5.2.12)."""
+        split = compiled.subscription.split_entities
+        return (
+            compiled.conditional
+            and self._heard.shares(tenant, compiled.subscription.id)
+            and (self._split if split is None else split)
+        )
 
     def _follow_document(self, snapshot: Snapshot, event: Event) -> None:
         document = snapshot.document(event.tenant, SUBSCRIPTION, event.entity_id)
@@ -177,10 +197,12 @@ class Matching:
                     )
                 )
                 return
-        if not self._heard.news_here(event, subscription.id, state):
+        payload = payload_of(compiled, event, state)
+        if self._later(event, compiled):
+            payload = told_here(payload)
+        elif not self._heard.news_here(event, subscription.id, state):
             return
         self._told[key] = event.at
-        payload = payload_of(compiled, event, state)
         deliveries.append(
             _delivery(event.tenant, subscription.id, event.seq, str(event.seq), event.at, payload)
         )
@@ -203,13 +225,18 @@ class Matching:
             self._told[timer.tenant, id] = now
             ids = list(timer.body or [])
         entities: list[Entity] = []
+        later = ids is not None and self._decided_later(timer.tenant, compiled)
         if compiled.active(now):
             entities = await asyncio.wrap_future(
-                self._store.read(lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids))
+                self._store.read(
+                    lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids, decided=later)
+                )
             )
         deliveries = []
         if entities:
             payload = payload_of_many(entities, format_datetime(now))
+            if later:
+                payload = told_here(payload)
             deliveries = [_delivery(timer.tenant, id, 0, f"{timer.key}@{timer.due}", now, payload)]
         return self._outcome(deliveries, timers, [])
 
@@ -232,11 +259,13 @@ class Matching:
         return Outcome(work, then)
 
 
-def _subscribed(snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None) -> list[Entity]:
-    """Entities subscribed to for which the conditions hold: all, or those of `ids`."""
+def _subscribed(
+    snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None, *, decided: bool
+) -> list[Entity]:
+    """Entities subscribed to for which the conditions hold, if they are looked at here: all, or `ids`."""
     if ids is not None:
         known = snapshot.get_many(tenant, ids)
-        return [e for e in known.values() if compiled.selects(e) and compiled.holds(e)]
+        return [e for e in known.values() if compiled.tells(e, decided=decided)]
     found: dict[str, Entity] = {}
     for query in compiled.queries():
         for entity in snapshot.scan(tenant, query):

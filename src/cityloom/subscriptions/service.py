@@ -87,7 +87,13 @@ class Subscriptions(KeptSubscriptions):
         super().__init__(store, access, contexts, clock, deliverer, "entities", elsewhere.returned)
         timer_set = asyncio.Event()
         self._matching = Matching(
-            store, clock, self._index, offer=deliverer.offer, timer_set=timer_set, heard=self._heard
+            store,
+            clock,
+            self._index,
+            offer=deliverer.offer,
+            timer_set=timer_set,
+            heard=self._heard,
+            split=settings.split_entities,
         )
         self.shared = SharedSubscriptions(
             store, clock, lookup=self._index.get, offer=deliverer.offer, heard=self._heard

@@ -60,7 +60,7 @@ class Elsewhere(Protocol):
     async def completed(
         self, tenant: str, registration_id: str, told: Entity, ld_context: LdContext
     ) -> Entity | None:
-        """What a source told of an entity, with what is here and at all other sources (5.8.6).
+        """What a source, or this node (`HERE`), told of an entity, with what all other places have (5.8.6).
 
         None: it is nowhere, for what there was has expired.
         """

@@ -14,12 +14,12 @@ from cityloom.web.resource import Operation
 
 
 async def receive_notification(incoming: Incoming) -> Response:
-    """`POST /notifications/{link}`: the path is the source's key, so that nobody else can tell here.
+    """`POST /notifications/{secret}`: the path is the source's key, so that nobody else can tell here.
 
     The answer is 200, the one status that is a success to every broker (5.8.6).
     """
     document, ld_context = await incoming.document()
-    received = await incoming.services.shared.receive(incoming.path["link"], document, ld_context)
+    received = await incoming.services.shared.receive(incoming.path["secret"], document, ld_context)
     return plain_json({"received": received})
 
 
@@ -27,7 +27,7 @@ OPERATIONS = [
     Operation(
         name="receiveNotification",
         method="POST",
-        path=f"{NOTIFICATIONS}/{{link}}",
+        path=f"{NOTIFICATIONS}/{{secret}}",
         handler=receive_notification,
         summary="Take a notification of a context source, at the path that it was given",
         secret_path=True,

@@ -90,7 +90,7 @@ class Subscriptions(KeptSubscriptions, Protocol):
 class SharedSubscriptions(Protocol):
     """Subscriptions shared with context sources (ETSI GS CIM 009 clauses 5.8.1.4, 5.8.6)."""
 
-    async def receive(self, link_id: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
+    async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
         """5.8.6: takes what a source notifies of; how many entities that were.
 
         Raises:
