@@ -198,7 +198,7 @@ async def test_secrets_of_the_receiver_and_choice_of_sources_stay_here(
 @pytest.mark.parametrize(
     ("registered", "subscribed"),
     [
-        ({"mode": "auxiliary", "operations": ["retrieveOps"]}, {}),
+        ({"mode": "auxiliary", "operations": None}, {}),
         ({"operations": ["retrieveOps"]}, {}),
         ({}, {"localOnly": True}),
         ({}, {"csf": 'owner=="nobody"'}),
