@@ -8,6 +8,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from cityloom.federation.links import LINK
+from cityloom.federation.registration import REGISTRATION
+from cityloom.folder import CityFolder
+from cityloom.model.clock import SystemClock
+from cityloom.model.events import Cause
+from cityloom.store.ports import Transaction
+from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import CONSUMER
 from tests.federation.helpers import ENTITIES, LAMP, REGISTRATIONS, lamp, prop, put, register
 from tests.federation.source import Source
@@ -403,6 +410,20 @@ async def test_entity_that_is_deleted_here_is_told_by_what_it_was_here(
     assert [one["id"] for one in told(receiver)] == ["urn:ngsi-ld:Lamp:2"]
 
 
+@pytest.mark.parametrize("split", [True, False])
+async def test_value_that_comes_back_over_one_that_did_not_fit_is_told(
+    here: Whole, there: Whole, receiver: Receiver, split: bool
+) -> None:
+    await put(there, lamp(heat=prop(20)))
+    await register(here, there.base, operations=FEDERATION)
+    await subscribe(here, receiver.url + "/a", q="heat>30", splitEntities=split)
+    await until_subscribed(there)
+    for heat in (31, 25, 31, 20, 31):
+        await change(there, heat=prop(heat))
+        await settled(there, here)
+    assert [one["heat"]["value"] for one in told(receiver)] == [31, 31, 31]
+
+
 async def test_change_here_is_decided_when_the_entity_is_whole(
     here: Whole, there: Whole, receiver: Receiver
 ) -> None:
@@ -592,6 +613,19 @@ async def test_subscription_that_comes_back_is_refused(here: Whole, receiver: Re
     assert (answer.status, answer.problem) == (508, "LoopDetected")
 
 
+async def test_source_that_has_passed_the_subscription_on_is_not_asked(
+    here: Whole, source: Source, receiver: Receiver
+) -> None:
+    source.status = 201
+    await register(here, source.url, operations=FEDERATION, contextSourceAlias="harbour-1")
+    uri = receiver.url + "/a"
+    await subscribe(here, uri, watchedAttributes=["power"], headers={"Via": "1.1 harbour-1"})
+    await subscribe(here, uri, watchedAttributes=["height"], headers={"Via": "1.1 harbour-2"})
+    [asked] = await until_asked(source, "POST")
+    assert asked.body["watchedAttributes"] == ["height"]
+    assert asked.headers["Via"] == f"1.1 harbour-2, 1.1 {here.services.alias('')}"
+
+
 async def test_change_that_comes_by_two_ways_is_told_once(
     here: Whole, there: Whole, third: Whole, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -661,6 +695,43 @@ async def test_restart_loses_nothing(there: Whole, receiver: Receiver, tmp_path:
         ]
         await node.delete(f"{SUBSCRIPTIONS}/{kept}")
         await until_subscribed(there, 0)
+
+
+async def test_what_was_to_be_deleted_when_the_node_stopped_is_deleted(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    port = free_port()
+    async with whole_node(tmp_path / "city") as node:
+        async with whole_node(tmp_path / "there", port=port) as there:
+            await register(node, there.base, operations=FEDERATION)
+            id = await subscribe(node, receiver.url + "/a")
+            await until_subscribed(there)
+        await node.delete(f"{SUBSCRIPTIONS}/{id}")
+    async with whole_node(tmp_path / "city"), whole_node(tmp_path / "there", port=port) as there:
+        await until_subscribed(there, 0)
+
+
+async def test_subscriptions_from_before_there_were_links_are_shared(
+    there: Whole, receiver: Receiver, tmp_path: Path
+) -> None:
+    """A node of an older version, whose log has been trimmed."""
+    async with whole_node(tmp_path / "city") as node:
+        await register(node, "http://127.0.0.1:9", operations=FEDERATION)
+        await subscribe(node, receiver.url + "/a")
+        [one] = (await node.get(f"{REGISTRATIONS}?type=Lamp")).json
+
+    def older(tx: Transaction) -> None:
+        tx.drop_cursor("subscriptionLinks")
+        for link in tx.documents("", LINK):
+            tx.delete_document("", LINK, link.id, Cause(kind="system", id="system:test"))
+        body = {**tx.documents("", REGISTRATION)[0].body, "endpoint": there.base}
+        tx.set_state("", REGISTRATION, one["id"], body)
+
+    store = SqliteStore(CityFolder(tmp_path / "city").store_file, SystemClock())
+    await asyncio.wrap_future(store.submit(older))
+    store.close()
+    async with whole_node(tmp_path / "city"):
+        await until_subscribed(there)
 
 
 async def test_node_that_moved_tells_its_sources_where_it_is(

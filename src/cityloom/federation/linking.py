@@ -71,7 +71,8 @@ class Linking:
         self._subscribed = subscribed
         self._links = links
         self._changed = changed
-        self._wanted: dict[str, dict[str, Wanted]] = {}
+        self._bodies: dict[str, dict[str, Any]] = {}
+        self._wanted: dict[Key, Wanted | None] = {}
         self._registered: dict[str, dict[str, Registration]] = {}
 
     async def load(self) -> None:
@@ -97,8 +98,15 @@ class Linking:
         self._changed(self._links.all())
 
     def wanted(self, tenant: str, subscription: str) -> Wanted | None:
-        """A subscription that may concern sources."""
-        return self._wanted.get(tenant, {}).get(subscription)
+        """A subscription that may concern sources; None: it does not, or it is gone.
+
+        Cost: it is parsed when it is first asked for, which it is not where nothing is registered.
+        """
+        key = (tenant, subscription)
+        if key not in self._wanted:
+            body = self._bodies.get(tenant, {}).get(subscription)
+            self._wanted[key] = None if body is None else self._read(body)
+        return self._wanted[key]
 
     async def handle(self, events: Sequence[Event]) -> Outcome | None:
         """What a run of events makes of the links; see `consumers.follow.Follower`."""
@@ -148,17 +156,21 @@ class Linking:
         return self._outcome(made, changes, concerned)
 
     def _take_subscription(self, tenant: str, id: str, body: Any) -> None:
-        of_tenant = self._wanted.setdefault(tenant, {})
+        self._wanted.pop((tenant, id), None)
+        of_tenant = self._bodies.setdefault(tenant, {})
         of_tenant.pop(id, None)
-        if body is None:
-            return
+        if body is not None:
+            of_tenant[id] = body
+
+    def _read(self, body: Any) -> Wanted | None:
         try:
             query = self._subscribed.query(body)
-            if query is not None:
-                match = registration_match(query, anywhere=True)
-                of_tenant[id] = Wanted(msgspec.convert(body, Head), body, query, match)
+            if query is None:
+                return None
+            return Wanted(msgspec.convert(body, Head), body, query, registration_match(query, anywhere=True))
         except CityloomError as error:
-            _log.error("subscription unreadable", id=id, reason=error.detail)
+            _log.error("subscription unreadable", id=body["id"], reason=error.detail)
+            return None
 
     def _take_registration(self, tenant: str, id: str, body: Any) -> None:
         of_tenant = self._registered.setdefault(tenant, {})
@@ -179,7 +191,7 @@ class Linking:
             pairs |= dict.fromkeys((subscription, one) for one in sorted(sources))
         changed = [id for id, _ in registrations]
         if changed:
-            known = self._wanted.get(tenant, {}).keys() | self._links.subscriptions(tenant)
+            known = self._bodies.get(tenant, {}).keys() | self._links.subscriptions(tenant)
             pairs |= dict.fromkeys((one, id) for one in sorted(known) for id in changed)
         return pairs
 
@@ -209,7 +221,7 @@ class Linking:
         self, tenant: str, subscription: str, registration: str
     ) -> tuple[Wanted | None, Registration | None]:
         """A subscription, and what is to the point of a registration that it goes to, if it does."""
-        wanted = self._wanted.get(tenant, {}).get(subscription)
+        wanted = self.wanted(tenant, subscription)
         known = self._registered.get(tenant, {}).get(registration)
         if wanted is None or known is None or not alive(known, self._clock.now()):
             return wanted, None

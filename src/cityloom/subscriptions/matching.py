@@ -153,6 +153,7 @@ class Matching:
         )
 
     def _follow_document(self, snapshot: Snapshot, event: Event) -> None:
+        self._heard.changed(event.tenant, event.entity_id)
         document = snapshot.document(event.tenant, SUBSCRIPTION, event.entity_id)
         if event.kind == "documentDeleted" or document is None:
             self._index.remove(event.tenant, event.entity_id)

@@ -235,12 +235,21 @@ class Subscriptions(KeptSubscriptions):
                 entity = await self._elsewhere.completed(
                     delivery.tenant, payload.registration, told, ld_context
                 )
-            if entity is None or not compiled.tells(entity, decided=payload.decided):
-                continue
-            periodic = compiled.subscription.time_interval is not None
-            if periodic or self._heard.news_there(
-                delivery.tenant, delivery.subscription, told, delivery.id, projected=payload.decided
-            ):
+            if compiled.subscription.time_interval is not None:
+                news = entity is not None and compiled.tells(entity, decided=payload.decided)
+            elif entity is None or not compiled.tells(entity, decided=payload.decided):
+                news = False
+                self._heard.not_told(delivery.tenant, delivery.subscription, told)
+            else:
+                news = self._heard.news_there(
+                    delivery.tenant,
+                    delivery.subscription,
+                    told,
+                    delivery.id,
+                    payload.registration,
+                    projected=payload.decided,
+                )
+            if news and entity is not None:
                 found.append(entity)
         return found
 

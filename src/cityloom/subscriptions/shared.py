@@ -101,7 +101,7 @@ class SharedSubscriptions:
         if subscription.local_only:
             return None
         names = subscription.names.get("csf", {})
-        found = source_query(Compiled(subscription), names.__getitem__)
+        found = source_query(Compiled(subscription), lambda name: names.get(name, name))
         # A source that tells no scope may have entities of any, as it is with queries (5.7.2).
         return msgspec.structs.replace(found, scope_q=None)
 
