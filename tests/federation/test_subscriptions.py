@@ -658,6 +658,36 @@ async def test_write_that_is_done_here_and_at_a_source_is_told_once(
     assert [one["power"]["value"] for one in told(receiver)] == [1, 2, 1]
 
 
+async def test_value_that_comes_back_at_another_place_is_told(
+    here: Whole, there: Whole, receiver: Receiver
+) -> None:
+    await register(here, there.base, operations=FEDERATION)
+    await subscribe(here, receiver.url + "/a", q="heat>30")
+    await until_subscribed(there)
+    await put(here, lamp(heat=prop(31)))
+    await settled(here)
+    await put(there, lamp(heat=prop(20)))
+    await settled(there, here)
+    await change(there, heat=prop(31))
+    await settled(there, here)
+    assert [one["heat"]["value"] for one in told(receiver)] == [31, 31]
+
+
+async def test_who_is_told_anew_is_told_what_another_was_told(
+    here: Whole, there: Whole, receiver: Receiver
+) -> None:
+    await register(here, there.base, operations=FEDERATION)
+    id = await subscribe(here, receiver.url + "/a")
+    await until_subscribed(there)
+    await put(here, lamp(power=ON))
+    await receiver.until("/a", 1)
+    await here.patch(f"{SUBSCRIPTIONS}/{id}", {"notification": {"endpoint": {"uri": receiver.url + "/b"}}})
+    await settled(here)
+    await put(there, lamp(power=ON))
+    await receiver.until("/b", 1)
+    assert told(receiver, "/b") == [lamp(power=ON)]
+
+
 # -- trouble ----------------------------------------------------------------
 
 

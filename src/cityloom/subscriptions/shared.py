@@ -151,12 +151,8 @@ class SharedSubscriptions:
         Raises:
             ResourceNotFound: the subscription is gone.
         """
-        compiled = self._lookup(tenant, subscription_id)
-        if compiled is None:
+        if self._lookup(tenant, subscription_id) is None:
             raise ResourceNotFound(f"subscription {subscription_id} does not exist")
-        now = self._clock.now()
-        if not compiled.active(now):
-            return
         # What an attribute was before is known by its name alone, hence by one entity a notification.
         parts = [[one] for one in notification.told] if notification.told[1:] else [notification.told]
         if not any(previous for _, previous in notification.told):
@@ -174,7 +170,7 @@ class SharedSubscriptions:
                     registration=notification.registration,
                     decided=notification.decided,
                 ),
-                due=now,
+                due=self._clock.now(),
             )
             for number, part in enumerate(parts)
         ]
