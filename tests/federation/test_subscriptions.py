@@ -744,14 +744,13 @@ async def test_what_was_to_be_deleted_when_the_node_stopped_is_deleted(
 async def test_subscriptions_from_before_there_were_links_are_shared(
     there: Whole, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """A node of an older version, whose log has been trimmed."""
+    """As an older version of the node left them."""
     async with whole_node(tmp_path / "city") as node:
         await register(node, "http://127.0.0.1:9", operations=FEDERATION)
         await subscribe(node, receiver.url + "/a")
         [one] = (await node.get(f"{REGISTRATIONS}?type=Lamp")).json
 
     def older(tx: Transaction) -> None:
-        tx.drop_cursor("subscriptionLinks")
         for link in tx.documents("", LINK):
             tx.delete_document("", LINK, link.id, Cause(kind="system", id="system:test"))
         body = {**tx.documents("", REGISTRATION)[0].body, "endpoint": there.base}

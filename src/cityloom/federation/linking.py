@@ -1,4 +1,4 @@
-"""The consumer that follows subscriptions and registrations, and says which links there shall be.
+"""Following subscriptions and registrations, and saying which links there shall be.
 
 The standard has the node subscribe to registrations for each subscription to entities (5.8.1.4). Here
 both are events of one log, so the match is made anew where either changes; what is to be told to the
@@ -76,7 +76,7 @@ class Linking:
         self._registered: dict[str, dict[str, Registration]] = {}
 
     async def load(self) -> None:
-        """Reads what there is and sees to the links of all of it, also of what came before this consumer."""
+        """Reads what there is and sees to the links of all of it, also of what an older version kept."""
 
         def read(snapshot: Snapshot) -> dict[str, tuple[list[tuple[str, Any]], list[tuple[str, Any]]]]:
             self._links.load(snapshot)

@@ -5,12 +5,10 @@ Source: ETSI GS CIM 009 clauses 5.8.1.4, 5.8.2.4, 5.8.5.4, 5.8.6, 6.3.8.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from cityloom.broker.ports import SourceNotification
-from cityloom.consumers.follow import Follower
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.link_sending import LinkSending
 from cityloom.federation.linking import Linking
@@ -26,8 +24,6 @@ from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.store.ports import Store
-
-CONSUMER: Final = "subscriptionLinks"
 
 
 class SharedWithSources:
@@ -56,18 +52,15 @@ class SharedWithSources:
             store, clock, settings, contexts, forwarder=forwarder, subscribed=subscribed, links=self._links
         )
         self._linking = Linking(store, clock, forwarder, subscribed, self._links, self._sending.wake)
-        self._follower = Follower(store, CONSUMER, self._linking.handle)
+        subscribed.follow(self._linking.handle)
 
     async def start(self) -> None:
-        """Takes its place in the log, reads the links, and sees to those that are missing or too many."""
-        await self._follower.start()
+        """Reads the links, and sees to those that are missing or too many."""
         await self._linking.load()
 
     async def run(self) -> None:
-        """Follows and sends until it is cancelled; after `start`."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follower.run())
-            group.create_task(self._sending.run(self._linking.wanted))
+        """Brings links to their sources until it is cancelled; after `start`."""
+        await self._sending.run(self._linking.wanted)
 
     async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
         """5.8.6: takes what a source notifies of, and returns how many entities that were.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from cityloom.broker.ports import SourceNotification
+from cityloom.consumers.follow import Handler
 from cityloom.ld.context import LdContext
 from cityloom.query.sources import SourceQuery
 
@@ -39,6 +40,10 @@ class Subscribed(Protocol):
             ld_context: what the copy is written in; `watchedAttributes` are expanded names all the same.
             split: an entity may lie in several places.
         """
+        ...
+
+    def follow(self, handle: Handler) -> None:
+        """Has `handle` see every event that the matching of subscriptions sees, under the same cursor."""
         ...
 
     def share(self, tenant: str, subscription: str, *, shared: bool) -> None:

@@ -195,7 +195,8 @@ class Subscriptions(KeptSubscriptions):
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
         outcomes = (await self._matching.handle(events), await self._source_matching.handle(events))
-        return _joined([outcome for outcome in outcomes if outcome is not None])
+        others = await self.shared.handle(events)
+        return _joined([*(outcome for outcome in outcomes if outcome is not None), *others])
 
     async def _fire(self, timer: Timer) -> Outcome | None:
         if timer.key.startswith(SOURCE_INTERVAL):

@@ -16,10 +16,12 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from cityloom.broker.ports import Call, SourceNotification
+from cityloom.consumers.follow import Handler, Outcome
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.events import Event
 from cityloom.query.sources import SourceQuery
 from cityloom.store.log_ports import Delivery
 from cityloom.store.ports import Store, Transaction
@@ -89,7 +91,17 @@ class SharedSubscriptions:
         self._lookup = lookup
         self._offer = offer
         self.share = heard.share
+        self._handlers: list[Handler] = []
         self._taken: OrderedDict[str, None] = OrderedDict()
+
+    def follow(self, handle: Handler) -> None:
+        """Has `handle` see every event that the matching sees, under the same cursor."""
+        self._handlers.append(handle)
+
+    async def handle(self, events: Sequence[Event]) -> list[Outcome]:
+        """What those who follow along make of a run of events."""
+        outcomes = [await handle(events) for handle in self._handlers]
+        return [outcome for outcome in outcomes if outcome is not None]
 
     def query(self, body: Any) -> SourceQuery | None:
         """What finds the registrations of sources that may have something of it; None: it stays here.
