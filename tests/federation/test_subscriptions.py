@@ -515,6 +515,13 @@ async def test_notification_that_nobody_waits_for_is_refused(
     assert receiver.at("/a") == []
 
 
+async def test_of_who_does_not_know_the_path_nothing_is_read(here: Whole, source: Source) -> None:
+    link = f'<{source.url}/context>; rel="http://www.w3.org/ns/json-ld#context"'
+    headers = {"Link": link, "Content-Type": "application/json"}
+    answer = await here.post(f"/notifications/{'x' * 43}", raw=b"no JSON", headers=headers)
+    assert (answer.status, source.asked) == (404, [])
+
+
 async def test_notification_that_comes_again_is_told_once(
     here: Whole, source: Source, receiver: Receiver
 ) -> None:

@@ -62,6 +62,14 @@ class SharedWithSources:
         """Brings links to their sources until it is cancelled; after `start`."""
         await self._sending.run(self._linking.wanted)
 
+    def tenant_of(self, secret: str) -> str:
+        """The tenant here of those whom a source tells at this secret.
+
+        Raises:
+            ResourceNotFound: nobody here waits for it.
+        """
+        return self._link(secret)[0]
+
     async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
         """5.8.6: takes what a source notifies of, and returns how many entities that were.
 
@@ -76,10 +84,7 @@ class SharedWithSources:
             ResourceNotFound: nobody here waits for it.
             BadRequestData: it is no notification.
         """
-        found = self._links.told_at(secret)
-        if found is None or found[1].gone:
-            raise ResourceNotFound("the notification belongs to no subscription of this node")
-        tenant, link = found
+        tenant, link = self._link(secret)
         told = document.get("subscriptionId")
         if link.sent is not None and told != link.remote:
             raise ResourceNotFound(f"subscriptionId is invalid: {str(told)[:200]!r} is not the one made here")
@@ -99,6 +104,12 @@ class SharedWithSources:
             )
             await self._subscribed.tell(tenant, link.subscription, notification)
         return len(mine)
+
+    def _link(self, secret: str) -> tuple[str, Link]:
+        found = self._links.told_at(secret)
+        if found is None or found[1].gone:
+            raise ResourceNotFound("the notification belongs to no subscription of this node")
+        return found
 
     async def _read(self, tenant: str, link: Link, document: Any, ld_context: LdContext) -> Told | None:
         if isinstance(document, dict) and "@context" in document:

@@ -5,6 +5,7 @@ Source: ETSI GS CIM 009 clauses 5.3.1, 5.8.6, 6.3.8.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from cityloom.federation.links import NOTIFICATIONS
@@ -16,8 +17,12 @@ from cityloom.web.resource import Operation
 async def receive_notification(incoming: Incoming) -> Response:
     """`POST /notifications/{secret}`: the path is the source's key, so that nobody else can tell here.
 
-    The answer is 200, the one status that is a success to every broker (5.8.6).
+    Of who does not know it nothing is read, and no @context fetched. The answer is 200, the one status
+    that is a success to every broker (5.8.6).
     """
+    # The tenant of a source's notification is the source's own.
+    tenant = incoming.services.shared.tenant_of(incoming.path["secret"])
+    incoming.call = replace(incoming.call, tenant=tenant)
     document, ld_context = await incoming.document()
     received = await incoming.services.shared.receive(incoming.path["secret"], document, ld_context)
     return plain_json({"received": received})
