@@ -264,6 +264,20 @@ async def test_subscription_that_a_source_lost_is_made_again(
     assert (again["id"], again["throttling"]) == (copy["id"], 0.001)
 
 
+async def test_subscription_that_a_source_lost_without_a_word_is_found_out(
+    harbour: Whole, receiver: Receiver, tmp_path: Path
+) -> None:
+    port = free_port()
+    async with whole_node(tmp_path / "city", port=port) as node:
+        await register(node, harbour.base, operations=FEDERATION)
+        await subscribe(node, receiver.url + "/a")
+        [copy] = await until_subscribed(harbour)
+    await harbour.delete(f"{SUBSCRIPTIONS}/{copy['id']}")
+    async with whole_node(tmp_path / "city", port=port):
+        [again] = await until_subscribed(harbour)
+        assert (again["id"], link_of(again)) == (copy["id"], link_of(copy))
+
+
 async def test_making_that_was_done_and_not_answered_makes_no_second_one(
     here: Whole, source: Source, receiver: Receiver
 ) -> None:

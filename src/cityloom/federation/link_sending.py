@@ -34,6 +34,8 @@ T = TypeVar("T")
 _log = structlog.get_logger("federation")
 _CAUSE: Final = Cause(kind="system", id="system:subscription-links", operation="shareSubscription")
 _JSON: Final = "application/json"
+_DOUBTED_EVERY: Final = 3600.0
+"""Seconds between two times that sources are asked whether they hold what they took."""
 _EXISTS: Final = frozenset({409})
 
 Source = tuple[str, str, str]
@@ -70,6 +72,7 @@ class LinkSending:
         self._due: dict[Source, dict[str, None]] = {}
         self._woken: dict[Source, asyncio.Event] = {}
         self._new = asyncio.Event()
+        self._unsure: set[str] = set()
 
     def wake(self, links: Iterable[tuple[str, Link]]) -> None:
         """Hears of links to look at; those that are as they should be cost no request."""
@@ -80,9 +83,15 @@ class LinkSending:
                 self._woken[source].set()
         self._new.set()
 
+    def doubt(self) -> None:
+        """Has every source asked whether it holds what it took: it may have lost it without a word."""
+        self._unsure |= {link.id for _, link in self._links.all()}
+        self.wake(self._links.all())
+
     async def run(self, wanted: WantedOf) -> None:
         """Sends until it is cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_doubting())
             while True:
                 self._new.clear()
                 for source in self._due.keys() - self._woken.keys():
@@ -91,6 +100,11 @@ class LinkSending:
                 await self._new.wait()
 
     # -- within ------------------------------------------------------------
+
+    async def _keep_doubting(self) -> None:
+        while True:
+            await asyncio.sleep(_DOUBTED_EVERY)
+            self.doubt()
 
     async def _serve(self, source: Source, wanted: WantedOf) -> None:
         """Does what is to be done at one source, until nothing is left."""
@@ -153,6 +167,7 @@ class LinkSending:
         operations = supported(link.registration.operations)
         if "deleteSubscription" in operations:
             await self._ask(Call(tenant=tenant, cause=_CAUSE), link, "DELETE")
+        self._unsure.discard(link.id)
         seq = await self._write(lambda tx: delete_link(tx, tenant, link.id))
         if seq is not None:
             self._links.put(tenant, link.id, seq, None)
@@ -162,7 +177,7 @@ class LinkSending:
         call = call_of(tenant, head, await self._contexts.resolve(head.ld_context, tenant))
         ld_context = await self._forwarder.language(call, registration)
         document, decided = self._document(link, wanted, ld_context)
-        if document == link.sent:
+        if document == link.sent and not await self._lost(call, link):
             return
         operations = supported(registration.operations)
         answer: Answer | None = None
@@ -188,6 +203,19 @@ class LinkSending:
         changed = await self._write(lambda tx: change_link(tx, tenant, link.id, **members))
         if changed is not None:
             self._links.put(tenant, link.id, *changed)
+
+    async def _lost(self, call: Call, link: Link) -> bool:
+        """Whether a source that is to be asked says that it does not have the subscription any more."""
+        if link.id not in self._unsure or "retrieveSubscription" not in supported(
+            link.registration.operations
+        ):
+            return False
+        try:
+            lost = (await self._ask(call, link, "GET")).status == 404
+        except SourceFailed:
+            lost = False
+        self._unsure.discard(link.id)
+        return lost
 
     async def _make(self, call: Call, link: Link, document: dict[str, Any], ld_context: LdContext) -> Answer:
         """Makes the subscription; where it was made before and its answer was lost, it is changed."""

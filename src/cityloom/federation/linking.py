@@ -95,7 +95,6 @@ class Linking:
             outcome.then()
         for tenant, link in self._links.all():
             self._subscribed.share(tenant, link.subscription, shared=not link.gone)
-        self._changed(self._links.all())
 
     def wanted(self, tenant: str, subscription: str) -> Wanted | None:
         """A subscription that may concern sources; None: it does not, or it is gone.

@@ -57,6 +57,7 @@ class SharedWithSources:
     async def start(self) -> None:
         """Reads the links, and sees to those that are missing or too many."""
         await self._linking.load()
+        self._sending.doubt()
 
     async def run(self) -> None:
         """Brings links to their sources until it is cancelled; after `start`."""
