@@ -20,7 +20,7 @@ from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
 
 Unit = Literal["urgentMinute", "urgentHour", "urgentDay", "workMinute", "workHour", "workDay"]
-By = Literal["conditionAndGrade", "condition", "typeAndGrade", "type", "default"]
+By = Literal["conditionAndGrade", "condition", "typeAndGrade", "type", "default", "stage"]
 
 _HOUR: Final = 60 * MINUTE
 _URGENT: Final[dict[Unit, int]] = {"urgentMinute": MINUTE, "urgentHour": _HOUR, "urgentDay": DAY}
@@ -161,6 +161,17 @@ class LimitTable(Struct, frozen=True, kw_only=True):
             if terms.promise:
                 return self._resolved(terms.promise, by, row)
         return None
+
+    def stage(self, stage: str) -> Resolved:
+        """How long a step of the city's own may take, which the table has."""
+        told = self.told
+        return Resolved(
+            limit=self.stages[stage], by="stage", row=stage, scheme=told.scheme, version=told.version
+        )
+
+    def conditions_of(self, kind: str) -> list[str]:
+        """The filing conditions of a type."""
+        return [code for code, row in self.told.conditions.items() if kind in row.types]
 
     def check(self, matter: Matter) -> None:
         """Raises BadRequestData: a code does not exist, or the condition is not one of the type's."""
