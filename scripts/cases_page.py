@@ -17,7 +17,11 @@ def page() -> str:
     text = PAGE.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     workflow = load_workflow()
-    drawn = f"```mermaid\n{mermaid(workflow)}```\n\n{tables(workflow)}"
+    drawn = (
+        f"The moves that need no reason:\n\n```mermaid\n{mermaid(workflow, justified=False)}```\n\n"
+        f"The moves that need one:\n\n```mermaid\n{mermaid(workflow, justified=True)}```\n\n"
+        f"{tables(workflow)}"
+    )
     return f"{before}{BEGIN}\n{drawn}\n{END}{after}"
 
 

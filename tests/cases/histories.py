@@ -152,6 +152,8 @@ class History:
             self._event()
         self._pass_time()
         self.compare()
+        self._to_a_mark()
+        self.compare()
 
     def compare(self) -> None:
         pairs = [(self.stage, self.stage_counted), (self.promise, self.promise_counted), *self.ended]
@@ -178,10 +180,19 @@ class History:
         return first + self.rng.randrange(420 * 1440)
 
     def _pass_time(self) -> None:
-        self.minute += self.rng.choice([0, 1, 7, 45, 90, 600, 1440, 3333, 7 * 1440])
-        self.minute += self.rng.randrange(600)
+        passed = self.rng.choice([0, 1, 7, 45, 90, 600, 1440, 3333, 7 * 1440])
+        self._pass_until(self.minute + passed + self.rng.randrange(600))
+
+    def _pass_until(self, minute: int) -> None:
+        self.minute = minute
         for clock in (self.stage_counted, self.promise_counted, *(clock for _, clock in self.ended)):
             clock.till(self.minute)
+
+    def _to_a_mark(self) -> None:
+        """On to the minute of the stage's deadline, or one beside it, where that is still to come."""
+        _, deadline, _ = self._count(self.stage_counted, self.calendar)
+        if deadline is not None and deadline > self.minute:
+            self._pass_until(max(deadline + self.rng.choice([-1, 0, 0, 1]), self.minute))
 
     def _event(self) -> None:
         at = self._micros()

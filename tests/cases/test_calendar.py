@@ -57,6 +57,12 @@ def test_holidays_makeup_days_and_other_hours_change_the_day() -> None:
     assert calendar.free[date(2026, 10, 3)] == "National Day"
 
 
+def test_a_makeup_day_is_no_holiday_though_each_year_has_one_then() -> None:
+    calendar = made(yearly={"10-10": "a day"}, years={"2026": {"makeUp": {"2026-10-10": "mon"}}})
+    assert worked(calendar, "2026-10-10T00:00:00", "2026-10-11T00:00:00") == 8
+    assert calendar.free == {}
+
+
 def test_season_has_hours_of_its_own_over_the_turn_of_the_year_too() -> None:
     winter = {"from": "10-01", "until": "04-30", "week": {"mon-fri": ["09:00-12:00"], "sat-sun": []}}
     calendar = made(seasons=[winter])

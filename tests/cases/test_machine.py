@@ -309,6 +309,28 @@ def test_a_type_with_conditions_is_filed_under_one_of_them() -> None:
     assert go(case, act("file", "02 09:00", type="dead-animal")).case.matter.type == "dead-animal"
 
 
+def test_another_type_takes_the_condition_of_the_one_before_away() -> None:
+    case = filed()
+    back = go(case, act("sendBackToFile", "02 09:00", reason="another type")).case
+    again = go(back, act("file", "02 09:05", type="dead-animal")).case
+    assert (again.matter.type, again.matter.condition) == ("dead-animal", "")
+
+
+def test_a_clock_that_goes_on_keeps_the_row_that_gave_its_limit() -> None:
+    case = handled()
+    case = go(case, owned("requestReturn", "02 10:00", case, reason="not ours")).case
+    case = go(
+        case,
+        act("grantReturn", "02 11:00", reason="granted"),
+        act("sendBackToFile", "02 11:00", reason="another type"),
+        act("file", "02 11:00", type="dead-animal"),
+    ).case
+    same = go(case, act("dispatch", "02 11:00", department="water"))
+    other = go(case, act("dispatch", "02 11:00", department="roads"))
+    assert (same.case.decided["handle"].row, "handle" in same.transition.decided) == ("light-out", False)
+    assert (other.case.decided["handle"].row, "handle" in other.transition.decided) == ("dead-animal", True)
+
+
 def test_a_department_revokes_its_assignment_before_it_returns() -> None:
     case = handled()
     case = go(case, owned("assign", "02 10:00", case, worker="worker:3")).case

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -267,6 +268,8 @@ class CaseMachine(RuleBasedStateMachine):
         assert transition.number == moved.case.number == len(one.log) + 1
         assert (transition.act, transition.case) == (act, moved.case.id)
         assert moved.case.worker == one.worker
+        assert msgspec.json.decode(msgspec.json.encode(moved.case), type=Case) == moved.case
+        assert msgspec.json.decode(msgspec.json.encode(transition), type=Transition) == transition
         one.case, one.state = moved.case, to
         one.log.append(transition)
         self.made.add(act.move)

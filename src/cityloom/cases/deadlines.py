@@ -77,7 +77,7 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     calendar: str
 
 
-class DeadlineChange(Struct, frozen=True, kw_only=True):
+class DeadlineChange(Struct, frozen=True, kw_only=True, rename="camel"):
     """What an edited calendar made of one open countdown, for the log."""
 
     case: str

@@ -7,18 +7,26 @@ from collections.abc import Iterator
 from cityloom.cases.workflow import VERBS, ClockVerbs, MovePart, Workflow
 
 
-def mermaid(workflow: Workflow) -> str:
-    """The states and moves as a Mermaid state diagram, moves between the same two states on one arrow."""
+def mermaid(workflow: Workflow, justified: bool) -> str:
+    """States and moves as a Mermaid state diagram, moves between the same two states on one arrow.
+
+    Args:
+        justified: draws the moves that need a reason (back, refused, paused, ended); else the others.
+    """
     arrows: dict[tuple[str, str], list[str]] = {}
     for move in workflow.moves:
+        if ("reason" in move.needs) != justified:
+            continue
         for state in move.from_:
             arrows.setdefault((state, move.to), []).append(move.move)
             if move.instead is not None:
                 arrows.setdefault((state, move.instead.to), []).append(f"{move.move} ({move.instead.when})")
-    lines = ["stateDiagram-v2", f"    [*] --> {workflow.initial}"]
+    lines = ["stateDiagram-v2"]
+    if not justified:
+        lines.append(f"    [*] --> {workflow.initial}")
     lines += [f"    {start} --> {to}: {' / '.join(moves)}" for (start, to), moves in arrows.items()]
-    lines += [f"    {name} --> [*]" for name, state in workflow.states.items() if state.end]
-    return "\n".join(lines) + "\n"
+    ends = dict.fromkeys(to for _, to in arrows if workflow.states[to].end)
+    return "\n".join([*lines, *(f"    {end} --> [*]" for end in ends)]) + "\n"
 
 
 def tables(workflow: Workflow, language: str = "en") -> str:
