@@ -190,7 +190,7 @@ class History:
 
     def _to_a_mark(self) -> None:
         """On to the minute of the stage's deadline, or one beside it, where that is still to come."""
-        _, deadline, _ = self._count(self.stage_counted, self.calendar)
+        _, deadline, *_ = self._count(self.stage_counted, self.calendar)
         if deadline is not None and deadline > self.minute:
             self._pass_until(max(deadline + self.rng.choice([-1, 0, 0, 1]), self.minute))
 
@@ -257,8 +257,8 @@ class History:
         expected = set()
         for case, countdown, clock in pairs:
             if countdown.state != "stopped":
-                (used, was, _), limit = self._count(clock, 0), clock.limit(self.city.facts[0])
-                (now_used, now, _), now_limit = self._count(clock, 1), clock.limit(self.city.facts[1])
+                (used, was, *_), limit = self._count(clock, 0), clock.limit(self.city.facts[0])
+                (now_used, now, *_), now_limit = self._count(clock, 1), clock.limit(self.city.facts[1])
                 if (was, limit - used) != (now, now_limit - now_used):
                     expected.add(
                         (
@@ -272,16 +272,16 @@ class History:
         assert found == expected, (self.city.facts, self.said)
         self.calendar = 1
 
-    def _by_code(self, countdown: Countdown) -> tuple[int, int | None, str]:
+    def _by_code(self, countdown: Countdown) -> tuple[int, int | None, int | None, str]:
         reading = deadlines.read(countdown, self.city.calendars[self.calendar], self._micros())
         assert reading.remaining == reading.limit - reading.used
-        return reading.used, reading.deadline, reading.light
+        return reading.used, reading.deadline, reading.amber, reading.light
 
-    def _by_count(self, clock: CountedClock) -> tuple[int, int | None, str]:
-        used, deadline, light = self._count(clock, self.calendar)
-        return used * MINUTE, self._instant(deadline), light
+    def _by_count(self, clock: CountedClock) -> tuple[int, int | None, int | None, str]:
+        used, deadline, amber, light = self._count(clock, self.calendar)
+        return used * MINUTE, self._instant(deadline), self._instant(amber), light
 
-    def _count(self, clock: CountedClock, calendar: int) -> tuple[int, int | None, str]:
+    def _count(self, clock: CountedClock, calendar: int) -> tuple[int, int | None, int | None, str]:
         return clock.look(self.city.facts[calendar], self.city.working[calendar])
 
     def _instant(self, minute: int | None) -> int | None:

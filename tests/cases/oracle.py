@@ -96,8 +96,8 @@ class CountedClock:
     def limit(self, facts: Facts) -> int:
         return sum(minutes + days * facts.work_day for minutes, days in self.limits)
 
-    def look(self, facts: Facts, working: NDArray[np.bool_]) -> tuple[int, int | None, str]:
-        """(minutes used, minute of the deadline, light), by counting from the beginning."""
+    def look(self, facts: Facts, working: NDArray[np.bool_]) -> tuple[int, int | None, int | None, str]:
+        """(minutes used, minute of the deadline, minute of amber, light), by counting from the beginning."""
         limit = self.limit(facts)
         past = np.concatenate([np.zeros(0, dtype=bool), *self.ran])
         work = np.ones(len(past), dtype=bool) if self.continuous else working[self.began : self.now]
@@ -118,7 +118,7 @@ class CountedClock:
                 break
             reach *= 4
         deadline, warned = self._when(count, limit), self._when(count * 5, limit * 4)
-        return used, deadline, self._light(self.seen, deadline, warned)
+        return used, deadline, warned, self._light(self.seen, deadline, warned)
 
     def _when(self, count: NDArray[np.int64], goal: int) -> int | None:
         found = int(np.searchsorted(count, goal))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -15,6 +16,7 @@ from cityloom.cases.machine import Machine
 from cityloom.model.errors import ConfigurationError
 from cityloom.yamlfile import load_yaml
 
+FACTS = Path(__file__).parents[2] / "../shared/governance/taxonomy.md"
 FILE = Path(cityloom.cases.__file__).parent / "workflow.yaml"
 VALUES = load_yaml(FILE)
 
@@ -173,3 +175,26 @@ def test_the_pictures_have_every_state_and_every_move() -> None:
                 ), one
     for name, state in workflow.states.items():
         assert any(f"{name} --> [*]" in lines for lines in arrows.values()) == bool(state.end)
+
+
+def test_the_workflow_has_the_states_and_ways_that_are_recommended() -> None:
+    if not FACTS.exists():
+        pytest.skip("the facts of governance (../shared/governance) are not there")
+    rows = re.findall(r"^\| (\w+) \| ([^|]*) \| ([^|]*) \|$", FACTS.read_text("utf-8"), re.MULTILINE)
+    workflow = load_workflow()
+    told = {
+        _camel(state): {_camel(word) for word in re.findall(r"\w+", to)}
+        for state, _, to in rows
+        if state != "state"
+    }
+    states = {state for state in told if state in workflow.states}
+    assert states >= {"draft", "pendingVerify", "onAccount", "appealed", "followUp"}
+    for state in states:
+        ways = {to for move in workflow.moves_from(state) for to, _ in move.ways()}
+        assert told[state] & set(workflow.states) <= ways, state
+    ends = {name for name, state in workflow.states.items() if state.end}
+    assert told["terminal"] <= ends
+
+
+def _camel(word: str) -> str:
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), word)

@@ -60,9 +60,9 @@ class Countdown(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a countdown shows at one time: all lengths in microseconds of its own measure.
 
-    `remaining` is below zero when more was used than granted. `deadline` is None while it
-    is paused with something left: it then moves with the time. `calendar` is the version
-    of the calendar that it was read by.
+    `remaining` is below zero when more was used than granted. `amber` is when four fifths are used,
+    `deadline` when all is; None while it is paused before that: it then moves with the time.
+    `calendar` is the version of the calendar that it was read by.
     """
 
     clock: str
@@ -72,6 +72,7 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit: int
     used: int
     remaining: int
+    amber: int | None = None
     deadline: int | None = None
     light: Light
     calendar: str
@@ -166,12 +167,12 @@ def read(countdown: Countdown, calendar: Calendar, at: int) -> Reading:
     limit = sum(one.micros(calendar) for one in countdown.limits)
     used = _used(countdown, calendar, at)
     deadline = _reached(countdown, calendar, limit)
-    warned = _reached(countdown, calendar, limit * 4 // 5)
+    amber = _reached(countdown, calendar, limit * 4 // 5)
     seen = at if countdown.halted is None else countdown.halted
     light: Light = "green"
     if deadline is not None and seen > deadline:
         light = "red"
-    elif warned is not None and seen > warned:
+    elif amber is not None and seen > amber:
         light = "amber"
     return Reading(
         clock=countdown.clock,
@@ -181,6 +182,7 @@ def read(countdown: Countdown, calendar: Calendar, at: int) -> Reading:
         limit=limit,
         used=used,
         remaining=limit - used,
+        amber=amber,
         deadline=deadline,
         light=light,
         calendar=calendar.version,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cityloom.cases.effects import EFFECTS
+from cityloom.cases.guards import GUARDS
 from cityloom.cases.workflow import VERBS, ClockVerbs, MovePart, Workflow
 
 
@@ -30,7 +32,7 @@ def mermaid(workflow: Workflow, justified: bool) -> str:
 
 
 def tables(workflow: Workflow, language: str = "en") -> str:
-    """The steps with their states, and every move, as Markdown tables."""
+    """The steps with their states, every move, and what guards and effects mean, as Markdown tables."""
     lines = ["| step | states |", "|---|---|"]
     for step, title in workflow.steps.items():
         states = [
@@ -41,6 +43,10 @@ def tables(workflow: Workflow, language: str = "en") -> str:
         lines.append(f"| {title.get(language, step)} | {', '.join(states)} |")
     lines += ["", "| move | from | to | who | needs | only if | clocks |", "|---|---|---|---|---|---|---|"]
     lines += [_row(move, workflow) for move in workflow.moves]
+    lines += ["", "| guard | what is told when it does not hold |", "|---|---|"]
+    lines += [f"| `{name}` | {guard.refusal} |" for name, guard in GUARDS.items()]
+    lines += ["", "| effect | what it does | needs |", "|---|---|---|"]
+    lines += [f"| `{name}` | {effect.says} | {effect.needs} |" for name, effect in EFFECTS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -12,9 +12,10 @@ from cityloom.model.errors import BadRequestData, ResourceNotFound
 
 
 class Effect(NamedTuple):
-    """A change of a case by an act; `needs` is what the act must bring for it ("" for nothing)."""
+    """A change of a case by an act, in words too; `needs` is what the act must bring ("" for nothing)."""
 
     apply: Callable[[Case, Act], Case]
+    says: str
     needs: str = ""
 
 
@@ -58,15 +59,21 @@ def _complete_part(case: Case, act: Act) -> Case:
 
 
 EFFECTS: Final[Mapping[str, Effect]] = {
-    "dispatch": Effect(_dispatch, "department"),
-    "assign": Effect(lambda case, act: replace(case, worker=act.worker), "worker"),
-    "revoke": Effect(lambda case, act: replace(case, worker="")),
-    "countReturn": Effect(_count_return),
-    "countRework": Effect(lambda case, act: replace(case, redone=case.redone + 1)),
-    "countReopening": Effect(lambda case, act: replace(case, reopened=case.reopened + 1)),
-    "appeal": Effect(lambda case, act: replace(case, appealed=True)),
-    "exempt": Effect(lambda case, act: replace(case, exempt=True)),
-    "merge": Effect(_merge, "into"),
-    "split": Effect(_split, "departments"),
-    "completePart": Effect(_complete_part, "part"),
+    "dispatch": Effect(_dispatch, "the department that is named holds the case", "department"),
+    "assign": Effect(
+        lambda case, act: replace(case, worker=act.worker), "the field worker is assigned", "worker"
+    ),
+    "revoke": Effect(lambda case, act: replace(case, worker=""), "no field worker is assigned any more"),
+    "countReturn": Effect(_count_return, "the department that held the case has returned it"),
+    "countRework": Effect(lambda case, act: replace(case, redone=case.redone + 1), "it is redone once more"),
+    "countReopening": Effect(
+        lambda case, act: replace(case, reopened=case.reopened + 1), "it is reopened once more"
+    ),
+    "appeal": Effect(lambda case, act: replace(case, appealed=True), "it has been appealed"),
+    "exempt": Effect(
+        lambda case, act: replace(case, exempt=True), "it is exempt from the statistics; its readings stay"
+    ),
+    "merge": Effect(_merge, "it ends in the case that is named", "into"),
+    "split": Effect(_split, "each of the departments gets a case of its own", "departments"),
+    "completePart": Effect(_complete_part, "the part that is named is done", "part"),
 }
