@@ -76,7 +76,7 @@ def test_test_that_shows_a_requirement_is_there(row: dict[str, Any]) -> None:
 @pytest.fixture
 def bound(node: Client) -> list[Operation]:
     """The operations of the NGSI-LD binding of a node."""
-    table = operations(node.services, node.app.state.hub, Metrics(node.services.store))
+    table = operations(node.services, node.app.hub, Metrics(node.services.store))
     return [each for each in table if each.path.startswith(NGSI_LD_ROOT)]
 
 

@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
     where = ""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
+        self.config.app.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

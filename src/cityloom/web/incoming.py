@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from cityloom.broker.ports import Call
@@ -12,6 +11,7 @@ from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.query.scanner import is_uri
 from cityloom.web.body import content_type, decode_json, read_body
+from cityloom.web.headers import Headers
 from cityloom.web.ld_context import LdSource, link_of, take_ld_context
 from cityloom.web.params import Params
 from cityloom.web.services import Services

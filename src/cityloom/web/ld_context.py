@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.datastructures import Headers
-
 from cityloom.ld.link import context_link
 from cityloom.model.errors import BadRequestData
 from cityloom.web.body import LD_JSON
+from cityloom.web.headers import Headers
 
 LD_CONTEXT: Final = "@context"
 
