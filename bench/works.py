@@ -147,7 +147,8 @@ def _notifying(stored: int) -> Callable[[Bench, ExitStack], Callable[[], Rates]]
             done = hammer(server.url, "patch", seconds, CLIENTS, size=10)
             # Requests whose answers `wrk` did not await fire, too, so it is counted until it rests.
             told, last = _count(receiver), -1
-            while told != last:
+            end = time.monotonic() + 120
+            while told != last or (told - before < done and time.monotonic() < end):
                 time.sleep(0.5)
                 told, last = _count(receiver), told
             if told - before < done:
