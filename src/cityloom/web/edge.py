@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -99,12 +100,19 @@ class Edge:
         return await endpoint.answer(scope, receive, headers, variables)
 
 
+_PROCESS: Final = os.urandom(8).hex()
+_numbers = count(int.from_bytes(os.urandom(4)))
+
+
 def _request_ids(given: str | None) -> tuple[str, str]:
-    """The id to answer with, and the one that causes are named by: no two requests share it."""
-    made = os.urandom(16).hex()
+    """The id to answer with, and the one that causes are named by: no two requests share it.
+
+    Counted on from a random beginning: to ask the system for each would let go of the interpreter.
+    """
+    made = f"{_PROCESS}{next(_numbers):016x}"
     if given is None or _GIVEN_ID.fullmatch(given) is None:
         return made, made
-    return given, f"{given}:{made[:12]}"
+    return given, f"{given}:{made}"
 
 
 def _host(headers: Headers) -> str:
