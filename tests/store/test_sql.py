@@ -22,6 +22,8 @@ from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, T
 from cityloom.store.migrations import migrations
 from cityloom.store.sql import place_row, scope_key, select_entities
 from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
+from cityloom.store.sqlite.session import Session
+from cityloom.store.sqlite.sights import sight_of, write_sight
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (
@@ -67,6 +69,7 @@ class World:
             self.db.execute("INSERT INTO entity_attribute VALUES (?, ?, ?)", (tenant, self.name(iri), row))
         for scope in {scope_key(each) for each in entity.scopes}:
             self.db.execute("INSERT INTO entity_scope VALUES (?, ?, ?)", (tenant, scope, row))
+        write_sight(Session(self.db), row, tenant, sight_of(entity, types))
         place = place_row(entity, types)
         if place is not None:
             self.db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", (row, *place))

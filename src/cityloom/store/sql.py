@@ -27,6 +27,7 @@ from cityloom.query.geometry import Box, box_of
 from cityloom.query.values import (
     MEMBERS,
     AnyOf,
+    CqlNode,
     OrderBy,
     Path,
     QAnd,
@@ -143,6 +144,8 @@ class _Builder:
         self._query = query
         self._parameters: dict[str, Any] = {"tenant": tenant, "limit": query.limit, "offset": query.offset}
         self._names: dict[str, str] = {}
+        self._body = "e.body"
+        self._placed = False
 
     def build(self, after_id: str) -> Select:
         """Chooses what leads, and adds every condition that is not said by it."""
@@ -156,7 +159,10 @@ class _Builder:
                 f"e.id IN (SELECT value FROM json_each({self._bind(_json(query.ids))}))",
             ]
         elif boxes is not None:
+            # Places are seen through `sight`, which is narrow: bodies are opened only where they decide.
             leading, key, conditions = self._place(boxes), "e", ["e.tenant = :tenant"]
+            self._placed = True
+            self._body = "(SELECT b.body FROM entity b WHERE b.row = e.row)"
         elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
             leading, key, conditions = self._types(lead_types), "t", []
         else:
@@ -191,11 +197,15 @@ class _Builder:
         if query.scope_q is not None:
             parts.append(self._scope_part(query.scope_q, key))
         if query.geo is not None:
-            absent = query.geo.or_absent
-            parts.append(NOTHING if absent else self._attribute(query.geo.geoproperty, key))
+            # What has a place has a location.
+            told = query.geo.or_absent or (self._placed and query.geo.geoproperty == LOCATION)
+            parts.append(NOTHING if told else self._attribute(query.geo.geoproperty, key))
         if query.filter is not None:
-            parts.append(FilterParts(self._bind, self._attribute, self._touches, key).part(query.filter))
+            parts.append(self._filter(query.filter, key))
         return parts
+
+    def _filter(self, node: CqlNode, key: str) -> Part:
+        return FilterParts(self._bind, self._attribute, self._touches, key, self._body).part(node)
 
     def _bind(self, value: Any) -> str:
         name = f"p{len(self._parameters)}"
@@ -229,7 +239,7 @@ class _Builder:
         rows = " UNION ".join(f"SELECT row FROM place WHERE {search}" for search in searches)
         if self._query.geo is not None and self._query.geo.or_absent:
             rows += f" UNION {self._absent(types)}"
-        return f"({rows}) p CROSS JOIN entity e ON e.row = p.row"
+        return f"({rows}) p CROSS JOIN sight e ON e.row = p.row"
 
     def _absent(self, types: list[str] | None) -> str:
         """The entities (of the leading types) that have no place."""
@@ -260,11 +270,11 @@ class _Builder:
             names = (
                 f"SELECT id FROM name WHERE iri IN (SELECT value FROM json_each({self._bind(_json(types))}))"
             )
-            return Part(
+            listed = (
                 "EXISTS (SELECT 1 FROM entity_type x "
-                f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)",
-                True,
+                f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)"
             )
+            return Part(f"(e.type IN ({names}) OR {listed})" if self._placed else listed, True)
         match expression:
             case TypeAnd(terms):
                 return all_of([self._type_part(term, key) for term in terms])
@@ -313,7 +323,7 @@ class _Builder:
             return NOTHING
         instances = self._bind(f'$.attributes."{path.attributes[0]}"')
         return Part(
-            f"EXISTS (SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test})", False
+            f"EXISTS (SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test})", False
         )
 
     def _value_test(self, node: QCompare) -> str | None:
