@@ -50,6 +50,7 @@ def main() -> None:
         ws="none",
         loop="uvloop",
         lifespan="off",
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         server_header=False,

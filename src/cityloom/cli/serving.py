@@ -81,6 +81,8 @@ def run(node: Node, listening: socket.socket) -> None:
         ws="none",
         loop="uvloop",
         lifespan="on",
+        # Nothing asks for the client's address or scheme: a proxy's address is the setting publicUrl.
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         server_header=False,

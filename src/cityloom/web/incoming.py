@@ -126,5 +126,8 @@ def tenant_of(headers: Headers) -> str:
 
 def via_of(headers: Headers) -> tuple[str, ...]:
     """The pseudonyms of those whom a request passed before, by its Via headers (RFC 9110 7.6.3)."""
-    members = [member.split() for value in headers.getlist("via") for member in value.split(",")]
+    values = headers.getlist("via")
+    if not values:
+        return ()
+    members = [member.split() for value in values for member in value.split(",")]
     return tuple(words[1] for words in members if len(words) > 1)
