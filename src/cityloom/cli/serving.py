@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from types import FrameType
@@ -62,6 +63,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What starting made stays: nobody needs to look through it again for garbage.
+        gc.freeze()
         if self.started and sockets:
             where = self.where
             out.print(f"page  {where}/\nAPI   {where}/ngsi-ld/v1/\nCtrl-C stops")

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from cityloom.model.entity import LOCATION, Entity
+from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.query.compare import temporal
 from cityloom.query.geo import search_boxes
 from cityloom.query.geometry import Box, box_of
@@ -130,6 +130,12 @@ def place_row(
     if box is None or not type_ids:
         return None
     return box.west, box.east, box.south, box.north, float(min(type_ids)), max(type_ids) + _TYPE_WIDTH
+
+
+def plain_number(instances: Sequence[Attribute]) -> int | float | None:
+    """What `entity_attribute` tells of an attribute beside its name: the number that is its only value."""
+    value = instances[0].value if len(instances) == 1 else None
+    return value if isinstance(value, int | float) and is_number(value) else None
 
 
 def scope_key(scope: str) -> str:
@@ -295,8 +301,8 @@ class _Builder:
         match node:
             case QExists(path):
                 return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
-            case QCompare(path):
-                return all_of([self._path_part(path, key, decides=False), self._value_part(node)])
+            case QCompare():
+                return self._compare_part(node, key)
             case QAnd(terms):
                 return all_of([self._q_part(term, key) for term in terms])
             case QOr(terms):
@@ -307,7 +313,20 @@ class _Builder:
             return NOTHING
         return Part(self._attribute(path.attributes[0], key).sql, decides)
 
-    def _value_part(self, node: QCompare) -> Part:
+    def _compare_part(self, node: QCompare, key: str) -> Part:
+        """An attribute's number is looked at beside its name, and what is no single number in the body."""
+        name, numbers = node.path.attributes[0], self._number_test(node)
+        value = self._value_part(node, numbers)
+        if numbers is None or value.sql is None:
+            return all_of([self._path_part(node.path, key, decides=False), value])
+        return Part(
+            "EXISTS (SELECT 1 FROM entity_attribute a "
+            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row "
+            f"AND ({numbers.format(value='a.number')} OR a.number IS NULL AND {value.sql}))",
+            False,
+        )
+
+    def _value_part(self, node: QCompare, numbers: str | None) -> Part:
         """Looks at values inside the body, where the outcome is certain to be that of `evaluate`.
 
         Only an attribute's own value, against numbers or texts: no other simple type equals
@@ -318,7 +337,7 @@ class _Builder:
         path = node.path
         if len(path.attributes) > 1 or path.members or not is_plain_key(path.attributes[0]):
             return NOTHING
-        test = self._value_test(node)
+        test = self._value_test(node, numbers)
         if test is None:
             return NOTHING
         instances = self._bind(f'$.attributes."{path.attributes[0]}"')
@@ -326,25 +345,33 @@ class _Builder:
             f"EXISTS (SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test})", False
         )
 
-    def _value_test(self, node: QCompare) -> str | None:
+    def _value_test(self, node: QCompare, numbers: str | None) -> str | None:
         value, kind = "json_extract(i.value, '$.value')", "json_type(i.value, '$.value')"
-        literals = node.value.values if isinstance(node.value, AnyOf) else [node.value]
-        if node.operator in (">", "<", ">=", "<=") and is_number(node.value):
-            wanted = f"{value} {node.operator} {self._bind(node.value)}"
-        elif node.operator == "==" and isinstance(node.value, Range) and is_number(node.value.low):
-            low, high = self._bind(node.value.low), self._bind(node.value.high)
-            if not is_number(node.value.high):
-                return None
-            wanted = f"{value} BETWEEN {low} AND {high}"
-        elif node.operator == "==" and all(is_number(each) for each in literals):
-            wanted = f"{value} IN ({', '.join(self._bind(each) for each in literals)})"
-        elif node.operator == "==" and all(_is_plain_text(each) for each in literals):
-            texts = [text for each in literals for text in _spellings(each)]
-            wanted = f"{value} IN ({', '.join(self._bind(each) for each in texts)})"
-            return f"{kind} IN ('object', 'array') OR {kind} = 'text' AND {wanted}"
-        else:
+        if numbers is not None:
+            wanted = numbers.format(value=value)
+            return f"{kind} IN ('object', 'array') OR {kind} IN ('integer', 'real') AND {wanted}"
+        literals = _literals(node)
+        if node.operator != "==" or not all(_is_plain_text(each) for each in literals):
             return None
-        return f"{kind} IN ('object', 'array') OR {kind} IN ('integer', 'real') AND {wanted}"
+        texts = [text for each in literals for text in _spellings(each)]
+        wanted = f"{value} IN ({', '.join(self._bind(each) for each in texts)})"
+        return f"{kind} IN ('object', 'array') OR {kind} = 'text' AND {wanted}"
+
+    def _number_test(self, node: QCompare) -> str | None:
+        """The comparison of a number `{value}`; None where it is not with numbers alone."""
+        wanted = node.value
+        if node.operator in (">", "<", ">=", "<=") and is_number(wanted):
+            return f"{{value}} {node.operator} {self._bind(wanted)}"
+        if node.operator != "==":
+            return None
+        if isinstance(wanted, Range):
+            if not (is_number(wanted.low) and is_number(wanted.high)):
+                return None
+            return f"{{value}} BETWEEN {self._bind(wanted.low)} AND {self._bind(wanted.high)}"
+        literals = _literals(node)
+        if not all(is_number(each) for each in literals):
+            return None
+        return f"{{value}} IN ({', '.join(self._bind(each) for each in literals)})"
 
     def _scope_part(self, expression: ScopeExpression, key: str) -> Part:
         match expression:
@@ -375,6 +402,10 @@ class _Builder:
             f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
             "+" not in levels,
         )
+
+
+def _literals(node: QCompare) -> list[Any]:
+    return list(node.value.values) if isinstance(node.value, AnyOf) else [node.value]
 
 
 def _is_plain_text(value: Any) -> bool:
