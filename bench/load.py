@@ -47,7 +47,17 @@ def hammer(url: str, script: str, seconds: int, clients: int, **told: object) ->
     environment = (
         os.environ | {"LUA": str(_SCRIPTS)} | {name.upper(): str(each) for name, each in told.items()}
     )
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(_SCRIPTS / f"{script}.lua"), url]
+    command = [
+        "wrk",
+        "-t1",
+        "--timeout",
+        "30s",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "-s",
+        str(_SCRIPTS / f"{script}.lua"),
+        url,
+    ]
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     bad = _BAD.search(output)
     if bad is not None:

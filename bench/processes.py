@@ -15,6 +15,9 @@ from urllib.request import urlopen
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_LOOK: Final = 0.3
+_IDLE: Final = 0.02
+"""Seconds of the processor in `_LOOK` seconds that are as good as none."""
 _PATIENCE: Final = 120.0
 """Seconds in which a process must answer."""
 
@@ -47,6 +50,14 @@ class Process:
     def cpu(self) -> float:
         """Seconds of the processors that it and its children have had."""
         return sum(_ticks(pid) for pid in _family(self._process.pid)) / _TICKS
+
+    def rested(self) -> float:
+        """As `cpu`, once it has nothing left to do: what follows the log is part of a write."""
+        last, now = -1.0, self.cpu()
+        while now - last > _IDLE:
+            time.sleep(_LOOK)
+            last, now = now, self.cpu()
+        return now
 
     def resident(self) -> int:
         """Bytes of memory that it and its children hold."""
