@@ -34,10 +34,12 @@ def told(snapshot: Snapshot) -> Any:
 
 
 def make_old(path: Path) -> None:
-    """Takes from a file what the step that makes `sight` brings."""
+    """Takes from a file what the step that makes `sight` brings, and those after it."""
     number = next(step.number for step in migrations("sqlite") if step.name == "sight")
     db = apsw.Connection(str(path))
-    db.execute("DROP TABLE sight")
+    for table in ("sight", "cold", "cold_series", "cold_gone", "cold_cut"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("DELETE FROM meta WHERE key = 'cold'")
     db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (number - 1,))
     for tenant, type, body in db.execute("SELECT tenant, type, body FROM tally").fetchall():
         tally = msgspec.json.decode(body)

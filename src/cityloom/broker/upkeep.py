@@ -9,8 +9,6 @@ Source: ETSI GS CIM 009 clause 4.22 (transient entities and attributes).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,12 +18,9 @@ from cityloom.broker.transient import EXPIRY, alive, next_expiry
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.events import Cause
-from cityloom.model.time import format_datetime, parse_duration
+from cityloom.model.time import format_datetime, parse_duration, time_before
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Store, Transaction
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Done(Struct, frozen=True):
@@ -84,7 +79,7 @@ class Upkeep:
         with self._store.snapshot() as snapshot:
             tenants = snapshot.tenants()
         for type, duration in self._retention.items():
-            before = _back(self._clock.now(), duration)
+            before = time_before(self._clock.now(), duration)
             for tenant in tenants:
                 gone = most
                 while gone >= most:
@@ -116,18 +111,3 @@ def _expire(tx: Transaction, most: int) -> int:
         else:
             tx.set_timer(Timer(consumer=EXPIRY, tenant=timer.tenant, key=timer.key, due=due))
     return len(timers)
-
-
-def _back(now: int, duration: tuple[int, int]) -> int:
-    """The time `duration` (calendar months, microseconds) before `now`."""
-    months, micros = duration
-    if months:
-        moment = _EPOCH + timedelta(microseconds=now)
-        year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-        for day in (moment.day, 30, 29, 28):
-            try:
-                now = (moment.replace(year=year, month=month + 1, day=day) - _EPOCH) // _MICROSECOND
-                break
-            except ValueError:
-                continue
-    return now - micros
