@@ -71,6 +71,8 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
     try:
         for type, duration in settings.retention.items():
             parse_duration(duration, f"retention of {type}")
+        if settings.cold_after:
+            parse_duration(settings.cold_after, "coldAfter")
     except BadRequestData as error:
         raise ConfigurationError(f"{folder.path / CONFIGURATION}: {error.detail}") from None
 

@@ -1,0 +1,52 @@
+"""`cityloom history` as an operator uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from tests.cli.test_commands import refused, run, town
+from tests.nodes import NodeProcess
+
+__all__ = ["town"]
+SPAN = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-02T00:00:00Z")
+
+
+def lines(*words: str | Path) -> str:
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def exported(town: Path, to: Path) -> list[tuple[str, str | None]]:
+    asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
+    lines("history", "export", "--data", town, "--out", to, *asked)
+    return sorted(pl.read_parquet(to).select("entityId", "json").iter_rows())
+
+
+def test_history_moves_is_compacted_and_stays_the_same(town: Path, tmp_path: Path) -> None:
+    before = exported(town, tmp_path / "before.parquet")
+    assert len(before) == 2
+    assert "nothing has moved yet" in lines("history", "status", "--data", town)
+    assert "--older-than is required" in refused("history", "move", "--data", town)
+    moved = lines("history", "move", "--data", town, "--older-than", "P1D")
+    assert not moved.startswith("0 ")
+    assert lines("history", "move", "--data", town, "--older-than", "P1D").startswith("0 ")
+    assert "2026-05" in lines("history", "status", "--data", town)
+    for command in ("compact", "retain", "vacuum"):
+        lines("history", command, "--data", town)
+    with NodeProcess(town):
+        assert exported(town, tmp_path / "after.parquet") == before
+        assert "another node has it open" in refused("history", "compact", "--data", town)
+    backup, again = tmp_path / "backup.tar.gz", tmp_path / "again"
+    lines("backup", "--data", town, "--out", backup)
+    lines("restore", backup, "--data", again)
+    assert exported(again, tmp_path / "again.parquet") == before
+
+
+def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
+    asked = ("--type", "X", "--attrs", "y", *SPAN)
+    assert "ends in none of" in refused("history", "export", "--data", town, "--out", "x.txt", *asked)
+    assert "no ISO 8601 duration" in refused("history", "move", "--data", town, "--older-than", "long")
+    assert "no city exists" in refused("history", "compact", "--data", tmp_path)
