@@ -45,13 +45,14 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 _log = structlog.get_logger("app")
 _Run = Callable[[], Awaitable[None]]
 _UPKEEP_EVERY = 60.0
-"""Seconds between two rounds of expiry, retention and trimming of the log."""
-
-
+"""Seconds between two rounds of retention and trimming of the log."""
+_EXPIRY_EVERY = 1.0
+"""Seconds between two looks for transient entities that expired: who is told of it hears it so much later."""
 _AGE_EVERY = 3600.0
 """Seconds between two looks for history that is old enough to move."""
 
@@ -146,8 +147,10 @@ class Node:
             self.access,
             self.clock,
             broker=self.broker,
-            outgoing=self.outgoing,
+            offer=self.subscriptions.offer,
             settings=settings,
+            resolve=self.contexts.resolve,
+            read_queries=read_queries,
             problem=problem_of,
             kinds=(SUBSCRIPTION, COUNTERS),
         )
@@ -230,6 +233,7 @@ class Node:
             asyncio.create_task(self._kept_running("snapshots", self.snapshots.run)),
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
             asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
+            asyncio.create_task(self._kept_running("expiry", self._expire)),
             asyncio.create_task(self._kept_running("cold history", self._age)),
         ]
         try:
@@ -264,20 +268,22 @@ class Node:
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60.0)
 
+    async def _expire(self) -> None:
+        while True:
+            gone = await self.upkeep.expire_entities()
+            if gone:
+                _log.info("expiry", entities=gone)
+            await asyncio.sleep(_EXPIRY_EVERY)
+
     async def _keep_up(self) -> None:
         while True:
-            done = await self.upkeep.run_once()
+            instances = await self.upkeep.expire_history()
             await self.contexts.flush()
             trimmed = 0
             while gone := await asyncio.wrap_future(self.store.submit(self._trim)):
                 trimmed += gone
-            if done.expired_entities or done.expired_instances or trimmed:
-                _log.info(
-                    "upkeep",
-                    entities=done.expired_entities,
-                    instances=done.expired_instances,
-                    events=trimmed,
-                )
+            if instances or trimmed:
+                _log.info("upkeep", instances=instances, events=trimmed)
             await asyncio.sleep(_UPKEEP_EVERY)
 
     async def _age(self) -> None:

@@ -47,7 +47,7 @@ class TieredHome(SqliteHome):
 HOMES: Final[dict[str, Callable[[Path], Home]]] = {"sqlite": SqliteHome}
 TIERED: Final[dict[str, Callable[[Path], Home]]] = {**HOMES, "tiered": TieredHome}
 """What the law of history is held on, besides: stores with a cold tier."""
-OF_HISTORY: Final = ("test_history", "test_past")
+OF_HISTORY: Final = ("test_history", "test_past", "test_tenants")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 import yarl
 
+from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
@@ -35,6 +36,7 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 API = "/ngsi-ld/v1"
 LD_JSON = "application/ld+json"
@@ -138,7 +140,13 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         outgoing, contexts, registrations.registry, clock, settings, node_alias(store, "Testville")
     )
     broker = FederatedBroker(
-        store, access, clock, registry=registrations.registry, forwarder=forwarder, settings=settings
+        store,
+        access,
+        clock,
+        limits=Limits(instances=settings.temporal_default, instances_max=settings.temporal_max),
+        registry=registrations.registry,
+        forwarder=forwarder,
+        settings=settings,
     )
     target = Target(
         broker=broker,
@@ -155,8 +163,10 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         access,
         clock,
         broker=broker,
-        outgoing=outgoing,
+        offer=subscriptions.offer,
         settings=settings,
+        resolve=contexts.resolve,
+        read_queries=read_queries,
         problem=problem_of,
         kinds=(SUBSCRIPTION, COUNTERS),
     )

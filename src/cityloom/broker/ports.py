@@ -239,12 +239,14 @@ class Broker(Protocol):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound.
 
         Args:
             observed_at: the common time of merged attributes that had one.
             lang: the language that a plain string sets in a LanguageProperty.
+            keep_kinds: an attribute that would be of another kind then is refused.
         """
         ...
 

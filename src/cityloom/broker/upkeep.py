@@ -1,7 +1,7 @@
 """What goes in time: transient entities that expired, and history past its retention.
 
-`Upkeep.run_once` does what is due, in works of a bounded size; `app` calls it
-from time to time. It acts for the city, not for a party, so it asks no one.
+It does what is due in works of a bounded size, when `app` calls it from time to
+time. It acts for the city, not for a party, so it asks no one.
 
 Source: ETSI GS CIM 009 clause 4.22 (transient entities and attributes).
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.broker.door import Limits, settled
@@ -21,14 +20,6 @@ from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_duration, time_before
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Store, Transaction
-
-
-class Done(Struct, frozen=True):
-    """What one round of upkeep did."""
-
-    expired_entities: int = 0
-    """Entities that went, or lost attributes."""
-    expired_instances: int = 0
 
 
 class Upkeep:
@@ -57,10 +48,6 @@ class Upkeep:
                 self._retention[type] = parse_duration(duration, f"retention of {type}")
             except BadRequestData as error:
                 raise ConfigurationError(error.detail) from None
-
-    async def run_once(self) -> Done:
-        """Removes everything that is due now. Cost: one work for each bounded part of it."""
-        return Done(await self.expire_entities(), await self.expire_history())
 
     async def expire_entities(self) -> int:
         """Deletes transient entities, and attributes of entities, that expired; how many entities."""

@@ -6,7 +6,7 @@ Source: ETSI GS CIM 009 clauses 4.3.6.2, 4.3.6.7, 4.5.5, 5.7.1.4, 5.7.2.4, 6.3.1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from cityloom.broker.ports import HERE, Call, Page
 from cityloom.federation.documents import filters_of, query_document, requests, specification_of
 from cityloom.federation.forward import Answer, segment
+from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.matching import registration_match
 from cityloom.federation.merge import merged, read_remote
 from cityloom.federation.operations import supported
@@ -36,7 +37,7 @@ from cityloom.query.values import Query
 _PAGE: Final = 1000
 _AT_ONCE: Final = 100
 """Entities read or joined before other requests get a turn of the event loop."""
-_QUERIES: Final = ("queryEntity", "queryBatch")
+QUERIES: Final = frozenset({"queryEntity", "queryBatch"})
 """A source that answers queries alone is asked for one entity by a query."""
 _SYS_ATTRS: Final = {"options": "sysAttrs"}
 
@@ -56,11 +57,10 @@ class Part(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """An entity put together, those who had a part of it, and the entity maps that sources used."""
+    """An entity put together, and those who had a part of it."""
 
     entity: Entity
     holders: list[str]
-    maps: dict[str, str]
 
 
 class FederatedConsumption(Warned):
@@ -71,7 +71,7 @@ class FederatedConsumption(Warned):
         asked = self._retrieved(call, entity_id)
         if not asked:
             return await super().retrieve_entity(call, entity_id)
-        return (await self._whole(call, entity_id, asked, {})).entity
+        return (await self._whole(call, entity_id, asked)).entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
         """5.7.2. A source that fails costs its own part, told as a warning.
@@ -120,22 +120,20 @@ class FederatedConsumption(Warned):
             registration
             for registration in self.registered(call)
             if not registration.temporal
-            and not supported(registration.operations).isdisjoint(("retrieveEntity", *_QUERIES))
+            and not supported(registration.operations).isdisjoint({"retrieveEntity", *QUERIES})
             and any(has_entity(part, entity_id, ()) for part in registration.information)
         ]
 
     async def _whole(
-        self, call: Call, entity_id: str, asked: Sequence[Registration], maps: Mapping[str, str]
+        self,
+        call: Call,
+        entity_id: str,
+        asked: Sequence[Registration],
+        linked: LinkedMaps | None = None,
     ) -> Whole:
-        """An entity from here and from the sources asked. Raises ResourceNotFound.
-
-        Args:
-            maps: the location of the entity map that a source is to use, by registration.
-        """
+        """An entity from here and from the sources asked. Raises ResourceNotFound."""
         self._may(call, "read", entity_id)
-        answers = await asyncio.gather(
-            *(self._retrieve(call, entity_id, one, maps.get(one.id, "")) for one in asked)
-        )
+        answers = await asyncio.gather(*(self._retrieve(call, entity_id, one, linked) for one in asked))
         try:
             here = [await super().retrieve_entity(call, entity_id)]
         except ResourceNotFound:
@@ -148,11 +146,10 @@ class FederatedConsumption(Warned):
         return Whole(
             entity,
             holders=[*([HERE] if here else []), *(id for id, part in told.items() if part.entities)],
-            maps={id: part.entity_map for id, part in told.items() if part.entity_map},
         )
 
-    def _queried(self, call: Call, query: Query) -> list[Registration]:
-        """The sources that may have some of what is asked for, and answer queries."""
+    def _queried(self, call: Call, query: Query, operations: frozenset[str] = QUERIES) -> list[Registration]:
+        """The sources that may have some of what is asked for, and have one of these operations."""
         registered = self.registered(call)
         if not registered:
             return []
@@ -170,7 +167,7 @@ class FederatedConsumption(Warned):
         return [
             found
             for registration in registered
-            if not supported(registration.operations).isdisjoint(_QUERIES)
+            if not operations.isdisjoint(supported(registration.operations))
             and (found := match(registration)) is not None
         ]
 
@@ -184,11 +181,16 @@ class FederatedConsumption(Warned):
         return found
 
     async def _retrieve(
-        self, call: Call, entity_id: str, registration: Registration, entity_map: str = ""
+        self, call: Call, entity_id: str, registration: Registration, linked: LinkedMaps | None = None
     ) -> Part:
+        linked = linked or LinkedMaps()
         extra = registration.mode == "auxiliary"
         if "retrieveEntity" not in supported(registration.operations):
-            return await self._query(call, Query(ids=[entity_id]), registration, entity_map)
+            known = linked.locations.get(registration.id, "")
+            part = await self._query(call, Query(ids=[entity_id]), registration, known)
+            if part.entity_map:
+                linked.locations[registration.id] = part.entity_map
+            return part
         try:
             ld_context = await self.forwarder.language(call, registration)
             params = dict(_SYS_ATTRS)
@@ -197,13 +199,10 @@ class FederatedConsumption(Warned):
                 every = sorted(frozenset().union(*names))
                 params["attrs"] = ",".join(ld_context.compact_key(name) for name in every)
             path = f"/entities/{segment(entity_id)}"
-            answer = await self.forwarder.ask(
-                call, registration, "GET", path, ld_context, params=params, entity_map=entity_map
-            )
+            answer = await linked.get(self.forwarder, call, registration, path, ld_context, params)
             if answer.status == 404:
                 return Part([], extra)
-            found = await self._read_remote(registration, [answer.document], ld_context)
-            return Part(found, extra, entity_map=answer.entity_map)
+            return Part(await self._read_remote(registration, [answer.document], ld_context), extra)
         except CityloomError as error:
             self.warn(call, registration, error)
             return Part([], extra, failed=True)

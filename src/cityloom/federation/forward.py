@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.broker.ports import Call, Forwarding
+from cityloom.federation import cached
+from cityloom.federation.cached import AnswerCache
 from cityloom.federation.registration import Registration
 from cityloom.federation.registry import Registry
 from cityloom.ld.context import LdContext
@@ -86,6 +88,7 @@ class Forwarder:
         self._settings = settings
         self._alias = alias
         self._resting: dict[tuple[str, str], int] = {}
+        self._cache = AnswerCache[Answer]()
 
     def alias(self, tenant: str) -> str:
         """The pseudonym of a tenant of this node (5.2.40)."""
@@ -119,6 +122,9 @@ class Forwarder:
     ) -> Answer:
         """Sends one request, and returns an answer that is a success, or that nothing was found.
 
+        Where the registration has a `cacheDuration`, what was answered to the same request is told again for
+        so long, which is a warning (110); after something was written there it is asked anew.
+
         Args:
             path: below the root of the binding, percent-encoded.
             ld_context: what `params` and `body` are written in; see `language`.
@@ -135,10 +141,6 @@ class Forwarder:
             raise LoopDetected(f"registration {registration.id} leads back to where the request has been")
         key = (call.tenant, registration.id)
         now = self._clock.now()
-        if now < self._resting.get(key, 0):
-            raise SourceTimedOut(
-                f"the source of registration {registration.id} is left alone after a failure"
-            )
         headers, data = await self._written(call, registration, ld_context, body)
         if entity_map:
             headers[ENTITY_MAP] = entity_map
@@ -146,13 +148,25 @@ class Forwarder:
         management = registration.management
         if management is not None and management.local_only:
             query["local"] = "true"
+        url = _url(registration, path, query)
+        kept_for = 0 if entity_map else cached.kept_for(registration, method, path)
+        cache_key = cached.key_of(call.tenant, registration, url, headers)
+        if kept_for and (known := self._cache.get(cache_key, now)) is not None:
+            if call.forwarding is not None:
+                told = f'110 {self.alias(call.tenant)} "registration {registration.id}: told as of before"'
+                call.forwarding.warnings.append(told)
+            return known
+        if now < self._resting.get(key, 0):
+            raise SourceTimedOut(
+                f"the source of registration {registration.id} is left alone after a failure"
+            )
         timeout = self._settings.source_timeout
         if management is not None and management.timeout is not None:
             timeout = management.timeout / 1000
         try:
             reply = await self._outgoing.send(
                 method,
-                _url(registration, path, query),
+                url,
                 headers=headers,
                 body=data,
                 max_bytes=self._settings.max_body_bytes,
@@ -170,6 +184,10 @@ class Forwarder:
             self._count(key, registration, failed=True)
             raise
         self._count(key, registration, failed=False)
+        if kept_for and reply.status not in declined:
+            self._cache.put(cache_key, answer, len(reply.body), now + kept_for)
+        elif method != "GET" and not path.endswith("/query"):
+            self._cache.forget(*key)
         return answer
 
     async def _written(

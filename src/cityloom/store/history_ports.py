@@ -231,7 +231,3 @@ class ColdHistory(Protocol):
     def vacuum(self, keep_hours: int) -> int:
         """Removes files that were not read for `keep_hours`; how many."""
         ...
-
-    def forget_tenant(self, tenant: str) -> None:
-        """Removes all that the tables hold of a tenant, for good."""
-        ...

@@ -7,17 +7,20 @@ it becomes durable in the transaction that moves the cursor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import msgspec
 import structlog
 
+from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Outcome
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime, parse_datetime
+from cityloom.query.evaluate import Get
 from cityloom.store.log_ports import Delivery, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
@@ -119,12 +122,18 @@ class Matching:
                     if compiled.created < event.at and compiled.active(event.at) and compiled.triggered(event)
                 )
         states = states_after(snapshot, events, {event.seq for event, compiled, _ in found if compiled})
+
+        def get(tenant: str) -> Get:
+            return lambda id: _living(snapshot, tenant, id, self._clock.now())
+
         matched: list[tuple[Event, Compiled | None, Entity | None]] = []
         for event, compiled, _ in found:
             state = states.get(event.seq)
+            if state is not None and event.kind != "entityDeleted":
+                state = alive(state, event.at)
             if compiled is None:
                 matched.append((event, None, None))
-            elif state is not None and compiled.selects(state) and compiled.holds(state):
+            elif state is not None and compiled.selects(state) and compiled.holds(state, get(event.tenant)):
                 matched.append((event, compiled, state))
         return matched
 
@@ -199,7 +208,7 @@ class Matching:
         entities: list[Entity] = []
         if compiled.active(now):
             entities = await asyncio.wrap_future(
-                self._store.read(lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids))
+                self._store.read(lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids, now))
             )
         deliveries = []
         if entities:
@@ -226,19 +235,37 @@ class Matching:
         return Outcome(work, then)
 
 
-def _subscribed(snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None) -> list[Entity]:
-    """Entities subscribed to for which the conditions hold: all, or those of `ids`."""
-    if ids is not None:
-        known = snapshot.get_many(tenant, ids)
-        return [e for e in known.values() if compiled.selects(e) and compiled.holds(e)]
+def _subscribed(
+    snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None, now: int
+) -> list[Entity]:
+    """Living entities subscribed to for which the conditions hold: all, or those of `ids`."""
+
+    def get(id: str) -> Entity | None:
+        return _living(snapshot, tenant, id, now)
+
     found: dict[str, Entity] = {}
-    for query in compiled.queries():
-        for entity in snapshot.scan(tenant, query):
-            found[entity.id] = entity
-            if len(found) >= _MOST_ENTITIES:
-                _log.warning("periodic notification cut", id=compiled.subscription.id, at=_MOST_ENTITIES)
-                return list(found.values())
+    for stored in _candidates(snapshot, tenant, compiled, ids):
+        entity = alive(stored, now)
+        if entity is None or not (compiled.selects(entity) and compiled.holds(entity, get)):
+            continue
+        found[entity.id] = entity
+        if ids is None and len(found) >= _MOST_ENTITIES:
+            _log.warning("periodic notification cut", id=compiled.subscription.id, at=_MOST_ENTITIES)
+            break
     return list(found.values())
+
+
+def _living(snapshot: Snapshot, tenant: str, id: str, now: int) -> Entity | None:
+    stored = snapshot.get(tenant, id)
+    return None if stored is None else alive(stored, now)
+
+
+def _candidates(
+    snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None
+) -> Iterable[Entity]:
+    if ids is not None:
+        return snapshot.get_many(tenant, ids).values()
+    return chain.from_iterable(snapshot.scan(tenant, query) for query in compiled.queries())
 
 
 def _delivery(tenant: str, subscription: str, seq: int, mark: str, due: int, payload: Payload) -> Delivery:

@@ -14,11 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.ld.compact import Form, compact_collection, compact_entity
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.linked import Read, Shape, write_entities
 from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import format_datetime
+from cityloom.store.log_ports import Announcement
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import Subscription
 
@@ -55,10 +57,12 @@ class SourcePayload(Struct, frozen=True, rename="camel"):
     registrations: list[Any]
 
 
-def payload_in(body: Any) -> Payload | SourcePayload:
+def payload_in(body: Any) -> Payload | SourcePayload | Announcement:
     """The payload of a delivery, also of one that was read back from the store."""
-    if isinstance(body, Payload | SourcePayload):
+    if isinstance(body, Payload | SourcePayload | Announcement):
         return body
+    if "endpoint" in body:
+        return msgspec.convert(body, Announcement)
     if "triggerReason" in body:
         return msgspec.convert(body, SourcePayload)
     return msgspec.convert(body, Payload)
@@ -134,6 +138,7 @@ async def render(
         sys_attrs=notification.sys_attrs,
         geojson=geojson,
         lang=subscription.lang,
+        version=parse_version(subscription.ngsild_conformance or ""),
     )
     previous = {
         (change.name, change.dataset_id): change.before for change in payload.previous if change.before

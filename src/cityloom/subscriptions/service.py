@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cityloom.broker.ports import Access, Call
+from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.ld.context import LdContext
@@ -23,7 +24,7 @@ from cityloom.model.events import Event
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.log_ports import Announcement, Delivery, Timer
 from cityloom.store.ports import Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
@@ -116,6 +117,10 @@ class Subscriptions(KeptSubscriptions):
             if found[id].fired_by(call.tenant, entity)
         ]
 
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        """Takes deliveries that are durable already: announcements of other rooms (`Announcement`)."""
+        self._deliverer.offer(deliveries)
+
     # -- dead letters ------------------------------------------------------
 
     async def dead_letters(self, call: Call, *, after: str = "", limit: int = 1000) -> Letters:
@@ -179,26 +184,34 @@ class Subscriptions(KeptSubscriptions):
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
         payload = payload_in(delivery.body)
+        assert not isinstance(payload, Announcement)
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
 
-        async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
-            return await asyncio.wrap_future(
+        async def read(ids: Mapping[str, bool]) -> Mapping[str, Entity]:
+            found = await asyncio.wrap_future(
                 self._store.read(lambda snapshot: snapshot.get_many(delivery.tenant, list(ids)))
             )
+            now = self._clock.now()
+            return {id: entity for id, one in found.items() if (entity := alive(one, now)) is not None}
 
         return await render(payload, compiled, delivery.id, ld_context, read)
 
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = payload_in(letter.body)
-        compiled = self._lookup(letter.tenant, letter.subscription)
-        endpoint = compiled.subscription.notification.endpoint.uri if compiled else None
+        endpoint: str | None
+        if isinstance(payload, Announcement):
+            endpoint, notified_at = payload.endpoint, payload.notification["notifiedAt"]
+        else:
+            compiled = self._lookup(letter.tenant, letter.subscription)
+            endpoint = compiled.subscription.notification.endpoint.uri if compiled else None
+            notified_at = payload.notified_at
         return {
             "id": letter.id,
             "subscriptionId": letter.subscription,
             "endpoint": endpoint,
             "seq": letter.seq,
-            "notifiedAt": payload.notified_at,
+            "notifiedAt": notified_at,
             "givenUpAt": format_datetime(letter.due),
             "entities": [entity.id for entity in payload.entities] if isinstance(payload, Payload) else [],
             "attempts": letter.attempts,

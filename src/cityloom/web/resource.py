@@ -33,7 +33,7 @@ from cityloom.model.errors import (
 from cityloom.model.events import Cause
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
-from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of, via_of
+from cityloom.web.incoming import TENANT_HEADER, Incoming, snapshot_of, tenant_of, via_of
 from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import Params, parse_options, parse_params
 from cityloom.web.problem import problem_response
@@ -191,7 +191,7 @@ class Resource:
         )
         forwarding = Forwarding(via=via_of(headers), headers=headers) if self._ngsi_ld else None
         call = Call(tenant=tenant, party=party, cause=cause, forwarding=forwarding)
-        snapshot = headers.get(SNAPSHOT_HEADER) if self._ngsi_ld else None
+        snapshot = snapshot_of(headers) if self._ngsi_ld else None
         if snapshot is not None:
             if not operation.path.startswith(_IN_SNAPSHOTS):
                 raise BadRequestData(f"header {SNAPSHOT_HEADER} is invalid: this operation is on no snapshot")

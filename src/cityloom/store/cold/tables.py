@@ -135,11 +135,12 @@ class ColdTables:
                 version = int(table.version())
             return version
 
-    def forget(self, tenant: str, number: int) -> int:
-        """Takes out all rows of a tenant; the version that has none. `vacuum` removes their files."""
+    def forget(self, tenant: str, until: int, number: int) -> int:
+        """Takes out all rows of a tenant that changes up to `until` wrote; the version without them."""
         with self.using("written"):
             table = self._table()
-            table.delete(_of_tenant(tenant or None), commit_properties=self._commit(number))
+            where = f"{_of_tenant(tenant or None)} AND change <= {until}"
+            table.delete(where, commit_properties=self._commit(number))
             return int(table.version())
 
     def restore(self, version: int, number: int) -> int:

@@ -75,6 +75,12 @@ class ColdDeletes:
         )
         return len(gone)
 
+    def forget_tenant(self, tenant: str) -> None:
+        """What the tables hold of a tenant goes with their next change; its lives are gone already."""
+        state = self._cold.state()
+        if state.version is not None or state.moving:
+            self._db.run("INSERT OR REPLACE INTO cold_forgotten VALUES (?, ?)", (tenant, state.number))
+
     def _mark(self, rows: Iterable[Sequence[Any]]) -> None:
         number = self._cold.state().number
         self._db.connection.executemany(_MARK, [(*row[:6], number) for row in rows])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cityloom.store.cold.hidden import visible
+from cityloom.store.cold.tables import Part
 from cityloom.store.sqlite.codec import Row
 from cityloom.store.sqlite.cold import ColdTier
-from cityloom.store.sqlite.cold_rows import READ, moment
+from cityloom.store.sqlite.cold_rows import READ, moment, month_after, month_begins
 from cityloom.store.sqlite.session import Session
 
 if TYPE_CHECKING:
     import polars
 
+DAY: Final = 86_400_000_000
 Series = tuple[int, int, int]
 """(incarnation, name, dataset)"""
 
@@ -39,7 +41,7 @@ class ColdPast:
     def latest(self, known: dict[Series, int | None], at: int) -> dict[Series, Row]:
         """The last telling row up to `at` of each series, where it is newer than the time that is known.
 
-        Cost: a scan of the columns of a month, backwards from that of `at`, until all are found.
+        Cost: a scan of the times of a month, backwards from that of `at`, until all are found.
         """
         sql = "SELECT first, last FROM cold_series WHERE incarnation = ? AND name = ? AND dataset = ?"
         wanted: dict[Series, int] = {}
@@ -50,23 +52,35 @@ class ColdPast:
         found: dict[Series, Row] = {}
         if not wanted:
             return found
+        for parts in reversed(self._cold.months(self._tenant, min(wanted.values()), at + 1)):
+            begin = month_begins(parts[0].month)
+            end = min(at + 1, month_after(begin))
+            # Most are found in the last day: the others alone are looked for in the rest of the month.
+            for start, beyond in ((max(begin, end - DAY), end), (begin, end - DAY)):
+                if wanted and start < beyond:
+                    month = self._latest_within(parts, wanted, start, beyond)
+                    found |= month
+                    for series in month:
+                        del wanted[series]
+        return found
+
+    def _latest_within(
+        self, parts: list[Part], wanted: Collection[Series], start: int, end: int
+    ) -> dict[Series, Row]:
+        """The last telling row with start <= time < end of those series that have one."""
         import polars as pl
 
+        rows = self._cold.tables.scan(parts)
+        if rows is None:
+            return {}
+        within = rows.filter(pl.col("time") >= moment(start), pl.col("time") < moment(end))
+        lives, names = {series[0] for series in wanted}, {series[1] for series in wanted}
         last = (pl.col("time") == pl.col("time").max()).over("incarnation", "attribute", "datasetId")
-        for parts in reversed(self._cold.months(self._tenant, min(wanted.values()), at + 1)):
-            rows = self._cold.tables.scan(parts)
-            if rows is None or not wanted:
-                break
-            lives, names = {series[0] for series in wanted}, {series[1] for series in wanted}
-            telling = self._telling(rows, lives, names).filter(pl.col("time") <= moment(at))
-            month: dict[Series, Row] = {}
-            for row in self._rows(telling.filter(last)):
-                series = (row.incarnation, row.name, row.dataset)
-                if series in wanted and (series not in month or month[series][2:5] < row[2:5]):
-                    month[series] = row
-            found |= month
-            for series in month:
-                del wanted[series]
+        found: dict[Series, Row] = {}
+        for row in self._rows(self._telling(within, lives, names).filter(last)):
+            series = (row.incarnation, row.name, row.dataset)
+            if series in wanted and (series not in found or found[series][2:5] < row[2:5]):
+                found[series] = row
         return found
 
     def between(self, lives: Collection[int], names: Collection[int], after: int, until: int) -> list[Row]:

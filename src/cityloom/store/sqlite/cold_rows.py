@@ -78,6 +78,11 @@ def month_of(micros: int) -> str:
     return f"{time.year:04}-{time.month:02}"
 
 
+def month_begins(month: str) -> int:
+    """Where a partition begins, in microseconds."""
+    return (datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
 def month_after(micros: int) -> int:
     """Where the month after that of a time begins, in microseconds."""
     time = moment(micros)

@@ -14,8 +14,8 @@ _MOST = 200_000
 class Interned(Generic[K]):
     """A table of (id, key) and what this connection knows of it.
 
-    Rows are never changed or deleted, so what was read stays true; what was
-    *added* is forgotten again when its savepoint or transaction is undone.
+    Rows are never changed or deleted (but see `Tenants`), so what was read stays true;
+    what was *added* is forgotten again when its savepoint or transaction is undone.
     """
 
     def __init__(self, connection: apsw.Connection, table: str, column: str) -> None:
@@ -76,3 +76,43 @@ class Interned(Generic[K]):
     def _learn(self, key: K, number: int) -> None:
         self._ids[key] = number
         self._keys[number] = key
+
+
+class Tenants(Interned[str]):
+    """The tenants: the one table whose rows can go. A number is never given twice.
+
+    What others forgot is told by `look_again`, at the beginning of what reads one state.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection, "tenant", "name")
+        self._add = (
+            "INSERT INTO tenant (id, name) SELECT 1 + max(max(id),"
+            " coalesce((SELECT value FROM meta WHERE key = 'tenant'), 0)), ? FROM tenant"
+        )
+
+    def forget(self, key: str) -> None:
+        """Takes a tenant out of the table."""
+        number = self.find(key)
+        if number is None:
+            return
+        last = "INSERT OR REPLACE INTO meta (key, value) SELECT 'tenant', max(id) FROM tenant"
+        self._connection.execute(last)
+        self._connection.execute("DELETE FROM tenant WHERE id = ?", (number,))
+        self._unlearn(key)
+
+    def undo(self, mark: int) -> None:
+        """Forgets what was added since `mark`; what was taken out since then is read again."""
+        for key in self._added[mark:]:
+            self._unlearn(key)
+        del self._added[mark:]
+
+    def look_again(self) -> None:
+        """Forgets what a reader knows, but for the default tenant, which never goes."""
+        for key in [key for key in self._ids if key]:
+            self._unlearn(key)
+
+    def _unlearn(self, key: str) -> None:
+        number = self._ids.pop(key, None)
+        if number is not None:
+            del self._keys[number]

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST: Final = 100_000
+MOST: Final = 50_000
 """Instances of one step: the writer is held up for as long as it takes to delete them."""
 
-SHARE: Final = 10
+SHARE: Final = 20
 """As many times more rows stand in one file of a compacted month: what the memory bears at once."""
 
 _log = structlog.get_logger("cold")
@@ -170,20 +170,6 @@ class Mover:
             self._recover()
             return self._tables.vacuum(keep_hours) if self._tables.latest() is not None else 0
 
-    def forget_tenant(self, tenant: str) -> None:
-        """Removes all that the tables hold of a tenant, for good: other versions lose their files, too.
-
-        For whoever forgets a tenant: to be called when its rows in the city's file are gone.
-        """
-        with self._alone:
-            self._recover()
-            if self._tables.latest() is None:
-                return
-            number = self._begin(None)
-            version = self._tables.forget(tenant, number)
-            self._do(lambda tx: _publish(tx, version, []))
-            self._tables.vacuum(0)
-
     # -- the steps ---------------------------------------------------------------
 
     def _begin(self, reach: int | None) -> int:
@@ -199,17 +185,33 @@ class Mover:
         return self._do(work)
 
     def _recover(self) -> None:
-        """Makes the tables again what the file says, when a change did not come to its end."""
+        """Makes the tables again what the file says, when a change did not come to its end.
+
+        And then takes out the tenants that were forgotten.
+        """
         state: ColdState = self._see(lambda snapshot: snapshot.tiers.cold.state())
         latest = self._tables.latest()
-        if latest is None or latest == state.version or (state.version is None and latest == 0):
+        if latest is None or latest == (state.version or 0):
             if state.moving:
                 self._do(lambda tx: _publish(tx, None, []))
+            self._forget_tenants()
             return
         _log.warning("a change of the cold history is undone", version=latest, back_to=state.version)
         number = self._begin(None)
         version = self._tables.restore(state.version or 0, number)
         self._do(lambda tx: _publish(tx, version, []))
+        self._forget_tenants()
+
+    def _forget_tenants(self) -> None:
+        """Takes out what the tables hold of tenants that were forgotten."""
+        sql = "SELECT tenant, number FROM cold_forgotten"
+        for tenant, until in self._see(lambda snapshot: snapshot.db.rows(sql)):
+            number = self._begin(None)
+            version = None
+            if self._tables.latest() is not None:
+                version = self._tables.forget(tenant, until, number)
+
+            self._do(partial(_publish, version=version, rows=[], forgotten=(tenant, until)))
 
     def _see(self, work: Callable[[SqliteSnapshot], T]) -> T:
         self._go_on()
@@ -229,9 +231,16 @@ class Mover:
         return self._store.submit(lambda tx: work(cast(SqliteTransaction, tx))).result()
 
 
-def _publish(tx: SqliteTransaction, version: int | None, rows: Sequence[Row]) -> None:
-    """Step 3: `version` (None: the same) is what readers see, and `rows` are in it."""
+def _publish(
+    tx: SqliteTransaction,
+    version: int | None,
+    rows: Sequence[Row],
+    forgotten: tuple[str, int] | None = None,
+) -> None:
+    """Step 3: `version` (None: the same) is seen; `rows` are in it, a `forgotten` tenant is not."""
     tx.db.run("UPDATE cold SET version = coalesce(?, version), moving = 0", (version,))
+    if forgotten is not None:  # as it was forgotten then: once more meanwhile, and it goes once more
+        tx.db.run("DELETE FROM cold_forgotten WHERE tenant = ? AND number = ?", forgotten)
     if not rows:
         return
     told = (tx.tiers.cold.state().number,)

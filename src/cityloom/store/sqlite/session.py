@@ -12,7 +12,7 @@ from msgspec import Struct
 from cityloom.model.events import Cause
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.map_ports import Box
-from cityloom.store.sqlite.interned import Interned
+from cityloom.store.sqlite.interned import Interned, Tenants
 
 _MOST_CAUSES: Final = 4096
 _encode = msgspec.json.Encoder().encode
@@ -82,7 +82,7 @@ class Session:
     def __init__(self, connection: apsw.Connection, cold_tables: ColdTables | None = None) -> None:
         self.connection = connection
         self.cold_tables = cold_tables
-        self.tenants: Interned[str] = Interned(connection, "tenant", "name")
+        self.tenants = Tenants(connection)
         self.names: Interned[str] = Interned(connection, "name", "iri")
         self.shapes: Interned[str] = Interned(connection, "shape", "body")
         self.causes = Causes(connection)

@@ -10,16 +10,15 @@ from cityloom.store.sqlite.documents import (
     TimerReader,
     TimerWriter,
 )
-from cityloom.store.sqlite.entity_writes import EntityWriter
+from cityloom.store.sqlite.forgetting import TenantForgetter
 from cityloom.store.sqlite.history import HistoryReader
 from cityloom.store.sqlite.log import LogReader
 from cityloom.store.sqlite.map_reads import MapReader
-from cityloom.store.sqlite.personal import PersonalWriter
 
 
 class SqliteSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
     """One consistent state of everything: the port `Snapshot`."""
 
 
-class SqliteTransaction(MapReader, EntityWriter, DocumentWriter, DeliveryWriter, TimerWriter, PersonalWriter):
+class SqliteTransaction(MapReader, TenantForgetter, DocumentWriter, DeliveryWriter, TimerWriter):
     """The port `Transaction`: made for one work, and of no use after it."""

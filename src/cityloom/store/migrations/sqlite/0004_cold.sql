@@ -51,3 +51,7 @@ CREATE TABLE cold_cut (
   number INTEGER NOT NULL,
   PRIMARY KEY (incarnation, name, dataset, before)
 ) WITHOUT ROWID;
+
+-- Tenants that were forgotten: what changes up to `number` wrote of them goes
+-- from the tables with the next change.
+CREATE TABLE cold_forgotten (tenant TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
