@@ -154,3 +154,17 @@ async def test_instances_keep_what_they_say_on_the_way(node: Client, source: Sou
     }
     assert added.body == {"power": gone}
     assert (dataset.params, default.params) == ({"datasetId": "urn:d:b"}, {})
+
+
+async def test_instances_conform_to_the_version_of_the_source(node: Client, source: Source) -> None:
+    """4.3.6.8: kinds that it does not know are Properties to it."""
+    version = {"key": "ngsildConformance", "value": "1.5"}
+    await register(node, source.url, mode="redirect", operations=OPERATIONS, contextSourceInfo=[version])
+    source.status = 204
+    states = {"type": "ListProperty", "valueList": ["on"], "observedAt": "2026-01-01T01:00:00Z"}
+    await node.post(TEMPORAL, {"id": LAMP, "type": "Lamp", "states": [states]})
+    await node.post(f"{PATH}/attrs", {"states": [states]})
+    written, appended = (asked.body["states"] for asked in source.asked)
+    assert written == appended
+    for each in written if isinstance(written, list) else [written]:
+        assert (each["type"], each["value"]) == ("Property", ["on"])

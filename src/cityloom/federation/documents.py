@@ -31,7 +31,7 @@ _LONGEST_IDS: Final = 4000
 
 def entity_document(entity: Entity, ld_context: LdContext, registration: Registration) -> dict[str, Any]:
     """An entity or a fragment as a source takes it, and no newer than it is registered for (4.3.6.6)."""
-    version = _version(registration)
+    version = version_of(registration)
     if version is not None:
         entity = amended(entity, version, ld_context)
     document = compact_entity(replace(entity, attributes={}), ld_context)
@@ -51,13 +51,14 @@ def attribute_document(
     name: str, instance: Attribute, ld_context: LdContext, registration: Registration
 ) -> Any:
     """An instance of an attribute, or a fragment of one, as a source takes it: see `entity_document`."""
-    version = _version(registration)
+    version = version_of(registration)
     if version is not None:
         instance = amended_instance(instance, version, ld_context)
     return _attribute(name, [instance], ld_context)
 
 
-def _version(registration: Registration) -> Version | None:
+def version_of(registration: Registration) -> Version | None:
+    """The version of the standard that a source is written to in, where its registration tells one."""
     info = registration.context_source_info or ()
     return next((parse_version(pair.value) for pair in info if pair.key == "ngsildConformance"), None)
 

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
-from cityloom.federation.documents import attribute_document
+from cityloom.federation.documents import attribute_document, version_of
 from cityloom.federation.forward import segment
 from cityloom.federation.provision import FederatedProvision, Request, Write
 from cityloom.federation.shares import Share, Shares, shares
 from cityloom.ld.compact import Form, compact_attribute, compact_entity
+from cityloom.ld.conformance import amended_instance
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.history import HistoryAppend, Instance
@@ -38,7 +39,7 @@ class FederatedPast(FederatedProvision):
 
         def request(share: Share, ld_context: LdContext) -> Request:
             entity = Entity(id=append.entity_id, types=append.types, scopes=append.scopes)
-            body = compact_entity(entity, ld_context) | _written(append.instances, share.names, ld_context)
+            body = compact_entity(entity, ld_context) | _written(append.instances, share, ld_context)
             return Request("POST", _PATH, body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -54,7 +55,7 @@ class FederatedPast(FederatedProvision):
         names = frozenset(instance.name for instance in instances)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = _written(instances, share.names, ld_context)
+            body = _written(instances, share, ld_context)
             return Request("POST", f"{_PATH}/{segment(entity_id)}/attrs", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -69,7 +70,7 @@ class FederatedPast(FederatedProvision):
         """5.6.14. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [fragment], ld_context)
+            body = attribute_document(name, fragment, ld_context, share.registration)
             return Request("PATCH", _place(entity_id, name, instance_id, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -148,13 +149,15 @@ def _of(instances: Sequence[Instance], names: frozenset[str]) -> list[Instance]:
     return [instance for instance in instances if instance.name in names]
 
 
-def _written(
-    instances: Sequence[Instance], names: frozenset[str], ld_context: LdContext
-) -> dict[str, object]:
-    """The temporal representation of the instances of these attributes (4.5.6)."""
+def _written(instances: Sequence[Instance], share: Share, ld_context: LdContext) -> dict[str, object]:
+    """The temporal representation of a share's instances (4.5.6), in the words of the source's version."""
+    version = version_of(share.registration)
     by_name: dict[str, list[Attribute]] = {}
-    for instance in _of(instances, names):
-        by_name.setdefault(instance.name, []).append(instance.attribute)
+    for instance in _of(instances, share.names):
+        attribute = instance.attribute
+        if version is not None:
+            attribute = amended_instance(attribute, version, ld_context)
+        by_name.setdefault(instance.name, []).append(attribute)
     return {
         ld_context.compact_key(name): compact_attribute(name, found, ld_context, _INSTANCES)
         for name, found in by_name.items()
