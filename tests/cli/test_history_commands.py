@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
+from cityloom.folder import CityFolder
 from tests.cli.test_commands import refused, run, town
 from tests.nodes import NodeProcess
 
@@ -43,6 +45,19 @@ def test_history_moves_is_compacted_and_stays_the_same(town: Path, tmp_path: Pat
     lines("backup", "--data", town, "--out", backup)
     lines("restore", backup, "--data", again)
     assert exported(again, tmp_path / "again.parquet") == before
+
+
+def test_a_node_moves_what_is_old_enough_by_itself(town: Path, tmp_path: Path) -> None:
+    before = exported(town, tmp_path / "before.parquet")
+    folder = CityFolder(town)
+    folder.write(replace(folder.configuration, settings={"coldAfter": "P1D", "coldUrl": "old"}))
+    with NodeProcess(town):
+        told = lines("history", "status", "--data", town)
+        while "instances older than" not in told:  # the test's own timeout ends it
+            told = lines("history", "status", "--data", town)
+        assert exported(town, tmp_path / "after.parquet") == before
+    assert "coldAfter: P1D" in told
+    assert list((town / "old" / "instances").glob("*/month=2026-05/*.parquet"))
 
 
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:

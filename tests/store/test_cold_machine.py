@@ -25,7 +25,7 @@ from tests.laws.conftest import START
 from tests.laws.values import CAUSE, HOUR, LEVEL, RUN, SENSOR, STATE, do, prop, reading
 
 T = TypeVar("T")
-IDS = [f"urn:ngsi-ld:Sensor:{number}" for number in range(3)]
+IDS = [f"urn:ngsi-ld:Sensor:{number}" for number in range(2)]
 TENANTS = ["", "a/b 'c'"]
 DAY = 24 * HOUR
 BEGIN = START - 60 * DAY
@@ -33,8 +33,9 @@ BEGIN = START - 60 * DAY
 NAMES = [LEVEL, STATE]
 
 ids = st.sampled_from(IDS)
-tenants = st.sampled_from(["", "", TENANTS[1]])
-days = st.integers(0, 40)
+tenants = st.sampled_from(["", "", "", TENANTS[1]])
+days = st.sampled_from([0, 1, 2, 3, 33, 34])
+"""Few, so that the same instance comes again; in two months."""
 times = days.map(lambda day: BEGIN + day * DAY)
 datasets = st.sampled_from(["", "", "urn:d:1"])
 values = st.sampled_from([1, 2, 2.5, -0.0, 2**53 + 1, 2**70, "on", "", True, None, {"a": [1]}, [3]])
@@ -244,7 +245,7 @@ class TierMachine(RuleBasedStateMachine):
 
     def _layers(self, snapshot: Snapshot) -> Any:
         for tenant in TENANTS:
-            for day in (13, 70):
+            for day in (2, 70):
                 yield snapshot.latest_before(tenant, SENSOR, NAMES, BEGIN + day * DAY)
             for limit in (3, 1000):
                 yield snapshot.instances_between(tenant, SENSOR, NAMES, BEGIN - 1, BEGIN + 30 * DAY, limit)
@@ -276,7 +277,7 @@ def run_machine(examples: int, steps: int) -> None:
 
 
 def test_a_store_with_cold_tables_tells_what_one_without_tells() -> None:
-    run_machine(6, 15)
+    run_machine(8, 20)
 
 
 @pytest.mark.soak

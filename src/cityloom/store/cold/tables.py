@@ -31,13 +31,21 @@ _LEVEL: Final = 6
 
 
 class Part(Struct, frozen=True):
-    """One file of the table."""
+    """One file of the table; `first` and `last` are bounds of its entities' ids."""
 
     uri: str
     tenant: str | None
     month: str
     rows: int
     bytes: int
+    first: str | None
+    last: str | None
+
+    def may_hold(self, entity_id: str) -> bool:
+        """Whether rows of an entity may be in it."""
+        if self.first is None or self.last is None:
+            return True
+        return self.first <= entity_id <= self.last
 
 
 class ColdTables:
@@ -196,7 +204,8 @@ class ColdTables:
         if deltalake.DeltaTable.is_deltatable(self.url):
             return self._table()
         if "://" not in self.url:
-            Path(self.url).mkdir(parents=True, exist_ok=True)
+            # As the city's own file: whom else it may concern, the operator decides.
+            Path(self.url).mkdir(mode=0o700, parents=True, exist_ok=True)
         fields = [deltalake.Field(column.name, PrimitiveType(column.type)) for column in COLUMNS]
         return deltalake.DeltaTable.create(
             self.url,
@@ -248,13 +257,23 @@ def _parts(table: deltalake.DeltaTable) -> list[Part]:
         return []
     uris = {uri.rsplit("/", 1)[1]: uri for uri in table.file_uris()}
     return [
-        Part(uris[add["path"].rsplit("/", 1)[1]], add["tenant"], add["month"], add["rows"], add["bytes"])
+        Part(
+            uris[add["path"].rsplit("/", 1)[1]],
+            add["tenant"],
+            add["month"],
+            add["rows"],
+            add["bytes"],
+            add["first"],
+            add["last"],
+        )
         for add in adds.select(
             "path",
             tenant="partition.tenant",
             month="partition.month",
             rows="num_records",
             bytes="size_bytes",
+            first="min.entityId",
+            last="max.entityId",
         ).iter_rows(named=True)
     ]
 

@@ -126,15 +126,17 @@ class ColdTier:
         """The keys of an attribute's rows with start <= time < end."""
         return {Key(*row[2:6]) for row in self.rows(incarnation, name, start=start, end=end)}
 
-    def months(self, tenant: str, start: int, end: int) -> list[list[Part]]:
-        """The files of each month with rows of a tenant within start <= time < end."""
+    def months(self, tenant: str, start: int, end: int, entity_id: str | None = None) -> list[list[Part]]:
+        """The files of each month with rows of a tenant (an entity) within start <= time < end."""
         version = self.state().version
         if version is None or start >= end:
             return []
         first, last = month_of(start), month_of(end - 1)
         months: dict[str, list[Part]] = {}
         for part in self.tables.files(version):
-            if part.tenant == (tenant or None) and first <= part.month <= last:
+            if part.tenant != (tenant or None) or not first <= part.month <= last:
+                continue
+            if entity_id is None or part.may_hold(entity_id):
                 months.setdefault(part.month, []).append(part)
         return [parts for _, parts in sorted(months.items())]
 
@@ -194,7 +196,7 @@ class ColdTier:
         if start >= end:
             return
         tenant, entity_id = self._entity(incarnation)
-        months = self.months(tenant, start, end)
+        months = self.months(tenant, start, end, entity_id)
         groups = months if few else [[part for parts in months for part in parts]]
         hidden = self.hidden("incarnation = ? AND name = ?", (incarnation, name))
         for parts in reversed(groups) if latest_first else groups:
