@@ -38,12 +38,14 @@ from cityloom.model.entity import Entity
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
 from cityloom.query.values import TemporalQuery
-from cityloom.store.cold.schema import COLUMNS, frame_schema
+from cityloom.store.cold.schema import frame_schema
 from cityloom.store.sqlite import SqliteStore, one_history
-from cityloom.store.sqlite.cold_rows import month_of
+from cityloom.store.sqlite.cold_rows import month_after, month_begins, month_of
+from cityloom.store.sqlite.mover import MOST, SHARE
 from tests.laws.values import HOUR, LEVEL, RUN, SENSOR, append, do, prop, put, reading
 
 DAY = 24 * HOUR
+MINUTE = 60_000_000
 BEGIN = 1_735_689_600_000_000  # 2025-01-01
 NOW = BEGIN + 420 * DAY
 
@@ -66,49 +68,46 @@ def fill(store: SqliteStore, sensors: int, each: int) -> None:
     rows = do(store, lambda tx: tx.db.rows("SELECT row FROM entity ORDER BY id"))  # type: ignore[attr-defined]
     name = do(store, lambda tx: tx.db.names.find(LEVEL))  # type: ignore[attr-defined]
     tables, draw, written, version = store.cold._tables, np.random.default_rng(1), 0, 0
+    per = each // 12
     for month in range(12):
-        begin, end = BEGIN + month * 365 * DAY // 12, BEGIN + (month + 1) * 365 * DAY // 12
-        per = each // 12
-        times = np.linspace(begin, end, per, endpoint=False)[None, :] // 1000
-        times = (
-            np.sort((times + draw.integers(-60_000, 60_000, (sensors, per))).astype(np.int64), axis=1) * 1000
-        )
-        values = np.round(20 + np.cumsum(draw.normal(0, 0.1, (sensors, per)), axis=1), 1).ravel()
-        flat = times.ravel()
-        count = len(flat)
-        frame = pl.DataFrame({"time": flat}).with_columns(
-            entityId=pl.Series([sensor(number) for number in range(sensors)]).gather(
-                np.repeat(np.arange(sensors), per)
-            ),
-            incarnation=np.repeat(np.array([row for (row,) in rows]), per),
-            number=values,
-            event=np.argsort(np.argsort(flat)) + written + sensors,
-            modifiedAt=flat + draw.integers(50_000, 500_000, count),
-        )
-        frame = frame.with_columns(
-            month=pl.col("time").cast(pl.Datetime("us")).dt.strftime("%Y-%m"),
-            tenant=pl.lit(None, pl.String),
-            type=pl.lit(SENSOR),
-            attribute=pl.lit(LEVEL),
-            observed=pl.lit(True),
-            kind=pl.lit("Property"),
-            whole=pl.lit(False),
-            deleted=pl.lit(False),
-            tie=pl.lit(0),
-            occurrence=pl.lit(0),
-            change=pl.lit(month + 1),
-        )
-        schema = frame_schema()
-        missing = [
-            pl.lit(None, schema[column.name]).alias(column.name)
-            for column in COLUMNS
-            if column.name not in frame.columns
-        ]
-        frame = frame.with_columns(*missing).select(
-            pl.col(each_name).cast(kind) for each_name, kind in schema.items()
-        )
-        version = tables.append(frame, month + 1)
-        written += count
+        begin = month_begins(f"2025-{month + 1:02}")
+        times = np.linspace(begin + MINUTE, month_after(begin) - MINUTE, per, endpoint=False)[None, :] // 1000
+        noise = draw.integers(-60_000, 60_000, (sensors, per))
+        times = np.sort((times + noise).astype(np.int64), axis=1) * 1000
+        values = np.round(20 + np.cumsum(draw.normal(0, 0.1, (sensors, per)), axis=1), 1)
+        events = np.argsort(np.argsort(times.ravel())).reshape(times.shape) + written + sensors
+        written += times.size
+        late = draw.integers(50_000, 500_000, times.shape)
+        # As compaction leaves a month: in sorted files of about a million rows.
+        for some in np.array_split(np.arange(sensors), max(1, times.size // (MOST * SHARE))):
+            frame = pl.DataFrame({"time": times[some].ravel()}).with_columns(
+                entityId=pl.Series([sensor(number) for number in some]).gather(
+                    np.repeat(np.arange(len(some)), per)
+                ),
+                incarnation=np.repeat(np.array([row for (row,) in rows])[some], per),
+                number=values[some].ravel(),
+                event=events[some].ravel(),
+                modifiedAt=(times[some] + late[some]).ravel(),
+                month=pl.lit(f"2025-{month + 1:02}"),
+                tenant=pl.lit(None, pl.String),
+                type=pl.lit(SENSOR),
+                attribute=pl.lit(LEVEL),
+                observed=pl.lit(True),
+                kind=pl.lit("Property"),
+                whole=pl.lit(False),
+                deleted=pl.lit(False),
+                tie=pl.lit(0),
+                occurrence=pl.lit(0),
+                change=pl.lit(month + 1),
+            )
+            schema = frame_schema()
+            missing = [
+                pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns
+            ]
+            frame = frame.with_columns(*missing)
+            version = tables.append(
+                frame.select(pl.col(name).cast(kind) for name, kind in schema.items()), month + 1
+            )
 
     def known(tx: Any) -> None:
         tx.db.run("UPDATE cold SET version = ?, number = 12, reach = ?", (version, BEGIN + 366 * DAY))
@@ -217,7 +216,7 @@ def main() -> None:
         def bare(_: int) -> None:
             uris = [
                 part.uri
-                for part in store.cold._tables.files(12)
+                for part in store.cold._tables.files(store.cold._tables.latest() or 0)
                 if month_of(start) <= part.month <= month_of(end)
             ]
             of_month = pl.scan_parquet(uris).filter(
