@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -36,6 +37,7 @@ def test_history_moves_is_compacted_and_stays_the_same(town: Path, tmp_path: Pat
     assert not moved.startswith("0 ")
     assert lines("history", "move", "--data", town, "--older-than", "P1D").startswith("0 ")
     assert "2026-05" in lines("history", "status", "--data", town)
+    assert "ok   history: " in run("doctor", "--data", town).stdout
     for command in ("compact", "retain", "vacuum"):
         lines("history", command, "--data", town)
     with NodeProcess(town):
@@ -58,6 +60,14 @@ def test_a_node_moves_what_is_old_enough_by_itself(town: Path, tmp_path: Path) -
         assert exported(town, tmp_path / "after.parquet") == before
     assert "coldAfter: P1D" in told
     assert list((town / "old" / "instances").glob("*/month=2026-05/*.parquet"))
+
+
+def test_doctor_says_when_the_tables_are_lost(town: Path) -> None:
+    lines("history", "move", "--data", town, "--older-than", "P1D")
+    shutil.rmtree(town / "history")
+    told = run("doctor", "--data", town)
+    assert told.returncode == 1
+    assert "cold history" in told.stdout
 
 
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ Source: ETSI GS CIM 009 clause 4.22 (transient entities and attributes).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +21,8 @@ from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_duration, time_before
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Store, Transaction
+
+_DAY: Final = 86_400_000_000
 
 
 class Upkeep:
@@ -66,7 +69,7 @@ class Upkeep:
         with self._store.snapshot() as snapshot:
             tenants = snapshot.tenants()
         for type, duration in self._retention.items():
-            before = time_before(self._clock.now(), duration)
+            before = _in_steps(time_before(self._clock.now(), duration), duration)
             for tenant in tenants:
                 gone = most
                 while gone >= most:
@@ -79,6 +82,16 @@ class Upkeep:
                     gone = await settled(self._store.submit(work))
                     count += gone
         return count
+
+
+def _in_steps(before: int, duration: tuple[int, int]) -> int:
+    """The time to which history goes, in steps of a hundredth of its age, at most a day.
+
+    So that old history, which stands in files, is looked at once a day and not once a minute.
+    """
+    months, micros = duration
+    step = min(_DAY, max(1, (months * 30 * _DAY + micros) // 100))
+    return before // step * step
 
 
 def _expire(tx: Transaction, most: int) -> int:

@@ -88,7 +88,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         int, _setting("events", "Events kept behind the slowest consumer, for pages that reconnect.", ge=0)
     ] = 100_000
     retention: Annotated[
-        dict[str, str], _setting("ISO 8601 duration by type", "How long history is kept; others: for ever.")
+        dict[str, str],
+        _setting(
+            "ISO 8601 duration by type", "How long history is kept, or up to 1 % longer; others: for ever."
+        ),
     ] = {}
     cold_after: Annotated[
         str,
