@@ -29,6 +29,7 @@ from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
+from cityloom.federation.sharing import SharedWithSources
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.contexts import Contexts, ContextSettings
@@ -140,8 +141,16 @@ class Node:
             self.clock,
             settings,
             RegistrationsFollowed(self.registrations.registry, self.clock),
+            self.broker,
         )
-
+        self.shared = SharedWithSources(
+            self.store,
+            self.clock,
+            settings,
+            self.contexts,
+            forwarder=self.forwarder,
+            subscribed=self.subscriptions.shared,
+        )
         self.snapshots = Snapshots(
             self.store,
             self.access,
@@ -208,6 +217,7 @@ class Node:
             identify=self.identify,
             alias=self.forwarder.alias,
             subscriptions=self.subscriptions,
+            shared=self.shared,
             registrations=self.registrations,
             entity_maps=self.broker,
             snapshots=self.snapshots,
@@ -226,9 +236,11 @@ class Node:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
         await self.registrations.start()
         await self.subscriptions.start()
+        await self.shared.start()
         await self.snapshots.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
+            asyncio.create_task(self._kept_running("shared subscriptions", self.shared.run)),
             asyncio.create_task(self._kept_running("registrations", self.registrations.run)),
             asyncio.create_task(self._kept_running("snapshots", self.snapshots.run)),
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["settings", "conformance"])
+@pytest.mark.parametrize("name", ["settings", "conformance", "cases"])
 def test_generated_page_is_what_its_source_says(name: str) -> None:
     script = ROOT / "scripts" / f"{name}_page.py"
     spec = importlib.util.spec_from_file_location(script.stem, script)
@@ -21,7 +21,7 @@ def test_generated_page_is_what_its_source_says(name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (ROOT / "docs" / f"{name}.md").read_text() == module.page(), (
-        f"run: python scripts/{name}_page.py > docs/{name}.md"
+        f"run: python scripts/{name}_page.py > page.md && mv page.md docs/{name}.md"
     )
 
 

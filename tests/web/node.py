@@ -23,6 +23,7 @@ from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
+from cityloom.federation.sharing import SharedWithSources
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import SystemClock
@@ -157,7 +158,10 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         party="city",
     )
     followed = RegistrationsFollowed(registrations.registry, clock)
-    subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed)
+    subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed, broker)
+    shared = SharedWithSources(
+        store, clock, settings, contexts, forwarder=forwarder, subscribed=subscriptions.shared
+    )
     snapshots = Snapshots(
         store,
         access,
@@ -179,6 +183,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             identify=identify,
             alias=forwarder.alias,
             subscriptions=subscriptions,
+            shared=shared,
             registrations=registrations,
             entity_maps=broker,
             snapshots=snapshots,

@@ -16,7 +16,7 @@ from msgspec import Struct
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import CityloomError
-from cityloom.model.events import Cause
+from cityloom.model.events import AttributeChange, Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import QNode, Query, TemporalQuery
 from cityloom.store.entity_ports import AttributeUse, TypeCount
@@ -132,6 +132,21 @@ class HistoryRefusal(Struct, frozen=True, kw_only=True):
     entity_id: str
     instance: Instance
     error: CityloomError
+
+
+class SourceNotification(Struct, frozen=True, kw_only=True):
+    """What a context source told for a subscription that this node shares with it (5.8.6).
+
+    `told` are the entities, each with the instances before the change where the source told them;
+    `decided` says that the source looked at the conditions of the subscription itself. `id` is the
+    same at every try of the source.
+    """
+
+    id: str
+    notified_at: str
+    registration: str
+    told: list[tuple[Entity, list[AttributeChange]]]
+    decided: bool
 
 
 class UpdateResult(Struct, frozen=True, kw_only=True):

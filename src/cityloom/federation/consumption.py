@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+import structlog
 from msgspec.structs import replace
 
-from cityloom.broker.ports import HERE, Call, Page
+from cityloom.access.keys import CITY
+from cityloom.broker.ports import HERE, Call, Forwarding, Page
 from cityloom.federation.documents import filters_of, query_document, requests, specification_of
 from cityloom.federation.forward import Answer, segment
 from cityloom.federation.linked_maps import LinkedMaps
@@ -22,7 +25,8 @@ from cityloom.federation.registration import Registration
 from cityloom.federation.shares import has_entity, registered_part
 from cityloom.federation.warnings import Warned
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import Entity
+from cityloom.ld.kinds import is_deleted
+from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import (
     BadRequestData,
     CityloomError,
@@ -30,10 +34,13 @@ from cityloom.model.errors import (
     SourceFailed,
     SourceTimedOut,
 )
+from cityloom.model.events import Cause
 from cityloom.query.evaluate import matcher
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query
 
+_log = structlog.get_logger("federation")
+_TOLD: Final = Cause(kind="system", id="system:notifications", operation="completeNotification")
 _PAGE: Final = 1000
 _AT_ONCE: Final = 100
 """Entities read or joined before other requests get a turn of the event loop."""
@@ -111,6 +118,49 @@ class FederatedConsumption(Warned):
             count=total if count else None,
             more=len(found) > reach or local.more,
         )
+
+    def returned(self, call: Call) -> bool:
+        """Whether a request has been at this node before (4.3.6.4)."""
+        return self.forwarder.returned(call)
+
+    async def completed(
+        self, tenant: str, registration_id: str, told: Entity, ld_context: LdContext
+    ) -> Entity | None:
+        """What a source told of an entity, with what is here and at all other sources (5.8.6).
+
+        So it is of a change of this node, too: no place alone can say whether a split entity fits.
+
+        Attributes that are gone at the source are told to be gone where nobody else has them, and so
+        is the entity. A source that fails costs its own part.
+
+        Args:
+            registration_id: that of the source, which is not asked; `HERE` for this node.
+            ld_context: what other sources are spoken to in, where they have no wish.
+
+        Returns:
+            None where what there was has expired.
+        """
+        forwarding = Forwarding(ld_context=ld_context)
+        call = Call(tenant=tenant, party=CITY, cause=_TOLD, forwarding=forwarding)
+        asked = [one for one in self._retrieved(call, told.id) if one.id != registration_id]
+        answers = await asyncio.gather(*(self._retrieve(call, told.id, one) for one in asked))
+        here: list[Entity] = []
+        if registration_id != HERE:
+            with suppress(ResourceNotFound):
+                here = [await super().retrieve_entity(call, told.id)]
+        for warning in forwarding.warnings:
+            _log.warning("notification put together without a source", entity=told.id, reason=warning)
+        parts, extras = by_id(answers)
+        others = [*here, *parts.get(told.id, ())]
+        now = self._clock.now()
+        if told.deleted_at is not None:
+            return merged(others, (), now) or told
+        living, gone = _living(told)
+        whole = merged([*others, living], extras.get(told.id, ()), now)
+        if whole is None:
+            return None
+        gone = {name: found for name, found in gone.items() if name not in whole.attributes}
+        return replace(whole, attributes={**whole.attributes, **gone})
 
     # -- within ------------------------------------------------------------
 
@@ -305,6 +355,16 @@ class FederatedConsumption(Warned):
             detail = f"the source of registration {registration.id} answered no NGSI-LD: {error.detail}"
             raise SourceFailed(detail, unreadable=True) from None
         return found
+
+
+def _living(told: Entity) -> tuple[Entity, dict[str, list[Attribute]]]:
+    """What a source told of an entity without the instances that are gone, and those by themselves."""
+    living: dict[str, list[Attribute]] = {}
+    gone: dict[str, list[Attribute]] = {}
+    for name, instances in told.attributes.items():
+        for one in instances:
+            (gone if is_deleted(one) else living).setdefault(name, []).append(one)
+    return replace(told, attributes=living), gone
 
 
 def _by_get(registration: Registration) -> bool:

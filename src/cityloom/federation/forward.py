@@ -47,6 +47,7 @@ _NOT_OVERRIDDEN: Final = frozenset(
 _SAFE: Final = ":@!$'()*;~"
 ENTITY_MAP: Final = "NGSILD-EntityMap"
 """The header that tells the location of an entity map (6.4.3.2)."""
+SUBSCRIPTIONS: Final = "/subscriptions"
 _NEXT: Final = re.compile(r"""rel\s*=\s*["']?next\b""")
 """In a Link header: another page follows (6.3.10)."""
 
@@ -56,13 +57,15 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Answer(Struct, frozen=True):
     """What a source answered: a status below 300, or 404, its document (None: nothing), if there is more.
 
-    `entity_map` is the location of the entity map that it used, as it told it.
+    `entity_map` is the location of the entity map that it used, and `location` that of what it
+    made, as it told them.
     """
 
     status: int
     document: Any
     more: bool = False
     entity_map: str = ""
+    location: str = ""
 
 
 class Forwarder:
@@ -98,6 +101,10 @@ class Forwarder:
         """Whether a request has been here, or at this source, before (4.3.6.4)."""
         via = call.forwarding.via if call.forwarding is not None else ()
         return self.alias(call.tenant) in via or registration.context_source_alias in via
+
+    def returned(self, call: Call) -> bool:
+        """Whether a request has been here before (4.3.6.4)."""
+        return call.forwarding is not None and self.alias(call.tenant) in call.forwarding.via
 
     async def language(self, call: Call, registration: Registration) -> LdContext:
         """The @context in which a source is spoken to. Raises LdContextNotAvailable, BadRequestData."""
@@ -146,7 +153,8 @@ class Forwarder:
             headers[ENTITY_MAP] = entity_map
         query = dict(params or {})
         management = registration.management
-        if management is not None and management.local_only:
+        # A subscription says it of itself, as localOnly (5.2.12).
+        if management is not None and management.local_only and not path.startswith(SUBSCRIPTIONS):
             query["local"] = "true"
         url = _url(registration, path, query)
         kept_for = 0 if entity_map else cached.kept_for(registration, method, path)
@@ -272,7 +280,8 @@ def _read(registration: Registration, reply: Reply) -> Answer:
                 f"the source of registration {registration.id} answered what is no JSON", unreadable=True
             )
         more = _NEXT.search(reply.headers.get("link", "")) is not None
-        return Answer(reply.status, document, more, reply.headers.get(ENTITY_MAP.lower(), ""))
+        used, made = reply.headers.get(ENTITY_MAP.lower(), ""), reply.headers.get("location", "")
+        return Answer(reply.status, document, more, used, made)
     told = document.get("detail") or document.get("title") if isinstance(document, dict) else None
     detail = f"the source of registration {registration.id} answered {reply.status}"
     if reply.status == 508:

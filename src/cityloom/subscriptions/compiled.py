@@ -62,7 +62,8 @@ class Compiled:
             self.joining = Joining(join, min(int(level or 1), MOST_LEVELS))
         self.query = _condition(subscription, expand_for, self.joining.level)
         self._reaches_out = self.query.q is not None and reaches_out(self.query.q)
-        self._holds = None if self._reaches_out or self.query == Query() else matcher(self.query)
+        self.conditional = self.query != Query()
+        self._holds = matcher(self.query) if self.conditional and not self._reaches_out else None
         self.projection = parse_projection(
             {
                 name: value
@@ -129,6 +130,15 @@ class Compiled:
             return []
         names = event.before.attributes if event.before is not None else {}
         return [name for name in names if not self._watched or name in self._watched]
+
+    def tells(self, entity: Entity, get: Get, *, decided: bool) -> bool:
+        """Whether what a source told of an entity is to be notified.
+
+        Args:
+            get: gives the entities that it is linked to.
+            decided: the conditions were looked at there. Of a deleted entity nobody can look at them.
+        """
+        return self.selects(entity) and (decided or entity.deleted_at is not None or self.holds(entity, get))
 
     def queries(self) -> list[Query]:
         """What finds the entities subscribed to: one query per selector, its conditions on them included."""

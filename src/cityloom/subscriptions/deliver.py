@@ -37,7 +37,7 @@ _log = structlog.get_logger("subscriptions")
 _KEPT_IN_MEMORY = 1000
 _PAGE = 1000
 
-Render = Callable[[Delivery, Compiled], Awaitable[Message]]
+Render = Callable[[Delivery, Compiled], Awaitable[Message | None]]
 
 
 class _Waiting(NamedTuple):
@@ -72,7 +72,7 @@ class Deliverer:
 
     Args:
         lookup: the subscription of a (tenant, id), or None when it is gone.
-        render: puts a delivery into its subscriber's words.
+        render: puts a delivery into its subscriber's words; None: there is nothing to tell after all.
         transports: by the scheme of the endpoint's URI.
     """
 
@@ -226,16 +226,20 @@ class Deliverer:
         if endpoint is None or (compiled is not None and not compiled.active(self._clock.now())):
             self._finish(waiting.tenant, waiting.id)
             return
-        if delivery.attempts == 0:
-            self._count(delivery, sent=True)
+        first = delivery.attempts == 0
         try:
             message = _announced(delivery) if compiled is None else await self._render(delivery, compiled)
-            if self._endpoint(delivery) is None:
+            if message is None or self._endpoint(delivery) is None:
                 self._finish(waiting.tenant, waiting.id)
                 return
+            if first:
+                self._count(delivery, sent=True)
+                first = False
             told = message._replace(headers={**message.headers, **tenant_headers(delivery.tenant)})
             await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, told)
         except CityloomError as error:
+            if first:
+                self._count(delivery, sent=True)
             self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
         except Undelivered as failure:
             self._failed(lane, delivery, endpoint, failure)

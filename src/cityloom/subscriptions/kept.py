@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,13 @@ from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
-from cityloom.model.errors import AlreadyExists, BadRequestData, NonexistentTenant, ResourceNotFound
+from cityloom.model.errors import (
+    AlreadyExists,
+    BadRequestData,
+    LoopDetected,
+    NonexistentTenant,
+    ResourceNotFound,
+)
 from cityloom.model.events import Document
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -26,12 +32,17 @@ from cityloom.subscriptions.document import COUNTERS, KINDS, About, Counters, Su
 from cityloom.subscriptions.read import NO_VALUE, merge_subscription, read_subscription, write_subscription
 
 RESOURCE = "subscriptions"
+Returned = Callable[[Call], bool]
+"""Whether a request has been at this node before."""
 
 
 class KeptSubscriptions:
     """Create, read, change and delete subscriptions to entities, or to registrations.
 
     The two kinds share their identifiers: one URI names one subscription.
+
+    Args:
+        returned: tells whether a subscription comes back to where it has been.
     """
 
     def __init__(
@@ -42,6 +53,7 @@ class KeptSubscriptions:
         clock: Clock,
         deliverer: Deliverer,
         about: About,
+        returned: Returned = lambda _: False,
     ) -> None:
         self._store = store
         self._access = access
@@ -49,6 +61,7 @@ class KeptSubscriptions:
         self._clock = clock
         self._deliverer = deliverer
         self._about = about
+        self._returned = returned
         self._kind = KINDS[about]
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
@@ -60,8 +73,11 @@ class KeptSubscriptions:
 
         Raises:
             BadRequestData, AlreadyExists, LdContextNotAvailable.
+            LoopDetected: it has been here before (4.3.6.4).
         """
         self._access.check(call, "write", RESOURCE)
+        if self._returned(call):
+            raise LoopDetected("the subscription leads back to this node, where it has been")
         given = document.get("id")
         if given is not None and not (isinstance(given, str) and ":" in given):
             raise BadRequestData(f"id is invalid: {given!r} is no URI")
@@ -71,6 +87,8 @@ class KeptSubscriptions:
             document, ld_context, about=self._about, id=id, now=now, stamp=format_datetime(now)
         )
         subscription = await self._with_context(call, subscription)
+        if call.forwarding is not None and call.forwarding.via:
+            subscription = msgspec.structs.replace(subscription, via=list(call.forwarding.via))
 
         def work(tx: Transaction) -> None:
             if any(tx.document(call.tenant, kind, id) is not None for kind in KINDS.values()):

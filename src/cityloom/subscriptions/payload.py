@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from cityloom.broker.ports import HERE
 from cityloom.ld.compact import Form, compact_collection, compact_entity
 from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
@@ -46,6 +47,17 @@ class Payload(Struct, frozen=True, omit_defaults=True, rename="camel"):
     previous: list[AttributeChange] = []
 
 
+class ToldPayload(Payload, frozen=True, omit_defaults=True, rename="camel"):
+    """What a context source told of entities, names expanded, until it is put together and delivered.
+
+    `registration` is that of the source, or `HERE`; `decided` says that it looked at the conditions of the
+    subscription itself, so that they are not looked at here.
+    """
+
+    registration: str = ""
+    decided: bool = False
+
+
 TriggerReason = Literal["newlyMatching", "updated", "noLongerMatching"]
 
 
@@ -65,6 +77,8 @@ def payload_in(body: Any) -> Payload | SourcePayload | Announcement:
         return msgspec.convert(body, Announcement)
     if "triggerReason" in body:
         return msgspec.convert(body, SourcePayload)
+    if "registration" in body:
+        return msgspec.convert(body, ToldPayload)
     return msgspec.convert(body, Payload)
 
 
@@ -116,6 +130,11 @@ def _whole(instances: Sequence[Attribute]) -> Attribute:
 def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
     """What a periodic or a throttled notification tells: entities as they are."""
     return Payload(stamp, list(entities))
+
+
+def told_here(payload: Payload) -> ToldPayload:
+    """What this node tells of entities of which other places may have more, which is to be decided first."""
+    return ToldPayload(payload.notified_at, payload.entities, payload.previous, registration=HERE)
 
 
 async def render(

@@ -38,7 +38,7 @@ _READ_ONLY_NOTIFICATION = {
     "lastFailure",
 }
 _SCHEMES = ("http", "https", "mqtt", "mqtts")
-_INTERNAL = {"names", "ldContext", "linkContext"}
+_INTERNAL = {"names", "ldContext", "linkContext", "via"}
 _TYPE_NAME = re.compile(r"[^,|;()\s]+")
 
 
@@ -218,8 +218,7 @@ def _convert(
         return expand
 
     compiled = Compiled(subscription, expand_for)
-    if about == "registrations":
-        source_query(compiled, expand_for("csf"))
+    source_query(compiled, expand_for("csf"))
     return msgspec.structs.replace(subscription, names={k: v for k, v in names.items() if v})
 
 

@@ -25,14 +25,23 @@ from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
 from cityloom.store.log_ports import Announcement, Delivery, Timer
-from cityloom.store.ports import Store, Transaction
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER
+from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
-from cityloom.subscriptions.matching import Matching
-from cityloom.subscriptions.payload import Message, Payload, SourcePayload, payload_in, render
+from cityloom.subscriptions.matching import Matching, living
+from cityloom.subscriptions.payload import (
+    Message,
+    Payload,
+    SourcePayload,
+    ToldPayload,
+    payload_in,
+    render,
+)
+from cityloom.subscriptions.shared import Elsewhere, SharedSubscriptions
 from cityloom.subscriptions.source_matching import SOURCE_INTERVAL, Registrations, SourceMatching
 from cityloom.subscriptions.transports import Transports
 
@@ -47,6 +56,9 @@ class Subscriptions(KeptSubscriptions):
 
     Args:
         registrations: what there is to know of registrations.
+        elsewhere: the other places where entities are.
+
+    `shared` is for those who share subscriptions with context sources.
     """
 
     def __init__(
@@ -58,7 +70,11 @@ class Subscriptions(KeptSubscriptions):
         clock: Clock,
         settings: Settings,
         registrations: Registrations,
+        elsewhere: Elsewhere,
     ) -> None:
+        self._settings = settings
+        self._elsewhere = elsewhere
+        self._heard = Heard()
         self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         deliverer = Deliverer(
@@ -69,9 +85,20 @@ class Subscriptions(KeptSubscriptions):
             render=self._render,
             transports=self._transports,
         )
-        super().__init__(store, access, contexts, clock, deliverer, "entities")
+        super().__init__(store, access, contexts, clock, deliverer, "entities", elsewhere.returned)
         timer_set = asyncio.Event()
-        self._matching = Matching(store, clock, self._index, offer=deliverer.offer, timer_set=timer_set)
+        self._matching = Matching(
+            store,
+            clock,
+            self._index,
+            offer=deliverer.offer,
+            timer_set=timer_set,
+            heard=self._heard,
+            split=settings.split_entities,
+        )
+        self.shared = SharedSubscriptions(
+            store, clock, lookup=self._index.get, offer=deliverer.offer, heard=self._heard
+        )
         self._source_matching = SourceMatching(
             store, clock, registrations, offer=deliverer.offer, timer_set=timer_set
         )
@@ -173,20 +200,26 @@ class Subscriptions(KeptSubscriptions):
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
         outcomes = (await self._matching.handle(events), await self._source_matching.handle(events))
-        return _joined([outcome for outcome in outcomes if outcome is not None])
+        others = await self.shared.handle(events)
+        return _joined([*(outcome for outcome in outcomes if outcome is not None), *others])
 
     async def _fire(self, timer: Timer) -> Outcome | None:
         if timer.key.startswith(SOURCE_INTERVAL):
             return await self._source_matching.fire(timer)
         return await self._matching.fire(timer)
 
-    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message:
+    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message | None:
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
         payload = payload_in(delivery.body)
         assert not isinstance(payload, Announcement)
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
+        if isinstance(payload, ToldPayload):
+            entities = await self._put_together(delivery, compiled, payload, ld_context)
+            if not entities:
+                return None
+            payload = msgspec.structs.replace(payload, entities=entities)
 
         async def read(ids: Mapping[str, bool]) -> Mapping[str, Entity]:
             found = await asyncio.wrap_future(
@@ -196,6 +229,50 @@ class Subscriptions(KeptSubscriptions):
             return {id: entity for id, one in found.items() if (entity := alive(one, now)) is not None}
 
         return await render(payload, compiled, delivery.id, ld_context, read)
+
+    async def _put_together(
+        self, delivery: Delivery, compiled: Compiled, payload: ToldPayload, ld_context: LdContext
+    ) -> list[Entity]:
+        """Of what a source told the entities to notify of, whole, that fit and are news (5.8.6)."""
+        split = compiled.subscription.split_entities
+        if split is None:
+            split = self._settings.split_entities
+        found: list[Entity] = []
+        for told in payload.entities:
+            entity: Entity | None = told
+            if split and not payload.decided:
+                entity = await self._elsewhere.completed(
+                    delivery.tenant, payload.registration, told, ld_context
+                )
+            fits = entity is not None and await self._fits(
+                delivery.tenant, compiled, entity, decided=payload.decided
+            )
+            if compiled.subscription.time_interval is not None:
+                news = fits
+            elif not fits:
+                news = False
+                self._heard.not_told(delivery.tenant, delivery.subscription, told)
+            else:
+                news = self._heard.news_there(
+                    delivery.tenant,
+                    delivery.subscription,
+                    told,
+                    delivery.id,
+                    payload.registration,
+                    projected=payload.decided,
+                )
+            if news and entity is not None:
+                found.append(entity)
+        return found
+
+    async def _fits(self, tenant: str, compiled: Compiled, entity: Entity, *, decided: bool) -> bool:
+        """Whether what was told is to be notified: see `Compiled.tells`."""
+        now = self._clock.now()
+
+        def look(snapshot: Snapshot) -> bool:
+            return compiled.tells(entity, lambda id: living(snapshot, tenant, id, now), decided=decided)
+
+        return await asyncio.wrap_future(self._store.read(look))
 
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = payload_in(letter.body)

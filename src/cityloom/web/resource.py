@@ -75,6 +75,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
     `refuses_no_id` says that this method on the path that ends where its identifier should follow
     is answered with BadRequestData, and not with 405 as any other.
+    `secret_path` says that what the path's variables hold is nothing for the log.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     more_params: str = ""
     rest: str = ""
     refuses_no_id: bool = False
+    secret_path: bool = False
     request: Schema | None = None
     response: Schema | None = None
 
@@ -181,6 +183,8 @@ class Resource:
         if self._ngsi_ld:
             self._refuse_empty(method, scope["path_params"])
         scope["operation"] = operation.name
+        if operation.secret_path:
+            scope["logged_path"] = operation.path
         path, services = scope["path"], self._services
         if len(path) > services.settings.max_url:
             raise PayloadTooLarge(f"the path is longer than {services.settings.max_url} characters")

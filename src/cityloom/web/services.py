@@ -86,6 +86,23 @@ class Subscriptions(KeptSubscriptions, Protocol):
         ...
 
 
+class SharedSubscriptions(Protocol):
+    """Subscriptions shared with context sources (ETSI GS CIM 009 clauses 5.8.1.4, 5.8.6)."""
+
+    def tenant_of(self, secret: str) -> str:
+        """The tenant here of those whom a source tells at this secret. Raises ResourceNotFound."""
+        ...
+
+    async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
+        """5.8.6: takes what a source notifies of; how many entities that were.
+
+        Raises:
+            ResourceNotFound: nobody here waits for it.
+            BadRequestData: it is no notification.
+        """
+        ...
+
+
 class Registrations(Protocol):
     """Context source registrations (ETSI GS CIM 009 clauses 5.9, 5.10), as documents (5.2.9).
 
@@ -257,6 +274,7 @@ class Services:
     identify: Identify
     alias: Callable[[str], str]
     subscriptions: Subscriptions
+    shared: SharedSubscriptions
     registrations: Registrations
     entity_maps: EntityMaps
     snapshots: Snapshots
