@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -75,3 +77,9 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     assert "ends in none of" in refused("history", "export", "--data", town, "--out", "x.txt", *asked)
     assert "no ISO 8601 duration" in refused("history", "move", "--data", town, "--older-than", "long")
     assert "no city exists" in refused("history", "compact", "--data", tmp_path)
+
+
+def test_a_process_that_starts_loads_no_tables() -> None:
+    code = "import sys, cityloom.app, cityloom.cli.main; print({'polars', 'deltalake'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

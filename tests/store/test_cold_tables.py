@@ -137,6 +137,8 @@ def test_what_was_deleted_leaves_the_files_with_compaction_and_vacuum(store: Sql
     assert see(store, cold_status).hidden == 0
     assert table(store)["json"].to_list() == ['"secret 0"', '"secret 2"']
     assert store.cold.vacuum(0) == 1
+    # Nothing is left to be undone.
+    assert store.cold._tables.latest() == see(store, cold_status).version
     assert all("secret 1" not in str(pl.read_parquet(file)["json"].to_list()) for file in files(store))
     assert levels(store, ID) == ["secret 0", "secret 2"]
     do(store, lambda tx: tx.delete_history("", ID, CAUSE))
@@ -267,3 +269,22 @@ def test_ageing_moves_whole_days_and_tidies_once_a_day(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="coldAfter is invalid"):
         Ageing(store.cold, clock, "a year", 0)
     store.close()
+
+
+def test_an_older_store_beside_newer_tables_goes_on_from_what_it_knew(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    append(store, ID, reading(1, START))
+    store.cold.move(LATER)
+    append(store, ID, reading(2, START + HOUR))
+    store.backup(str(tmp_path / "old.db"))
+    append(store, ID, reading(3, START + 2 * HOUR))
+    store.cold.move(LATER)
+    store.cold.compact()
+    store.close()
+    old = SqliteStore(tmp_path / "old.db", SimulatedClock(START), cold=str(tmp_path / "history"))
+    assert levels(old, ID) == [1, 2]
+    old.cold.move(LATER)
+    assert levels(old, ID) == [1, 2]
+    assert sorted(table(old)["number"]) == [1, 2]
+    old.close()

@@ -158,11 +158,14 @@ class ColdTables:
             table.restore(version, commit_properties=self._commit(number))
             return int(table.version())
 
-    def vacuum(self, keep_hours: int) -> int:
+    def vacuum(self, keep_hours: int, number: int) -> int:
         """Removes files that no version of the last `keep_hours` needs; how many went."""
         with self.using("written"):
             gone = self._table().vacuum(
-                retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
+                retention_hours=keep_hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                commit_properties=self._commit(number),
             )
             with self._lock:
                 self._known.clear()

@@ -168,7 +168,14 @@ class Mover:
         """
         with self._alone:
             self._recover()
-            return self._tables.vacuum(keep_hours) if self._tables.latest() is not None else 0
+            if self._tables.latest() is None:
+                return 0
+            number = self._begin(None)
+            gone = self._tables.vacuum(keep_hours, number)
+            # It is told in the table's log, as versions of which nothing else is new.
+            version = self._tables.latest()
+            self._do(lambda tx: _publish(tx, version, []))
+            return gone
 
     # -- the steps ---------------------------------------------------------------
 
