@@ -88,7 +88,9 @@ class FilterParts:
         attribute: Callable[[str, str], Part],
         touches: Callable[[Box], str],
         key: str,
+        body: str,
     ) -> None:
+        self._body = body
         self._bind = bind
         self._attribute = attribute
         self._touches = touches
@@ -237,7 +239,7 @@ class FilterParts:
 
     def _some_instance(self, name: str, test: str) -> Part:
         instances = self._bind(f'$.attributes."{name}"')
-        found = f"SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test}"
+        found = f"SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test}"
         return Part(f"EXISTS ({found})", False)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import apsw
 
 from cityloom.model.entity import decode_entity
+from cityloom.store.sql import plain_number
 from cityloom.store.sqlite.session import Session
 from cityloom.store.sqlite.sights import sight_of, write_sight
 from cityloom.store.sqlite.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
@@ -42,5 +43,22 @@ def fill_sights(connection: apsw.Connection) -> None:
             )
 
 
-FILLS: Final[dict[str, Callable[[apsw.Connection], None]]] = {"sight": fill_sights}
+def fill_numbers(connection: apsw.Connection) -> None:
+    """The numbers beside the names of attributes.
+
+    Cost: about 15 µs an entity.
+    """
+    session = Session(connection)
+    for row, tenant, body in connection.cursor().execute("SELECT row, tenant, body FROM entity"):
+        told = [
+            (number, tenant, session.names.intern(name), row)
+            for name, instances in decode_entity(body).attributes.items()
+            if (number := plain_number(instances)) is not None
+        ]
+        connection.executemany(
+            "UPDATE entity_attribute SET number = ? WHERE tenant = ? AND name = ? AND row = ?", told
+        )
+
+
+FILLS: Final[dict[str, Callable[[apsw.Connection], None]]] = {"sight": fill_sights, "number": fill_numbers}
 """By the name of the migration after whose SQL they run, in the same transaction."""
