@@ -5,6 +5,7 @@ FOLDER/
   city.yaml         which profile, where the source files are, settings
   cityloom.sqlite   the store (and beside it the write-ahead log)
   keys.json         API keys, as digests
+  history/          tables of history that left the store (setting coldAfter)
   sources/          source files, where the city has them here
   runs/             reject files of connector runs
 ```
@@ -25,6 +26,7 @@ from cityloom.model.settings import Settings, read_settings
 CONFIGURATION = "city.yaml"
 STORE = "cityloom.sqlite"
 KEYS = "keys.json"
+COLD = "history"
 
 
 class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -69,6 +71,11 @@ class CityFolder:
     def store_file(self) -> Path:
         """The store's file."""
         return self.path / STORE
+
+    def cold_place(self, settings: Settings) -> str:
+        """Where the tables of the cold history stand: a folder or a URL."""
+        url = settings.cold_url or COLD
+        return url if "://" in url else str((self.path / url).resolve())
 
     @property
     def keys_file(self) -> Path:

@@ -28,6 +28,7 @@ def opened(data: Path) -> Iterator[Snapshot]:
     folder = CityFolder(data)
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
-    configure_logs(folder.settings())
-    with read_database(folder.store_file, SystemClock()) as snapshot:
+    settings = folder.settings()
+    configure_logs(settings)
+    with read_database(folder.store_file, SystemClock(), folder.cold_place(settings)) as snapshot:
         yield snapshot

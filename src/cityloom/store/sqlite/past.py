@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from cityloom.model.entity import Attribute
 from cityloom.store.history_ports import Observed
-from cityloom.store.sqlite.codec import Rest, Shape, iso, load_value, shape_of
+from cityloom.store.sqlite.codec import Rest, Row, Shape, iso, load_value, shape_of
+from cityloom.store.sqlite.cold_past import ColdPast
 from cityloom.store.sqlite.session import Port, Session
 
 
@@ -33,8 +34,10 @@ _MOST_WALKED: Final = 100_000
 _TELLING: Final = "i.occurrence = 0 AND i.shape IN (SELECT value FROM json_each(:telling))"
 """First of its stamp, and either observed or a deletion: it tells what is so from then on."""
 _EVER: Final = (
-    "EXISTS (SELECT 1 FROM instance o WHERE o.incarnation = {row} AND o.name = {name}"
+    "(EXISTS (SELECT 1 FROM instance o WHERE o.incarnation = {row} AND o.name = {name}"
     " AND o.dataset = {dataset} AND o.shape IN (SELECT value FROM json_each(:observed)))"
+    " OR EXISTS (SELECT 1 FROM cold_series c WHERE c.incarnation = {row} AND c.name = {name}"
+    " AND c.dataset = {dataset} AND c.observed > 0))"
 )
 _PAGE: Final = (
     "WITH page AS MATERIALIZED (SELECT id, row FROM entity_type"
@@ -47,11 +50,15 @@ _SERIES: Final = (
     + " UNION ALL SELECT p.id, p.row, n.value, d.dataset"
     " FROM page p CROSS JOIN json_each(:names) n CROSS JOIN instance d INDEXED BY instance_dataset"
     " ON d.incarnation = p.row AND d.name = n.value AND d.dataset <> 0"
-    " WHERE d.shape IN (SELECT value FROM json_each(:observed)) GROUP BY p.id, n.value, d.dataset)"
+    " WHERE d.shape IN (SELECT value FROM json_each(:observed)) GROUP BY p.id, n.value, d.dataset"
+    " UNION SELECT p.id, p.row, c.name, c.dataset FROM page p CROSS JOIN json_each(:names) n"
+    " CROSS JOIN cold_series c ON c.incarnation = p.row AND c.name = n.value AND c.dataset <> 0"
+    " AND c.observed > 0)"
 )
 _NEWEST: Final = (
-    "SELECT s.id, e.body, s.name, s.dataset, i.time, i.value, i.shape, i.rest FROM series s"
-    " CROSS JOIN entity e ON e.row = s.row LEFT JOIN instance i"
+    "SELECT s.id, s.row, s.name, s.dataset, i.time, i.value, i.shape, i.rest, i.origin, i.tie"
+    " FROM series s"
+    " LEFT JOIN instance i"
     " ON i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset"
     " AND (i.time, i.origin, i.tie) = (SELECT i.time, i.origin, i.tie FROM instance i"
     " WHERE i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset AND i.time <= :at"
@@ -64,16 +71,12 @@ _WITHIN: Final = (
     " AND i.name = n.value AND i.time > :after AND i.time <= :until"
     " WHERE t.tenant = :tenant AND t.type = :type"
 )
-_TOLD_WITHIN: Final = (
-    f"SELECT t.id, t.row, i.name, i.dataset, i.time, i.value, i.shape, i.rest {_WITHIN} AND {_TELLING}"
+_BETWEEN: Final = (
+    "SELECT t.id, t.row, i.name, i.dataset, i.time, i.value, i.shape, i.rest, i.origin, i.tie"
+    f" {_WITHIN} AND {_TELLING}"
     " AND (i.shape IN (SELECT value FROM json_each(:observed)) OR "
     + _EVER.format(row="i.incarnation", name="i.name", dataset="i.dataset")
     + ") ORDER BY i.time, t.id, i.name, i.dataset, i.origin, i.tie LIMIT :limit"
-)
-_BETWEEN: Final = (
-    f"WITH told AS MATERIALIZED ({_TOLD_WITHIN})"
-    " SELECT t.id, e.body, t.name, t.dataset, t.time, t.value, t.shape, t.rest"
-    " FROM told t CROSS JOIN entity e ON e.row = t.row"
 )
 _MANY: Final = f"SELECT count(*) FROM (SELECT 1 {_WITHIN} LIMIT {_MOST_WALKED + 1})"
 
@@ -95,6 +98,10 @@ class PastReader(Port):
         page = {"tenant": asked["tenant"], "type": asked["type"], "after_id": after_id, "limit": limit}
         count, last = self.db.row(f"{_PAGE} SELECT count(*), max(id) FROM page", page)
         found = self.db.rows(_LATEST, {**asked, **page, "at": at}) if count else []
+        cold = ColdPast(self.db, tenant)
+        if found and not cold.is_empty:
+            newer = cold.latest({(row[1], row[2], row[3]): row[4] for row in found}, at)
+            found = [_newer(row, newer.get((row[1], row[2], row[3]))) for row in found]
         return self._told(found), last if count == limit else None
 
     def instances_between(
@@ -109,9 +116,10 @@ class PastReader(Port):
         if asked is None or until <= after:
             return [], until
         window = {**asked, "after": after, "until": until}
-        while window["until"] - after > 1 and self._holds_many(window):
+        cold = ColdPast(self.db, tenant)
+        while window["until"] - after > 1 and self._holds_many(window, cold):
             window["until"] = after + (window["until"] - after) // 2
-        found = self.db.rows(_BETWEEN, {**window, "limit": limit + 1})
+        found = self._between(window, cold, limit + 1)
         if len(found) <= limit:
             return self._told(found), window["until"]
         beyond = found[-1][4]
@@ -120,11 +128,34 @@ class PastReader(Port):
             return self._told(whole), beyond - 1
         # More than `limit` of one time: they are told together.
         window |= {"after": beyond - 1, "until": beyond}
-        return self._told(self.db.rows(_BETWEEN, {**window, "limit": -1})), beyond
+        return self._told(self._between(window, cold, -1)), beyond
 
-    def _holds_many(self, window: dict[str, Any]) -> bool:
+    def _holds_many(self, window: dict[str, Any], cold: ColdPast) -> bool:
+        after, until = window["after"], window["until"]
         used = {key: window[key] for key in ("tenant", "type", "names", "after", "until")}
-        return bool(self.db.value(_MANY, used) > _MOST_WALKED)
+        if self.db.value(_MANY, used) > _MOST_WALKED:
+            return True
+        names = msgspec.json.decode(window["names"])
+        return cold.reaches(after, until) and cold.count(names, after, until) > _MOST_WALKED
+
+    def _between(self, window: dict[str, Any], cold: ColdPast, limit: int) -> list[Any]:
+        """What a window holds, in order; no more than `limit` (-1: all) of it."""
+        found = self.db.rows(_BETWEEN, {**window, "limit": limit})
+        after, until = window["after"], window["until"]
+        if not cold.reaches(after, until):
+            return found
+        sql = "SELECT row, id FROM entity_type WHERE tenant = ? AND type = ?"
+        ids: dict[int, str] = dict(self.db.rows(sql, (window["tenant"], window["type"])))
+        for row in cold.between(ids, msgspec.json.decode(window["names"]), after, until):
+            if not shape_of(self.db.shapes.key(row.shape)).deleted or self._was_observed(row, window):
+                found.append((ids[row.incarnation], *_parts(row)))
+        found.sort(key=lambda row: (row[4], row[0], row[2], row[3], row[8], row[9]))
+        return found if limit < 0 else found[:limit]
+
+    def _was_observed(self, row: Row, window: dict[str, Any]) -> bool:
+        sql = "SELECT " + _EVER.format(row=":row", name=":name", dataset=":dataset")
+        series = {"row": row.incarnation, "name": row.name, "dataset": row.dataset}
+        return bool(self.db.value(sql, {**series, "observed": window["observed"]}))
 
     def _asked(self, tenant: str, type: str, names: Sequence[str]) -> dict[str, Any] | None:
         """The parameters that both reads have; None where nothing can be found."""
@@ -146,8 +177,9 @@ class PastReader(Port):
         types: dict[str, list[str]] = {}
         key = self.db.names.key
         told = []
-        for entity_id, body, name, dataset, time, value, number, rest in rows:
+        for entity_id, life, name, dataset, time, value, number, rest, _, _ in rows:
             if entity_id not in types:
+                body = self.db.value("SELECT body FROM entity WHERE row = ?", (life,))
                 types[entity_id] = _decode_types(body).types
             attribute = None
             if time is not None:
@@ -166,6 +198,28 @@ class PastReader(Port):
                 )
             )
         return told
+
+
+def _parts(row: Row) -> tuple[Any, ...]:
+    """A row as `_BETWEEN` and `_LATEST` tell it, without the entity's id."""
+    return (
+        row.incarnation,
+        row.name,
+        row.dataset,
+        row.time,
+        row.value,
+        row.shape,
+        row.rest,
+        row.origin,
+        row.tie,
+    )
+
+
+def _newer(found: Any, cold: Row | None) -> Any:
+    """The later of what the hot tier told (perhaps nothing) and a row of the cold one."""
+    if cold is None or (found[4] is not None and (found[4], *found[8:]) > cold[2:5]):
+        return found
+    return (found[0], *_parts(cold))
 
 
 def _attribute(shape: Shape, time: int, value: Any, rest: bytes | None) -> Attribute | None:

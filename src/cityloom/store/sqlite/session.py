@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.events import Cause
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.map_ports import Box
 from cityloom.store.sqlite.interned import Interned, Tenants
 
@@ -78,8 +79,9 @@ class Session:
     what a failed work or transaction had added.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, cold_tables: ColdTables | None = None) -> None:
         self.connection = connection
+        self.cold_tables = cold_tables
         self.tenants = Tenants(connection)
         self.names: Interned[str] = Interned(connection, "name", "iri")
         self.shapes: Interned[str] = Interned(connection, "shape", "body")
