@@ -268,6 +268,32 @@ async def test_source_that_wants_json_ld_gets_the_context_in_the_body(node: Clie
     assert asked.body == lamp(2, colour=prop("red"))
 
 
+async def test_write_that_tells_a_type_goes_past_sources_of_other_types(
+    node: Client, there: Client, source: Source
+) -> None:
+    """5.6.4, 5.6.6, 5.12: the id alone may be of any type, with `type` no Tram is looked for."""
+    await put(there, lamp(1, power=prop("on"), colour=prop("red")))
+    await register(node, there.base)
+    await register(node, source.url, mode="redirect", information=[{"entities": [{"type": "Tram"}]}])
+
+    def asked() -> list[str]:
+        return [one.method for one in source.asked if one.method != "GET"]
+
+    for name in ("merge", "update", "append"):
+        await write(node, name, "?type=Lamp")
+        assert (await held(there) or {})["power"] == "off", name
+        await there.patch(f"{PATH}?local=true", {"power": "on"})
+    attribute = f"{PATH}/attrs/power?type=Lamp"
+    await node.patch(attribute, {"value": "dim"})
+    assert (await held(there) or {})["power"] == "dim"
+    await node.put(attribute, prop("out"))
+    assert (await held(there) or {})["power"] == "out"
+    assert (await node.delete(attribute)).status == 204
+    assert (await node.delete(f"{PATH}?type=Lamp")).status == 204
+    assert await held(there) is None
+    assert asked() == []
+
+
 async def test_delete_goes_everywhere(node: Client, there: Client) -> None:
     await put(node, lamp(1))
     await put(there, lamp(1))

@@ -42,8 +42,9 @@ class Forwarding(Struct, kw_only=True):
     (names in lower case) are the caller's, for sources that want some of them (4.3.6.5).
     `ld_context` is what the request is written in; `words` are those of a query, as written.
     `split` says whether an entity may lie in several places at once (4.3.6.7), None: as the node
-    is set; `csf` is a condition on the sources. `warnings` gathers what the caller is told (6.3.17).
-    `map_wish` is for the first operation of the request that knows entity maps, which tells in
+    is set; `csf` is a condition on the sources; `types` are those of the entity that is written,
+    where the request told one (4.17) and they were looked up. `warnings` gathers what the caller is
+    told (6.3.17). `map_wish` is for the first operation of the request that knows entity maps, which tells in
     `map_used` the id of the map that it used, and in `map_made` whether it is new.
     """
 
@@ -54,6 +55,7 @@ class Forwarding(Struct, kw_only=True):
     words: Mapping[str, Any] = {}
     split: bool | None = None
     csf: QNode | None = None
+    types: Sequence[str] = ()
     warnings: list[str] = []
     map_wish: MapWish | None = None
     map_used: str = ""

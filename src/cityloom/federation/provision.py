@@ -214,8 +214,7 @@ class FederatedProvision(Sources):
         names = frozenset(fragment.attributes)
         if not self.registered(call):
             return Shares([], names, True)
-        held = self._held(call, entity_id)
-        types = [*fragment.types, *(held.types if held is not None else ())]
+        types = [*fragment.types, *_known_types(call, self._held(call, entity_id))]
         return self._dealt(call, operations, entity_id, types, names)
 
     def _held(self, call: Call, entity_id: str) -> Entity | None:
@@ -279,7 +278,7 @@ class FederatedProvision(Sources):
             await here(names)
             return
         held = self._held(call, entity_id)
-        dealt = self._dealt(call, operations, entity_id, held.types if held is not None else (), names)
+        dealt = self._dealt(call, operations, entity_id, _known_types(call, held), names)
         if not dealt.shares:
             await here(names)
             return
@@ -314,6 +313,12 @@ class FederatedProvision(Sources):
         except CityloomError as error:
             return Outcome(registration, share.names, error)
         return outcome_of(share, answer, ld_context)
+
+
+def _known_types(call: Call, held: Entity | None) -> list[str]:
+    """What is known of an entity's types: here, and by a request that told one of them."""
+    told = call.forwarding.types if call.forwarding is not None else ()
+    return [*(held.types if held is not None else ()), *told]
 
 
 def outcome_of(share: Share, answer: Answer, ld_context: LdContext) -> Outcome:

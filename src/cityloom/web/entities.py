@@ -199,10 +199,15 @@ def refuse_other_id(fragment: Entity, entity_id: str) -> None:
 
 
 async def require_type(incoming: Incoming, ld_context: LdContext, entity_id: str) -> None:
-    """Where `type` is given, the entity must be there with such a type. Raises ResourceNotFound."""
+    """Where `type` is given, the entity must be there with such a type. Raises ResourceNotFound.
+
+    Then its types are known, and sources of other types are not asked to write it (5.12).
+    """
     if "type" in incoming.params:
         entity = await incoming.services.broker.retrieve_entity(incoming.call, entity_id)
         _require_type(incoming, ld_context, entity)
+        if incoming.call.forwarding is not None:
+            incoming.call.forwarding.types = entity.types
 
 
 def _require_type(incoming: Incoming, ld_context: LdContext, entity: Entity) -> None:
