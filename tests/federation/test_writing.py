@@ -161,6 +161,51 @@ async def test_inclusive_source_that_was_passed_before_is_left_out(node: Client,
     assert source.asked == []
 
 
+@pytest.mark.parametrize("operations", [None, ["redirectionOps", "upsertBatch"]])
+async def test_write_between_nodes_that_register_each_other_is_done_once(
+    node: Client, there: Client, operations: list[str] | None
+) -> None:
+    """4.3.6.4: what comes round is no conflict with oneself, one by one and in batches."""
+    more = {} if operations is None else {"operations": operations}
+    await register(node, there.base, **more)
+    await register(there, node.base, **more)
+    for first, second in ((node, there), (there, node)):
+        assert (await write(first, "create")).status == 201
+        for name in ("update", "append", "merge", "replace"):
+            answer = await write(first, name)
+            assert answer.status == 204, (name, answer.body)
+        assert (await first.put(f"{PATH}/attrs/power", prop("dim"))).status == 204
+        assert (await first.patch(f"{PATH}/attrs/power", {"value": "out"})).status == 204
+        assert (await first.delete(f"{PATH}/attrs/colour")).status == 204
+        assert await held(first) == await held(second) == {**lamp(), "power": "out"}
+        again = await write(first, "create")
+        assert (again.status, again.json["success"]) == (207, [])
+        assert (await first.delete(PATH)).status == 204
+        for name, status in (("create", 201), ("upsert", 204), ("update", 204), ("merge", 204)):
+            answer = await first.post(f"{BATCH}/{name}", [lamp(1, **BODY)])
+            assert answer.status == status, (name, answer.body)
+        assert await held(first) == await held(second) == {**lamp(), "power": "off", "colour": "blue"}
+        again = await first.post(f"{BATCH}/create", [lamp(1, **BODY)])
+        assert (again.status, again.json["success"]) == (207, [])
+        assert (await first.post(f"{BATCH}/delete", [LAMP])).status == 204
+        answer = await first.post(f"{BATCH}/upsert", [lamp(1, **BODY)])
+        assert (answer.status, answer.json) == (201, [LAMP])
+        assert (await first.delete(f"{ENTITIES}?type=Lamp")).status == 204
+        assert await held(first) is None
+        assert await held(second) is None
+
+
+async def test_write_that_names_this_node_without_having_left_it_is_done_here(
+    node: Client, source: Source
+) -> None:
+    """6.3.18: Via is for choosing registrations, not for refusing what is asked here."""
+    await register(node, source.url)
+    own = (await node.get("/ngsi-ld/v1/info/sourceIdentity")).json["contextSourceAlias"]
+    assert (await write(node, "create", headers={"Via": f"1.1 {own}"})).status == 201
+    assert source.asked == []
+    assert await held(node) == {**lamp(), "power": "off", "colour": "blue"}
+
+
 @pytest.mark.parametrize("name", ["create", "replace", "merge"])
 async def test_entity_written_in_part_is_told_place_by_place(node: Client, source: Source, name: str) -> None:
     source.status, source.body = 409, {"title": "no", "detail": "it is locked"}

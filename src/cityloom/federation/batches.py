@@ -63,6 +63,11 @@ _SINGLE: Final[dict[str, tuple[Method, str]]] = {
     "mergeEntity": ("PATCH", "/entities/{}"),
     "deleteEntity": ("DELETE", "/entities/{}"),
 }
+_CREATES: Final[dict[BatchOperation, bool | None]] = {
+    "create": True,
+    "upsert-replace": None,
+    "upsert-update": None,
+}
 _EXISTS: Final = 409
 _AT_ONCE: Final = 100
 """Entities dealt out before other requests get a turn of the event loop."""
@@ -84,6 +89,7 @@ class FederatedBatches(FederatedProvision):
         way = _WAYS[operation]
         kept: Kept = {}
         here: list[Item] = []
+        back = BatchResult()
         for number, item in enumerate(items):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
@@ -92,11 +98,14 @@ class FederatedBatches(FederatedProvision):
                 here.append(item)
                 continue
             dealt = self._dealt_fragment(call, (way.batch, *way.singles), entity.id, entity)
-            forwarded = _keep(kept, dealt, entity)
-            if dealt.here or not forwarded:
+            forwarded = self._deal(call, kept, dealt, entity)
+            if dealt.shares and self._left(call, entity.id, _CREATES.get(operation, False)):
+                made = self._held(call, entity.id) is None
+                (back.created if made else back.updated).append(entity.id)
+            elif dealt.here or not forwarded:
                 left = entity if not dealt.shares else narrowed(entity, dealt.left)
                 here.append(Item(id=item.id, entity=left, row=item.row))
-        results = await self._forward_batches(call, way, kept)
+        results = [back, *await self._forward_batches(call, way, kept)]
         if here:
             results.append(await super().batch(call, operation, here, skip_unchanged))
         return _joined(results, [item.id for item in items])
@@ -108,14 +117,17 @@ class FederatedBatches(FederatedProvision):
         self._may(call, "write", "entities")
         kept: Kept = {}
         here: list[str] = []
+        back = BatchResult()
         for number, id in enumerate(ids):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             dealt = self._dealt_fragment(call, (_DELETE.batch, *_DELETE.singles), id, Entity())
-            forwarded = _keep(kept, dealt, Entity(id=id))
-            if not forwarded or self._held(call, id) is not None:
+            forwarded = self._deal(call, kept, dealt, Entity(id=id))
+            if dealt.shares and self._left(call, id):
+                back.deleted.append(id)
+            elif not forwarded or self._held(call, id) is not None:
                 here.append(id)
-        results = await self._forward_batches(call, _DELETE, kept)
+        results = [back, *await self._forward_batches(call, _DELETE, kept)]
         if here:
             results.append(await super().batch_delete(call, here))
         return _joined(results, ids)
@@ -197,10 +209,24 @@ class FederatedBatches(FederatedProvision):
             raise OperationNotSupported("a purge with filters cannot be put in the words of this source")
         return filters
 
+    def _deal(self, call: Call, kept: Kept, dealt: Shares, entity: Entity) -> bool:
+        """Puts the shares of an entity to their registrations; whether a source hears of it."""
+        found = False
+        for share in dealt.shares:
+            registration = share.registration
+            if not registration.proxied and (not share.supported or self.forwarder.loops(call, registration)):
+                continue
+            found = True
+            _, parts = kept.setdefault(registration.id, (registration, []))
+            parts.append(narrowed(entity, share.names))
+        return found
+
     async def _forward_batches(self, call: Call, way: _Way, kept: Kept) -> list[BatchResult]:
-        return await asyncio.gather(
-            *(self._forward_batch(call, way, registration, found) for registration, found in kept.values())
-        )
+        ids = {entity.id for _, entities in kept.values() for entity in entities}
+        with self.writing(call, ids):
+            return await asyncio.gather(
+                *(self._forward_batch(call, way, one, found) for one, found in kept.values())
+            )
 
     async def _forward_batch(
         self, call: Call, way: _Way, registration: Registration, entities: list[Entity]
@@ -274,18 +300,6 @@ class FederatedBatches(FederatedProvision):
                 return _failed(registration, [entity], SourceFailed(detail, status=207))
             return _succeeded(way, [entity.id], made=name == "createEntity")
         return BatchResult()
-
-
-def _keep(kept: Kept, dealt: Shares, entity: Entity) -> bool:
-    """Puts the shares of an entity to their registrations; whether a source hears of it."""
-    found = False
-    for share in dealt.shares:
-        if not share.supported and not share.registration.proxied:
-            continue
-        found = True
-        _, parts = kept.setdefault(share.registration.id, (share.registration, []))
-        parts.append(narrowed(entity, share.names))
-    return found
 
 
 def _batch_result(registration: Registration, way: _Way, ids: Sequence[str], answer: Answer) -> BatchResult:

@@ -47,7 +47,7 @@ class FederatedPast(FederatedProvision):
             part = replace(append, instances=_of(append.instances, left))
             made = await super(FederatedPast, self).upsert_history(call, part)
 
-        outcomes = await self._write_entity(call, append.entity_id, dealt, request, here)
+        outcomes = await self._write_entity(call, append.entity_id, dealt, request, here, creates=None)
         return made or any(outcome.created for outcome in outcomes)
 
     async def append_attributes_history(self, call: Call, entity_id: str, instances: list[Instance]) -> None:
@@ -133,7 +133,7 @@ class FederatedPast(FederatedProvision):
             held = snapshot.history_entity(call.tenant, entity_id)
         dealt = self._dealt_past(call, operation, entity_id, held.types if held is not None else (), names)
         stays = not dealt.shares or (dealt.here and held is not None)
-        await self._write_entity(call, entity_id, dealt._replace(here=stays), request, here)
+        await self._write_entity(call, entity_id, dealt._replace(here=stays), request, here, creates=None)
 
     def _dealt_past(
         self, call: Call, operation: str, entity_id: str, types: Sequence[str], names: frozenset[str]

@@ -63,7 +63,7 @@ class FederatedProvision(Sources):
         async def here(left: frozenset[str]) -> None:
             await super(FederatedProvision, self).create_entity(call, narrowed(entity, left))
 
-        await self._write_entity(call, entity.id, dealt, request, here)
+        await self._write_entity(call, entity.id, dealt, request, here, creates=True)
 
     async def merge_entity(
         self,
@@ -132,7 +132,7 @@ class FederatedProvision(Sources):
             part = narrowed(fragment, left)
             return await super(FederatedProvision, self).update_attributes(call, entity_id, part)
 
-        return await self._write_attributes(call, dealt, request, here)
+        return await self._write_attributes(call, entity_id, dealt, request, here)
 
     async def append_attributes(
         self, call: Call, entity_id: str, fragment: Entity, overwrite: bool = True
@@ -150,7 +150,7 @@ class FederatedProvision(Sources):
             append = super(FederatedProvision, self).append_attributes
             return await append(call, entity_id, part, overwrite)
 
-        return await self._write_attributes(call, dealt, request, here)
+        return await self._write_attributes(call, entity_id, dealt, request, here)
 
     async def update_attribute(self, call: Call, entity_id: str, name: str, fragment: Attribute) -> None:
         """5.6.4. Raises ResourceNotFound, Conflict, PartlyDone."""
@@ -217,6 +217,16 @@ class FederatedProvision(Sources):
         types = [*fragment.types, *_known_types(call, self._held(call, entity_id))]
         return self._dealt(call, operations, entity_id, types, names)
 
+    def _left(self, call: Call, entity_id: str, creates: bool | None = False) -> bool:
+        """Whether a write that came round is left to the request that was sent out.
+
+        Args:
+            creates: whether it makes the entity (None: or changes it); where it cannot, it says so.
+        """
+        if not self.comes_back(call, entity_id):
+            return False
+        return creates is None or (self._held(call, entity_id) is None) == creates
+
     def _held(self, call: Call, entity_id: str) -> Entity | None:
         """The entity as it is here. Cost: one index lookup, on the event loop."""
         with self._store.snapshot() as snapshot:
@@ -230,12 +240,14 @@ class FederatedProvision(Sources):
         dealt: Shares,
         request: Write,
         here: Callable[[frozenset[str]], Awaitable[None]],
+        *,
+        creates: bool | None = False,
     ) -> Sequence[Outcome]:
         if not dealt.shares:
             await here(dealt.left)
             return ()
-        outcomes = await self._forward(call, dealt.shares, request)
-        if not outcomes or dealt.here:
+        outcomes = await self._forward(call, entity_id, dealt.shares, request)
+        if (not outcomes or dealt.here) and not self._left(call, entity_id, creates):
             outcomes.append(await _tried(here, dealt.left))
         errors = [
             ItemError(entity_id, outcome.error, _id_of(outcome))
@@ -251,14 +263,17 @@ class FederatedProvision(Sources):
     async def _write_attributes(
         self,
         call: Call,
+        entity_id: str,
         dealt: Shares,
         request: Write,
         here: Callable[[frozenset[str]], Awaitable[UpdateResult]],
     ) -> UpdateResult:
         if not dealt.shares:
             return await here(dealt.left)
-        outcomes = await self._forward(call, dealt.shares, request)
-        if not outcomes or dealt.here:
+        outcomes = await self._forward(call, entity_id, dealt.shares, request)
+        if self._left(call, entity_id):
+            outcomes.append(Outcome(None, dealt.left))
+        elif not outcomes or dealt.here:
             outcomes.append(await _tried_update(here, dealt.left))
         _raise_single(outcomes)
         return _told(outcomes)
@@ -282,16 +297,20 @@ class FederatedProvision(Sources):
         if not dealt.shares:
             await here(names)
             return
-        outcomes = await self._forward(call, dealt.shares, request)
-        if not outcomes or (dealt.here and (held is not None or operations != ("deleteAttrs",))):
+        outcomes = await self._forward(call, entity_id, dealt.shares, request)
+        stays = not outcomes or (dealt.here and (held is not None or operations != ("deleteAttrs",)))
+        if stays and not self._left(call, entity_id):
             outcomes.append(await _tried(here, names))
         _raise_single(outcomes)
         result = _told(outcomes)
         if result.not_updated:
             raise PartlyDone(result)
 
-    async def _forward(self, call: Call, dealt: Sequence[Share], request: Write) -> list[Outcome]:
-        found = await asyncio.gather(*(self._forward_one(call, share, request) for share in dealt))
+    async def _forward(
+        self, call: Call, entity_id: str, dealt: Sequence[Share], request: Write
+    ) -> list[Outcome]:
+        with self.writing(call, (entity_id,)):
+            found = await asyncio.gather(*(self._forward_one(call, share, request) for share in dealt))
         return [outcome for outcome in found if outcome is not None]
 
     async def _forward_one(self, call: Call, share: Share, request: Write) -> Outcome | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from cityloom.broker.door import Limits as BrokerLimits
 from cityloom.broker.local import LocalBroker
@@ -39,6 +41,7 @@ class Sources(LocalBroker):
         self.settings = settings
         self.limits = limits_of(settings)
         self.maps = EntityMaps(clock, settings)
+        self._writing: Counter[tuple[str, str]] = Counter()
 
     def registered(self, call: Call) -> Sequence[Registration]:
         """The registrations to look at for a request: none when it is to stay here (5.5.13).
@@ -53,3 +56,24 @@ class Sources(LocalBroker):
         """Whether an entity may lie in several places at once (4.3.6.7)."""
         given = call.forwarding.split if call.forwarding is not None else None
         return self.settings.split_entities if given is None else given
+
+    @contextmanager
+    def writing(self, call: Call, ids: Collection[str]) -> Iterator[None]:
+        """While entities are written at sources, before this node's own part is done."""
+        marked = () if self.forwarder.returned(call) else [(call.tenant, id) for id in ids]
+        self._writing.update(marked)
+        try:
+            yield
+        finally:
+            self._writing.subtract(marked)
+            for key in marked:
+                if self._writing[key] <= 0:
+                    del self._writing[key]
+
+    def comes_back(self, call: Call, entity_id: str) -> bool:
+        """Whether a write was sent out here and came round: its part of this node is done by who sent it.
+
+        To do it here as well would make of two nodes that registered each other a conflict with oneself
+        (4.3.6.4).
+        """
+        return self.forwarder.returned(call) and (call.tenant, entity_id) in self._writing
