@@ -47,6 +47,18 @@ async def test_entity_that_is_nowhere_is_not_found(node: Client, there: Client) 
     assert (answer.status, answer.problem, warnings(answer)) == (404, "ResourceNotFound", [])
 
 
+async def test_source_of_other_types_is_not_asked_for_an_entity_of_one(node: Client, source: Source) -> None:
+    """4.17, 5.7.1, 5.12: a source that fails costs nothing where what is wanted is not of its types."""
+    source.status = 500
+    await put(node, lamp(1))
+    await register(node, source.url, information=[{"entities": [{"type": "Tram"}, {"type": "Bus"}]}])
+    answer = await node.get(f"{ENTITIES}/{LAMP}?type=Lamp")
+    assert (answer.status, warnings(answer), source.asked) == (200, [], [])
+    assert warnings(await node.get(f"{ENTITIES}/{LAMP}?type=(Lamp,Tram)")) == ["299"]
+    # Of what types it is when none is told is not known.
+    assert warnings(await node.get(f"{ENTITIES}/{LAMP}")) == ["299"]
+
+
 @pytest.mark.parametrize("newest_here", [True, False])
 async def test_newest_observation_wins_and_datasets_stand_beside_each_other(
     node: Client, there: Client, newest_here: bool

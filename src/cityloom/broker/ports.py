@@ -18,7 +18,7 @@ from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import AttributeChange, Cause
 from cityloom.model.history import HistoryAppend, Instance
-from cityloom.query.values import QNode, Query, TemporalQuery
+from cityloom.query.values import QNode, Query, TemporalQuery, TypeExpression
 from cityloom.store.entity_ports import AttributeUse, TypeCount
 from cityloom.store.history_ports import HistoryEntity, Origin
 
@@ -42,10 +42,11 @@ class Forwarding(Struct, kw_only=True):
     (names in lower case) are the caller's, for sources that want some of them (4.3.6.5).
     `ld_context` is what the request is written in; `words` are those of a query, as written.
     `split` says whether an entity may lie in several places at once (4.3.6.7), None: as the node
-    is set; `csf` is a condition on the sources; `types` are those of the entity that is written,
-    where the request told one (4.17) and they were looked up. `warnings` gathers what the caller is
-    told (6.3.17). `map_wish` is for the first operation of the request that knows entity maps, which tells in
-    `map_used` the id of the map that it used, and in `map_made` whether it is new.
+    is set; `csf` is a condition on the sources; `selected` are the types that one entity shall have
+    (4.17), and `types` those that it has, where they were looked up because of that. `warnings`
+    gathers what the caller is told (6.3.17). `map_wish` is for the first operation of the request
+    that knows entity maps, which tells in `map_used` the id of the map that it used, and in
+    `map_made` whether it is new.
     """
 
     local: bool = False
@@ -55,6 +56,7 @@ class Forwarding(Struct, kw_only=True):
     words: Mapping[str, Any] = {}
     split: bool | None = None
     csf: QNode | None = None
+    selected: TypeExpression | None = None
     types: Sequence[str] = ()
     warnings: list[str] = []
     map_wish: MapWish | None = None

@@ -18,7 +18,7 @@ from cityloom.broker.ports import HERE, Call, Forwarding, Page
 from cityloom.federation.documents import filters_of, query_document, requests, specification_of
 from cityloom.federation.forward import Answer, segment
 from cityloom.federation.linked_maps import LinkedMaps
-from cityloom.federation.matching import registration_match
+from cityloom.federation.matching import fits, registration_match
 from cityloom.federation.merge import merged, read_remote
 from cityloom.federation.operations import supported
 from cityloom.federation.registration import Registration
@@ -36,7 +36,7 @@ from cityloom.model.errors import (
 )
 from cityloom.model.events import Cause
 from cityloom.query.evaluate import matcher
-from cityloom.query.sources import SourceQuery
+from cityloom.query.sources import EntitySpecification, SourceQuery
 from cityloom.query.values import Query
 
 _log = structlog.get_logger("federation")
@@ -166,12 +166,14 @@ class FederatedConsumption(Warned):
 
     def _retrieved(self, call: Call, entity_id: str) -> list[Registration]:
         """The sources that may have this entity, and can be asked for it."""
+        selected = call.forwarding.selected if call.forwarding is not None else None
+        wanted = [EntitySpecification(types=selected, ids=[entity_id])]
         return [
             registration
             for registration in self.registered(call)
             if not registration.temporal
             and not supported(registration.operations).isdisjoint({"retrieveEntity", *QUERIES})
-            and any(has_entity(part, entity_id, ()) for part in registration.information)
+            and any(fits(part, wanted, frozenset()) for part in registration.information)
         ]
 
     async def _whole(

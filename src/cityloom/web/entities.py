@@ -124,8 +124,7 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     ld_context = await incoming.ld_context()
     shape = read_shape(incoming, incoming.params, ld_context)
     read_map_wish(incoming, incoming.params)
-    entity = await incoming.services.broker.retrieve_entity(incoming.call, entity_id)
-    _require_type(incoming, ld_context, entity)
+    entity = await _of_type(incoming, ld_context, entity_id)
     attrs = shape.projection.attrs
     if attrs and not any(name in entity.attributes for name in attrs):
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes asked for")
@@ -204,19 +203,21 @@ async def require_type(incoming: Incoming, ld_context: LdContext, entity_id: str
     Then its types are known, and sources of other types are not asked to write it (5.12).
     """
     if "type" in incoming.params:
-        entity = await incoming.services.broker.retrieve_entity(incoming.call, entity_id)
-        _require_type(incoming, ld_context, entity)
+        entity = await _of_type(incoming, ld_context, entity_id)
         if incoming.call.forwarding is not None:
             incoming.call.forwarding.types = entity.types
 
 
-def _require_type(incoming: Incoming, ld_context: LdContext, entity: Entity) -> None:
+async def _of_type(incoming: Incoming, ld_context: LdContext, entity_id: str) -> Entity:
+    """The entity, with such a type where `type` is given. Raises ResourceNotFound."""
     text = incoming.params.text("type")
-    if text is None:
-        return
-    types = read_types(text, ld_context)
-    if types is not None and not matches_types(types, entity.types):
+    selected = read_types(text, ld_context) if text is not None else None
+    if incoming.call.forwarding is not None:
+        incoming.call.forwarding.selected = selected
+    entity = await incoming.services.broker.retrieve_entity(incoming.call, entity_id)
+    if selected is not None and not matches_types(selected, entity.types):
         raise ResourceNotFound(f"entity {entity.id} does not exist with type {text}")
+    return entity
 
 
 OPERATIONS = [
