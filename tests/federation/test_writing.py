@@ -7,6 +7,7 @@ import pytest
 from cityloom.broker.ports import Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity
+from cityloom.model.errors import AlreadyExists
 from cityloom.model.events import Cause
 from tests.federation.helpers import (
     BATCH,
@@ -204,6 +205,24 @@ async def test_write_that_names_this_node_without_having_left_it_is_done_here(
     assert (await write(node, "create", headers={"Via": f"1.1 {own}"})).status == 201
     assert source.asked == []
     assert await held(node) == {**lamp(), "power": "off", "colour": "blue"}
+
+
+async def test_error_of_a_source_keeps_its_type(node: Client, there: Client) -> None:
+    """5.5.2, 5.6.7.4: errors that a source returns are merged with those of this node."""
+    await put(there, lamp(1))
+    for operations in (["createEntity"], ["createBatch"]):
+        id = await register(node, there.base, operations=operations)
+        for method, path, body in (WRITES["create"], ("POST", f"{BATCH}/create", [lamp(1, **BODY)])):
+            answer = await node.ask(method, path, body)
+            errors = answer.json["errors"] if answer.status == 207 else []
+            told = {error.get("registrationId"): error["error"] for error in errors}
+            if id in told:
+                assert told[id]["type"] == "https://uri.etsi.org/ngsi-ld/errors/AlreadyExists"
+                assert (told[id]["status"], told[id]["title"]) == (409, AlreadyExists.title)
+            else:
+                assert (operations, path) == (["createBatch"], ENTITIES)
+            await node.delete(f"{PATH}?local=true")
+        assert (await node.delete(f"{REGISTRATIONS}/{id}")).status == 204
 
 
 @pytest.mark.parametrize("name", ["create", "replace", "merge"])

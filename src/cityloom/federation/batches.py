@@ -17,7 +17,7 @@ from cityloom.federation.documents import (
     requests,
     specification_of,
 )
-from cityloom.federation.forward import Answer, Method, segment
+from cityloom.federation.forward import Answer, Method, kind_of, segment
 from cityloom.federation.matching import registration_match
 from cityloom.federation.merge import ids_of
 from cityloom.federation.operations import supported
@@ -312,7 +312,9 @@ def _batch_result(registration: Registration, way: _Way, ids: Sequence[str], ans
                 problem = told.get("error")
                 status = problem.get("status", 502) if isinstance(problem, dict) else 502
                 detail = str(problem.get("detail", "")) if isinstance(problem, dict) else ""
-                error = SourceFailed(detail or "the source could not do it", status=status)
+                error = SourceFailed(
+                    detail or "the source could not do it", status=status, **kind_of(problem)
+                )
                 errors.append(ItemError(told["entityId"], error, registration.id))
         done = _succeeded(way, ids_of(answer.document.get("success") or ()), made=False)
         return BatchResult(updated=done.updated, deleted=done.deleted, errors=errors)

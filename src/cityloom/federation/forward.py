@@ -44,6 +44,7 @@ _MEANINGFUL: Final = frozenset({"jsonldContext", "accept", "contentType", "ngsil
 _NOT_OVERRIDDEN: Final = frozenset(
     ("host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "link", "via")
 ) | {"ngsild-tenant", "te", "trailer", "upgrade", "expect"}
+_ERRORS: Final = "https://uri.etsi.org/ngsi-ld/errors/"
 _SAFE: Final = ":@!$'()*;~"
 ENTITY_MAP: Final = "NGSILD-EntityMap"
 """The header that tells the location of an entity map (6.4.3.2)."""
@@ -288,4 +289,14 @@ def _read(registration: Registration, reply: Reply) -> Answer:
         raise LoopDetected(detail)
     if reply.status == 504:
         raise SourceTimedOut(detail)
-    raise SourceFailed(f"{detail}: {told}" if isinstance(told, str) else detail, status=reply.status)
+    raise SourceFailed(
+        f"{detail}: {told}" if isinstance(told, str) else detail, status=reply.status, **kind_of(document)
+    )
+
+
+def kind_of(problem: Any) -> dict[str, str]:
+    """Type and title of a problem that a source told, where it is one of the standard's (5.5.2)."""
+    if not isinstance(problem, dict):
+        return {}
+    told = {name: text for name in ("type", "title") if isinstance(text := problem.get(name), str)}
+    return told if told.get("type", "").startswith(_ERRORS) else {}
