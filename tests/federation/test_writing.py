@@ -274,6 +274,36 @@ async def test_attribute_that_is_not_kept_anywhere_is_told(node: Client, there: 
     assert (await held(there) or {})["power"] == "off"
 
 
+async def test_entity_that_lies_at_an_inclusive_source_alone_is_written_there(
+    node: Client, there: Client
+) -> None:
+    """5.6.2 to 5.6.4, 5.6.17 to 5.6.19: not to be here is no error where a registration matches."""
+    await put(there, lamp(1, power=prop("on"), colour=prop("red")))
+    id = await register(node, there.base)
+    for name in ("merge", "replace", "update", "append"):
+        await there.patch(f"{PATH}?local=true", {"power": "on"})
+        answer = await write(node, name)
+        assert (answer.status, await held(there)) == (204, {**lamp(), "power": "off", "colour": "blue"}), name
+    assert (await node.patch(f"{PATH}/attrs/power", {"value": "dim"})).status == 204
+    assert (await node.put(f"{PATH}/attrs/power", prop("out"))).status == 204
+    assert (await held(there) or {})["power"] == "out"
+    for name in ("update", "merge"):
+        await there.patch(f"{PATH}?local=true", {"power": "on"})
+        answer = await node.post(f"{BATCH}/{name}", [lamp(1, **BODY), lamp(2, **BODY)])
+        assert (answer.status, answer.json["success"]) == (207, [LAMP])
+        assert {error["entityId"] for error in answer.json["errors"]} == {"urn:ngsi-ld:Lamp:2"}
+        assert (await node.post(f"{BATCH}/{name}", [lamp(1, **BODY)])).status == 204
+        assert (await held(there) or {})["power"] == "off"
+    assert await held(node) is None
+    assert (await node.patch(f"{PATH}/attrs/height", {"value": 1})).status == 207
+    # What no source took has been kept nowhere.
+    assert (await node.delete(f"{REGISTRATIONS}/{id}")).status == 204
+    await register(node, there.base, information=power_of())
+    answer = await write(node, "merge")
+    assert answer.status == 207
+    assert [error["error"]["status"] for error in answer.json["errors"]] == [404]
+
+
 async def test_one_attribute_is_updated_replaced_and_deleted_at_its_source(
     node: Client, there: Client
 ) -> None:

@@ -68,6 +68,7 @@ _CREATES: Final[dict[BatchOperation, bool | None]] = {
     "upsert-replace": None,
     "upsert-update": None,
 }
+_OF_WHAT_IS_THERE: Final = frozenset[BatchOperation](("update", "update-no-overwrite", "merge"))
 _EXISTS: Final = 409
 _AT_ONCE: Final = 100
 """Entities dealt out before other requests get a turn of the event loop."""
@@ -90,6 +91,7 @@ class FederatedBatches(FederatedProvision):
         kept: Kept = {}
         here: list[Item] = []
         back = BatchResult()
+        away: set[str] = set()
         for number, item in enumerate(items):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
@@ -105,7 +107,13 @@ class FederatedBatches(FederatedProvision):
             elif dealt.here or not forwarded:
                 left = entity if not dealt.shares else narrowed(entity, dealt.left)
                 here.append(Item(id=item.id, entity=left, row=item.row))
+                if operation in _OF_WHAT_IS_THERE and self._away(call, dealt, entity.id):
+                    away.add(item.id)
         results = [back, *await self._forward_batches(call, way, kept)]
+        # Not to be here is no error where all of it was done elsewhere, as for one entity.
+        away &= {id for result in results for id in result.updated}
+        away -= {error.id for result in results for error in result.errors}
+        here = [item for item in here if item.id not in away]
         if here:
             results.append(await super().batch(call, operation, here, skip_unchanged))
         return _joined(results, [item.id for item in items])
@@ -208,6 +216,12 @@ class FederatedBatches(FederatedProvision):
         if not filters:
             raise OperationNotSupported("a purge with filters cannot be put in the words of this source")
         return filters
+
+    def _away(self, call: Call, dealt: Shares, entity_id: str) -> bool:
+        """Whether an entity is not here and inclusive sources were asked to write all that is left of it."""
+        asked = [one for one in dealt.shares if one.supported and not one.registration.proxied]
+        taken = frozenset[str]().union(*(one.names for one in asked))
+        return bool(asked) and dealt.left <= taken and self._held(call, entity_id) is None
 
     def _deal(self, call: Call, kept: Kept, dealt: Shares, entity: Entity) -> bool:
         """Puts the shares of an entity to their registrations; whether a source hears of it."""

@@ -217,6 +217,20 @@ class FederatedProvision(Sources):
         types = [*fragment.types, *_known_types(call, self._held(call, entity_id))]
         return self._dealt(call, operations, entity_id, types, names)
 
+    def _add(self, call: Call, entity_id: str, outcomes: list[Outcome], own: Outcome) -> None:
+        """Adds what came of this node's part, unless the entity is not here and all of it was done elsewhere.
+
+        Not to be here is an error where no registration matches (5.6.2.4 to 5.6.4.4, 5.6.17.4 to 5.6.19.4).
+        """
+        if isinstance(own.error, ResourceNotFound) and self._held(call, entity_id) is None:
+            well = [outcome for outcome in outcomes if outcome.error is None]
+            done: set[str] = set()
+            for outcome in well:
+                done |= outcome.names - (outcome.result.not_updated.keys() if outcome.result else set())
+            if well and own.names <= done:
+                return
+        outcomes.append(own)
+
     def _left(self, call: Call, entity_id: str, creates: bool | None = False) -> bool:
         """Whether a write that came round is left to the request that was sent out.
 
@@ -248,7 +262,7 @@ class FederatedProvision(Sources):
             return ()
         outcomes = await self._forward(call, entity_id, dealt.shares, request)
         if (not outcomes or dealt.here) and not self._left(call, entity_id, creates):
-            outcomes.append(await _tried(here, dealt.left))
+            self._add(call, entity_id, outcomes, await _tried(here, dealt.left))
         errors = [
             ItemError(entity_id, outcome.error, _id_of(outcome))
             for outcome in outcomes
@@ -274,7 +288,7 @@ class FederatedProvision(Sources):
         if self._left(call, entity_id):
             outcomes.append(Outcome(None, dealt.left))
         elif not outcomes or dealt.here:
-            outcomes.append(await _tried_update(here, dealt.left))
+            self._add(call, entity_id, outcomes, await _tried_update(here, dealt.left))
         _raise_single(outcomes)
         return _told(outcomes)
 
@@ -300,7 +314,7 @@ class FederatedProvision(Sources):
         outcomes = await self._forward(call, entity_id, dealt.shares, request)
         stays = not outcomes or (dealt.here and (held is not None or operations != ("deleteAttrs",)))
         if stays and not self._left(call, entity_id):
-            outcomes.append(await _tried(here, names))
+            self._add(call, entity_id, outcomes, await _tried(here, names))
         _raise_single(outcomes)
         result = _told(outcomes)
         if result.not_updated:
