@@ -388,6 +388,17 @@ async def test_write_that_tells_a_type_goes_past_sources_of_other_types(
     assert asked() == []
 
 
+async def test_write_that_tells_a_type_does_not_go_by_what_was_told_before(
+    node: Client, there: Client
+) -> None:
+    """6.3.17: what was told before is told again to those who read."""
+    await register(node, there.base, management={"cacheDuration": "PT60S"})
+    assert (await node.get(f"{PATH}?type=Lamp")).status == 404
+    await put(there, lamp(1, power=prop("on")))
+    assert (await node.patch(f"{PATH}?type=Lamp", {"power": "off"})).status == 204
+    assert (await held(there) or {})["power"] == "off"
+
+
 async def test_delete_goes_everywhere(node: Client, there: Client) -> None:
     await put(node, lamp(1))
     await put(there, lamp(1))

@@ -43,10 +43,11 @@ class Forwarding(Struct, kw_only=True):
     `ld_context` is what the request is written in; `words` are those of a query, as written.
     `split` says whether an entity may lie in several places at once (4.3.6.7), None: as the node
     is set; `csf` is a condition on the sources; `selected` are the types that one entity shall have
-    (4.17), and `types` those that it has, where they were looked up because of that. `warnings`
-    gathers what the caller is told (6.3.17). `map_wish` is for the first operation of the request
-    that knows entity maps, which tells in `map_used` the id of the map that it used, and in
-    `map_made` whether it is new.
+    (4.17), and `types` those that it has, where they were looked up because of that. `fresh`: what
+    sources told before will not do, as when a write depends on it. `warnings` gathers what the
+    caller is told (6.3.17). `map_wish` is for the first operation of the request that knows entity
+    maps, which tells in `map_used` the id of the map that it used, and in `map_made` whether it is
+    new.
     """
 
     local: bool = False
@@ -58,6 +59,7 @@ class Forwarding(Struct, kw_only=True):
     csf: QNode | None = None
     selected: TypeExpression | None = None
     types: Sequence[str] = ()
+    fresh: bool = False
     warnings: list[str] = []
     map_wish: MapWish | None = None
     map_used: str = ""

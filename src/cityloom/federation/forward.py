@@ -158,7 +158,8 @@ class Forwarder:
         if management is not None and management.local_only and not path.startswith(SUBSCRIPTIONS):
             query["local"] = "true"
         url = _url(registration, path, query)
-        kept_for = 0 if entity_map else cached.kept_for(registration, method, path)
+        fresh = bool(entity_map) or (call.forwarding is not None and call.forwarding.fresh)
+        kept_for = 0 if fresh else cached.kept_for(registration, method, path)
         cache_key = cached.key_of(call.tenant, registration, url, headers)
         if kept_for and (known := self._cache.get(cache_key, now)) is not None:
             if call.forwarding is not None:

@@ -203,9 +203,12 @@ async def require_type(incoming: Incoming, ld_context: LdContext, entity_id: str
     Then its types are known, and sources of other types are not asked to write it (5.12).
     """
     if "type" in incoming.params:
+        forwarding = incoming.call.forwarding
+        if forwarding is not None:
+            forwarding.fresh = True
         entity = await _of_type(incoming, ld_context, entity_id)
-        if incoming.call.forwarding is not None:
-            incoming.call.forwarding.types = entity.types
+        if forwarding is not None:
+            forwarding.types = entity.types
 
 
 async def _of_type(incoming: Incoming, ld_context: LdContext, entity_id: str) -> Entity:
