@@ -448,6 +448,18 @@ async def test_batch_that_fails_in_places_is_told_by_entity_and_registration(
     )
 
 
+async def test_upsert_one_by_one_reaches_the_sources_of_a_source(
+    node: Client, there: Client, third: Client
+) -> None:
+    """5.6.8.4: what a source has, and its own sources have, is changed and not made anew."""
+    await register(node, there.base, operations=["redirectionOps"])
+    await register(there, third.base, operations=["redirectionOps"])
+    for value, status in (("on", 201), ("off", 204)):
+        answer = await node.post(f"{BATCH}/upsert", [lamp(1, power=prop(value))])
+        assert answer.status == status, answer.body
+        assert [await held(one) for one in (node, there, third)] == [{**lamp(), "power": value}] * 3
+
+
 async def test_batch_goes_one_by_one_to_a_source_that_takes_no_batches(node: Client, source: Source) -> None:
     source.answers[("POST", "/entities")] = (409, {"title": "there"})
     source.answers[("PUT", f"/entities/{LAMP}")] = (204, None)

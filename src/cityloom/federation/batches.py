@@ -310,10 +310,27 @@ class FederatedBatches(FederatedProvision):
             if answer.status == 404:
                 return _failed(registration, [entity], _not_there(registration))
             if answer.status == 207:
+                if name == "createEntity" and place + 1 < len(names) and _exists(answer):
+                    continue
                 detail = f"the source of registration {registration.id} did a part of it"
                 return _failed(registration, [entity], SourceFailed(detail, status=207))
             return _succeeded(way, [entity.id], made=name == "createEntity")
         return BatchResult()
+
+
+def _exists(answer: Answer) -> bool:
+    """Whether an entity was not made in some places because it is there, and for no other reason."""
+    errors = answer.document.get("errors") if isinstance(answer.document, dict) else None
+    return (
+        isinstance(errors, list)
+        and bool(errors)
+        and all(
+            isinstance(told, dict)
+            and isinstance(told.get("error"), dict)
+            and told["error"].get("status") == _EXISTS
+            for told in errors
+        )
+    )
 
 
 def _batch_result(registration: Registration, way: _Way, ids: Sequence[str], answer: Answer) -> BatchResult:
