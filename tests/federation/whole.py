@@ -59,7 +59,7 @@ async def whole_node(folder: Path, settings: Settings = QUICK, port: int = 0) ->
             client.node = node
             yield client
     finally:
-        app.state.hub.close()
+        app.hub.close()
         await server.shutdown(sockets=[listening])
 
 
