@@ -8,9 +8,9 @@ from typing import Final
 import apsw
 
 from cityloom.model.entity import decode_entity
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.sights import sight_of, write_sight
-from cityloom.store.sqlite.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.sights import sight_of, write_sight
+from cityloom.store.tables.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
 
 
 def fill_sights(connection: apsw.Connection) -> None:

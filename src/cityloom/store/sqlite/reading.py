@@ -13,8 +13,8 @@ from cityloom.model.errors import ConfigurationError
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot
 from cityloom.store.sqlite.connection import check_place, failed, open_reader, opening, schema_version
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.snapshot import SqliteSnapshot
 from cityloom.store.sqlite.store import SqliteStore
 
 

@@ -28,9 +28,9 @@ from cityloom.store.sqlite.connection import (
     opening,
     sync_folder,
 )
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
-from cityloom.store.sqlite.writer import Writer
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.snapshot import SqliteSnapshot
+from cityloom.store.tables.writer import Writer
 
 T = TypeVar("T")
 

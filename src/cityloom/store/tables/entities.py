@@ -17,9 +17,9 @@ from cityloom.query.values import Query
 from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.map_ports import Box
 from cityloom.store.sql import Select, select_entities
-from cityloom.store.sqlite.parts import part_decoder
-from cityloom.store.sqlite.session import Port
-from cityloom.store.sqlite.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
+from cityloom.store.tables.parts import part_decoder
+from cityloom.store.tables.session import Port
+from cityloom.store.tables.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
 from cityloom.store.strays import box_without_strays
 
 _SAMPLE: Final = 2_000

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from cityloom.model.entity import LOCATION
 from cityloom.store.map_ports import Box, Found, PointSight, ShapeSight, Told, Values
-from cityloom.store.sqlite.entities import EntityReader
-from cityloom.store.sqlite.sights import fold
-from cityloom.store.sqlite.tallies import STALE, Tally, decode_tally
+from cityloom.store.tables.entities import EntityReader
+from cityloom.store.tables.sights import fold
+from cityloom.store.tables.tallies import STALE, Tally, decode_tally
 
 
 class _Light(Struct, gc=False):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from cityloom.model.events import Cause
 from cityloom.store.map_ports import Box
-from cityloom.store.sqlite.interned import Interned
+from cityloom.store.tables.interned import Interned
 
 _MOST_CAUSES: Final = 4096
 _encode = msgspec.json.Encoder().encode

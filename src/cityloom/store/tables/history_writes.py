@@ -15,9 +15,9 @@ from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.values import TypeIs
-from cityloom.store.sqlite.codec import COLUMNS, FOREIGN, Decoder, Encoder, Row
-from cityloom.store.sqlite.history import HistoryReader, Incarnation
-from cityloom.store.sqlite.log import Body, LogWriter
+from cityloom.store.tables.codec import COLUMNS, FOREIGN, Decoder, Encoder, Row
+from cityloom.store.tables.history import HistoryReader, Incarnation
+from cityloom.store.tables.log import Body, LogWriter
 
 CHANGES_IN_EVENT: Final = 100
 """Up to so many new instances stand in the event of an append; of more, only their count."""

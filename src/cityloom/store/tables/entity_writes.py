@@ -14,12 +14,12 @@ from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
 from cityloom.store.sql import place_row, scope_key
-from cityloom.store.sqlite.entities import EntityReader
-from cityloom.store.sqlite.history_writes import HistoryWriter
-from cityloom.store.sqlite.log import Body
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.sights import is_shown, sight_of, write_sight
-from cityloom.store.sqlite.tallies import (
+from cityloom.store.tables.entities import EntityReader
+from cityloom.store.tables.history_writes import HistoryWriter
+from cityloom.store.tables.log import Body
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.sights import is_shown, sight_of, write_sight
+from cityloom.store.tables.tallies import (
     EVERY_TYPE,
     STALE,
     Place,

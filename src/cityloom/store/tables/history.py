@@ -23,9 +23,9 @@ from cityloom.query.patterns import compile_pattern
 from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
 from cityloom.store.history_ports import HistoryEntity, Numbers, Origin, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.sqlite.codec import COLUMNS, Decoder, Key, Origins, Row
-from cityloom.store.sqlite.past import PastReader
-from cityloom.store.sqlite.session import Session
+from cityloom.store.tables.codec import COLUMNS, Decoder, Key, Origins, Row
+from cityloom.store.tables.past import PastReader
+from cityloom.store.tables.session import Session
 
 _COMPOUND: Final = "(typeof(value) = 'blob' AND CAST(value AS TEXT) NOT IN ('true', 'false'))"
 """A stored value that may be, or hold, a number: JSON, but no boolean."""

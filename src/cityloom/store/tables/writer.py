@@ -23,9 +23,9 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
 from cityloom.store.sqlite.connection import BUSY_MS, failed
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.snapshot import SqliteTransaction
-from cityloom.store.sqlite.tallies import Tallies, add_all, decode_tally, encode_tally
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.snapshot import SqliteTransaction
+from cityloom.store.tables.tallies import Tallies, add_all, decode_tally, encode_tally
 
 GROUP_SECONDS: Final = 0.05
 """How long works may join a group: nobody waits longer for others' works than this and one work."""

@@ -9,8 +9,8 @@ import msgspec
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Cause, Document, Event
 from cityloom.store.log_ports import Delivery, Timer
-from cityloom.store.sqlite.log import Body, LogWriter
-from cityloom.store.sqlite.session import Port
+from cityloom.store.tables.log import Body, LogWriter
+from cityloom.store.tables.session import Port
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode

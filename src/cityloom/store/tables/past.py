@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from cityloom.model.entity import Attribute
 from cityloom.store.history_ports import Observed
-from cityloom.store.sqlite.codec import Rest, Shape, iso, load_value, shape_of
-from cityloom.store.sqlite.session import Port, Session
+from cityloom.store.tables.codec import Rest, Shape, iso, load_value, shape_of
+from cityloom.store.tables.session import Port, Session
 
 
 class _Types(Struct):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityloom.store.sqlite.documents import (
+from cityloom.store.tables.documents import (
     DeliveryReader,
     DeliveryWriter,
     DocumentReader,
@@ -10,11 +10,11 @@ from cityloom.store.sqlite.documents import (
     TimerReader,
     TimerWriter,
 )
-from cityloom.store.sqlite.entity_writes import EntityWriter
-from cityloom.store.sqlite.history import HistoryReader
-from cityloom.store.sqlite.log import LogReader
-from cityloom.store.sqlite.map_reads import MapReader
-from cityloom.store.sqlite.personal import PersonalWriter
+from cityloom.store.tables.entity_writes import EntityWriter
+from cityloom.store.tables.history import HistoryReader
+from cityloom.store.tables.log import LogReader
+from cityloom.store.tables.map_reads import MapReader
+from cityloom.store.tables.personal import PersonalWriter
 
 
 class SqliteSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
