@@ -22,6 +22,7 @@ from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, T
 from cityloom.store.migrations import migrations
 from cityloom.store.sql import place_row, scope_key, select_entities
 from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
+from cityloom.store.sqlite.dialect import SQLITE
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (
@@ -73,7 +74,7 @@ class World:
 
     def ask(self, query: Query, after_id: str = "") -> tuple[list[str], list[str]]:
         """Ids that SQL gives, and of them those that the query selects; checks what SQL promises."""
-        select = select_entities(query, TENANT, after_id=after_id)
+        select = select_entities(query, TENANT, SQLITE, after_id=after_id)
         rows = self.db.execute(select.rows(), select.parameters).fetchall()
         assert self.db.execute(select.count(), select.parameters).fetchall() == [(len(rows),)]
         test = matcher(query)
@@ -86,7 +87,7 @@ class World:
         return given, selected
 
     def plan(self, query: Query) -> str:
-        select = select_entities(query, TENANT)
+        select = select_entities(query, TENANT, SQLITE)
         steps = self.db.execute(f"EXPLAIN QUERY PLAN {select.rows(limit=True)}", select.parameters)
         return "\n".join(str(step[3]) for step in steps)
 
@@ -443,7 +444,7 @@ def test_select_entities_binds_every_value() -> None:
     query = Query(
         ids=[evil], attrs=[evil], scope_q=ScopeTerm(f"/{evil}"), q=parse_q("a==1", lambda name: evil + name)
     )
-    select = select_entities(query, TENANT)
+    select = select_entities(query, TENANT, SQLITE)
     assert evil not in select.rows() + select.count()
     assert world.ask(query)[0] == []
 

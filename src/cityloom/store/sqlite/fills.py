@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import apsw
 
 from cityloom.model.entity import decode_entity
-from cityloom.store.tables.session import Session
+from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.tables.sights import sight_of, write_sight
 from cityloom.store.tables.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
 
 
-def fill_sights(connection: apsw.Connection) -> None:
+def fill_sights(connection: apsw.Connection, path: Path) -> None:
     """The table `sight`, and in each tally the newest observation, how many are silent, and the last event.
 
     Cost: about 35 µs an entity.
     """
-    session = Session(connection)
+    session = SqliteSession(connection, path)
     found: Tallies = {}
     seq = session.pulse.seq
     for row, tenant, body in connection.cursor().execute("SELECT row, tenant, body FROM entity"):
@@ -42,5 +43,5 @@ def fill_sights(connection: apsw.Connection) -> None:
             )
 
 
-FILLS: Final[dict[str, Callable[[apsw.Connection], None]]] = {"sight": fill_sights}
+FILLS: Final[dict[str, Callable[[apsw.Connection, Path], None]]] = {"sight": fill_sights}
 """By the name of the migration after whose SQL they run, in the same transaction."""

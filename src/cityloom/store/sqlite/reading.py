@@ -13,9 +13,9 @@ from cityloom.model.errors import ConfigurationError
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot
 from cityloom.store.sqlite.connection import check_place, failed, open_reader, opening, schema_version
-from cityloom.store.tables.session import Session
-from cityloom.store.tables.snapshot import SqliteSnapshot
+from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.store import SqliteStore
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 
 @contextmanager
@@ -38,12 +38,12 @@ def read_database(path: Path, clock: Clock) -> Iterator[Snapshot]:
             if schema_version(connection, path) != len(migrations("sqlite")):
                 SqliteStore(path, clock).close()
             connection.execute("BEGIN")
-        session = Session(connection)
+        session = SqliteSession(connection, path)
         try:
-            yield SqliteSnapshot(session)
+            yield TablesSnapshot(session)
         except apsw.Error as error:
             raise failed(path, error) from error
         finally:
-            session.close_cursors()
+            session.close_streams()
     finally:
         connection.close(True)

@@ -28,9 +28,11 @@ from cityloom.store.sqlite.connection import (
     opening,
     sync_folder,
 )
-from cityloom.store.tables.session import Session
-from cityloom.store.tables.snapshot import SqliteSnapshot
-from cityloom.store.tables.writer import Writer
+from cityloom.store.sqlite.fills import FILLS
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.sqlite.snapshot import SqliteTransaction
+from cityloom.store.sqlite.writer import SqliteWriter
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")
 
@@ -41,9 +43,9 @@ READERS: Final = 4
 class _Reader:
     """A thread's connection, and how deep in snapshots the thread is."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.session = Session(connection)
-        self.snapshot = SqliteSnapshot(self.session)
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+        self.session = SqliteSession(connection, path)
+        self.snapshot = TablesSnapshot(self.session)
         self.depth = 0
 
 
@@ -83,21 +85,29 @@ class SqliteStore:
             self._lock = FileLock(path)
             try:
                 session = self._open(synchronous)
-                self._writer = Writer(session, path, clock, queue_items=queue_items, queue_bytes=queue_bytes)
+                self._writer = SqliteWriter(
+                    session,
+                    SqliteTransaction,
+                    str(path),
+                    clock,
+                    queue_items=queue_items,
+                    queue_bytes=queue_bytes,
+                )
+                self._writer.watch(session)
             except BaseException:
                 self._lock.release()
                 raise
         self._session = session
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
-    def _open(self, synchronous: Synchronous) -> Session:
+    def _open(self, synchronous: Synchronous) -> SqliteSession:
         new = not self._path.exists() or self._path.stat().st_size == 0
         if new:
             # Nobody else on this machine reads a city's file: personal data stand in it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = open_writer(self._path, synchronous, self._vfs)
         try:
-            migrate(connection, self._path, migrations("sqlite"))
+            migrate(connection, self._path, migrations("sqlite"), FILLS)
             # What an erasure left in the log of a process that died must not stay there.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except BaseException:
@@ -105,7 +115,7 @@ class SqliteStore:
             raise
         if new:
             sync_folder(self._path)
-        return Session(connection)
+        return SqliteSession(connection, self._path)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
@@ -133,7 +143,7 @@ class SqliteStore:
         return self._snapshot()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[SqliteSnapshot]:
+    def _snapshot(self) -> Iterator[TablesSnapshot]:
         reader = self._reader()
         connection = reader.session.connection
         try:
@@ -145,7 +155,7 @@ class SqliteStore:
             finally:
                 reader.depth -= 1
                 if reader.depth == 0:
-                    reader.session.close_cursors()
+                    reader.session.close_streams()
                     connection.execute("COMMIT")
         except apsw.Error as error:
             raise failed(self._path, error) from error
@@ -157,7 +167,7 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    reader = _Reader(open_reader(self._path, self._vfs))
+                    reader = _Reader(open_reader(self._path, self._vfs), self._path)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
                 self._readers.append(reader)

@@ -228,7 +228,7 @@ class Encoder:
             self._incarnation,
             intern(instance.name),
             *key,
-            store_value(attribute.value),
+            self._db.dialect.stored_value(attribute.value),
             self._shape(attribute),
             None if key[1] == self._seq << 1 else self._seq,
             instance.row,

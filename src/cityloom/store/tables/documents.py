@@ -16,7 +16,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 _DELIVERY: Final = (
     "SELECT d.id, t.name, d.subscription, d.seq, d.body, d.due, d.attempts, d.last_error, d.dead"
-    " FROM delivery d CROSS JOIN tenant t ON t.id = d.tenant"
+    " FROM delivery d JOIN tenant t ON t.id = d.tenant"
 )
 
 
@@ -61,8 +61,10 @@ class DocumentWriter(DocumentReader, LogWriter):
 
     def set_state(self, tenant: str, kind: str, id: str, body: Any) -> None:
         """Keeps a document *without* an event: counters and marks that nobody follows."""
-        self.db.run(
-            "INSERT OR REPLACE INTO document (tenant, kind, id, modified, body) VALUES (?, ?, ?, ?, ?)",
+        self.db.change(
+            "INSERT INTO document (tenant, kind, id, modified, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (tenant, kind, id)"
+            " DO UPDATE SET modified = excluded.modified, body = excluded.body",
             (self.db.tenants.intern(tenant), kind, id, self.now, _encode(body)),
         )
 
@@ -78,8 +80,7 @@ class DeliveryReader(Port):
         sql = f"{_DELIVERY} WHERE d.dead = 0 AND d.due <= ?"
         parameters: list[Any] = [now]
         after = self.db.value(
-            "SELECT d.due FROM tenant t CROSS JOIN delivery d ON d.tenant = t.id AND d.id = ?"
-            " WHERE d.dead = 0",
+            "SELECT d.due FROM tenant t JOIN delivery d ON d.tenant = t.id AND d.id = ? WHERE d.dead = 0",
             (after_id,),
         )
         if after is not None:
@@ -134,10 +135,12 @@ class DeliveryWriter(DeliveryReader, LogWriter):
 
     def put_delivery(self, delivery: Delivery) -> None:
         """Adds or changes a delivery, by (tenant, id)."""
-        self.db.run(
-            "INSERT OR REPLACE INTO delivery"
-            " (tenant, id, subscription, seq, due, attempts, last_error, dead, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        self.db.change(
+            "INSERT INTO delivery (tenant, id, subscription, seq, due, attempts, last_error, dead, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO UPDATE SET"
+            " subscription = excluded.subscription, seq = excluded.seq, due = excluded.due,"
+            " attempts = excluded.attempts, last_error = excluded.last_error, dead = excluded.dead,"
+            " body = excluded.body",
             (
                 self.db.tenants.intern(delivery.tenant),
                 delivery.id,
@@ -146,14 +149,14 @@ class DeliveryWriter(DeliveryReader, LogWriter):
                 delivery.due,
                 delivery.attempts,
                 delivery.last_error,
-                delivery.dead,
+                int(delivery.dead),
                 _encode(delivery.body),
             ),
         )
 
     def delete_delivery(self, tenant: str, id: str) -> None:
         """A delivery is done."""
-        self.db.run("DELETE FROM delivery WHERE tenant = ? AND id = ?", (self.db.tenants.find(tenant), id))
+        self.db.change("DELETE FROM delivery WHERE tenant = ? AND id = ?", (self.db.tenants.find(tenant), id))
 
 
 class TimerReader(Port):
@@ -162,7 +165,7 @@ class TimerReader(Port):
     def timers_due(self, consumer: str, now: int, limit: int = 1000) -> list[Timer]:
         """Timers of a consumer with `due` <= now, by due time."""
         rows = self.db.rows(
-            "SELECT t.name, r.key, r.due, r.body FROM timer r CROSS JOIN tenant t ON t.id = r.tenant"
+            "SELECT t.name, r.key, r.due, r.body FROM timer r JOIN tenant t ON t.id = r.tenant"
             " WHERE r.consumer = ? AND r.due <= ? ORDER BY r.due, r.tenant, r.key LIMIT ?",
             (consumer, now, limit),
         )
@@ -182,8 +185,9 @@ class TimerWriter(TimerReader, LogWriter):
 
     def set_timer(self, timer: Timer) -> None:
         """Sets or moves a timer, by (consumer, tenant, key)."""
-        self.db.run(
-            "INSERT OR REPLACE INTO timer (consumer, tenant, key, due, body) VALUES (?, ?, ?, ?, ?)",
+        self.db.change(
+            "INSERT INTO timer (consumer, tenant, key, due, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (consumer, tenant, key) DO UPDATE SET due = excluded.due, body = excluded.body",
             (
                 timer.consumer,
                 self.db.tenants.intern(timer.tenant),
@@ -195,7 +199,7 @@ class TimerWriter(TimerReader, LogWriter):
 
     def cancel_timer(self, consumer: str, tenant: str, key: str) -> None:
         """Removes a timer (idempotent)."""
-        self.db.run(
+        self.db.change(
             "DELETE FROM timer WHERE consumer = ? AND tenant = ? AND key = ?",
             (consumer, self.db.tenants.find(tenant), key),
         )

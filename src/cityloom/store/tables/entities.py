@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from cityloom.model.entity import Entity, decode_entity
@@ -17,10 +16,10 @@ from cityloom.query.values import Query
 from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.map_ports import Box
 from cityloom.store.sql import Select, select_entities
+from cityloom.store.strays import box_without_strays
 from cityloom.store.tables.parts import part_decoder
 from cityloom.store.tables.session import Port
 from cityloom.store.tables.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
-from cityloom.store.strays import box_without_strays
 
 _SAMPLE: Final = 2_000
 """Places that tell where nearly all of a layer lies."""
@@ -41,12 +40,12 @@ class EntityReader(Port):
 
     def rows_of(self, tenant: str, entity_ids: Sequence[str]) -> list[Any]:
         """(id, row, body) of those of these entities that exist, by id."""
+        dialect = self.db.dialect
         sql = (
-            "SELECT e.id, e.row, e.body FROM json_each(?) w CROSS JOIN entity e"
+            f"SELECT e.id, e.row, e.body FROM {dialect.each_text('?', 'w')} {dialect.join} entity e"
             " ON e.tenant = ? AND e.id = w.value ORDER BY e.id"
         )
-        wanted = msgspec.json.encode(list(entity_ids)).decode()
-        return self.db.rows(sql, (wanted, self.db.tenants.find(tenant)))
+        return self.db.rows(sql, (dialect.texts(list(entity_ids)), self.db.tenants.find(tenant)))
 
     def query(self, tenant: str, query: Query) -> list[Entity]:
         """The entities that `query` selects, exactly, in its order (by default: by id), paged."""
@@ -109,7 +108,7 @@ class EntityReader(Port):
 
     def _select(self, tenant: str, query: Query) -> Select | None:
         number = self.db.tenants.find(tenant)
-        return select_entities(query, number) if number is not None else None
+        return select_entities(query, number, self.db.dialect) if number is not None else None
 
     def _selected(self, select: Select, query: Query) -> Iterator[Entity]:
         entities = (decode_entity(row[2]) for row in self.db.stream(select.rows(), select.parameters))
@@ -169,7 +168,8 @@ class EntityReader(Port):
         if known is not None and known[0] == (layer.count, layer.bbox):
             return known[1]
         sql = (
-            "SELECT p.west, p.south, p.east, p.north FROM entity_type t CROSS JOIN place p ON p.row = t.row"
+            "SELECT p.west, p.south, p.east, p.north FROM entity_type t"
+            f" {self.db.dialect.join} place p ON p.row = t.row"
             " WHERE t.tenant = ? AND t.type = ? AND t.row % ? = 0"
         )
         every = max(1, layer.count // _SAMPLE)
@@ -198,7 +198,8 @@ class EntityReader(Port):
         """The smallest box around a type's places, from the index (outward by at most 1 part in 2^23)."""
         sql = (
             "SELECT min(p.west), min(p.south), max(p.east), max(p.north)"
-            " FROM entity_type t CROSS JOIN place p ON p.row = t.row WHERE t.tenant = ? AND t.type = ?"
+            f" FROM entity_type t {self.db.dialect.join} place p ON p.row = t.row"
+            " WHERE t.tenant = ? AND t.type = ?"
         )
         west, south, east, north = self.db.row(sql, (self.db.tenants.find(tenant), type))
         return None if west is None else (west, south, east, north)
@@ -210,7 +211,7 @@ class EntityReader(Port):
         if known is not None and known[0] == tally.modified:
             return known[1]
         sql = (
-            "SELECT e.body FROM entity_type t CROSS JOIN entity e ON e.row = t.row"
+            f"SELECT e.body FROM entity_type t {self.db.dialect.join} entity e ON e.row = t.row"
             " WHERE t.tenant = ? AND t.type = ?"
         )
         found = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -155,7 +156,7 @@ class EntityWriter(EntityReader, HistoryWriter):
 
     def _create(self, tenant: int, entity: Entity) -> int:
         key = self.begin_life(tenant, entity.id)
-        self.db.run(
+        self.db.change(
             "INSERT INTO entity (row, tenant, id, body, modified) VALUES (?, ?, ?, ?, ?)",
             (key, tenant, entity.id, encode_entity(entity), self.now),
         )
@@ -164,7 +165,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_types(tenant, key, entity.id, [], types)
         self._change_names(tenant, key, (), entity.attributes)
         self._change_scopes(tenant, key, [], entity.scopes)
-        self._change_place(key, None, place)
+        self.change_place(tenant, key, types, None, place)
         write_sight(self.db, key, tenant, sight_of(entity, types))
         for type in types:
             count_entity(self._tally(tenant, type, seen=True), entity, place, 1)
@@ -174,7 +175,7 @@ class EntityWriter(EntityReader, HistoryWriter):
     def _update(
         self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
     ) -> None:
-        self.db.run(
+        self.db.change(
             "UPDATE entity SET body = ?, modified = ? WHERE row = ?", (encode_entity(after), self.now, key)
         )
         old_types = types = self._type_numbers(after)
@@ -189,7 +190,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         old_place = place = None
         if moved:
             old_place, place = place_row(before, old_types), place_row(after, types)
-            self._change_place(key, old_place, place)
+            self.change_place(tenant, key, types, old_place, place)
         shown = moved or any(is_shown(change.name) for change in changes)
         if shown:
             sight = sight_of(after, types)
@@ -213,12 +214,12 @@ class EntityWriter(EntityReader, HistoryWriter):
     ) -> None:
         types = self._type_numbers(before)
         place = place_row(before, types)
-        self.db.run("DELETE FROM entity WHERE row = ?", (key,))
+        self.db.change("DELETE FROM entity WHERE row = ?", (key,))
         self._change_types(tenant, key, before.id, types, [])
         self._change_names(tenant, key, before.attributes, ())
         self._change_scopes(tenant, key, before.scopes, [])
-        self._change_place(key, place, None)
-        self.db.run("DELETE FROM sight WHERE row = ?", (key,))
+        self.change_place(tenant, key, types, place, None)
+        self.db.change("DELETE FROM sight WHERE row = ?", (key,))
         for type in types:
             count_entity(self._tally(tenant, type, seen=True), before, place, -1)
         self._tally(tenant, EVERY_TYPE).count -= 1
@@ -261,13 +262,13 @@ class EntityWriter(EntityReader, HistoryWriter):
     ) -> None:
         for type in old:
             if type not in new:
-                self.db.run(
+                self.db.change(
                     "DELETE FROM entity_type WHERE tenant = ? AND type = ? AND id = ?",
                     (tenant, type, entity_id),
                 )
         for type in new:
             if type not in old:
-                self.db.run(
+                self.db.change(
                     "INSERT INTO entity_type (tenant, type, id, row) VALUES (?, ?, ?, ?)",
                     (tenant, type, entity_id, key),
                 )
@@ -276,39 +277,29 @@ class EntityWriter(EntityReader, HistoryWriter):
         intern = self.db.names.intern
         gone = [(tenant, intern(name), key) for name in old if name not in new]
         if gone:
-            self.db.connection.executemany(
+            self.db.change_many(
                 "DELETE FROM entity_attribute WHERE tenant = ? AND name = ? AND row = ?", gone
             )
         came = [(tenant, intern(name), key) for name in new if name not in old]
         if came:
-            self.db.connection.executemany(
-                "INSERT INTO entity_attribute (tenant, name, row) VALUES (?, ?, ?)", came
-            )
+            self.db.change_many("INSERT INTO entity_attribute (tenant, name, row) VALUES (?, ?, ?)", came)
 
     def _change_scopes(self, tenant: int, key: int, old: list[str], new: list[str]) -> None:
         before, after = set(map(scope_key, old)), set(map(scope_key, new))
         for scope in before - after:
-            self.db.run(
+            self.db.change(
                 "DELETE FROM entity_scope WHERE tenant = ? AND scope = ? AND row = ?", (tenant, scope, key)
             )
         for scope in after - before:
-            self.db.run(
+            self.db.change(
                 "INSERT INTO entity_scope (tenant, scope, row) VALUES (?, ?, ?)", (tenant, scope, key)
             )
 
-    def _change_place(self, key: int, old: Place | None, new: Place | None) -> None:
-        if old == new:
-            return
-        if new is None:
-            self.db.run("DELETE FROM place WHERE row = ?", (key,))
-        elif old is None:
-            self.db.run("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", (key, *new))
-        else:
-            self.db.run(
-                "UPDATE place SET west = ?, east = ?, south = ?, north = ?, type_low = ?, type_high = ?"
-                " WHERE row = ?",
-                (*new, key),
-            )
+    @abstractmethod
+    def change_place(
+        self, tenant: int, key: int, types: Sequence[int], old: Place | None, new: Place | None
+    ) -> None:
+        """Makes `new` the place of the entity with row `key`, which had `old`; `types` are its types now."""
 
     def _tally(self, tenant: int, type: int, *, seen: bool = False) -> Tally:
         tally = self.counted.get((tenant, type))

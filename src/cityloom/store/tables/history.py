@@ -27,8 +27,6 @@ from cityloom.store.tables.codec import COLUMNS, Decoder, Key, Origins, Row
 from cityloom.store.tables.past import PastReader
 from cityloom.store.tables.session import Session
 
-_COMPOUND: Final = "(typeof(value) = 'blob' AND CAST(value AS TEXT) NOT IN ('true', 'false'))"
-"""A stored value that may be, or hold, a number: JSON, but no boolean."""
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 
 
@@ -78,8 +76,8 @@ class HotTier:
         """Rows of one attribute with start <= time < end, in order of time. Cost: what is read of it."""
         within, parameters = _range(incarnation, name, start, end)
         if numbers is not None:
-            among, bounds = _among(numbers)
-            within += f" AND ({_COMPOUND} OR {among})"
+            among, bounds = self._among(numbers)
+            within += f" AND ({self._db.dialect.is_compound} OR {among})"
             parameters += bounds
         way = "DESC" if latest_first else "ASC"
         order = f"time {way}, origin {way}, tie {way}, dataset {way}"
@@ -97,12 +95,20 @@ class HotTier:
     ) -> list[tuple[int, int, int, int]]:
         """(dataset, shape, how many are among the numbers, how many are compound) of the rows of a window."""
         within, parameters = _range(incarnation, name, window.start, window.end)
-        among, bounds = _among(numbers)
+        among, bounds = self._among(numbers)
         sql = (
-            f"SELECT dataset, shape, sum({among}), sum({_COMPOUND})"
+            f"SELECT dataset, shape, sum(CASE WHEN {among} THEN 1 ELSE 0 END),"
+            f" sum(CASE WHEN {self._db.dialect.is_compound} THEN 1 ELSE 0 END)"
             f" FROM instance WHERE {within} GROUP BY dataset, shape"
         )
         return self._db.rows(sql, [*bounds, *parameters])
+
+    def _among(self, numbers: Numbers) -> tuple[str, list[float]]:
+        """The condition that a value is one of the numbers, and its parameters."""
+        test = self._db.dialect.is_number(
+            ">= ?" if numbers.with_low else "> ?", "<= ?" if numbers.with_high else "< ?"
+        )
+        return test, [numbers.low, numbers.high]
 
     def at(self, incarnation: int, name: int, time: int) -> list[Row]:
         """The rows of one attribute at one time."""
@@ -437,14 +443,6 @@ def _range(incarnation: int, name: int, start: int | None, end: int | None) -> t
         sql += " AND time < ?"
         parameters.append(end)
     return sql, parameters
-
-
-def _among(numbers: Numbers) -> tuple[str, list[float]]:
-    """The condition that a value is one of the numbers, and its parameters."""
-    low = ">=" if numbers.with_low else ">"
-    high = "<=" if numbers.with_high else "<"
-    test = f"(typeof(value) IN ('integer', 'real') AND value {low} ? AND value {high} ?)"
-    return test, [numbers.low, numbers.high]
 
 
 def _within(time: int, window: Window) -> bool:

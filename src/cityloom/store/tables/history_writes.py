@@ -69,7 +69,7 @@ class HistoryWriter(HistoryReader, LogWriter):
         if count == 0 and not began:
             return None
         if not life.current and not began:
-            self.db.run(
+            self.db.change(
                 "UPDATE history_entity SET modified = ? WHERE incarnation = ?",
                 (format_datetime(self.now), life.number),
             )
@@ -173,7 +173,11 @@ class HistoryWriter(HistoryReader, LogWriter):
             reached = entity_id
         else:
             reached = reached if len(ids) == EXPIRE_ENTITIES else ""
-        self.db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (mark, reached))
+        self.db.change(
+            "INSERT INTO meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (mark, reached),
+        )
         return limit - left
 
     def write_instances(
@@ -190,7 +194,7 @@ class HistoryWriter(HistoryReader, LogWriter):
             elif self.find_instance(incarnation, entity_id, instance.name, given) is None:
                 self._insert(row, foreign)
         if rows:
-            self.db.connection.executemany(_INSERT, rows)
+            self.db.change_many(_INSERT, rows)
 
     def new_incarnation(self) -> int:
         """A number that no entity has had."""
@@ -209,13 +213,14 @@ class HistoryWriter(HistoryReader, LogWriter):
     def end_life(self, tenant: int, incarnation: int, last: Entity) -> None:
         """A current entity becomes one that history alone knows; `last.deleted_at` says when."""
         self._insert_past(tenant, last, incarnation)
-        self.db.run("DELETE FROM history_cleared WHERE incarnation = ?", (incarnation,))
+        self.db.change("DELETE FROM history_cleared WHERE incarnation = ?", (incarnation,))
 
     # -- the tables ----------------------------------------------------------
 
     def _insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
-        self.db.run(
-            "INSERT INTO history_entity VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        self.db.change(
+            "INSERT INTO history_entity (incarnation, tenant, id, types, scopes, created, modified, deleted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 incarnation,
                 tenant,
@@ -228,8 +233,9 @@ class HistoryWriter(HistoryReader, LogWriter):
             ),
         )
         for type in entity.types:
-            self.db.run(
-                "INSERT INTO history_type VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            self.db.change(
+                "INSERT INTO history_type (tenant, type, id, incarnation) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 (tenant, self.db.names.intern(type), entity.id, incarnation),
             )
 
@@ -238,7 +244,7 @@ class HistoryWriter(HistoryReader, LogWriter):
             "DELETE FROM history_entity WHERE incarnation = ? RETURNING tenant, id, types", (incarnation,)
         )
         for type in msgspec.json.decode(row[2]):
-            self.db.run(
+            self.db.change(
                 "DELETE FROM history_type WHERE tenant = ? AND type = ? AND id = ? AND incarnation = ?",
                 (row[0], self.db.names.intern(type), row[1], incarnation),
             )
@@ -246,16 +252,17 @@ class HistoryWriter(HistoryReader, LogWriter):
     def _insert(self, row: Row, foreign: str | None) -> bool:
         """Adds an instance; whether it is new."""
         if foreign is not None:
-            sql = "INSERT INTO instance_key VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            sql = (
+                "INSERT INTO instance_key (incarnation, name, id, time, origin, tie, dataset)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            )
             if not self.db.run(sql, (row.incarnation, row.name, foreign, *row[2:6])):
                 return False
         return self.db.run(_INSERT, row) == 1
 
     def _insert_many(self, encoded: Sequence[tuple[Row, str | None]]) -> int:
         """Adds instances; how many are new."""
-        before = self.db.connection.total_changes()
-        self.db.connection.executemany(_INSERT, (row for row, foreign in encoded if foreign is None))
-        count = self.db.connection.total_changes() - before
+        count = self.db.insert_many(_INSERT, [row for row, foreign in encoded if foreign is None])
         return count + sum(self._insert(row, foreign) for row, foreign in encoded if foreign is not None)
 
     def _without_moved(
@@ -291,10 +298,10 @@ class HistoryWriter(HistoryReader, LogWriter):
         )
 
     def _delete_row(self, row: Row, instance_id: str) -> None:
-        self.db.run(f"DELETE FROM instance WHERE {_ONE}", row[:6])
+        self.db.change(f"DELETE FROM instance WHERE {_ONE}", row[:6])
         if row.origin == FOREIGN:
             sql = f"DELETE FROM instance_key WHERE {_OF_ATTRIBUTE} AND id = ?"
-            self.db.run(sql, (row.incarnation, row.name, instance_id))
+            self.db.change(sql, (row.incarnation, row.name, instance_id))
 
     def _delete_attribute(self, life: Incarnation, entity_id: str, name: str, dataset_id: str | None) -> int:
         where, parameters = _OF_ATTRIBUTE, [life.number, self.db.names.find(name)]
@@ -317,11 +324,13 @@ class HistoryWriter(HistoryReader, LogWriter):
         count = 0
         for (number,) in [*past, *current]:
             count += self.db.run("DELETE FROM instance WHERE incarnation = ?", (number,))
-            self.db.run("DELETE FROM instance_key WHERE incarnation = ?", (number,))
+            self.db.change("DELETE FROM instance_key WHERE incarnation = ?", (number,))
         for (number,) in past:
             self._forget_past(number)
         for (number,) in current:
-            self.db.run("INSERT INTO history_cleared VALUES (?) ON CONFLICT DO NOTHING", (number,))
+            self.db.change(
+                "INSERT INTO history_cleared (incarnation) VALUES (?) ON CONFLICT DO NOTHING", (number,)
+            )
         return count
 
     def _expire_entity(self, key: tuple[int, int, str], before: int, limit: int) -> int:

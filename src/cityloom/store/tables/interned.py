@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import apsw
+if TYPE_CHECKING:
+    from cityloom.store.tables.session import Session
 
 K = TypeVar("K", str, bytes)
 _MOST = 200_000
@@ -18,11 +19,11 @@ class Interned(Generic[K]):
     *added* is forgotten again when its savepoint or transaction is undone.
     """
 
-    def __init__(self, connection: apsw.Connection, table: str, column: str) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, table: str, column: str) -> None:
+        self._session = session
         self._find = f"SELECT id FROM {table} WHERE {column} = ?"
         self._get = f"SELECT {column} FROM {table} WHERE id = ?"
-        self._add = f"INSERT INTO {table} ({column}) VALUES (?)"
+        self._add = f"INSERT INTO {table} ({column}) VALUES (?) RETURNING id"
         self._ids: dict[K, int] = {}
         self._keys: dict[int, K] = {}
         self._added: list[K] = []
@@ -31,7 +32,7 @@ class Interned(Generic[K]):
         """The number of `key`, or None when it has none."""
         number = self._ids.get(key)
         if number is None:
-            number = self._connection.execute(self._find, (key,)).get
+            number = self._session.value(self._find, (key,))
             if number is not None:
                 self._learn(key, number)
         return number
@@ -40,7 +41,7 @@ class Interned(Generic[K]):
         """What `number` stands for."""
         key = self._keys.get(number)
         if key is None:
-            key = self._connection.execute(self._get, (number,)).get
+            key = self._session.value(self._get, (number,))
             if key is None:
                 raise KeyError(number)
             self._learn(key, number)
@@ -50,10 +51,10 @@ class Interned(Generic[K]):
         """The number of `key`, given now if it has none."""
         number = self._ids.get(key) or self.find(key)
         if number is None:
-            self._connection.execute(self._add, (key,))
-            number = self._connection.last_insert_rowid()
-            self._learn(key, number)
+            added: int = self._session.value(self._add, (key,))
+            self._learn(key, added)
             self._added.append(key)
+            return added
         return number
 
     def mark(self) -> int:

@@ -119,24 +119,28 @@ class LogWriter(LogReader):
     ) -> Event:
         """Writes the next event; with `history`, also for good when and why instances were written."""
         seq = self.db.pulse.seq + 1
-        number = self.db.causes.intern(cause)
-        self.db.run(
+        number = self.db.causes.intern(cause, seq)
+        self.db.change(
             "INSERT INTO event (seq, tenant, at, cause, body) VALUES (?, ?, ?, ?, ?)",
             (seq, tenant_number, self.now, number, _encode(body)),
         )
         if history and self._origin_cause != number:
-            self.db.run("INSERT INTO origin (seq, at, cause) VALUES (?, ?, ?)", (seq, self.now, number))
+            self.db.change("INSERT INTO origin (seq, at, cause) VALUES (?, ?, ?)", (seq, self.now, number))
             self._origin_cause = number
         self.db.pulse.seq = seq
         return make_event(seq, tenant, self.now, cause, body)
 
     def move_cursor(self, consumer: str, seq: int) -> None:
         """Records that `consumer` has dealt with everything up to `seq`."""
-        self.db.run("INSERT OR REPLACE INTO cursor (consumer, seq) VALUES (?, ?)", (consumer, seq))
+        self.db.change(
+            "INSERT INTO cursor (consumer, seq) VALUES (?, ?)"
+            " ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq",
+            (consumer, seq),
+        )
 
     def drop_cursor(self, consumer: str) -> None:
         """Forgets a consumer."""
-        self.db.run("DELETE FROM cursor WHERE consumer = ?", (consumer,))
+        self.db.change("DELETE FROM cursor WHERE consumer = ?", (consumer,))
 
     def trim_log(self, keep: int) -> int:
         """Deletes events behind the slowest cursor, but keeps the last `keep`; how many went.

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import LOCATION
+from cityloom.query.geometry import Box as QueryBox
 from cityloom.store.map_ports import Box, Found, PointSight, ShapeSight, Told, Values
 from cityloom.store.tables.entities import EntityReader
 from cityloom.store.tables.sights import fold
@@ -46,12 +47,10 @@ _HELD: Final = 100
 """How many readers of attributes are kept: each is a type of its own, and the names are the callers'."""
 _by_id: Final = itemgetter(0)
 
-# The tree tells the types of an entity by their span: one type alone is told exactly.
+# An index of places may tell the types of an entity by their span: one type alone is told exactly.
 _SEEN: Final = (
-    " FROM place p CROSS JOIN sight s ON s.row = p.row"
-    " WHERE p.type_low <= :type AND p.type_high >= :type"
-    " AND p.west <= :east AND p.east >= :west AND p.south <= :north AND p.north >= :south"
-    " AND s.tenant = :tenant AND (s.type = :type AND p.type_low = :type OR EXISTS"
+    " FROM place p {join} sight s ON s.row = p.row"
+    " WHERE {place} AND s.tenant = :tenant AND ({sure} OR EXISTS"
     " (SELECT 1 FROM entity_type t WHERE t.tenant = :tenant AND t.type = :type AND t.id = s.id))"
 )
 _POINT: Final = " AND s.lon IS NOT NULL"
@@ -62,15 +61,15 @@ _BODY: Final = "(SELECT e.body FROM entity e WHERE e.row = p.row)"
 # for whole, at its beginning, at that of a word, or anywhere; then those that hold its words, each in name,
 # id or type; a type's name is last. Bodies are read of those alone that are answered.
 _SEARCH: Final = """
-WITH size AS MATERIALIZED (SELECT value ->> 0 AS type, value ->> 1 AS count FROM json_each(:sizes)),
+WITH size AS MATERIALIZED (SELECT z.one AS type, z.two AS count FROM {sizes}),
 hit AS (
   SELECT s.row AS row, s.id AS id, z.count AS count,
-    CASE WHEN instr(s.text, char(10) || :text || char(10)) OR lower(s.id) = :lower
-        OR substr(lower(s.id), -length(:lower) - 1) = ':' || :lower THEN 0
-      WHEN instr(s.text, char(10) || :text) THEN 1
-      WHEN instr(s.text, ' ' || :text) OR instr(lower(s.id), ':' || :lower) THEN 2
-      WHEN instr(s.text, :text) THEN 3
-      WHEN instr(lower(s.id), :lower) THEN 4
+    CASE WHEN {whole} OR lower(s.id) = :lower
+        OR substr(lower(s.id), length(s.id) - length(:lower)) = :last THEN 0
+      WHEN {begins} THEN 1
+      WHEN {word} OR {last} THEN 2
+      WHEN {text} THEN 3
+      WHEN {id} THEN 4
       WHEN {words} THEN 5
       ELSE 6
     END AS rank
@@ -79,13 +78,9 @@ hit AS (
   ORDER BY rank, z.count, s.id LIMIT :limit
 )
 SELECT hit.id, s.name, e.body
-FROM hit CROSS JOIN sight s ON s.row = hit.row CROSS JOIN entity e ON e.row = hit.row
+FROM hit {join} sight s ON s.row = hit.row {join} entity e ON e.row = hit.row
 ORDER BY hit.rank, hit.count, hit.id
 """
-_HOLDS_WORD: Final = (
-    "(instr(s.text, :word{number}) OR instr(lower(s.id), :word{number})"
-    " OR s.type IN (SELECT value FROM json_each(:types{number})))"
-)
 _MOST_WORDS: Final = 8
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -98,9 +93,12 @@ class MapReader(EntityReader):
     ) -> Sequence[PointSight]:
         """Entities of a type in a box whose location is one Point, by id."""
         body = _BODY if attributes else "NULL"
-        sql = f"SELECT s.id, s.name, s.lon, s.lat, {body}{_SEEN}{_POINT}"
-        rows = self.db.rows(sql, self._box(tenant, type, box))
+        seen, parameters = self._sights(tenant, type, box)
+        rows = self.db.rows(f"SELECT s.id, s.name, s.lon, s.lat, {body}{seen}{_POINT}", parameters)
         rows.sort(key=_by_id)
+        told_name = self.db.dialect.told_name
+        if told_name is not None:
+            rows = [(id, told_name(name), *more) for id, name, *more in rows]
         if not attributes:
             return rows
         read = _values_reader(tuple(attributes))
@@ -117,31 +115,37 @@ class MapReader(EntityReader):
         """Entities of a type that a box touches whose location is another geometry, by id."""
         small = "p.east - p.west < :width AND p.north - p.south < :height"
         body = _BODY if attributes else f"CASE WHEN {small} THEN NULL ELSE {_BODY} END"
+        seen, parameters = self._sights(tenant, type, box)
         sql = (
             "SELECT s.id, s.name, s.dimension, p.west, p.south, p.east, p.north,"
-            f" {small}, {body}{_SEEN}{_NO_POINT}"
+            f" {small}, {body}{seen}{_NO_POINT}"
         )
-        parameters = self._box(tenant, type, box) | {"width": least[0], "height": least[1]}
-        rows = self.db.rows(sql, parameters)
+        rows = self.db.rows(sql, parameters | {"width": least[0], "height": least[1]})
         rows.sort(key=_by_id)
+        told_name = self.db.dialect.told_name
         found = []
         for id, name, dimension, west, south, east, north, tiny, body in rows:
             told = _decode_light(body).attributes if body is not None else {}
             geometry = None if tiny else _geometry(told)
             values = _values(told, attributes) if attributes else ()
+            name = told_name(name) if told_name is not None else name
             found.append(ShapeSight(id, name, dimension, (west, south, east, north), geometry, values))
         return found
 
-    def _box(self, tenant: str, type: str, box: Box) -> dict[str, Any]:
-        west, south, east, north = box
-        return {
+    def _sights(self, tenant: str, type: str, box: Box) -> tuple[str, dict[str, Any]]:
+        """The places of a type in a box with their sights, as SQL, and its parameters."""
+        parameters: dict[str, Any] = {
             "tenant": self.db.tenants.find(tenant),
             "type": self.db.names.find(type),
-            "west": west,
-            "south": south,
-            "east": east,
-            "north": north,
         }
+
+        def bind(value: Any) -> str:
+            parameters[f"p{len(parameters)}"] = value
+            return f":p{len(parameters) - 1}"
+
+        dialect = self.db.dialect
+        place = dialect.place(QueryBox(*box), bind, ":type")
+        return _SEEN.format(join=dialect.join, place=place, sure=dialect.surely(":type")), parameters
 
     def changed(self, tenant: str, type: str, attributes: Sequence[str] | None = ()) -> int:
         """The number of the last event that changed what a map shows of a type; 0 when there was none."""
@@ -162,7 +166,7 @@ class MapReader(EntityReader):
         if tally is None or tally.silent <= 0:
             return set()
         sql = (
-            "SELECT e.id, e.body FROM entity_attribute a CROSS JOIN entity e ON e.row = a.row"
+            f"SELECT e.id, e.body FROM entity_attribute a {self.db.dialect.join} entity e ON e.row = a.row"
             " WHERE a.tenant = ? AND a.name = ? AND EXISTS"
             " (SELECT 1 FROM entity_type t WHERE t.tenant = a.tenant AND t.type = ? AND t.id = e.id)"
         )
@@ -178,35 +182,60 @@ class MapReader(EntityReader):
 
     def search(self, tenant: str, text: str, limit: int) -> list[Found]:
         """Entities whose name or id holds `text`: see the port."""
-        folded = fold(text)
-        conditions = ["instr(lower(s.id), :lower)"]
-        if folded:
-            conditions.append("instr(s.text, :text)")
+        folded, lower = fold(text), text.lower()
         tallied = self._tallied(tenant)
-        types = [number for name, number, _ in tallied if folded and _is_called(name, folded)]
-        if types:
-            conditions.append("s.type IN (SELECT value FROM json_each(:types))")
-        parameters = {
+        dialect = self.db.dialect
+        # A text that no name can hold, where only ids can.
+        shown = folded or "\n\n"
+        parameters: dict[str, Any] = {
             "tenant": self.db.tenants.find(tenant),
-            # A text that no name can hold, where only ids can.
-            "text": folded or "\n\n",
-            "lower": text.lower(),
-            "types": _json(types),
-            "sizes": _json([[number, tally.count] for _, number, tally in tallied]),
+            "text": shown,
+            "whole": f"\n{shown}\n",
+            "begins": f"\n{shown}",
+            "word": f" {shown}",
+            "lower": lower,
+            "last": f":{lower}",
+            "sized": dialect.numbers([number for _, number, _ in tallied]),
+            "sizes": dialect.numbers([tally.count for _, _, tally in tallied]),
             "limit": limit,
         }
+        name_holds, id_holds = dialect.holds("s.text", ":text"), dialect.holds("lower(s.id)", ":lower")
+        conditions = [id_holds, name_holds] if folded else [id_holds]
+        types = [number for name, number, _ in tallied if folded and _is_called(name, folded)]
+        if types:
+            parameters["types"] = dialect.numbers(types)
+            conditions.append(dialect.is_number_of("s.type", ":types"))
         words = folded.split()[:_MOST_WORDS] if " " in folded else []
+        each_word = []
         for number, word in enumerate(words):
             parameters[f"word{number}"] = word
-            parameters[f"types{number}"] = _json(
+            parameters[f"types{number}"] = dialect.numbers(
                 [type for name, type, _ in tallied if _is_called(name, word)]
             )
-        each = " AND ".join(_HOLDS_WORD.format(number=number) for number in range(len(words))) or "0"
+            each_word.append(
+                f"({dialect.holds('s.text', f':word{number}')}"
+                f" OR {dialect.holds('lower(s.id)', f':word{number}')}"
+                f" OR {dialect.is_number_of('s.type', f':types{number}')})"
+            )
+        each = " AND ".join(each_word) or "FALSE"
         conditions.append(each)
-        sql = _SEARCH.format(conditions=" OR ".join(conditions), words=each)
+        sql = _SEARCH.format(
+            sizes=dialect.each_pair(":sized", ":sizes", "z"),
+            whole=dialect.holds("s.text", ":whole"),
+            begins=dialect.holds("s.text", ":begins"),
+            word=dialect.holds("s.text", ":word"),
+            last=dialect.holds("lower(s.id)", ":last"),
+            text=name_holds,
+            id=id_holds,
+            words=each,
+            conditions=" OR ".join(conditions),
+            join=dialect.join,
+        )
+        told_name = dialect.told_name
         found = []
         for id, name, body in self.db.rows(sql, parameters):
             entity = _decode_sort(body)
+            name = told_name(name) if told_name is not None else name
             found.append(Found(id=id, types=entity.types, name=name, location=_geometry(entity.attributes)))
         return found
 
@@ -215,10 +244,6 @@ def _is_called(type: str, folded: str) -> bool:
     """Whether a type's name, in one word or in several, holds a folded text."""
     name = re.split(r"[/#]", type)[-1]
     return folded in fold(name) or folded in fold(_WORDS.sub(" ", name))
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _geometry(attributes: dict[str, msgspec.Raw]) -> bytes | None:

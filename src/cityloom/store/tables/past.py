@@ -7,12 +7,14 @@ each attribute of each entity, made inside SQLite.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import Attribute
+from cityloom.store.dialect import Dialect
 from cityloom.store.history_ports import Observed
 from cityloom.store.tables.codec import Rest, Shape, iso, load_value, shape_of
 from cityloom.store.tables.session import Port, Session
@@ -26,56 +28,75 @@ class _Types(Struct):
 
 _decode_types: Final = msgspec.json.Decoder(_Types).decode
 _decode_rest: Final = msgspec.json.Decoder(Rest).decode
-_encode: Final = msgspec.json.Encoder().encode
-_MOST_WALKED: Final = 100_000
+_ALL: Final = 2**62
+_MOST_WALKED = 100_000
 """Instances that one call looks at, but for those of one time; a window that holds more is halved."""
 
-_TELLING: Final = "i.occurrence = 0 AND i.shape IN (SELECT value FROM json_each(:telling))"
-"""First of its stamp, and either observed or a deletion: it tells what is so from then on."""
-_EVER: Final = (
-    "EXISTS (SELECT 1 FROM instance o WHERE o.incarnation = {row} AND o.name = {name}"
-    " AND o.dataset = {dataset} AND o.shape IN (SELECT value FROM json_each(:observed)))"
-)
-_PAGE: Final = (
-    "WITH page AS MATERIALIZED (SELECT id, row FROM entity_type"
-    " WHERE tenant = :tenant AND type = :type AND id > :after_id ORDER BY id LIMIT :limit)"
-)
-_SERIES: Final = (
-    ", series AS MATERIALIZED (SELECT p.id, p.row, n.value AS name, 0 AS dataset"
-    " FROM page p CROSS JOIN json_each(:names) n WHERE "
-    + _EVER.format(row="p.row", name="n.value", dataset=0)
-    + " UNION ALL SELECT p.id, p.row, n.value, d.dataset"
-    " FROM page p CROSS JOIN json_each(:names) n CROSS JOIN instance d INDEXED BY instance_dataset"
-    " ON d.incarnation = p.row AND d.name = n.value AND d.dataset <> 0"
-    " WHERE d.shape IN (SELECT value FROM json_each(:observed)) GROUP BY p.id, n.value, d.dataset)"
-)
-_NEWEST: Final = (
-    "SELECT s.id, e.body, s.name, s.dataset, i.time, i.value, i.shape, i.rest FROM series s"
-    " CROSS JOIN entity e ON e.row = s.row LEFT JOIN instance i"
-    " ON i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset"
-    " AND (i.time, i.origin, i.tie) = (SELECT i.time, i.origin, i.tie FROM instance i"
-    " WHERE i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset AND i.time <= :at"
-    f" AND {_TELLING} ORDER BY i.time DESC, i.origin DESC, i.tie DESC LIMIT 1)"
-    " ORDER BY s.id, s.name, s.dataset"
-)
-_LATEST: Final = _PAGE + _SERIES + _NEWEST
-_WITHIN: Final = (
-    "FROM entity_type t CROSS JOIN json_each(:names) n CROSS JOIN instance i ON i.incarnation = t.row"
-    " AND i.name = n.value AND i.time > :after AND i.time <= :until"
-    " WHERE t.tenant = :tenant AND t.type = :type"
-)
-_TOLD_WITHIN: Final = (
-    f"SELECT t.id, t.row, i.name, i.dataset, i.time, i.value, i.shape, i.rest {_WITHIN} AND {_TELLING}"
-    " AND (i.shape IN (SELECT value FROM json_each(:observed)) OR "
-    + _EVER.format(row="i.incarnation", name="i.name", dataset="i.dataset")
-    + ") ORDER BY i.time, t.id, i.name, i.dataset, i.origin, i.tie LIMIT :limit"
-)
-_BETWEEN: Final = (
-    f"WITH told AS MATERIALIZED ({_TOLD_WITHIN})"
-    " SELECT t.id, e.body, t.name, t.dataset, t.time, t.value, t.shape, t.rest"
-    " FROM told t CROSS JOIN entity e ON e.row = t.row"
-)
-_MANY: Final = f"SELECT count(*) FROM (SELECT 1 {_WITHIN} LIMIT {_MOST_WALKED + 1})"
+
+class _Statements(NamedTuple):
+    """The statements of this module as a database says them."""
+
+    page: str
+    latest: str
+    between: str
+    many: str
+
+
+@cache
+def _statements(dialect: Dialect) -> _Statements:
+    join, each_name = dialect.join, dialect.each_number(":names", "n")
+    # First of its stamp, and either observed or a deletion: it tells what is so from then on.
+    telling = f"i.occurrence = 0 AND {dialect.is_number_of('i.shape', ':telling')}"
+    page = (
+        "WITH page AS MATERIALIZED (SELECT id, row FROM entity_type"
+        " WHERE tenant = :tenant AND type = :type AND id > :after_id ORDER BY id LIMIT :limit)"
+    )
+    series = (
+        ", series AS MATERIALIZED (SELECT p.id, p.row, n.value AS name, 0 AS dataset"
+        f" FROM page p CROSS JOIN {each_name} WHERE {_ever(dialect, 'p.row', 'n.value', '0')}"
+        " UNION ALL SELECT p.id, p.row, n.value, d.dataset"
+        f" FROM page p CROSS JOIN {each_name} {join} instance d{dialect.by_dataset}"
+        " ON d.incarnation = p.row AND d.name = n.value AND d.dataset <> 0"
+        f" WHERE {dialect.is_number_of('d.shape', ':observed')} GROUP BY p.id, p.row, n.value, d.dataset)"
+    )
+    newest = (
+        " SELECT s.id, e.body, s.name, s.dataset, i.time, i.value, i.shape, i.rest FROM series s"
+        f" {join} entity e ON e.row = s.row LEFT JOIN instance i"
+        " ON i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset"
+        " AND (i.time, i.origin, i.tie) = (SELECT i.time, i.origin, i.tie FROM instance i"
+        " WHERE i.incarnation = s.row AND i.name = s.name AND i.dataset = s.dataset AND i.time <= :at"
+        f" AND {telling} ORDER BY i.time DESC, i.origin DESC, i.tie DESC LIMIT 1)"
+        " ORDER BY s.id, s.name, s.dataset"
+    )
+    within = (
+        f"FROM entity_type t CROSS JOIN {each_name} {join} instance i ON i.incarnation = t.row"
+        " AND i.name = n.value AND i.time > :after AND i.time <= :until"
+        " WHERE t.tenant = :tenant AND t.type = :type"
+    )
+    told = (
+        f"SELECT t.id, t.row, i.name, i.dataset, i.time, i.value, i.shape, i.rest, i.origin, i.tie {within}"
+        f" AND {telling} AND ({dialect.is_number_of('i.shape', ':observed')}"
+        f" OR {_ever(dialect, 'i.incarnation', 'i.name', 'i.dataset')})"
+        " ORDER BY i.time, t.id, i.name, i.dataset, i.origin, i.tie LIMIT :limit"
+    )
+    between = (
+        f"WITH told AS MATERIALIZED ({told})"
+        " SELECT t.id, e.body, t.name, t.dataset, t.time, t.value, t.shape, t.rest"
+        f" FROM told t {join} entity e ON e.row = t.row"
+    )
+    if dialect.sorts_rows:  # where a join may lose the order
+        between += " ORDER BY t.time, t.id, t.name, t.dataset, t.origin, t.tie"
+    return _Statements(
+        page, page + series + newest, between, f"SELECT count(*) FROM (SELECT 1 {within} LIMIT :most) m"
+    )
+
+
+def _ever(dialect: Dialect, row: str, name: str, dataset: str) -> str:
+    """Whether a dataset of an attribute was ever observed."""
+    return (
+        f"EXISTS (SELECT 1 FROM instance o WHERE o.incarnation = {row} AND o.name = {name}"
+        f" AND o.dataset = {dataset} AND {dialect.is_number_of('o.shape', ':observed')})"
+    )
 
 
 class PastReader(Port):
@@ -92,9 +113,10 @@ class PastReader(Port):
         asked = self._asked(tenant, type, names)
         if asked is None:
             return [], None
+        statements = _statements(self.db.dialect)
         page = {"tenant": asked["tenant"], "type": asked["type"], "after_id": after_id, "limit": limit}
-        count, last = self.db.row(f"{_PAGE} SELECT count(*), max(id) FROM page", page)
-        found = self.db.rows(_LATEST, {**asked, **page, "at": at}) if count else []
+        count, last = self.db.row(f"{statements.page} SELECT count(*), max(id) FROM page", page)
+        found = self.db.rows(statements.latest, {**asked, **page, "at": at}) if count else []
         return self._told(found), last if count == limit else None
 
     def instances_between(
@@ -111,7 +133,8 @@ class PastReader(Port):
         window = {**asked, "after": after, "until": until}
         while window["until"] - after > 1 and self._holds_many(window):
             window["until"] = after + (window["until"] - after) // 2
-        found = self.db.rows(_BETWEEN, {**window, "limit": limit + 1})
+        between = _statements(self.db.dialect).between
+        found = self.db.rows(between, {**window, "limit": limit + 1})
         if len(found) <= limit:
             return self._told(found), window["until"]
         beyond = found[-1][4]
@@ -120,11 +143,12 @@ class PastReader(Port):
             return self._told(whole), beyond - 1
         # More than `limit` of one time: they are told together.
         window |= {"after": beyond - 1, "until": beyond}
-        return self._told(self.db.rows(_BETWEEN, {**window, "limit": -1})), beyond
+        return self._told(self.db.rows(between, {**window, "limit": _ALL})), beyond
 
     def _holds_many(self, window: dict[str, Any]) -> bool:
         used = {key: window[key] for key in ("tenant", "type", "names", "after", "until")}
-        return bool(self.db.value(_MANY, used) > _MOST_WALKED)
+        used["most"] = _MOST_WALKED + 1
+        return bool(self.db.value(_statements(self.db.dialect).many, used) > _MOST_WALKED)
 
     def _asked(self, tenant: str, type: str, names: Sequence[str]) -> dict[str, Any] | None:
         """The parameters that both reads have; None where nothing can be found."""
@@ -136,9 +160,9 @@ class PastReader(Port):
         return {
             "tenant": keys[0],
             "type": keys[1],
-            "names": _list(numbers),
-            "observed": _list(observed),
-            "telling": _list(telling),
+            "names": self.db.dialect.numbers(numbers),
+            "observed": self.db.dialect.numbers(observed),
+            "telling": self.db.dialect.numbers(telling),
         }
 
     def _told(self, rows: Iterable[Any]) -> list[Observed]:
@@ -192,7 +216,3 @@ def _telling_shapes(session: Session) -> tuple[list[int], list[int]]:
         if shape.observed or shape.deleted:
             telling.append(number)
     return observed, telling
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return _encode(numbers).decode()

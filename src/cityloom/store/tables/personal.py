@@ -5,8 +5,7 @@ It must never be copied from here into an entity, an event or history.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import msgspec
@@ -21,20 +20,20 @@ _ONE: Final = "tenant = ? AND entity_id = ?"
 class PersonalWriter(LogWriter):
     """The port `PersonalData`.
 
-    What is replaced or erased is overwritten with zeros in the pages of the
-    file (`secure_delete`); after an erasure `wipe_log` asks the writer to empty
-    the write-ahead log, where earlier forms of those pages stand.
+    What is replaced or erased is overwritten where the database can
+    (`wiping`); after an erasure `wipe` asks the writer to do the rest of it.
     """
 
-    wipe_log = False
+    wipe = False
     """Whether this work erased something."""
 
     def put_personal(self, tenant: str, entity_id: str, body: Any, cause: Cause) -> None:
         """Keeps the personal data that belong to an entity."""
         number = self.db.tenants.intern(tenant)
-        with self._wiping():
+        with self.wiping():
             self.db.run(
-                "INSERT OR REPLACE INTO personal (tenant, entity_id, body) VALUES (?, ?, ?)",
+                "INSERT INTO personal (tenant, entity_id, body) VALUES (?, ?, ?)"
+                " ON CONFLICT (tenant, entity_id) DO UPDATE SET body = excluded.body",
                 (number, entity_id, msgspec.json.encode(body)),
             )
         self._log(number, entity_id, cause.party, cause.id, "put")
@@ -49,10 +48,10 @@ class PersonalWriter(LogWriter):
     def erase_personal(self, tenant: str, entity_id: str, party: str) -> bool:
         """Erases them, beyond recovery from this store's file; the log of readings stays."""
         number = self.db.tenants.intern(tenant)
-        with self._wiping():
+        with self.wiping():
             erased = self.db.run(f"DELETE FROM personal WHERE {_ONE}", (number, entity_id)) > 0
         if erased:
-            self.wipe_log = True
+            self.wipe = True
             self._log(number, entity_id, party, "", "erase")
         return erased
 
@@ -69,16 +68,12 @@ class PersonalWriter(LogWriter):
         ]
 
     def _log(self, tenant: int, entity_id: str, party: str, purpose: str, action: str) -> None:
-        self.db.run(
+        self.db.change(
             "INSERT INTO personal_reading (tenant, entity_id, at, party, purpose, action)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (tenant, entity_id, self.now, party, purpose, action),
         )
 
-    @contextmanager
-    def _wiping(self) -> Iterator[None]:
-        self.db.run("PRAGMA secure_delete=ON")
-        try:
-            yield
-        finally:
-            self.db.run("PRAGMA secure_delete=OFF")
+    def wiping(self) -> AbstractContextManager[None]:
+        """Within it what is deleted is overwritten, where the database can."""
+        return nullcontext()

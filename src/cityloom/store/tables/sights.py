@@ -73,10 +73,12 @@ def sight_of(entity: Entity, types: list[int]) -> Sight:
 
 def write_sight(session: Session, key: int, tenant: int, sight: Sight) -> None:
     """Makes `sight` what is shown of the entity with row `key`."""
-    session.run(
-        "INSERT OR REPLACE INTO sight (row, tenant, type, text, id, dimension, lon, lat, name)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (key, tenant, *sight),
+    session.change(
+        "INSERT INTO sight (row, tenant, type, text, id, dimension, lon, lat, name)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET tenant = excluded.tenant,"
+        " type = excluded.type, text = excluded.text, id = excluded.id, dimension = excluded.dimension,"
+        " lon = excluded.lon, lat = excluded.lat, name = excluded.name",
+        (key, tenant, *sight[:-1], session.dialect.stored_name(sight.name)),
     )
 
 

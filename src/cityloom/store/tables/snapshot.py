@@ -17,9 +17,9 @@ from cityloom.store.tables.map_reads import MapReader
 from cityloom.store.tables.personal import PersonalWriter
 
 
-class SqliteSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
+class TablesSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
     """One consistent state of everything: the port `Snapshot`."""
 
 
-class SqliteTransaction(MapReader, EntityWriter, DocumentWriter, DeliveryWriter, TimerWriter, PersonalWriter):
+class TablesTransaction(MapReader, EntityWriter, DocumentWriter, DeliveryWriter, TimerWriter, PersonalWriter):
     """The port `Transaction`: made for one work, and of no use after it."""

@@ -12,29 +12,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import apsw
 import structlog
 from msgspec import Struct
 
 from cityloom.model.clock import Clock
 from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
-from cityloom.store.sqlite.connection import BUSY_MS, failed
-from cityloom.store.tables.session import Session
-from cityloom.store.tables.snapshot import SqliteTransaction
+from cityloom.store.tables.session import Mark, Session
+from cityloom.store.tables.snapshot import TablesTransaction
 from cityloom.store.tables.tallies import Tallies, add_all, decode_tally, encode_tally
 
 GROUP_SECONDS: Final = 0.05
 """How long works may join a group: nobody waits longer for others' works than this and one work."""
 GROUP_WORKS: Final = 1000
-CHECKPOINT_PAGES: Final = 8192
-"""Pages in the write-ahead log (of 4 KiB: 32 MiB) from which it is moved into the file."""
-LONG_LOG: Final = 8
-"""Times that the log may grow before readers are waited for, so that it can begin anew."""
-_WIPE_AGAIN_SECONDS: Final = 0.05
+WIPE_AGAIN_SECONDS: Final = 0.05
+"""How soon an erasure is tried again that something stood in the way of."""
 
 _log = structlog.get_logger("store")
 
@@ -71,16 +65,25 @@ class Writer:
 
     Args:
         session: the writing connection; only this thread uses it from now on.
-        path: the file, for messages.
+        transaction: makes what a work is given.
+        name: the store's, for messages.
         queue_items: works that may wait.
         queue_bytes: bytes that waiting works may hold together; a single larger one is let in alone.
     """
 
     def __init__(
-        self, session: Session, path: Path, clock: Clock, *, queue_items: int, queue_bytes: int
+        self,
+        session: Session,
+        transaction: Callable[[Session, int, Tallies], TablesTransaction],
+        name: str,
+        clock: Clock,
+        *,
+        queue_items: int,
+        queue_bytes: int,
     ) -> None:
         self._db = session
-        self._path = path
+        self._transaction = transaction
+        self._name = name
         self._clock = clock
         self._most_items = queue_items
         self._most_bytes = queue_bytes
@@ -88,13 +91,10 @@ class Writer:
         self._bytes = 0
         self._changed = threading.Condition()
         self._closing = False
-        self._wipe = False
+        self.wipe = False
         self._callbacks: list[Callable[[int], None]] = []
-        self._log_pages = 0
-        self._moved_pages = 0
         self.counters = Counters()
         session.pulse  # noqa: B018  (read before the thread starts: a damaged file is told at once)
-        session.connection.set_wal_hook(self._saw_log)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -115,7 +115,7 @@ class Writer:
         future.set_running_or_notify_cancel()
         with self._changed:
             if self._closing:
-                raise StoreFailed(f"the store {self._path} is closed")
+                raise StoreFailed(f"the store {self._name} is closed")
             if len(self._queue) >= self._most_items or (
                 self._queue and self._bytes + size > self._most_bytes
             ):
@@ -150,7 +150,7 @@ class Writer:
         while (first := self._next()) is not None:
             if first:
                 self._answer(self._commit_group(first[0]))
-            self._tidy()
+            self.tidy()
 
     def _next(self) -> list[Waiting] | None:
         """The next work; an empty list when there is tidying to do instead; None at the end."""
@@ -158,7 +158,7 @@ class Writer:
             while not self._queue:
                 if self._closing:
                     return None
-                if not self._changed.wait(_WIPE_AGAIN_SECONDS if self._wipe else None):
+                if not self._changed.wait(WIPE_AGAIN_SECONDS if self.wipe else None):
                     return []
             return [self._take()]
 
@@ -173,74 +173,63 @@ class Writer:
 
     def _commit_group(self, first: Waiting) -> list[Done]:
         """Runs works until none waits or the group is large enough, and commits them."""
-        db, connection = self._db, self._db.connection
+        db = self._db
         group: list[Done] = []
-        mark = db.mark()
+        mark: Mark | None = None
         pending: Tallies = {}
         wipe = False
         waiting: Waiting | None = first
         # The pace of the machine, not the city's time: works join for so long.
         end = time.monotonic() + GROUP_SECONDS
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            changes = connection.total_changes()
+            db.begin()
+            mark = db.mark()
             while waiting is not None:
                 done, transaction = self._run_work(waiting, pending)
                 group.append(done)
                 waiting = None
                 if transaction is not None:
                     add_all(pending, transaction.counted)
-                    wipe = wipe or transaction.wipe_log
+                    wipe = wipe or transaction.wipe
                 if len(group) < GROUP_WORKS and time.monotonic() < end:
                     waiting = self._more()
-            if connection.total_changes() == changes:
-                connection.execute("ROLLBACK")
-            else:
+            if db.changed:
                 self._write_tallies(pending)
-                connection.execute(
-                    "UPDATE pulse SET seq = ?, at = ?, incarnation = ?",
-                    (db.pulse.seq, db.pulse.at, db.pulse.incarnation),
-                )
-                connection.execute("COMMIT")
+            if db.commit():
                 self.counters.commits += 1
         except Exception as error:  # whatever it was, everyone is answered and the thread lives on
             self._give_up(mark)
             if waiting is not None:
                 group.append(Done(waiting.future, None, None))
             _log.error("commit failed", reason=str(error), works=len(group))
-            failure = failed(self._path, error)
+            failure = db.failed(error)
             return [done._replace(error=done.error or failure) for done in group]
         db.settle()
-        self._wipe = self._wipe or wipe
+        self.wipe = self.wipe or wipe
         self.counters.works += len(group)
         self.counters.largest_group = max(self.counters.largest_group, len(group))
         return group
 
-    def _run_work(self, waiting: Waiting, pending: Tallies) -> tuple[Done, SqliteTransaction | None]:
+    def _run_work(self, waiting: Waiting, pending: Tallies) -> tuple[Done, TablesTransaction | None]:
         """Runs one work in a savepoint.
 
         Raises:
-            apsw.Error: the whole transaction is lost.
+            Exception: the whole transaction is lost.
         """
-        db, connection = self._db, self._db.connection
+        db = self._db
         mark = db.mark()
         db.pulse.at = max(self._clock.now(), db.pulse.at + 1)
-        transaction = SqliteTransaction(db, db.pulse.at, pending)
-        connection.execute("SAVEPOINT work")
+        transaction = self._transaction(db, db.pulse.at, pending)
+        db.savepoint()
         try:
             result = waiting.work(transaction)
         except BaseException as error:
-            if not connection.in_transaction:
-                raise apsw.AbortError(f"the transaction was lost: {error}") from error
-            db.close_cursors()
-            connection.execute("ROLLBACK TO work")
-            connection.execute("RELEASE work")
+            db.undo_work()
             db.undo(mark)
-            if isinstance(error, apsw.Error):
-                error = failed(self._path, error)
+            if isinstance(error, Exception) and db.is_ours(error):
+                error = db.failed(error)
             return Done(waiting.future, None, error), None
-        db.close_cursors()
-        connection.execute("RELEASE work")
+        db.keep_work()
         return Done(waiting.future, result, None), transaction
 
     def _write_tallies(self, pending: Tallies) -> None:
@@ -250,21 +239,23 @@ class Writer:
                 stored = decode_tally(body)
                 stored.add(change)
                 change = stored
-            self._db.run(
-                "INSERT OR REPLACE INTO tally (tenant, type, body) VALUES (?, ?, ?)",
+            self._db.change(
+                "INSERT INTO tally (tenant, type, body) VALUES (?, ?, ?)"
+                " ON CONFLICT (tenant, type) DO UPDATE SET body = excluded.body",
                 (*key, encode_tally(change.settled())),
             )
 
-    def _give_up(self, mark: Any) -> None:
-        """Undoes the whole transaction, in the file and in memory."""
+    def _give_up(self, mark: Mark | None) -> None:
+        """Undoes the whole transaction, in the database and in memory."""
         db = self._db
-        db.close_cursors()
-        if db.connection.in_transaction:
-            try:
-                db.connection.execute("ROLLBACK")
-            except apsw.Error as error:
-                _log.error("rollback failed", reason=str(error))
-        db.undo(mark)
+        try:
+            db.rollback()
+        except Exception as error:
+            if not db.is_ours(error):
+                raise
+            _log.error("rollback failed", reason=str(error))
+        if mark is not None:
+            db.undo(mark)
         self.counters.failed_commits += 1
 
     def _answer(self, group: list[Done]) -> None:
@@ -280,38 +271,5 @@ class Writer:
             except Exception:
                 _log.exception("a follower of the log failed to wake")
 
-    # -- the write-ahead log -----------------------------------------------------
-
-    def _saw_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
-
-    def _tidy(self) -> None:
-        """Moves the write-ahead log into the file when it is long, and empties it after an erasure.
-
-        After the answers, so that nobody waits for it.
-        """
-        if self._log_pages < self._moved_pages:
-            self._moved_pages = 0  # the log began anew
-        if self._wipe:
-            mode = apsw.SQLITE_CHECKPOINT_TRUNCATE
-        elif self._log_pages - self._moved_pages < CHECKPOINT_PAGES:
-            return
-        elif self._log_pages > LONG_LOG * CHECKPOINT_PAGES:
-            mode = apsw.SQLITE_CHECKPOINT_RESTART
-        else:
-            mode = apsw.SQLITE_CHECKPOINT_PASSIVE
-        self._moved_pages = self._log_pages
-        connection = self._db.connection
-        try:
-            connection.set_busy_timeout(int(_WIPE_AGAIN_SECONDS * 1000))
-            connection.wal_checkpoint(mode=mode)
-        except apsw.BusyError:
-            return  # a reader stands in the way: tried again after the next commit or soon
-        except apsw.Error as error:
-            _log.error("checkpoint failed", reason=str(error))
-            return
-        finally:
-            connection.set_busy_timeout(BUSY_MS)
-        self._wipe = False
-        self.counters.checkpoints += 1
+    def tidy(self) -> None:
+        """What a database needs between two transactions, after the answers, so that nobody waits for it."""
