@@ -46,7 +46,11 @@ class Dialect(Protocol):
         ...
 
     def is_number(self, low: str, high: str) -> str:
-        """Whether the `value` of an instance is a number that passes two tests, such as `>= ?`."""
+        """Whether the `value` of an instance is a number by two comparisons (`>=`), with a `?` each."""
+        ...
+
+    def bound(self, number: float) -> Any:
+        """What such a `?` stands for."""
         ...
 
     def texts(self, values: Sequence[str]) -> Any:
@@ -103,7 +107,7 @@ class Dialect(Protocol):
         ...
 
     def place(self, box: Box, bind: Callable[[Any], str], type: str | None = None) -> str:
-        """Whether a `place p` touches a box, and a type (its number) may be one of its."""
+        """Whether a `place p` of `:tenant` touches a box, and a type (its number) may be one of its."""
         ...
 
     def surely(self, type: str) -> str:

@@ -26,7 +26,11 @@ class SqliteDialect:
 
     def is_number(self, low: str, high: str) -> str:
         """Numbers are kept as such."""
-        return f"(typeof(value) IN ('integer', 'real') AND value {low} AND value {high})"
+        return f"(typeof(value) IN ('integer', 'real') AND value {low} ? AND value {high} ?)"
+
+    def bound(self, number: float) -> Any:
+        """As it is."""
+        return number
 
     def texts(self, values: Sequence[str]) -> Any:
         """As JSON."""

@@ -105,10 +105,9 @@ class HotTier:
 
     def _among(self, numbers: Numbers) -> tuple[str, list[float]]:
         """The condition that a value is one of the numbers, and its parameters."""
-        test = self._db.dialect.is_number(
-            ">= ?" if numbers.with_low else "> ?", "<= ?" if numbers.with_high else "< ?"
-        )
-        return test, [numbers.low, numbers.high]
+        dialect = self._db.dialect
+        test = dialect.is_number(">=" if numbers.with_low else ">", "<=" if numbers.with_high else "<")
+        return test, [dialect.bound(numbers.low), dialect.bound(numbers.high)]
 
     def at(self, incarnation: int, name: int, time: int) -> list[Row]:
         """The rows of one attribute at one time."""
