@@ -76,11 +76,13 @@ class Server:
         """Runs statements as an administrator."""
         self.fetch(database, sql, script=True)
 
-    def fetch(self, database: str, sql: str, *parameters: Any, script: bool = False) -> list[Any]:
+    def fetch(
+        self, database: str, sql: str, *parameters: Any, script: bool = False, path: str = "public"
+    ) -> list[Any]:
         """Rows of a statement."""
 
         async def work() -> list[Any]:
-            connection = await asyncpg.connect(self.url(database))
+            connection = await asyncpg.connect(self.url(database), server_settings={"search_path": path})
             try:
                 if script:
                     await connection.execute(sql)
@@ -90,6 +92,26 @@ class Server:
                 await connection.close()
 
         return self._driver.run(work())
+
+    def set(self, setting: str, value: str) -> None:
+        """Changes a setting of the whole server, and waits until it holds."""
+        self.execute("postgres", f"ALTER SYSTEM SET {setting} = {value}")
+        self.execute("postgres", "SELECT pg_reload_conf()")
+        while self.fetch("postgres", "SELECT current_setting($1)", setting) != [(value,)]:
+            pass
+
+    def break_connections(self) -> None:
+        """Ends every connection of a store, and waits until they are gone."""
+        self.execute(
+            "postgres",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'cityloom'",
+        )
+
+    def explain(self, database: str, sql: str, *parameters: Any) -> str:
+        """How a statement is run."""
+        rows = self.fetch(database, f"EXPLAIN {sql}", *parameters, path="cityloom, public")
+        return "\n".join(line for (line,) in rows)
 
     def _run(self, program: str, *arguments: str) -> None:
         # The daemon keeps the pipes of whoever starts it, so it gets none.

@@ -16,6 +16,12 @@ from cityloom.model.errors import ConfigurationError
 SAMPLE = "sample"
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
+_Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="The PostgreSQL database that keeps the city (postgresql://user@host/database)."
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,6 +71,7 @@ def up(
     sources: Annotated[Path | None, typer.Option(help="Where the source files are.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    store: _Store = None,
 ) -> None:
     """Makes the city when it is missing, imports what is new, and serves it.
 
@@ -90,7 +97,7 @@ def up(
                 settings=configuration.settings,
             )
         )
-    settings = place.settings(host=host, port=port)
+    settings = place.settings(host=host, port=port, store=store)
     refuse_open_door(place, settings)
     listening = listen(settings)
     settings = at(settings, listening)
@@ -115,6 +122,7 @@ def serve(
     data: _Data,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8026); 0 takes a free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
+    store: _Store = None,
 ) -> None:
     """Serves the city kept in a folder (made, empty, when missing).
 
@@ -125,7 +133,7 @@ def serve(
     from cityloom.cli.serving import at, listen, refuse_open_door, run
 
     folder = CityFolder(data, make=True)
-    settings = folder.settings(host=host, port=port)
+    settings = folder.settings(host=host, port=port, store=store)
     configure_logs(settings)
     refuse_open_door(folder, settings)
     listening = listen(settings)
@@ -136,6 +144,7 @@ def import_sources(
     data: _Data,
     source: Annotated[list[str] | None, typer.Argument(help="Which sources; all when left out.")] = None,
     sources: Annotated[Path | None, typer.Option(help="Where the source files are, this once.")] = None,
+    store: _Store = None,
 ) -> None:
     """Imports the city's sources and shows each one's quality report. Importing twice changes nothing.
 
@@ -148,7 +157,7 @@ def import_sources(
     folder = CityFolder(data)
     if folder.is_new:
         raise ConfigurationError(f"no city exists in {data}; make one with: cityloom init --data {data}")
-    settings = folder.settings()
+    settings = folder.settings(store=store)
     configure_logs(settings)
     node = Node(folder, settings)
     reports, failures = asyncio.run(import_all(node, source or [], only_new=False, sources=sources))

@@ -20,6 +20,7 @@ from cityloom.ld.core_terms import core_context
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, CityloomError, ConfigurationError
 from cityloom.model.time import parse_duration
+from cityloom.store.postgres import examine_postgres
 
 _FREE_WARN = 2 * 1024**3
 _FREE_FAIL = 200 * 1024**2
@@ -76,6 +77,10 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
 
 
 def _check_store(folder: CityFolder) -> Iterator[Finding]:
+    url = folder.settings().store
+    if url:
+        yield from _check_database(url)
+        return
     file = folder.store_file
     if not file.exists():
         yield Finding("warn", "store: none yet", f"it is made by: cityloom serve --data {folder.path}")
@@ -96,6 +101,15 @@ def _check_store(folder: CityFolder) -> Iterator[Finding]:
         yield Finding(
             "warn", "store: the write-ahead log is over 1 GB", "a reader may be stuck: restart the node"
         )
+
+
+def _check_database(url: str) -> Iterator[Finding]:
+    facts = examine_postgres(url)
+    told = f"store: {facts.name}, {facts.server}, {facts.size / 1e6:,.1f} MB, durable"
+    if facts.version:
+        yield Finding("ok", told, "it is backed up by pg_dump, not by cityloom backup")
+    else:
+        yield Finding("warn", f"{told}; no city in it yet", "cityloom serve makes an empty one there")
 
 
 def _check_disk(folder: CityFolder) -> Iterator[Finding]:

@@ -41,9 +41,17 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 def store_name(url: str) -> str:
-    """The store as messages call it: its address without user and password."""
+    """The store as messages call it: its address without user and password.
+
+    Raises:
+        ConfigurationError: it is no address of a database.
+    """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+        raise ConfigurationError(
+            f"store is invalid: {parts.scheme}://{host}{parts.path} is no postgresql://host/database"
+        )
     return f"postgresql://{host}{parts.path}"
 
 

@@ -33,7 +33,7 @@ class PostgresDialect:
     sorts_rows = True
     # Measured: it takes PostgreSQL longer to look into a body than us to read it.
     reads_bodies = False
-    is_compound = f"coalesce(json_typeof(value) IN ('object', 'array') OR {_LONG}, FALSE)"
+    is_compound = f"coalesce(json_typeof(value) IN ('object', 'array', 'null') OR {_LONG}, FALSE)"
 
     def is_number(self, low: str, high: str) -> str:
         """In decimals, since a number of JSON may be larger than any of the machine's."""
