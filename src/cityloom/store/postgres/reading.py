@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import asyncpg
 from msgspec import Struct
@@ -23,6 +24,8 @@ from cityloom.store.postgres.connection import (
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.session import PostgresSession
 from cityloom.store.tables.snapshot import TablesSnapshot
+
+T = TypeVar("T")
 
 
 class Facts(Struct, frozen=True):
@@ -78,23 +81,42 @@ def examine_postgres(url: str) -> Facts:
     """
     name = store_name(url)
 
-    async def look() -> Facts:
+    async def look(connection: asyncpg.Connection) -> Facts:
+        await check_promises(connection, name)
+        server = connection.get_server_version()
+        return Facts(
+            name,
+            f"PostgreSQL {server.major}.{server.minor}",
+            await schema_version(connection),
+            await connection.fetchval("SELECT pg_database_size(current_database())"),
+        )
+
+    return _look(url, look)
+
+
+def instance_bytes(url: str) -> int:
+    """How many bytes the instances of history take, with their indexes."""
+
+    async def look(connection: asyncpg.Connection) -> int:
+        size: int = await connection.fetchval("SELECT pg_total_relation_size('instance')")
+        return size
+
+    return _look(url, look)
+
+
+def _look(url: str, look: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]]) -> T:
+    name = store_name(url)
+
+    async def work() -> T:
         connection = await connect(url)
         try:
-            await check_promises(connection, name)
-            server = connection.get_server_version()
-            return Facts(
-                name,
-                f"PostgreSQL {server.major}.{server.minor}",
-                await schema_version(connection),
-                await connection.fetchval("SELECT pg_database_size(current_database())"),
-            )
+            return await look(connection)
         finally:
             await connection.close(timeout=5)
 
     driver = Driver()
     try:
         with opening(name):
-            return driver.run(look())
+            return driver.run(work())
     finally:
         driver.close()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from cityloom.model.entity import Entity, decode_entity
+from cityloom.model.errors import Conflict
 from cityloom.model.events import Cause, Event
 from cityloom.store.postgres.session import PostgresSession
 from cityloom.store.tables.session import Session
@@ -72,6 +73,13 @@ class PostgresTransaction(TablesTransaction):
             if row is None and sure:
                 self._lives[number or 0, entity_id] = life
         return found
+
+    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
+        """The entity's row, None when it is not there."""
+        found = self.get(tenant, entity_id)
+        if found is not before and found != before:
+            raise Conflict(f"entity {entity_id!r} was changed meanwhile")
+        return self._seen[tenant, entity_id][0]
 
     def begin_life(self, tenant: int, entity_id: str) -> int:
         """The incarnation of an entity that becomes current: that of its history, or a new one."""
