@@ -110,6 +110,15 @@ class Dialect(Protocol):
         """Whether a `place p` of `:tenant` touches a box, and a type (its number) may be one of its."""
         ...
 
+    def is_one_of(self, operand: str, select: str) -> str:
+        """Whether the operand is in the only column of a few rows, which are found once."""
+        ...
+
+    @property
+    def places_by_type(self) -> bool:
+        """Whether a search of places by type finds that type alone."""
+        ...
+
     def surely(self, type: str) -> str:
         """Whether a `place p` with its `sight s` that may be of a type surely is."""
         ...

@@ -149,7 +149,7 @@ class _Builder:
     def build(self, after_id: str) -> Select:
         """Chooses what leads, and adds every condition that is not said by it."""
         query = self._query
-        lead_types = None
+        lead_types, told = None, False
         boxes = self._boxes()
         if query.ids:
             leading, key = "entity e", "e"
@@ -158,7 +158,8 @@ class _Builder:
                 self._dialect.is_text_of("e.id", self._bind(self._dialect.texts(query.ids))),
             ]
         elif boxes is not None:
-            leading, key, conditions = self._place(boxes), "e", ["e.tenant = :tenant"]
+            leading, told = self._place(boxes)
+            key, conditions = "e", ["e.tenant = :tenant"]
         elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
             leading, key, conditions = self._types(lead_types), "t", []
         else:
@@ -167,7 +168,7 @@ class _Builder:
         if after_id:
             conditions.append(f"{key}.id {'<' if descending else '>'} {self._bind(after_id)}")
         exact = query.id_pattern is None and query.geo is None
-        for part in self._parts(key, types_lead=lead_types is not None and _is_union(query.types)):
+        for part in self._parts(key, types_lead=(told or lead_types is not None) and _is_union(query.types)):
             exact = exact and part.exact
             if part.sql is not None:
                 conditions.append(part.sql)
@@ -218,10 +219,11 @@ class _Builder:
             found = search_boxes(geo)
         return filter_boxes(self._query.filter) if found is None else found
 
-    def _place(self, boxes: list[Box]) -> str:
-        """The index of places searched for each box, and in it for each leading type."""
+    def _place(self, boxes: list[Box]) -> tuple[str, bool]:
+        """The index of places searched for each box (and leading type), and whether it told the types."""
         types = None if self._query.types is None else _leading_types(self._query.types)
-        if types is None or len(types) * len(boxes) > _MOST_SEARCHES:
+        by_type = types is not None and len(types) * len(boxes) <= _MOST_SEARCHES
+        if types is None or not by_type:
             searches = [self._dialect.place(box, self._bind) for box in boxes]
         else:
             searches = [
@@ -230,7 +232,10 @@ class _Builder:
         rows = " UNION ".join(f"SELECT p.row FROM place p WHERE {search}" for search in searches)
         if self._query.geo is not None and self._query.geo.or_absent:
             rows += f" UNION {self._absent(types)}"
-        return f"({rows}) p {self._dialect.join} entity e ON e.row = p.row"
+        return (
+            f"({rows}) p {self._dialect.join} entity e ON e.row = p.row",
+            by_type and self._dialect.places_by_type,
+        )
 
     def _absent(self, types: list[str] | None) -> str:
         """The entities (of the leading types) that have no place."""
@@ -253,10 +258,10 @@ class _Builder:
         types = _leading_types(expression) if _is_union(expression) else None
         if types is not None:
             wanted = self._dialect.is_text_of("iri", self._bind(self._dialect.texts(types)))
-            names = f"SELECT id FROM name WHERE {wanted}"
+            numbers = self._dialect.is_one_of("x.type", f"SELECT id FROM name WHERE {wanted}")
             return Part(
                 "EXISTS (SELECT 1 FROM entity_type x "
-                f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)",
+                f"WHERE x.tenant = :tenant AND {numbers} AND x.id = {key}.id)",
                 True,
             )
         match expression:

@@ -20,6 +20,18 @@ OLDEST: Final = 14
 _EXTENSIONS: Final = ("postgis", "btree_gist")
 _CONNECT_SECONDS: Final = 10.0
 _DURABLE: Final = frozenset(("on", "local", "remote_write", "remote_apply"))
+_AS_WRITTEN: Final = {
+    "join_collapse_limit": "1",
+    "from_collapse_limit": "1",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+}
+"""The statements say which index leads and what is looked up from it: the planner follows them, whatever it
+counted last. A plan that turns over when the statistics grow old costs a hundred times as much."""
 OURS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What the driver raises. `TimeoutError` is an `OSError`."""
 
@@ -89,9 +101,8 @@ async def connect(url: str) -> asyncpg.Connection:
         server_settings={
             "application_name": "cityloom",
             "search_path": f"{SCHEMA}, public",
-            "plan_cache_mode": "force_custom_plan",
-            "jit": "off",
             "tcp_keepalives_idle": "30",
+            **_AS_WRITTEN,
         },
     )
     await connection.set_type_codec(

@@ -87,6 +87,12 @@ class SqliteDialect:
         )
         return sql if type is None else f"{sql} AND p.type_low <= {type} AND p.type_high >= {type}"
 
+    def is_one_of(self, operand: str, select: str) -> str:
+        """As it is."""
+        return f"{operand} IN ({select})"
+
+    places_by_type = False
+
     def surely(self, type: str) -> str:
         """The tree knows the span of the types: one alone is told exactly."""
         return f"s.type = {type} AND p.type_low = {type}"
