@@ -53,9 +53,9 @@ class Server:
         """Stops it; with `immediate` as a crash would."""
         self._run("pg_ctl", "--wait", "--silent", f"--mode={mode}", "stop")
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = USER) -> str:
         """Where a database is."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def database(self, name: str = "city") -> str:
         """The address of a database that holds no city, whatever was in it."""
@@ -113,6 +113,10 @@ class Server:
         rows = self.fetch(database, f"EXPLAIN {sql}", *parameters, path="cityloom, public")
         return "\n".join(line for (line,) in rows)
 
+    def program(self, name: str, *arguments: str) -> bytes:
+        """What one of PostgreSQL's programs writes."""
+        return subprocess.run([self._binaries / name, *arguments], check=True, stdout=subprocess.PIPE).stdout
+
     def _run(self, program: str, *arguments: str) -> None:
         # The daemon keeps the pipes of whoever starts it, so it gets none.
         as_user: dict[str, Any] = {"user": USER, "group": USER} if os.geteuid() == 0 else {}
@@ -153,5 +157,5 @@ def server() -> Server:
     """The server of this test run; the test is skipped where PostgreSQL with PostGIS is not installed."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL with PostGIS is not installed: apt-get install postgresql-15-postgis-3")
+        pytest.skip("PostgreSQL with PostGIS is not installed: apt-get install postgresql-postgis")
     return _server(binaries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -173,6 +174,37 @@ def test_a_place_is_found_in_the_index_that_holds_the_type_too(store: PostgresSt
 def test_a_database_is_copied_by_its_own_means(store: PostgresStore) -> None:
     with pytest.raises(ConfigurationError, match="pg_dump"):
         store.backup("city.dump")
+
+
+def test_a_dump_restored_is_the_same_city(store: PostgresStore, place: Server, tmp_path: Path) -> None:
+    put(store, placed_lamp(1, 1.5, 2.5, scopes=["/a"]))
+    put(store, lamp(2), "t")
+    dump = tmp_path / "city.dump"
+    dump.write_bytes(place.program("pg_dump", "--format=custom", "--schema=cityloom", place.url("city")))
+    put(store, lamp(3))
+    again = place.database("again")
+    place.program("pg_restore", f"--dbname={again}", str(dump))
+    restored = open_store(again)
+    assert see(restored, lambda snapshot: list(snapshot.scan("", Query()))) == [
+        placed_lamp(1, 1.5, 2.5, scopes=["/a"])
+    ]
+    event = put(restored, lamp(4))
+    assert event is not None
+    assert event.seq == 3
+    restored.close()
+
+
+def test_a_user_who_may_not_add_extensions_is_told_which(place: Server) -> None:
+    place.execute("postgres", "CREATE ROLE clerk LOGIN")
+    place.execute("postgres", "CREATE DATABASE theirs OWNER clerk")
+    url = place.url("theirs", "clerk")
+    with pytest.raises(ConfigurationError, match="CREATE EXTENSION postgis"):
+        open_store(url)
+    place.execute("theirs", "CREATE EXTENSION postgis")
+    store = open_store(url)
+    put(store, placed_lamp(1, 1, 1))
+    assert do(store, lambda tx: tx.erase_personal("", lamp(1).id, "officer")) is False
+    store.close()
 
 
 def test_a_database_is_read_while_a_node_writes_it(store: PostgresStore, url: str) -> None:
