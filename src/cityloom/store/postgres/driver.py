@@ -23,6 +23,10 @@ class Driver:
         """Runs `work` on the loop's thread and waits for it. Cost: about 50 µs beside the work itself."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
+        """Begins `work` before any that is run later, and waits for nothing."""
+        asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def close(self) -> None:
         """Ends the thread; every connection is closed before."""
         self._loop.call_soon_threadsafe(self._loop.stop)

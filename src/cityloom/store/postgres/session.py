@@ -8,7 +8,9 @@ running work's own changes must be sent before it ends.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -59,6 +61,7 @@ class PostgresSession(Session):
         self._open: asyncpg.Connection | None = None
         self._bulks: dict[str, Bulk | None] = {}
         self._reading = False
+        self._turn = asyncio.Lock()
         self._settled: Changes = {}
         self._working: Changes = {}
         self._at_server = False
@@ -105,8 +108,13 @@ class PostgresSession(Session):
 
     def close(self) -> None:
         """Closes the connection."""
-        if self._open is not None and not self._open.is_closed():
-            self._driver.run(self._open.close(timeout=5))
+
+        async def work() -> None:
+            async with self._turn:
+                if self._open is not None and not self._open.is_closed():
+                    await self._open.close(timeout=5)
+
+        self._driver.run(work())
 
     # -- reading -----------------------------------------------------------------
 
@@ -149,7 +157,7 @@ class PostgresSession(Session):
             yield from map(tuple, rows)
             if len(rows) < _PAGE:
                 return
-            rows = self._driver.run(cursor.fetch(_PAGE))
+            rows = self._driver.run(self._run(lambda _: cursor.fetch(_PAGE)))
 
     def _ask(self, told: Statement, read: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]]) -> T:
         """Runs a statement after the changes of the tables that it looks at."""
@@ -161,10 +169,11 @@ class PostgresSession(Session):
         told: Statement | None = None,
     ) -> T:
         if not self._writes:
-            if not self._reading:
-                await (await self._connected()).execute(_BEGIN_READING)
-                self._reading = True
-            return await work(self._live())
+            async with self._turn:
+                if not self._reading:
+                    await (await self._connected()).execute(_BEGIN_READING)
+                    self._reading = True
+                return await work(self._live())
         try:
             if told is not None:
                 await self._catch_up(self._live(), told)
@@ -341,15 +350,17 @@ class PostgresSession(Session):
     # -- a snapshot ------------------------------------------------------------------
 
     def end_reading(self) -> None:
-        """Ends the snapshot, if anything was read."""
+        """Ends the snapshot, if anything was read; nobody waits for that but who reads next."""
 
         async def work() -> None:
-            if self._open is not None and not self._open.is_closed():
-                await self._open.execute("COMMIT")
+            async with self._turn:
+                with suppress(*OURS):  # a connection that was lost is made anew when it is needed
+                    if self._open is not None and not self._open.is_closed():
+                        await self._open.execute("COMMIT")
 
         if self._reading:
             self._reading = False
-            self._driver.run(work())
+            self._driver.start(work())
 
     def is_ours(self, error: BaseException) -> bool:
         """Whether this is an error of PostgreSQL or of the way to it."""
