@@ -47,10 +47,11 @@ async def test_a_city_is_served_from_a_database(town: Path, place: Server) -> No
 
 async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Server, tmp_path: Path) -> None:
     database = place.database()
-    moved = run("move", "--data", town, "--to", database)
+    moved = run("move", "--data", town, "--to", database.replace("postgres@", "postgres:secret@"))
     assert moved.returncode == 0, moved.stderr
     (entities,) = [line.split() for line in moved.stdout.splitlines() if line.startswith("entity ")]
     assert entities[1] == "3"  # two lights, and what is told of their source
+    assert "~/.pgpass" in moved.stdout
     assert yaml.safe_load((town / "city.yaml").read_text())["settings"] == {"store": database}
     assert "is kept in PostgreSQL already" in refused("move", "--data", town, "--to", database)
     with NodeProcess(town) as node:

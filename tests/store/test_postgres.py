@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from cityloom.model.clock import SimulatedClock
@@ -106,6 +108,27 @@ def test_a_lost_connection_fails_what_it_carried_and_is_made_anew(
         lamp(1).id,
         lamp(2).id,
     ]
+
+
+async def test_numbers_follow_the_order_of_commits_whoever_commits(store: PostgresStore, url: str) -> None:
+    put(store, lamp(1))
+    other = await asyncpg.connect(url)
+    try:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("SELECT 1 FROM cityloom.pulse FOR UPDATE")
+        future = store.submit(lambda tx: tx.write_entity("", None, lamp(2), CAUSE))
+        waiting = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"
+        while not await other.fetchval(waiting):
+            await asyncio.sleep(0)
+        assert not future.done()
+        await other.execute("UPDATE cityloom.pulse SET seq = seq + 5")
+        await transaction.commit()
+        event = await asyncio.wrap_future(future)
+    finally:
+        await other.close()
+    assert event is not None
+    assert event.seq == 7
 
 
 def test_what_was_answered_survives_a_crash_of_the_server(place: Server, url: str) -> None:

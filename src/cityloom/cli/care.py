@@ -156,6 +156,7 @@ def move(
     Example: `cityloom move --data my-city --to postgresql://cityloom@db.example/city`
     """
     from cityloom.store.moving import move_to_postgres
+    from cityloom.store.postgres.connection import without_password
 
     folder = CityFolder(data)
     if folder.settings().store:
@@ -167,8 +168,10 @@ def move(
     for each in moved:
         if each.rows:
             out.print(f"{each.table:18} {each.rows:>12,} rows  {each.checksum}", markup=False)
-    configuration = folder.configuration
-    folder.write(msgspec.structs.replace(configuration, settings=configuration.settings | {"store": to}))
+    configuration, shown = folder.configuration, without_password(to)
+    folder.write(msgspec.structs.replace(configuration, settings=configuration.settings | {"store": shown}))
+    if shown != to:
+        out.print("the password was not written into city.yaml: keep it in ~/.pgpass or PGPASSWORD")
     out.print(f"{data}: the city is in PostgreSQL now. Next: cityloom serve --data {data}", markup=False)
 
 

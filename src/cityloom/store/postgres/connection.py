@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -65,6 +65,13 @@ def store_name(url: str) -> str:
             f"store is invalid: {parts.scheme}://{host}{parts.path} is no postgresql://host/database"
         )
     return f"postgresql://{host}{parts.path}"
+
+
+def without_password(url: str) -> str:
+    """The address as a file may hold it."""
+    parts = urlsplit(url)
+    access, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=access.partition(":")[0] + at + host))
 
 
 def failed(name: str, error: Exception) -> StoreFailed:
