@@ -45,6 +45,13 @@ async def test_a_city_is_served_from_a_database(town: Path, place: Server) -> No
     assert not (town / "cityloom.sqlite").exists()
 
 
+def test_a_city_is_made_for_a_database(tmp_path: Path) -> None:
+    store = "postgresql://clerk@db.example/city"
+    made = run("init", "--data", tmp_path / "city", "--store", store)
+    assert made.returncode == 0, made.stderr
+    assert yaml.safe_load((tmp_path / "city" / "city.yaml").read_text())["settings"] == {"store": store}
+
+
 async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Server, tmp_path: Path) -> None:
     database = place.database()
     moved = run("move", "--data", town, "--to", database.replace("postgres@", "postgres:secret@"))

@@ -39,6 +39,7 @@ def init(
     ] = SAMPLE,
     sources: Annotated[Path | None, typer.Option(help="Where the source files are.")] = None,
     name: Annotated[str, typer.Option(help="The city's name; the profile's when left out.")] = "",
+    store: _Store = None,
 ) -> None:
     """Makes a new city from a profile.
 
@@ -47,11 +48,13 @@ def init(
     folder = CityFolder(data, make=True)
     if not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}: its city.yaml is there")
-    _make(folder, profile, sources, name)
+    _make(folder, profile, sources, name, store)
     out.print(f"{data}: a city of profile {profile}. Next: cityloom import --data {data}")
 
 
-def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> None:
+def _make(
+    folder: CityFolder, profile: str, sources: Path | None, name: str, store: str | None = None
+) -> None:
     from cityloom.connect.profile import builtin_profiles, load_profile
 
     load_profile(profile)
@@ -61,6 +64,7 @@ def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> 
             name=name,
             profile=profile if built_in else str(Path(profile).resolve()),
             sources=str(sources.resolve()) if sources is not None else "sources",
+            settings={"store": store} if store else {},
         )
     )
 

@@ -95,7 +95,7 @@ def move_to_postgres(path: Path, url: str, clock: Clock, progress: Progress | No
 
 
 async def _move(source: apsw.Connection, url: str, name: str, progress: Progress) -> list[Moved]:
-    target = await connect(url)
+    target = await connect(url, None)
     try:
         await take_lock(target, name)
         await check_promises(target, name)

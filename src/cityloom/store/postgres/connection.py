@@ -19,6 +19,8 @@ SCHEMA: Final = "cityloom"
 OLDEST: Final = 14
 _EXTENSIONS: Final = ("postgis", "btree_gist")
 _CONNECT_SECONDS: Final = 10.0
+_COMMAND_SECONDS: Final = 300.0
+"""A server that does not answer for so long has failed what was asked."""
 _DURABLE: Final = frozenset(("on", "local", "remote_write", "remote_apply"))
 _AS_WRITTEN: Final = {
     "join_collapse_limit": "1",
@@ -99,11 +101,16 @@ def opening(name: str) -> Iterator[None]:
         raise ConfigurationError(f"the store {name} cannot be used: {reason(error)}") from error
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection that sees the city's tables, and gets JSON as it is written."""
+async def connect(url: str, patience: float | None = _COMMAND_SECONDS) -> asyncpg.Connection:
+    """A connection that sees the city's tables, and gets JSON as it is written.
+
+    Args:
+        patience: seconds that one statement may take; None: any.
+    """
     connection = await asyncpg.connect(
         url,
         timeout=_CONNECT_SECONDS,
+        command_timeout=patience,
         statement_cache_size=512,
         server_settings={
             "application_name": "cityloom",
