@@ -145,12 +145,27 @@ def test_what_was_answered_survives_a_crash_of_the_server(place: Server, url: st
     store.close()
 
 
-def test_erased_personal_data_stand_in_no_page_of_their_table(store: PostgresStore, place: Server) -> None:
+def test_erased_and_replaced_personal_data_stand_in_no_page_of_their_table(
+    store: PostgresStore, place: Server
+) -> None:
+    do(store, lambda tx: tx.put_personal("", "urn:r", {"name": "Ada Byron"}, CAUSE))
+    assert holds(place, "Ada Byron")
     do(store, lambda tx: tx.put_personal("", "urn:r", {"name": "Ada Lovelace"}, CAUSE))
-    assert holds(place, "Ada Lovelace")
-    assert do(store, lambda tx: tx.erase_personal("", "urn:r", "officer"))
     do(store, lambda _: None)  # the writer tidies before it takes the next work
+    assert [holds(place, name) for name in ("Ada Byron", "Ada Lovelace")] == [False, True]
+    assert do(store, lambda tx: tx.erase_personal("", "urn:r", "officer"))
+    do(store, lambda _: None)
     assert not holds(place, "Ada Lovelace")
+
+
+def test_what_a_dead_node_had_erased_is_gone_when_the_next_one_starts(place: Server, url: str) -> None:
+    store = open_store(url)
+    do(store, lambda tx: tx.put_personal("", "urn:r", {"name": "Ada Byron"}, CAUSE))
+    store.close()
+    place.execute("city", "DELETE FROM cityloom.personal")
+    assert holds(place, "Ada Byron")
+    open_store(url).close()
+    assert not holds(place, "Ada Byron")
 
 
 def holds(place: Server, text: str) -> bool:

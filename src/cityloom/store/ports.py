@@ -73,7 +73,7 @@ class PersonalData(Protocol):
         ...
 
     def erase_personal(self, tenant: str, entity_id: str, party: str) -> bool:
-        """Erases them, beyond recovery from this store's file; the log of readings stays."""
+        """Erases them, beyond recovery from this store's file or table; the log of readings stays."""
         ...
 
     def personal_readings(self, tenant: str, entity_id: str) -> list[dict[str, Any]]:
@@ -135,7 +135,11 @@ class Store(Protocol):
         ...
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
-        """Writes a consistent copy to the file `target` while the store is in use."""
+        """Writes a consistent copy to the file `target` while the store is in use.
+
+        Raises:
+            ConfigurationError: it cannot be written, or the database is copied by means of its own.
+        """
         ...
 
     def stats(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from cityloom.model.entity import Entity, decode_entity
 from cityloom.model.errors import Conflict
@@ -103,6 +103,13 @@ class PostgresTransaction(TablesTransaction):
         if event is not None:
             self._session.writing[tenant, event.entity_id] = self._seen[tenant, event.entity_id]
         return event
+
+    def put_personal(self, tenant: str, entity_id: str, body: Any, cause: Cause) -> None:
+        """Keeps the personal data that belong to an entity; what they replace is wiped as if erased."""
+        sql = "SELECT 1 FROM personal WHERE tenant = ? AND entity_id = ?"
+        if self.db.value(sql, (self.db.tenants.find(tenant), entity_id)) is not None:
+            self.wipe = True
+        super().put_personal(tenant, entity_id, body, cause)
 
     def change_place(
         self, tenant: int, key: int, types: Sequence[int], old: Place | None, new: Place | None

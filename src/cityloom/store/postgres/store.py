@@ -75,6 +75,8 @@ class PostgresStore:
             with opening(self._name):
                 self._session.open()
                 self._session.learn(self._types)
+                # What an erasure left in pages when its node died must not stay there.
+                self._session.rewrite("personal")
                 self._writer = PostgresWriter(
                     self._session,
                     PostgresTransaction,
