@@ -143,7 +143,12 @@ class Store(Protocol):
         ...
 
     def stats(self) -> dict[str, Any]:
-        """Sizes and counts for `/metrics` and `doctor`."""
+        """Sizes and counts for `/metrics`, `/node` and `doctor`.
+
+        Every store tells `fileBytes`, `entities`, `firstSeq`, `lastSeq`, `cursors`, `deliveriesPending`,
+        `deliveriesDead`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`, `failedCommits` and
+        `largestGroup`; what else it has is its own.
+        """
         ...
 
     def close(self) -> None:
