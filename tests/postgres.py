@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own for the tests: real, durable, in a temporary folder on a free port.
+"""A PostgreSQL server of our own for the tests: real, with all its promises, on a free port.
 
 It runs as the user `postgres` where we are root, whom PostgreSQL refuses. It is started when
 the first test asks for it and stopped when the tests end.
@@ -22,6 +22,8 @@ import pytest
 from cityloom.store.postgres.driver import Driver
 
 USER = "postgres"
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
 
 
 class Server:
@@ -29,7 +31,9 @@ class Server:
 
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._folder = Path(tempfile.mkdtemp(prefix="cityloom-postgres-"))
+        # Its tests end the server, never the power: where memory has room, a sync costs nothing there.
+        in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+        self._folder = Path(tempfile.mkdtemp(prefix="cityloom-postgres-", dir=MEMORY if in_memory else None))
         self._data = self._folder / "data"
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER, USER)

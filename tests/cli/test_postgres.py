@@ -41,6 +41,8 @@ async def test_a_city_is_served_from_a_database(town: Path, place: Server) -> No
             session.get(f"{node.url}/metrics") as metrics,
         ):
             assert "cityloom_store_entities 3.0" in await metrics.text()
+        async with aiohttp.ClientSession() as session, session.get(f"{node.url}/node") as told:
+            assert (told.status, (await told.json())["store"]["entities"]) == (200, 3)
     assert found == {"urn:ngsi-ld:Streetlight:L1": "on", "urn:ngsi-ld:Streetlight:L2": "off"}
     assert not (town / "cityloom.sqlite").exists()
 

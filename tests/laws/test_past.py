@@ -104,6 +104,7 @@ observations = st.builds(
 )
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=60, deadline=None)
 @given(
     observed=st.lists(observations, max_size=25),
