@@ -26,6 +26,13 @@ A test compares the rows with the routes, both ways: a parameter that is known a
 unknown one 400.
 
 """
+BEHIND = """
+### What is behind the operations (ETSI GS CIM 009 V1.9.1, chapters 4 and 5)
+
+A row for each clause that asks for something; a test looks that every operation of chapter 5 has one, and
+that each test named is there.
+
+"""
 SUITE = """## ETSI's NGSI-LD conformance suite
 
 `make conform GIT_DIR=copy-of-the-suite` holds empty nodes against the suite (a run of Robot Framework, about
@@ -66,7 +73,9 @@ def page() -> str:
     text = HEAD
     if (DOCS / "conformance-suite.yaml").exists():
         text += suite(_read("conformance-suite.yaml"), _read("conformance-misses.yaml"))
-    text += NGSI_LD + _clauses([row for row in rows if "standard" not in row])
+    ngsi_ld = [row for row in rows if "standard" not in row]
+    text += NGSI_LD + _clauses([row for row in ngsi_ld if "title" not in row])
+    text += BEHIND + _behind([row for row in ngsi_ld if "title" in row])
     for standard in dict.fromkeys(row["standard"] for row in rows if "standard" in row):
         text += f"\n## {TITLES.get(standard, standard)} ({standard})\n\n" + PUBLISHED
         text += _requirements([row for row in rows if row.get("standard") == standard])
@@ -130,11 +139,22 @@ def _clauses(rows: list[dict[str, Any]]) -> str:
     return text
 
 
+def _behind(rows: list[dict[str, Any]]) -> str:
+    text = _counts(rows) + "| clause | what | status | shown by | comment |\n|---|---|---|---|---|\n"
+    for row in rows:
+        cells = (row["clause"], row["title"], row["status"], _shown(row), row.get("comment", ""))
+        text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def _shown(row: dict[str, Any]) -> str:
+    return f"`{row['test'].replace('::', '` `')}`" if "test" in row else ""
+
+
 def _requirements(rows: list[dict[str, Any]]) -> str:
     text = _counts(rows) + "| requirement | status | shown by | comment |\n|---|---|---|---|\n"
     for row in rows:
-        shown = f"`{row['test'].replace('::', '` `')}`" if "test" in row else ""
-        text += f"| {row['requirement']} | {row['status']} | {shown} | {row.get('comment', '')} |\n"
+        text += f"| {row['requirement']} | {row['status']} | {_shown(row)} | {row.get('comment', '')} |\n"
     return text
 
 

@@ -28,6 +28,7 @@ from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
+from cityloom.federation.sharing import SharedWithSources
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.contexts import Contexts, ContextSettings
@@ -45,11 +46,14 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 _log = structlog.get_logger("app")
 _Run = Callable[[], Awaitable[None]]
 _UPKEEP_EVERY = 60.0
-"""Seconds between two rounds of expiry, retention and trimming of the log."""
+"""Seconds between two rounds of retention and trimming of the log."""
+_EXPIRY_EVERY = 1.0
+"""Seconds between two looks for transient entities that expired: who is told of it hears it so much later."""
 
 
 class Node:
@@ -128,15 +132,25 @@ class Node:
             self.clock,
             settings,
             RegistrationsFollowed(self.registrations.registry, self.clock),
+            self.broker,
         )
-
+        self.shared = SharedWithSources(
+            self.store,
+            self.clock,
+            settings,
+            self.contexts,
+            forwarder=self.forwarder,
+            subscribed=self.subscriptions.shared,
+        )
         self.snapshots = Snapshots(
             self.store,
             self.access,
             self.clock,
             broker=self.broker,
-            outgoing=self.outgoing,
+            offer=self.subscriptions.offer,
             settings=settings,
+            resolve=self.contexts.resolve,
+            read_queries=read_queries,
             problem=problem_of,
             kinds=(SUBSCRIPTION, COUNTERS),
         )
@@ -194,6 +208,7 @@ class Node:
             identify=self.identify,
             alias=self.forwarder.alias,
             subscriptions=self.subscriptions,
+            shared=self.shared,
             registrations=self.registrations,
             entity_maps=self.broker,
             snapshots=self.snapshots,
@@ -212,13 +227,16 @@ class Node:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
         await self.registrations.start()
         await self.subscriptions.start()
+        await self.shared.start()
         await self.snapshots.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
+            asyncio.create_task(self._kept_running("shared subscriptions", self.shared.run)),
             asyncio.create_task(self._kept_running("registrations", self.registrations.run)),
             asyncio.create_task(self._kept_running("snapshots", self.snapshots.run)),
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
             asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
+            asyncio.create_task(self._kept_running("expiry", self._expire)),
         ]
         try:
             yield
@@ -252,20 +270,22 @@ class Node:
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60.0)
 
+    async def _expire(self) -> None:
+        while True:
+            gone = await self.upkeep.expire_entities()
+            if gone:
+                _log.info("expiry", entities=gone)
+            await asyncio.sleep(_EXPIRY_EVERY)
+
     async def _keep_up(self) -> None:
         while True:
-            done = await self.upkeep.run_once()
+            instances = await self.upkeep.expire_history()
             await self.contexts.flush()
             trimmed = 0
             while gone := await asyncio.wrap_future(self.store.submit(self._trim)):
                 trimmed += gone
-            if done.expired_entities or done.expired_instances or trimmed:
-                _log.info(
-                    "upkeep",
-                    entities=done.expired_entities,
-                    instances=done.expired_instances,
-                    events=trimmed,
-                )
+            if instances or trimmed:
+                _log.info("upkeep", instances=instances, events=trimmed)
             await asyncio.sleep(_UPKEEP_EVERY)
 
     def _trim(self, tx: Transaction) -> int:

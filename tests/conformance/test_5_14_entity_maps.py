@@ -72,11 +72,75 @@ async def test_split_entities_are_candidates_until_a_page_decides(street: Client
         ("?type=Streetlight&entityMapLifetime=soon", "BadRequestData"),
         ("?type=Streetlight&entityMapLifetime=PT0S", "BadRequestData"),
         ("?type=Streetlight&surprise=1", "InvalidRequest"),
+        ("?id=urn:ngsi-ld:Streetlight:1", "BadRequestData"),
+        ("?attrs=createdAt", "BadRequestData"),
+        ("?q=createdAt>2020-01-01T00:00:00Z", "BadRequestData"),
+        ("?q=(createdAt>2020-01-01T00:00:00Z|modifiedAt>2020-01-01T00:00:00Z)", "BadRequestData"),
+        ("?type=*&local=false", "BadRequestData"),
+        ("?type=Streetlight&csf=a>>", "BadRequestData"),
+        ("?type=Streetlight&georel=near", "BadRequestData"),
+        ("?type=Streetlight&pick=on%7Bname%7D", "BadRequestData"),
+        ("?type=Streetlight&pick=on%7Bin%7Bname%7D%7D&join=flat&joinLevel=1", "BadRequestData"),
     ],
 )
 async def test_create_refuses_what_is_wrong(node: Client, query: str, problem: str) -> None:
     answer = await node.get(MAPS + query)
     assert (answer.status, answer.problem) == (400, problem)
+
+
+@pytest.mark.parametrize("words", ["limit=none", "limit=0", "offset=9", "entityMap=false", "count=true"])
+async def test_what_does_not_concern_making_a_map_is_passed_over(street: Client, words: str) -> None:
+    first = await street.get(f"{MAPS}?type=Streetlight")
+    made = await street.get(f"{MAPS}?type=Streetlight&{words}", headers=used(first))
+    assert (made.status, len(made.json["entityMap"])) == (201, 6)
+    assert made.json["id"] != first.json["id"]
+
+
+@pytest.mark.parametrize(
+    "query", ["id=urn:ngsi-ld:Streetlight:1&local=true", "q=createdAt>2020-01-01T00:00:00Z;height==1"]
+)
+async def test_what_is_narrow_enough_is_made(street: Client, query: str) -> None:
+    made = await street.get(f"{MAPS}?{query}")
+    assert (made.status, made.json["entityMap"]) == (201, {ident(1): ["@none"]})
+
+
+async def test_maps_are_json_or_json_ld(street: Client) -> None:
+    core = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
+    body = {"type": "Query", "entities": [{"type": "Streetlight"}], "@context": core}
+    made = await street.post(f"{MAPS}/", body, headers={"Accept": "application/ld+json"})
+    assert (made.status, made.headers["Content-Type"]) == (201, "application/ld+json")
+    assert made.json["@context"] == core
+    plain = await street.get(f"{made.headers[HEADER]}/")
+    assert (plain.headers["Content-Type"], "@context" in plain.json) == ("application/json", False)
+    assert 'rel="http://www.w3.org/ns/json-ld#context"' in plain.headers["Link"]
+    for path in (made.headers[HEADER], f"{MAPS}?type=Streetlight"):
+        refused = await street.get(path, headers={"Accept": "application/geo+json"})
+        assert refused.status == 406
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", f"{MAPS}/urn:a:1"), ("POST", f"{MAPS}/urn:a:1"), ("DELETE", MAPS), ("PATCH", MAPS)],
+)
+async def test_other_methods_are_not_allowed(node: Client, method: str, path: str) -> None:
+    answer = await node.ask(method, path, {"type": "EntityMap"} if method != "DELETE" else None)
+    assert (answer.status, answer.body) == (405, b"")
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_missing_id_is_refused(node: Client, method: str) -> None:
+    body = {"expiresAt": "2999-01-01T00:00:00Z"} if method == "PATCH" else None
+    answer = await node.ask(method, f"{MAPS}/", body)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_map_of_a_tenant_that_is_not_there_is_told(street: Client, method: str) -> None:
+    made = await street.get(f"{MAPS}?type=Streetlight")
+    body = {"expiresAt": "2999-01-01T00:00:00Z"} if method == "PATCH" else None
+    nowhere = {"NGSILD-Tenant": "nowhere"}
+    answer = await street.ask(method, made.headers[HEADER], body, headers=nowhere)
+    assert (answer.status, answer.problem) == (404, "NonexistentTenant")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
@@ -96,6 +160,43 @@ async def test_query_tells_a_map_when_it_is_asked_to(street: Client) -> None:
     second = await street.get(f"{LAMPS}&limit=2&offset=2", headers=used(first))
     assert (second.status, numbers(second)) == (200, [2, 3])
     assert used(second) == used(first)
+
+
+async def test_page_of_a_map_is_geojson_where_that_is_asked_for(street: Client) -> None:
+    geojson = {"Accept": "application/geo+json"}
+    first = await street.get(f"{LAMPS}&limit=2&entityMap=true", headers=geojson)
+    assert (first.status, first.json["type"], len(first.json["features"])) == (201, "FeatureCollection", 2)
+    second = await street.get(f"{LAMPS}&limit=2&offset=2", headers={**geojson, **used(first)})
+    assert (second.status, second.headers["Content-Type"]) == (200, "application/geo+json")
+    assert [one["id"] for one in second.json["features"]] == [ident(2), ident(3)]
+
+
+async def test_entities_of_a_map_are_counted_without_any(street: Client) -> None:
+    made = await street.get(f"{MAPS}?type=Streetlight")
+    page = await street.get(f"{LAMPS}&limit=0&count=true", headers=used(made))
+    assert (page.status, page.json, page.headers["NGSILD-Results-Count"]) == (200, [], "6")
+    ids = f"&id={ident(1)},{ident(9)}&count=true"
+    page = await street.get(LAMPS + ids, headers=used(made))
+    assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([1], "1")
+
+
+async def test_count_is_of_those_that_still_fit(street: Client) -> None:
+    path = f"{LAMPS}&q=height>0"
+    made = await street.get(f"{path}&entityMap=true&limit=1")
+    await street.delete(f"{ENTITIES}/{ident(5)}")
+    await street.patch(f"{ENTITIES}/{ident(4)}/attrs", {"height": prop(0)})
+    page = await street.get(f"{path}&limit=1&count=true", headers=used(made))
+    assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([1], "3")
+
+
+async def test_map_is_named_by_its_location_or_whole_address(street: Client) -> None:
+    made = await street.get(f"{MAPS}?type=Streetlight")
+    location = made.headers[HEADER]
+    for name in (location, street.base + location, made.json["id"]):
+        page = await street.get(LAMPS, headers={HEADER: name})
+        assert (page.status, page.headers[HEADER]) == (200, location)
+    page = await street.get(LAMPS, headers={HEADER: "no address at all"})
+    assert (page.status, page.headers[HEADER] == location) == (201, False)
 
 
 async def test_pages_over_a_map_show_each_entity_once_whatever_comes_and_goes(street: Client) -> None:
@@ -169,14 +270,27 @@ async def test_joined_entities_are_not_held_to_the_map(street: Client) -> None:
 
 async def test_update_changes_the_end_alone(street: Client) -> None:
     made = await street.get(f"{MAPS}?type=Streetlight&entityMapLifetime=PT10M")
-    body: dict[str, Any] = {"type": "EntityMap", "expiresAt": "2026-01-01T00:00:00Z", "entityMap": {}}
-    assert (await street.patch(made.headers[HEADER], body)).status == 400
+    body: dict[str, Any] = {"type": "EntityMap", "entityMap": {}, "linkedMaps": {"urn:a": "urn:b"}}
     later = format_datetime(parse_datetime(made.json["expiresAt"]) + 60_000_000)
-    assert (await street.patch(made.headers[HEADER], {**body, "expiresAt": later})).status == 204
-    found = (await street.get(made.headers[HEADER])).json
-    assert (found["expiresAt"], len(found["entityMap"])) == (later, 6)
+    for end in (later, "2999-01-01T00:00:00Z", later):
+        assert (await street.patch(made.headers[HEADER], {**body, "expiresAt": end})).status == 204
+        found = (await street.get(made.headers[HEADER])).json
+        assert found == {**made.json, "expiresAt": end}
+    core = {"@context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"}
+    assert (await street.patch(made.headers[HEADER], {**core, **body})).status == 204
+    assert (await street.get(made.headers[HEADER])).json["expiresAt"] == later
     for wrong in ({"expiresAt": "soon"}, {"type": "Entity"}, {"id": "urn:other"}, {"surprise": 1}):
         assert (await street.patch(made.headers[HEADER], wrong)).problem == "BadRequestData"
+
+
+async def test_map_that_is_given_a_past_end_is_over(street: Client) -> None:
+    made = await street.get(f"{MAPS}?type=Streetlight")
+    ended = await street.patch(made.headers[HEADER], {"expiresAt": "2020-01-01T00:00:00Z"})
+    assert ended.status == 204
+    gone = await street.get(made.headers[HEADER])
+    assert (gone.status, gone.problem) == (404, "ResourceNotFound")
+    again = await street.get(LAMPS, headers=used(made))
+    assert (again.status, len(again.json)) == (201, 6)
 
 
 async def test_map_ends_when_its_time_is_over(street: Client) -> None:
@@ -187,11 +301,12 @@ async def test_map_ends_when_its_time_is_over(street: Client) -> None:
     assert (again.status, len(again.json)) == (201, 6)
 
 
-async def test_life_is_bounded_by_the_node(node: Client) -> None:
-    made = await node.get(f"{MAPS}?type=Streetlight&entityMapLifetime=P1Y")
-    asked = await node.patch(made.headers[HEADER], {"expiresAt": "2999-01-01T00:00:00Z"})
-    assert asked.status == 204
-    assert (await node.get(made.headers[HEADER])).json["expiresAt"] < "2999"
+async def test_life_that_is_suggested_is_bounded_by_the_node(node: Client) -> None:
+    day, year = [
+        (await node.get(f"{MAPS}?type=Streetlight&entityMapLifetime={life}")).json["expiresAt"]
+        for life in ("P1D", "P1Y")
+    ]
+    assert parse_datetime(year) - parse_datetime(day) < 60_000_000
 
 
 async def test_tenants_do_not_see_each_others_maps(street: Client) -> None:
@@ -237,12 +352,25 @@ async def test_temporal_map_fixes_the_entities_while_the_window_moves(street: Cl
 
 
 async def test_temporal_map_by_post_and_of_one_entity(street: Client) -> None:
-    window = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
-    body = {"type": "Query", "entities": [{"type": "Streetlight"}], "temporalQ": window}
+    since = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
+    body = {"type": "Query", "entities": [{"type": "Streetlight"}], "temporalQ": since}
     made = await street.post(f"{API}/temporal/entityMaps", body)
     assert (made.status, len(made.json["entityMap"])) == (201, 6)
-    missing = await street.get(f"{API}/temporal/entityMaps?type=Streetlight")
-    assert (missing.status, missing.problem) == (400, "BadRequestData")
+    window = "timerel=after&timeAt=2020-01-01T00:00:00Z"
+    for words in (
+        "type=Streetlight",
+        "type=Streetlight&timerel=after",
+        window,
+        f"id={ident(1)}&{window}",
+        f"q=modifiedAt>2020-01-01T00:00:00Z&{window}",
+        f"type=Streetlight&pick=on%7Bname%7D&{window}",
+        f"type=Streetlight&q=on%7Bname%7D==1&{window}",
+        f"type=Streetlight&id=no+uri&{window}",
+    ):
+        wrong = await street.get(f"{API}/temporal/entityMaps?{words}")
+        assert (wrong.status, wrong.problem) == (400, "BadRequestData"), words
+    local = await street.get(f"{API}/temporal/entityMaps?id={ident(1)}&local=true&{window}")
+    assert local.status == 201
     one = await street.get(f"{TEMPORAL}/{ident(1)}?entityMap=true&timeproperty=modifiedAt")
     assert (await street.get(one.headers[HEADER])).json["entityMap"] == {ident(1): ["@none"]}
 

@@ -8,49 +8,19 @@ import pytest
 
 from cityloom.model.settings import Settings
 from tests.conformance.data import BATCH, ENTITIES, TEMPORAL, lamp, prop
-from tests.federation.source import Source, running_source
-from tests.web.node import API, Answer, Client, running_node
-
-SNAPSHOTS = f"{API}/snapshots"
-HEADER = "NGSILD-Snapshot"
-LAMPS = f"{ENTITIES}?type=Streetlight"
-WINDOW = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"}
-
-
-def ident(number: int) -> str:
-    return f"urn:ngsi-ld:Streetlight:{number}"
-
-
-def numbers(answer: Answer) -> list[int]:
-    return [int(each["id"].rpartition(":")[2]) for each in answer.json]
-
-
-def query(type: str = "Streetlight", **members: Any) -> dict[str, Any]:
-    return {"type": "Query", "entities": [{"type": type}], **members}
-
-
-def snapshot(*queries: dict[str, Any], **members: Any) -> dict[str, Any]:
-    found = {"snapshotQueries": list(queries)} if queries else {}
-    return {"type": "Snapshot", **found, **members}
-
-
-async def ready(node: Client, location: str) -> dict[str, Any]:
-    """The status of a snapshot as soon as it is prepared."""
-    async with asyncio.timeout(20):
-        while True:
-            found = (await node.get(location)).json
-            if found["snapshotStatus"] != "preparing":
-                return dict(found)
-            await asyncio.sleep(0.01)
-
-
-async def make(node: Client, *queries: dict[str, Any], **members: Any) -> tuple[str, dict[str, str]]:
-    """A prepared snapshot: where it is, and the header that names it."""
-    answer = await node.post(SNAPSHOTS, snapshot(*queries, **members))
-    assert answer.status == 201, answer.body
-    location = answer.headers["Location"]
-    found = await ready(node, location)
-    return location, {HEADER: found["id"]}
+from tests.conformance.snapshots import (
+    HEADER,
+    LAMPS,
+    SNAPSHOTS,
+    WINDOW,
+    ident,
+    make,
+    numbers,
+    query,
+    ready,
+    snapshot,
+)
+from tests.web.node import API, Client, running_node
 
 
 @pytest.fixture
@@ -135,6 +105,72 @@ async def test_status_says_how_the_queries_went(
     assert [each["resultStatus"] for each in found["snapshotQueriesDetails"]] == results
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"type": "Query"}, {"type": "Query", "q": "createdAt>2020-01-01T00:00:00Z"}, query(pick=["on{x}"])],
+)
+async def test_what_executing_a_query_refuses_is_told_in_its_result(
+    street: Client, wrong: dict[str, Any]
+) -> None:
+    location, _ = await make(street, wrong)
+    found = (await street.get(location)).json
+    [details] = found["snapshotQueriesDetails"]
+    assert (found["snapshotStatus"], details["resultStatus"]) == ("failure", "failure")
+    assert details["problemDetails"]["type"].endswith("BadRequestData")
+    location, there = await make(street, query(), wrong)
+    found = (await street.get(location)).json
+    assert found["snapshotStatus"] == "partial"
+    assert [each["resultStatus"] for each in found["snapshotQueriesDetails"]] == ["success", "failure"]
+    assert numbers(await street.get(LAMPS, headers=there)) == [0, 1, 2]
+
+
+@pytest.fixture
+async def linked(street: Client) -> Client:
+    """Lamp 1 is on a pole, which is in a street, which is in a city."""
+    above = [("Pole", "in", "Road"), ("Road", "in", "City"), ("City", "", "")]
+    for type, name, target in above:
+        on = {name: {"type": "Relationship", "object": f"urn:ngsi-ld:{target}:1"}} if name else {}
+        body = {"id": f"urn:ngsi-ld:{type}:1", "type": type, "name": prop(type), "age": prop(3), **on}
+        assert (await street.post(ENTITIES, body)).status == 201
+    on = {"on": {"type": "Relationship", "object": "urn:ngsi-ld:Pole:1"}}
+    await street.post(f"{ENTITIES}/{ident(1)}/attrs", on)
+    return street
+
+
+@pytest.mark.parametrize("join", ["flat", "inline"])
+async def test_linked_entities_are_frozen_as_deep_as_they_are_joined(linked: Client, join: str) -> None:
+    location, there = await make(linked, query(join=join, joinLevel=2))
+    await linked.delete(f"{ENTITIES}/urn:ngsi-ld:Pole:1")
+    types = (await linked.get(f"{API}/types", headers=there)).json
+    assert types["typeList"] == ["Pole", "Road", "Streetlight"]
+    path = f"{ENTITIES}/{ident(1)}?join=inline&joinLevel=2&format=simplified"
+    found = (await linked.get(path, headers=there)).json
+    assert found["on"]["in"]["name"] == "Road"
+    assert (await linked.get(location)).json["snapshotStatus"] == "success"
+
+
+async def test_conditions_on_linked_entities_hold_as_deep_as_they_are_joined(linked: Client) -> None:
+    for name, expected in (("Pole", "success"), ("Mast", "empty")):
+        location, _ = await make(linked, query(join="flat", q=f'on{{name}}=="{name}"'))
+        assert (await linked.get(location)).json["snapshotStatus"] == expected
+    location, _ = await make(linked, query(q='on{name}=="Pole"'))
+    assert (await linked.get(location)).json["snapshotStatus"] == "failure"
+
+
+async def test_linked_entities_are_projected_and_none_is_no_result_by_itself(linked: Client) -> None:
+    picked = query(join="flat", pick=["height", "on{age}"])
+    _, there = await make(linked, picked)
+    pole = (await linked.get(f"{ENTITIES}/urn:ngsi-ld:Pole:1", headers=there)).json
+    assert pole.keys() == {"id", "type", "age"}
+    lamps = (await linked.get(f"{LAMPS}&format=simplified", headers=there)).json
+    assert lamps[1].keys() == {"id", "type", "height", "on"}
+    seen = query(join="flat", containedBy=["urn:ngsi-ld:Pole:1"], joinLevel=1)
+    _, there = await make(linked, seen)
+    assert (await linked.get(f"{API}/types", headers=there)).json["typeList"] == ["Streetlight"]
+    location, _ = await make(linked, query("Nothing", join="flat"))
+    assert (await linked.get(location)).json["snapshotStatus"] == "empty"
+
+
 async def test_temporal_queries_freeze_the_past(street: Client) -> None:
     speeds = [prop(hour, observedAt=f"2026-01-01T0{hour}:00:00Z") for hour in range(4)]
     await street.post(TEMPORAL, {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "speed": speeds})
@@ -195,6 +231,26 @@ async def test_update_changes_what_a_client_may_say(street: Client) -> None:
     assert answer.json["snapshotQueries"] == [query()]
 
 
+async def test_null_takes_a_member_away(street: Client) -> None:
+    told = {"endpoint": "http://127.0.0.1:9/", "receiverInfo": [{"key": "a", "value": "b"}]}
+    location, _ = await make(street, query(), snapshotLifetime="PT1M", snapshotPriority=8, **told)
+    before = (await street.get(location)).json
+    names = ("endpoint", "receiverInfo", "snapshotLifetime", "snapshotPriority")
+    answer = await street.patch(location, dict.fromkeys(names, "urn:ngsi-ld:null"))
+    assert (answer.status, answer.json["snapshotPriority"]) == (200, 5)
+    assert answer.json.keys().isdisjoint(names[:3])
+    assert answer.json["expiresAt"] > before["expiresAt"]
+
+
+async def test_priority_is_a_whole_number_however_it_is_written(street: Client) -> None:
+    location, _ = await make(street, query())
+    json = {"Content-Type": "application/json"}
+    answer = await street.ask("PATCH", location, raw=b'{"snapshotPriority": 7.0}', headers=json)
+    assert (answer.status, answer.json["snapshotPriority"]) == (200, 7)
+    answer = await street.ask("PATCH", location, raw=b'{"snapshotPriority": 7.5}', headers=json)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
@@ -226,10 +282,12 @@ async def test_update_and_clone_refuse_what_is_wrong(street: Client, fragment: d
         ({**snapshot(query()), "type": "Thing"}, 400, "BadRequestData"),
         (snapshot(query(), id="no uri"), 400, "BadRequestData"),
         ({"type": "Snapshot", "snapshotQueries": []}, 400, "BadRequestData"),
-        (snapshot({"type": "Query"}), 400, "BadRequestData"),
+        (snapshot({"type": "Question"}), 400, "BadRequestData"),
         (snapshot(query(q="a>>")), 400, "BadRequestData"),
         (snapshot(query(temporalQ=WINDOW)), 400, "BadRequestData"),
-        (snapshot(query(join="flat")), 501, "NotBuilt"),
+        (snapshot(query(join="deep")), 400, "BadRequestData"),
+        (snapshot(query(joinLevel=2)), 400, "BadRequestData"),
+        (snapshot(query(pick=["a{b"])), 400, "BadRequestData"),
         ({"type": "Snapshot", "snapshotTemporalQueries": [query()]}, 400, "BadRequestData"),
         (snapshot(query(), snapshotPriority=0), 400, "BadRequestData"),
         (snapshot(query(), surprise=1), 400, "BadRequestData"),
@@ -264,11 +322,79 @@ async def test_snapshot_that_is_not_there_is_not_found(node: Client) -> None:
     assert (await node.get(f"{SNAPSHOTS}/none")).status == 400
 
 
+async def test_tenant_that_is_not_there_is_told(street: Client) -> None:
+    location, _ = await make(street, query())
+    nowhere = {"NGSILD-Tenant": "nowhere"}
+    answers = [
+        await street.post(SNAPSHOTS, snapshot(query()), headers=nowhere),
+        await street.get(location, headers=nowhere),
+        await street.patch(location, {"snapshotPriority": 1}, headers=nowhere),
+        await street.delete(location, headers=nowhere),
+        await street.post(f"{location}/clone", snapshot(), headers=nowhere),
+        await street.delete(f"{SNAPSHOTS}?q=snapshotPriority>0", headers=nowhere),
+    ]
+    assert [(each.status, each.problem) for each in answers] == [(404, "NonexistentTenant")] * 6
+
+
+async def test_missing_id_is_refused(node: Client) -> None:
+    answers = [
+        await node.get(f"{SNAPSHOTS}/"),
+        await node.patch(f"{SNAPSHOTS}/", {"snapshotPriority": 1}),
+        await node.delete(f"{SNAPSHOTS}/"),
+        await node.post(f"{SNAPSHOTS}//clone", snapshot()),
+    ]
+    assert [(each.status, each.problem) for each in answers] == [(400, "BadRequestData")] * 4
+
+
+async def test_invalid_body_is_refused_before_the_snapshot_is_looked_for(node: Client) -> None:
+    path = f"{SNAPSHOTS}/urn:ngsi-ld:Snapshot:none/clone"
+    answer = await node.post(path, snapshot(id="no uri"))
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+
+
 async def test_operations_that_are_on_no_snapshot_say_so(street: Client) -> None:
     _, there = await make(street, query())
     for path in (f"{API}/csourceRegistrations", f"{API}/jsonldContexts"):
         answer = await street.get(path, headers=there)
         assert (answer.status, answer.problem) == (400, "BadRequestData")
+        assert answer.headers[HEADER] == there[HEADER]
+
+
+async def test_snapshot_is_told_back_whatever_the_answer_is(street: Client) -> None:
+    _, there = await make(street, query())
+    answers = [
+        await street.get(f"{API}/nothing", headers=there),
+        await street.put(ENTITIES, {}, headers=there),
+        await street.get(f"{ENTITIES}/none", headers=there),
+        await street.get(LAMPS, headers={**there, "Accept": "text/html"}),
+    ]
+    assert [answer.status for answer in answers] == [404, 405, 400, 406]
+    assert [answer.headers.get(HEADER) for answer in answers] == [there[HEADER]] * 4
+
+
+async def test_two_snapshots_cannot_be_meant(street: Client) -> None:
+    _, there = await make(street, query())
+    url = street.base + LAMPS
+    async with street.session.get(url, headers=[(HEADER, there[HEADER]), (HEADER, "urn:other")]) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["type"].endswith("InvalidRequest")
+
+
+async def test_names_in_queries_are_those_of_the_context(street: Client) -> None:
+    default = "https://uri.etsi.org/ngsi-ld/default-context/"
+    context = {"Lantern": f"{default}Streetlight", "tall": f"{default}height"}
+    body = snapshot(query("Lantern", q="tall>0"))
+    refused = await street.post(
+        SNAPSHOTS, {**body, "@context": context}, headers={"Content-Type": "application/json"}
+    )
+    assert (refused.status, refused.problem) == (400, "BadRequestData")
+    made = await street.post(SNAPSHOTS, {**body, "@context": context})
+    found = await ready(street, made.headers["Location"])
+    assert (found["snapshotStatus"], "@context" in found) == ("success", False)
+    assert numbers(await street.get(LAMPS, headers={HEADER: found["id"]})) == [1, 2]
+    assert (await street.get(made.headers["Location"], headers={"Accept": "application/ld+json"})).json[
+        "@context"
+    ]
 
 
 async def test_purge_deletes_those_that_are_selected(street: Client) -> None:
@@ -279,6 +405,18 @@ async def test_purge_deletes_those_that_are_selected(street: Client) -> None:
     assert (await street.delete(f"{SNAPSHOTS}?q=snapshotPriority<3")).status == 404
     assert (await street.delete(f"{SNAPSHOTS}?q=createdAt>2020-01-01T00:00:00Z")).status == 204
     assert (await street.get(high)).status == 404
+
+
+async def test_purge_tells_what_could_not_be_deleted(street: Client) -> None:
+    _, there = await make(street, query())
+    street.services.store.close()
+    answer = await street.delete(f"{SNAPSHOTS}?q=snapshotPriority==5")
+    assert (answer.status, answer.json["success"]) == (207, [])
+    [error] = answer.json["errors"]
+    assert error["entityId"] == there[HEADER]
+    assert "is closed" in error["error"]["detail"]
+    again = await street.delete(f"{SNAPSHOTS}?q=snapshotPriority==5")
+    assert again.status == 207
 
 
 @pytest.mark.parametrize("path", ["", "?q=height>3", "?q=snapshotStatus=="])
@@ -319,51 +457,6 @@ async def test_expired_snapshot_is_gone(street: Client) -> None:
     await asyncio.sleep(0.3)
     assert (await street.get(location)).status == 404
     assert (await street.get(LAMPS, headers=there)).status == 404
-
-
-async def test_status_is_told_to_the_endpoint(street: Client) -> None:
-    async with running_source() as receiver:
-        told = {"endpoint": receiver.url, "receiverInfo": [{"key": "X-Key", "value": "secret"}]}
-        location, there = await make(street, query(), **told)
-        await street.patch(location, {"snapshotPriority": 2})
-        await _asked(receiver, 2)
-        [first, second] = receiver.asked
-        assert (first.headers["X-Key"], first.headers[HEADER]) == ("secret", there[HEADER])
-        assert first.body["type"] == "SnapshotNotification"
-        assert (first.body["snapshotId"], first.body["snapshotStatus"]) == (there[HEADER], "success")
-        assert first.body["snapshotQueriesDetails"] == [{"resultStatus": "success"}]
-        assert second.body["snapshotPriority"] == 2
-
-
-async def test_subscription_in_a_snapshot_hears_of_it_alone(street: Client) -> None:
-    _, there = await make(street, query())
-    await street.services.subscriptions.start()  # type: ignore[attr-defined]
-    running = asyncio.create_task(street.services.subscriptions.run())  # type: ignore[attr-defined]
-    try:
-        async with running_source() as receiver:
-            subscription = {
-                "type": "Subscription",
-                "entities": [{"type": "Streetlight"}],
-                "notification": {"endpoint": {"uri": receiver.url}},
-            }
-            made = await street.post(f"{API}/subscriptions", subscription, headers=there)
-            assert made.status == 201
-            assert (await street.get(f"{API}/subscriptions")).json == []
-            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(50)})
-            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(60)}, headers=there)
-            await _asked(receiver, 1)
-            [asked] = receiver.asked
-            assert asked.headers[HEADER] == there[HEADER]
-            assert [each["height"]["value"] for each in asked.body["data"]] == [60]
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-async def _asked(receiver: Source, times: int) -> None:
-    async with asyncio.timeout(20):
-        while len(receiver.asked) < times:
-            await asyncio.sleep(0.01)
 
 
 async def test_number_and_size_are_bounded(tmp_path: Path) -> None:

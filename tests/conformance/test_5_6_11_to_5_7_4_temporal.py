@@ -208,3 +208,64 @@ async def test_instance_of_the_same_time_is_added_to_what_was_recorded(sensor: C
     assert (await sensor.post(TEMPORAL, again)).status == 204
     found = values((await sensor.get(f"{SENSOR}?{RANGE}")).json)
     assert sorted(found) == [1, 2, 3, 4, 5, 30]
+
+
+async def test_delete_of_an_attribute_takes_the_instances_of_its_dataset(node: Client) -> None:
+    """5.6.13: the default ones, those of a dataset, or all."""
+    mixed = [prop(1, observedAt=hour(1)), prop(2, observedAt=hour(2), datasetId="urn:d:b")]
+    mixed.append(prop(3, observedAt=hour(3), datasetId="urn:d:c"))
+    for query, left in (("", [2, 3]), ("?datasetId=urn:d:b", [1, 3]), ("?deleteAll=true", None)):
+        await node.post(TEMPORAL, {"id": ID, "type": "Sensor", "speed": mixed})
+        assert (await node.delete(f"{SENSOR}/attrs/speed{query}")).status == 204
+        found = (await node.get(SENSOR)).json
+        assert ("speed" not in found) if left is None else (sorted(values(found)) == left)
+        await node.delete(SENSOR)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "", {}),
+        ("POST", "", {"type": "Sensor"}),
+        ("POST", "", {"id": ID}),
+        ("POST", "", {"id": "no uri", "type": "Sensor"}),
+        ("POST", "", {"id": ID, "type": "Sensor", "speed": [{"type": "Property"}]}),
+        ("POST", "", {"id": ID, "type": "Sensor", "speed": [prop(1, observedAt="then")]}),
+        ("POST", f"/{ID}/attrs", {}),
+        ("POST", f"/{ID}/attrs", {"speed": [{"type": "Odd", "value": 1}]}),
+        ("POST", f"/{ID}/attrs", {"id": "urn:a:other", "speed": [prop(1)]}),
+        ("POST", "/no%20uri/attrs", {"speed": [prop(1)]}),
+        ("PATCH", f"/{ID}/attrs/speed/nouri", prop(1)),
+        ("PATCH", f"/{ID}/attrs/sp(eed/urn:a:1", prop(1)),
+        ("DELETE", f"/{ID}/attrs/speed/nouri", None),
+        ("DELETE", f"/{ID}/attrs/sp(eed", None),
+        ("DELETE", "/nouri", None),
+    ],
+)
+async def test_write_to_history_answers_400_and_changes_nothing(
+    sensor: Client, method: str, path: str, body: Any
+) -> None:
+    before = (await sensor.get(SENSOR)).json
+    answer = await sensor.ask(method, TEMPORAL + path, body)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+    assert (await sensor.get(SENSOR)).json == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/urn:a:none/attrs", {"speed": [prop(1)]}),
+        ("DELETE", "/urn:a:none", None),
+        ("DELETE", "/urn:a:none/attrs/speed", None),
+        ("DELETE", f"/{ID}/attrs/none", None),
+        ("DELETE", f"/{ID}/attrs/speed/urn:a:none", None),
+        ("PATCH", f"/{ID}/attrs/speed/urn:a:none", prop(1)),
+        ("PATCH", f"/{ID}/attrs/none/urn:a:none", prop(1)),
+        ("PATCH", "/urn:a:none/attrs/speed/urn:a:none", prop(1)),
+    ],
+)
+async def test_write_to_history_answers_404_when_it_is_not_there(
+    sensor: Client, method: str, path: str, body: Any
+) -> None:
+    answer = await sensor.ask(method, TEMPORAL + path, body)
+    assert (answer.status, answer.problem) == (404, "ResourceNotFound")

@@ -98,3 +98,24 @@ async def test_purge_deletes_or_keeps_attributes_when_they_are_named(node: Clien
 @pytest.mark.parametrize("query", ["", "?id=urn:a:1", "?type=A&q=%3D%3D", "?type=A&keep=a&drop=b"])
 async def test_purge_answers_400_when_it_is_too_wide_or_invalid(node: Client, query: str) -> None:
     assert (await node.delete(f"{ENTITIES}{query}")).status == 400
+
+
+async def test_merge_of_the_simplified_form_changes_no_type(node: Client) -> None:
+    """Table 6.5.3.4-1: an attempt to do so is BadRequestData."""
+    point = {"type": "Point", "coordinates": [1, 2]}
+    await node.post(ENTITIES, lamp(height=prop(8), shape={"type": "Property", "value": {"a": 1}}))
+    other = {"height": {"type": "Relationship", "object": "urn:a:1"}}
+    answer = await node.patch(f"{LAMP}?format=simplified", other)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+    assert (await node.patch(f"{LAMP}?format=simplified", {"shape": point, "height": 9})).status == 204
+    found = (await node.get(LAMP)).json
+    assert (found["height"], found["shape"]["type"]) == (prop(9), "Property")
+    assert (await node.patch(LAMP, other)).status == 204, "the other forms tell the type themselves"
+
+
+async def test_purge_that_is_too_wide_answers_400(node: Client) -> None:
+    """5.6.21.4: a condition on the system's own times narrows nothing down."""
+    await node.post(ENTITIES, lamp())
+    for params in ({"q": "createdAt"}, {"attrs": "createdAt"}, {"idPattern": ".*"}, {}):
+        assert (await node.ask("DELETE", ENTITIES, params=params)).status == 400
+    assert (await node.get(LAMP)).status == 200

@@ -70,8 +70,11 @@ async def test_delete_attribute_takes_the_instance_that_is_named(node: Client) -
     speed = [prop(1), prop(2, datasetId="urn:d:b"), prop(3, datasetId="urn:d:c")]
     await node.post(ENTITIES, lamp(speed=speed))
     assert (await node.delete(f"{LAMP}/attrs/speed?datasetId=urn:d:b")).status == 204
+    assert (await node.delete(f"{LAMP}/attrs/speed?datasetId=b")).status == 400
     assert (await node.get(LAMP)).json["speed"] == [speed[0], speed[2]]
-    assert (await node.delete(f"{LAMP}/attrs/speed")).status == 204
+    assert (await node.delete(f"{LAMP}/attrs/speed?datasetId=@none")).status == 204, (
+        "the default one (4.5.5.1)"
+    )
     assert (await node.get(LAMP)).json["speed"] == speed[2]
     assert (await node.delete(f"{LAMP}/attrs/speed")).status == 404
     assert (await node.delete(f"{LAMP}/attrs/speed?deleteAll=true")).status == 204

@@ -121,3 +121,27 @@ async def test_batch_reads_a_context_for_each_entity(node: Client) -> None:
     assert answer.json["success"] == ["urn:a:1", "urn:a:2"]
     assert answer.json["errors"][0]["entityId"] == "urn:a:3"
     assert "https://example.org/2/a" in (await node.get(f"{ENTITIES}/urn:a:2")).json
+
+
+LINK = {"Link": '<http://127.0.0.1:9/c>; rel="http://www.w3.org/ns/json-ld#context"'}
+
+
+@pytest.mark.parametrize("operation", ["create", "upsert", "update", "merge"])
+async def test_batch_mixes_no_ways_of_a_context(node: Client, operation: str) -> None:
+    """6.3.5: in application/ld+json in each body, else by the Link header or the core alone."""
+    inside = {**lamp(), "@context": {}}
+    answer = await node.post(f"{BATCH}/{operation}", [inside], headers=LINK)
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
+    for body, media_type in (([inside], "application/json"), ([lamp()], "application/ld+json")):
+        answer = await node.post(f"{BATCH}/{operation}", body, headers={"Content-Type": media_type})
+        assert answer.status == 207
+        assert answer.json["errors"][0]["error"]["type"].endswith("BadRequestData")
+    assert await states(node) == {}
+
+
+async def test_batch_expands_with_the_context_of_the_link(node: Client) -> None:
+    made = await node.post("/ngsi-ld/v1/jsonldContexts", {"@context": {"aan": "https://example.org/on"}})
+    link = {"Link": LINK["Link"].replace("http://127.0.0.1:9/c", node.base + made.headers["Location"])}
+    assert (await node.post(f"{BATCH}/create", [lamp(aan=prop(1))], headers=link)).status == 201
+    found = (await node.get(f"{ENTITIES}/{lamp()['id']}")).json
+    assert found["https://example.org/on"] == prop(1)

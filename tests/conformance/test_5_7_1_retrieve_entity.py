@@ -193,3 +193,32 @@ async def test_flat_join_is_an_array_where_nothing_is_linked(node: Client) -> No
     await node.post(ENTITIES, lamp(owner={"type": "Relationship", "object": "urn:ngsi-ld:Person:none"}))
     found = (await node.get(f"{ENTITIES}/{lamp()['id']}?join=flat")).json
     assert [each["id"] for each in found] == [lamp()["id"]]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "told"),
+    [
+        ("en", "lamp", "en"),
+        ("FR", "lampe", "fr"),
+        ("fr-CH", "lampe", "fr"),
+        ("de,fr;q=0.2", "lampe", "fr"),
+        ("fr;q=0.2,en;q=0.9", "lamp", "en"),
+        ("de", "lamp", "en"),
+        ("*", "lamp", "en"),
+    ],
+)
+async def test_language_filter_tells_one_language(rich: Client, lang: str, text: str, told: str) -> None:
+    """4.15, C.2.2: a Property with the language that was chosen, plain text in the simplified form."""
+    found = (await rich.get(LAMP, params={"lang": lang})).json["name"]
+    assert found == {"type": "Property", "value": text, "lang": told}
+    concise = (await rich.get(LAMP, params={"lang": lang, "format": "concise"})).json["name"]
+    assert concise == {"value": text, "lang": told}
+    assert (await rich.get(LAMP, params={"lang": lang, "format": "simplified"})).json["name"] == text
+
+
+@pytest.mark.parametrize("lang", ["", ";q=1", "en;q=2", "en;x=1", "en,,fr"])
+async def test_language_filter_that_is_none_answers_400(node: Client, lang: str) -> None:
+    """RFC 3282: whether or not there are texts to choose from."""
+    await node.post(ENTITIES, lamp())
+    answer = await node.get(LAMP, params={"lang": lang})
+    assert (answer.status, answer.problem) == (400, "BadRequestData")

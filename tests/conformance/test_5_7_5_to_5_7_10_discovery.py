@@ -66,6 +66,46 @@ async def test_retrieve_attribute(town: Client) -> None:
     assert sorted(found["typeNames"]) == ["Bus", "Streetlight"]
 
 
+async def test_details_of_attributes_have_the_members_of_the_clause(town: Client) -> None:
+    """5.7.9, 5.7.10, 5.2.28: of one attribute how many and of which kinds too."""
+    await town.patch(f"{ENTITIES}/urn:a:1/attrs", {"height": {"type": "Relationship", "object": "urn:a:2"}})
+    listed = {each["id"]: each for each in (await town.get(f"{ROOT}/attributes?details=true")).json}
+    assert listed[DEFAULT + "powerState"] == {
+        "id": DEFAULT + "powerState",
+        "type": "Attribute",
+        "attributeName": "powerState",
+        "typeNames": ["Streetlight"],
+    }
+    one = (await town.get(f"{ROOT}/attributes/height")).json
+    assert one.keys() == {"id", "type", "attributeName", "attributeCount", "attributeTypes", "typeNames"}
+    assert (one["attributeCount"], sorted(one["attributeTypes"])) == (2, ["Property", "Relationship"])
+    assert (await town.get(f"{ROOT}/attributes/powerState")).json["attributeCount"] == 2
+
+
+async def test_names_are_told_in_the_words_of_whoever_asks(town: Client) -> None:
+    """5.5.7 with 5.7.5 to 5.7.10."""
+    words = {"@context": {"Bus": DEFAULT + "Streetlight", "hoogte": DEFAULT + "height"}}
+    made = await town.post("/ngsi-ld/v1/jsonldContexts", words)
+    assert made.status == 201
+    url = town.base + made.headers["Location"]
+    link = {"Link": f'<{url}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'}
+    types = (await town.get(f"{ROOT}/types", headers=link)).json["typeList"]
+    assert "Bus" in types
+    assert len(types) == 2
+    assert "hoogte" in (await town.get(f"{ROOT}/attributes", headers=link)).json["attributeList"]
+    one = (await town.get(f"{ROOT}/types/Bus", headers=link)).json
+    assert (one["id"], one["typeName"], one["entityCount"]) == (DEFAULT + "Streetlight", "Bus", 2)
+    assert (await town.get(f"{ROOT}/attributes/hoogte", headers=link)).json["attributeCount"] == 2
+
+
+async def test_what_is_gone_is_told_no_more(town: Client) -> None:
+    await town.delete(f"{ENTITIES}/urn:a:1")
+    assert (await town.get(f"{ROOT}/types")).json["typeList"] == ["Streetlight"]
+    assert (await town.get(f"{ROOT}/types/Bus")).status == 404
+    await town.delete(f"{ENTITIES}/{lamp(2)['id']}/attrs/height")
+    assert (await town.get(f"{ROOT}/attributes/height")).status == 404
+
+
 @pytest.mark.parametrize("path", ["/types/Nothing", "/attributes/nothing"])
 async def test_discovery_answers_404_when_there_is_none(town: Client, path: str) -> None:
     answer = await town.get(ROOT + path)

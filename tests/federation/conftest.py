@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from cityloom.model.settings import Settings
 from tests.federation.source import Source, running_source
+from tests.federation.whole import Whole, whole_node
+from tests.subscriptions.helpers import Receiver
 from tests.web.node import Client, running_node
 
 
@@ -35,3 +38,35 @@ async def third(tmp_path: Path) -> AsyncIterator[Client]:
 async def source() -> AsyncIterator[Source]:
     async with running_source() as running:
         yield running
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", made.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_node(tmp_path / "here") as node:
+        yield node
+
+
+@pytest.fixture
+async def harbour(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_node(tmp_path / "harbour") as node:
+        yield node
+
+
+@pytest.fixture
+async def district(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with whole_node(tmp_path / "district") as node:
+        yield node

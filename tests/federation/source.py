@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,10 @@ class Asked:
 
 @dataclass
 class Source:
-    """Answers with `status` and `body` (bytes as they are) and `headers`; with `silent` not at all."""
+    """Answers with `status` and `body` (bytes as they are) and `headers`; with `silent` not at all.
+
+    `judge` tells the status by the parameters.
+    """
 
     url: str = ""
     status: int = 200
@@ -31,6 +34,7 @@ class Source:
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    judge: Callable[[dict[str, str]], int] | None = None
     asked: list[Asked] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,6 +52,8 @@ class Source:
         )
         if self.silent:
             await self.ended.wait()
+        if self.judge is not None:
+            self.status = self.judge(dict(request.query))
         status, body = self.answers.get((request.method, path), (self.status, self.body))
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         return web.Response(status=status, body=data, content_type="application/json", headers=self.headers)

@@ -220,3 +220,131 @@ async def test_loop_ends(node: Client, there: Client) -> None:
     await register(node, there.base, operations=OPERATIONS)
     await register(there, node.base, operations=OPERATIONS)
     assert values((await node.get(f"{TEMPORAL}/{LAMP}?{ALL}")).json) == [1, 2]
+
+
+ENTITY_MAPS = "/ngsi-ld/v1/entityMaps"
+HEADER = "NGSILD-EntityMap"
+WITH_MAPS = [*OPERATIONS, "createEntityMapQueryTemporal"]
+
+
+def ident(number: int) -> str:
+    return f"urn:ngsi-ld:Lamp:{number}"
+
+
+def used(answer: Answer) -> dict[str, str]:
+    return {HEADER: answer.headers[HEADER]}
+
+
+async def test_map_links_the_maps_of_sources(node: Client, there: Client) -> None:
+    for number in (1, 2):
+        await past(node, number, power=[at(1)])
+    for number in (2, 3):
+        await past(there, number, power=[at(2)])
+    registration = await register(node, there.base, operations=WITH_MAPS)
+    made = await node.get(f"{MAPS}?type=Lamp&{ALL}")
+    assert made.json["entityMap"] == {
+        ident(1): ["@none"],
+        ident(2): ["@none", registration],
+        ident(3): [registration],
+    }
+    theirs = await there.get(f"{ENTITY_MAPS}/{made.json['linkedMaps'][registration]}")
+    assert (theirs.status, list(theirs.json["entityMap"])) == (200, [ident(2), ident(3)])
+    page = await node.get(f"{TEMPORAL}?type=Lamp&{ALL}&limit=2&count=true", headers=used(made))
+    assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([1, 2], "3")
+    assert values(page.json[1]) == [1, 2]
+    assert numbers(await node.get(f"{TEMPORAL}?type=Lamp&{ALL}&limit=2&offset=2", headers=used(made))) == [3]
+    again = (await node.get(made.headers[HEADER])).json
+    assert again["linkedMaps"] == made.json["linkedMaps"]
+
+
+async def test_source_is_told_its_own_map_of_the_past(node: Client, source: Source) -> None:
+    await past(node, 1, power=[at(1)])
+    registration = await register(node, source.url, operations=WITH_MAPS)
+    first, second = f"{ENTITY_MAPS}/urn:ngsi-ld:EntityMap:a", f"{ENTITY_MAPS}/urn:ngsi-ld:EntityMap:b"
+    document = {"id": first.rpartition("/")[2], "type": "EntityMap", "entityMap": {ident(2): ["@none"]}}
+    source.answers["GET", "/temporal/entityMaps"] = (201, document)
+    source.headers = {HEADER: first}
+    source.body = [{"id": ident(2), "type": "Lamp", "power": [at(2)]}]
+    made = await node.get(f"{TEMPORAL}?type=Lamp&{ALL}&entityMap=true&entityMapLifetime=PT90S")
+    assert (made.status, numbers(made)) == (201, [1, 2])
+    [making, asking] = source.asked
+    assert (making.params["timerel"], making.params["entityMapLifetime"]) == ("after", "PT90S")
+    assert (asking.path, asking.params["id"], asking.headers[HEADER]) == (
+        "/temporal/entities",
+        ident(2),
+        first,
+    )
+    source.headers = {HEADER: second}
+    assert numbers(await node.get(f"{TEMPORAL}?type=Lamp&{ALL}&limit=1", headers=used(made))) == [1]
+    assert len(source.asked) == 3
+    linked = (await node.get(made.headers[HEADER])).json["linkedMaps"]
+    assert linked == {registration: "urn:ngsi-ld:EntityMap:b"}
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_source_without_maps_of_the_past_is_queried(node: Client, source: Source, status: int) -> None:
+    registration = await register(node, source.url, operations=WITH_MAPS)
+    source.answers["GET", "/temporal/entityMaps"] = (status, {"type": "about:blank"})
+    source.body = [{"id": ident(2), "type": "Lamp", "power": [at(2)]}]
+    made = await node.get(f"{MAPS}?type=Lamp&{ALL}")
+    assert (made.json["entityMap"], made.json["linkedMaps"]) == ({ident(2): [registration]}, {})
+    assert warnings(made) == []
+
+
+async def test_evolution_of_a_source_that_fails_keeps_its_place(node: Client, source: Source) -> None:
+    for number in (2, 3):
+        await past(node, number, power=[at(1)])
+    await register(node, source.url, operations=OPERATIONS)
+    source.body = [{"id": ident(1), "type": "Lamp", "power": [at(2)]}]
+    page = f"{TEMPORAL}?type=Lamp&{ALL}&limit=2"
+    first = await node.get(f"{page}&entityMap=true")
+    assert numbers(first) == [1, 2]
+    source.status = 500
+    again = await node.get(page, headers=used(first))
+    assert (numbers(again), warnings(again)) == ([2], ["299"])
+    assert numbers(await node.get(f"{page}&local=true", headers=used(first))) == [2]
+    assert numbers(await node.get(f"{page}&offset=2", headers=used(first))) == [3]
+    source.status = 200
+    assert numbers(await node.get(page, headers=used(first))) == [1, 2]
+
+
+async def test_split_evolution_is_decided_when_it_is_whole(node: Client, there: Client) -> None:
+    for number, height in ((1, 4), (2, 1)):
+        await past(node, number, power=[at(1, "on")])
+        await past(there, number, height=[at(1, height)])
+    await register(node, there.base, operations=WITH_MAPS)
+    words = f"type=Lamp&{ALL}&q=power==%22on%22;height>2&splitEntities=true"
+    made = await node.get(f"{MAPS}?{words}")
+    assert len(made.json["entityMap"]) == 2
+    found = await node.get(f"{TEMPORAL}?{words}&count=true", headers=used(made))
+    assert (numbers(found), found.headers["NGSILD-Results-Count"]) == ([1], "1")
+    assert list((await node.get(made.headers[HEADER])).json["entityMap"]) == [ident(1)]
+
+
+async def test_other_window_over_a_map_changes_nothing_of_it(node: Client, there: Client) -> None:
+    await past(node, 1, power=[at(1)])
+    await past(there, 2, power=[at(9)])
+    await register(node, there.base, operations=OPERATIONS)
+    made = await node.get(f"{MAPS}?type=Lamp&{ALL}")
+    late = "timerel=after&timeAt=2026-01-01T05:00:00Z"
+    page = await node.get(f"{TEMPORAL}?type=Lamp&{late}&limit=1&count=true", headers=used(made))
+    assert (numbers(page), page.headers["NGSILD-Results-Count"]) == ([2], "1")
+    assert len((await node.get(made.headers[HEADER])).json["entityMap"]) == 2
+
+
+async def test_evolution_is_asked_only_of_those_that_the_map_names(
+    node: Client, there: Client, source: Source
+) -> None:
+    await past(there, power=[at(1)])
+    registration = await register(node, there.base, operations=WITH_MAPS)
+    await register(node, source.url, operations=OPERATIONS)
+    source.status = 404
+    first = await node.get(f"{TEMPORAL}/{LAMP}?{ALL}&entityMap=true")
+    assert (first.status, len(source.asked)) == (200, 1)
+    found = (await node.get(first.headers[HEADER])).json
+    assert found["entityMap"] == {LAMP: [registration]}
+    theirs = (await there.get(f"{ENTITY_MAPS}/{found['linkedMaps'][registration]}")).json
+    assert theirs["entityMap"] == {LAMP: ["@none"]}
+    again = await node.get(f"{TEMPORAL}/{LAMP}?{ALL}", headers=used(first))
+    assert (values(again.json), len(source.asked), used(again)) == ([1], 1, used(first))
+    assert (await node.get(first.headers[HEADER])).json["linkedMaps"] == found["linkedMaps"]

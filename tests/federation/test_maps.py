@@ -157,3 +157,41 @@ async def test_retrieve_asks_only_those_that_the_map_names(
     assert (await node.get(first.headers[HEADER])).json["entityMap"] == {LAMP: [at]}
     again = await node.get(f"{ENTITIES}/{LAMP}", headers=used(first))
     assert (again.json["height"]["value"], len(source.asked), used(again)) == (4, 1, used(first))
+
+
+async def test_retrieve_links_the_maps_that_sources_use(node: Client, there: Client) -> None:
+    await put(there, lamp(1, height=prop(4)))
+    at = await register(node, there.base)
+    first = await node.get(f"{ENTITIES}/{LAMP}?entityMap=true")
+    linked = (await node.get(first.headers[HEADER])).json["linkedMaps"]
+    assert (await there.get(f"{MAPS}/{linked[at]}")).json["entityMap"] == {LAMP: ["@none"]}
+    await node.get(f"{ENTITIES}/{LAMP}", headers=used(first))
+    assert (await node.get(first.headers[HEADER])).json["linkedMaps"] == linked
+
+
+@pytest.mark.parametrize("status", [400, 405, 501])
+async def test_source_that_knows_no_flag_is_asked_without(node: Client, source: Source, status: int) -> None:
+    await register(node, source.url, management={"cooldown": 60_000})
+    source.body = lamp(1, height=prop(4))
+
+    def answer(params: dict[str, str]) -> int:
+        return status if "entityMap" in params else 200
+
+    source.judge = answer
+    first = await node.get(f"{ENTITIES}/{LAMP}?entityMap=true")
+    assert (first.json["height"]["value"], warnings(first)) == (4, [])
+    assert (await node.get(first.headers[HEADER])).json["linkedMaps"] == {}
+    assert ["entityMap" in one.params for one in source.asked] == [True, False]
+
+
+async def test_source_that_makes_maps_alone_is_in_the_map(node: Client, source: Source) -> None:
+    await put(node, lamp(2))
+    at = await register(node, source.url, operations=["createEntityMapQueryEntity"])
+    document = {"id": "urn:ngsi-ld:EntityMap:a", "type": "EntityMap", "entityMap": {LAMP: ["@none"]}}
+    source.answers["GET", "/entityMaps"] = (201, document)
+    made = await node.get(f"{MAPS}?type=Lamp")
+    assert made.json["entityMap"] == {LAMP: [at], ident(2): ["@none"]}
+    assert made.json["linkedMaps"] == {at: document["id"]}
+    assert numbers(await node.get(LAMPS, headers=used(made))) == [2]
+    assert len((await node.get(made.headers[HEADER])).json["entityMap"]) == 2
+    assert [one.path for one in source.asked] == ["/entityMaps"]

@@ -191,12 +191,19 @@ async def test_every_page_of_a_source_is_read(node: Client, there: Client) -> No
 
 
 async def test_linked_entities_are_read_wherever_they_are(node: Client, there: Client) -> None:
+    """4.5.23.1: elsewhere alone, they are linked where the relationship tells their type."""
     link = {"type": "Relationship", "object": "urn:ngsi-ld:Lamp:2"}
-    await put(node, lamp(1, next=link, a=prop(1)))
+    await put(node, lamp(1, next={**link, "objectType": "Lamp"}, other=link, a=prop(1)))
     await put(there, lamp(2, power=prop("on")))
     await register(node, there.base)
     answer = await node.get(f"{ENTITIES}?type=Lamp&q=a==1&join=inline&splitEntities=false")
     assert answer.json[0]["next"]["entity"]["power"]["value"] == "on"
+    await put(node, lamp(3, next=link, a=prop(3)))
+    untold = await node.get(f"{ENTITIES}?type=Lamp&q=a==3&join=inline&splitEntities=false")
+    assert "entity" not in untold.json[0]["next"]
+    await put(node, lamp(2, colour=prop("red")))
+    split = await node.get(f"{ENTITIES}?type=Lamp&q=a==3&join=inline")
+    assert split.json[0]["next"]["entity"].keys() == {"id", "type", "power", "colour"}
 
 
 async def test_source_filter_chooses_among_sources(node: Client, there: Client, third: Client) -> None:
@@ -377,3 +384,33 @@ async def test_deleted_registration_is_asked_no_more(node: Client, source: Sourc
     await node.delete(f"{REGISTRATIONS}/{id}")
     assert (await node.get(f"{ENTITIES}/{LAMP}")).status == 404
     assert len(source.asked) == 1
+
+
+async def test_answers_are_told_again_for_as_long_as_the_source_asks_for(
+    node: Client, source: Source
+) -> None:
+    """5.2.34 and 6.3.17: of the same data, with the warning 110, until something is written there."""
+    path = f"{ENTITIES}/{LAMP}"
+    source.answers = {("GET", f"/entities/{LAMP}"): (200, lamp(1, power=prop("on")))}
+    source.body, source.status = None, 204
+    await register(node, source.url, mode="redirect", management={"cacheDuration": "PT1H"})
+    asked = [await node.get(path) for _ in range(3)]
+    assert [warnings(one) for one in asked] == [[], ["110"], ["110"]]
+    assert [one.json["power"]["value"] for one in asked] == ["on"] * 3
+    assert len(source.asked) == 1
+    assert (await node.patch(path, {"power": prop("off")})).status == 204
+    assert warnings(await node.get(path)) == []
+    assert [one.method for one in source.asked] == ["GET", "PATCH", "GET"]
+
+
+async def test_answers_are_kept_no_longer_than_the_source_asks_for(node: Client, source: Source) -> None:
+    source.answers = {("GET", f"/entities/{LAMP}"): (200, lamp(1, power=prop("on")))}
+    id = await register(node, source.url, management={"cacheDuration": "PT0.05S"})
+    async with asyncio.timeout(10):
+        while len(source.asked) < 2:
+            await node.get(f"{ENTITIES}/{LAMP}")
+    changed = {"management": {"cacheDuration": "PT1H"}}
+    assert (await node.patch(f"{REGISTRATIONS}/{id}", changed)).status == 204
+    for _ in range(2):
+        await node.get(f"{ENTITIES}/{LAMP}")
+    assert len(source.asked) == 3, "the changed registration begins anew"

@@ -387,3 +387,23 @@ async def test_rooms_of_the_node_write_here_whatever_is_registered(node: Client,
     assert source.asked == []
     assert await held(node) == lamp()
     assert (await node.get(f"{REGISTRATIONS}?type=Lamp")).status == 200
+
+
+async def test_what_is_forwarded_conforms_to_the_version_of_the_source(node: Client, source: Source) -> None:
+    """4.3.6.6, ngsildConformance: entities, fragments, attributes and batches alike."""
+    version = {"key": "ngsildConformance", "value": "1.5"}
+    await register(node, source.url, mode="redirect", contextSourceInfo=[version])
+    end = "2100-01-01T00:00:00Z"
+    states = {"type": "ListProperty", "valueList": ["on", "off"], "expiresAt": end}
+    before = prop(["on", "off"])
+    entity = lamp(1, states=states, expiresAt=end)
+    source.status = 201
+    await node.post(ENTITIES, entity)
+    await node.post(f"{BATCH}/create", [entity])
+    source.status = 204
+    await node.patch(PATH, {"states": states})
+    await node.ask("PUT", f"{PATH}/attrs/states", states)
+    created, batch, merged, replaced = (asked.body for asked in source.asked)
+    assert created == batch[0] == lamp(1, states=before)
+    assert (merged, replaced) == ({"states": before}, before)
+    assert all("ngsildConformance" not in asked.headers for asked in source.asked)

@@ -198,7 +198,7 @@ async def test_resolve_takes_the_alternate_of_a_web_page(node: Node, library: Li
 )
 async def test_resolve_refuses_what_is_no_context(node: Node, library: Library, page: Any) -> None:
     library.pages["/a"] = (page, {})
-    with pytest.raises(LdContextNotAvailable, match="is not available"):
+    with pytest.raises(BadRequestData, match="is invalid"):
         await node.contexts.resolve(library.base + "/a")
     assert await node.contexts.list("") == []
 

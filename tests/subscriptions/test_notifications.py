@@ -354,3 +354,83 @@ async def test_names_keep_their_meaning_whatever_context_asks(city: City, receiv
     assert told.entity["helle"] == 10
     read = await city.node.subscriptions.retrieve(city.call(), id, city.ld_context)
     assert read["watchedAttributes"] == ["level"]
+
+
+async def test_conditions_reach_linked_entities(city: City, receiver: Receiver) -> None:
+    """4.9: as deep as the notification joins them."""
+    cabinets = {number: f"{LIGHT}:cabinet{number}" for number in (1, 2)}
+    for number, id in cabinets.items():
+        await city.create(id, level=on(number))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        entities=[{"type": "Streetlight", "id": LIGHT}],
+        q="fedBy{level}==2",
+        notification={"join": "inline"},
+    )
+    await city.create(LIGHT, fedBy={"type": "Relationship", "object": cabinets[1]})
+    await city.patch(LIGHT, fedBy={"type": "Relationship", "object": cabinets[2]})
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity["fedBy"]["entity"]["id"] == cabinets[2]
+
+
+async def test_notification_conforms_to_the_version_asked_for(city: City, receiver: Receiver) -> None:
+    """5.8.6 with 4.3.6.8: values, what they were before, and what is gone."""
+    await city.create(LIGHT, title={"type": "LanguageProperty", "languageMap": {"en": "a"}}, level=on(1))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        ngsildConformance="1.3",
+        notificationTrigger=["attributeUpdated", "attributeDeleted"],
+        notification={"showChanges": True},
+    )
+    await city.patch(LIGHT, title={"type": "LanguageProperty", "languageMap": {"en": "b"}})
+    await city.node.broker.delete_attribute(city.call(), LIGHT, city.ld_context.expand_term("title"))
+    changed, gone = await receiver.until("/a", 2)
+    assert changed.entity["title"] == {
+        "type": "Property",
+        "value": {"en": "b"},
+        "previousValue": {"en": "a"},
+    }
+    assert gone.entity["title"] == {
+        "type": "Property",
+        "value": "urn:ngsi-ld:null",
+        "previousValue": {"en": "b"},
+    }
+
+
+@pytest.mark.parametrize("version", ["1", "latest", "1.5.0"])
+async def test_subscription_to_a_version_that_is_none_is_refused(city: City, version: str) -> None:
+    """5.2.12: major.minor."""
+    with pytest.raises(BadRequestData, match="ngsildConformance"):
+        await city.subscribe("http://127.0.0.1:1/a", ngsildConformance=version)
+
+
+async def test_what_has_expired_is_not_told(city: City, receiver: Receiver) -> None:
+    """4.22: neither of the entity that changed nor of those that it is linked to."""
+    past = {"expiresAt": "2020-01-01T00:00:00Z"}
+    other = LIGHT + ":cabinet"
+    await city.create(other, level={**on(7), **past}, name=on("cabinet"))
+    await city.subscribe(
+        f"{receiver.url}/a",
+        entities=[{"type": "Streetlight", "id": LIGHT}],
+        notification={"join": "inline", "format": "simplified"},
+    )
+    await city.create(LIGHT, level={**on(1), **past}, fedBy={"type": "Relationship", "object": other})
+    (told,) = await receiver.until("/a", 1)
+    fed_by = {"id": other, "type": "Streetlight", "name": "cabinet"}
+    assert told.entity == {"id": LIGHT, "type": "Streetlight", "fedBy": fed_by}
+
+
+@pytest.mark.parametrize("members", [{}, {"expandValues": "level"}])
+async def test_condition_on_a_text_that_is_no_term_is_kept(
+    city: City, receiver: Receiver, members: dict[str, Any]
+) -> None:
+    """What starts like a keyword of JSON-LD means itself, also when the subscription is read back."""
+    await city.create(LIGHT, level=on("away"))
+    if members:
+        with pytest.raises(BadRequestData):
+            await city.subscribe(f"{receiver.url}/a", q='level=="@home"', **members)
+        return
+    await city.subscribe(f"{receiver.url}/a", q='level=="@home"')
+    await city.patch(LIGHT, level=on("@home"))
+    (told,) = await receiver.until("/a", 1)
+    assert told.entity["level"]["value"] == "@home"

@@ -237,13 +237,13 @@ async def test_context_that_is_too_large_answers_504(node: NodeProcess, squeezed
         (b'{"@context": 5}', "no @context"),
     ],
 )
-async def test_context_that_is_none_answers_504(node: NodeProcess, body: bytes, said: str) -> None:
+async def test_context_that_is_none_answers_400(node: NodeProcess, body: bytes, said: str) -> None:
     async def serve(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type="application/ld+json")
 
     async with receiver(serve) as there:
         answer = await with_context(node, f"{there}/context.jsonld")
-    assert (answer.status, answer.problem) == (504, "LdContextNotAvailable")
+    assert (answer.status, answer.problem) == (400, "BadRequestData")
     assert said in answer.json["detail"]
 
 

@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 import yarl
 
+from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
@@ -22,6 +23,7 @@ from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.identity import node_alias
 from cityloom.federation.service import Registrations
+from cityloom.federation.sharing import SharedWithSources
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import SystemClock
@@ -35,6 +37,7 @@ from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import application
 from cityloom.web.services import City, Services
+from cityloom.web.snapshots import read_queries
 
 API = "/ngsi-ld/v1"
 LD_JSON = "application/ld+json"
@@ -138,7 +141,13 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         outgoing, contexts, registrations.registry, clock, settings, node_alias(store, "Testville")
     )
     broker = FederatedBroker(
-        store, access, clock, registry=registrations.registry, forwarder=forwarder, settings=settings
+        store,
+        access,
+        clock,
+        limits=Limits(instances=settings.temporal_default, instances_max=settings.temporal_max),
+        registry=registrations.registry,
+        forwarder=forwarder,
+        settings=settings,
     )
     target = Target(
         broker=broker,
@@ -149,14 +158,19 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         party="city",
     )
     followed = RegistrationsFollowed(registrations.registry, clock)
-    subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed)
+    subscriptions = Subscriptions(store, access, contexts, outgoing, clock, settings, followed, broker)
+    shared = SharedWithSources(
+        store, clock, settings, contexts, forwarder=forwarder, subscribed=subscriptions.shared
+    )
     snapshots = Snapshots(
         store,
         access,
         clock,
         broker=broker,
-        outgoing=outgoing,
+        offer=subscriptions.offer,
         settings=settings,
+        resolve=contexts.resolve,
+        read_queries=read_queries,
         problem=problem_of,
         kinds=(SUBSCRIPTION, COUNTERS),
     )
@@ -169,6 +183,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             identify=identify,
             alias=forwarder.alias,
             subscriptions=subscriptions,
+            shared=shared,
             registrations=registrations,
             entity_maps=broker,
             snapshots=snapshots,

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from cityloom.broker.ports import Access, Action, Call
 from cityloom.model.clock import Clock
-from cityloom.model.errors import NonexistentTenant
+from cityloom.model.errors import NonexistentTenant, ResourceNotFound
+from cityloom.model.tenants import split_tenant
 from cityloom.store.entity_ports import EntityReads
 from cityloom.store.ports import Snapshot, Store, Transaction
 
@@ -70,7 +71,7 @@ class Door:
         def run(tx: Transaction) -> tuple[T, int, int]:
             if call.tenant not in self._tenants:
                 if creates:
-                    tx.create_tenant(call.tenant)
+                    enter_tenant(tx, call.tenant)
                 else:
                     self._require_tenant(tx, call.tenant)
             before = tx.last_seq()
@@ -80,7 +81,7 @@ class Door:
         if after > before:
             # So that the request's line in the log names the last event that it made.
             structlog.contextvars.bind_contextvars(seq=after)
-        self._tenants.add(call.tenant)
+        self._remember(call.tenant)
         return result
 
     async def _read(self, call: Call, work: Callable[[Snapshot], T]) -> T:
@@ -99,9 +100,34 @@ class Door:
     def _require_tenant(self, reads: EntityReads, tenant: str) -> None:
         if tenant in self._tenants:
             return
-        if tenant not in reads.tenants():
-            raise NonexistentTenant(f"tenant {tenant!r} does not exist")
-        self._tenants.add(tenant)
+        require_tenant(reads, tenant)
+        self._remember(tenant)
+
+    def _remember(self, tenant: str) -> None:
+        """That a tenant exists; where a snapshot stands is asked each time, since it can go."""
+        if not split_tenant(tenant)[1]:
+            self._tenants.add(tenant)
+
+
+def require_tenant(reads: EntityReads, tenant: str) -> None:
+    """Raises NonexistentTenant, or ResourceNotFound where it is a snapshot."""
+    if tenant not in reads.tenants():
+        _, snapshot = split_tenant(tenant)
+        if snapshot:
+            raise ResourceNotFound(f"snapshot {snapshot} does not exist")
+        raise NonexistentTenant(f"tenant {tenant!r} does not exist")
+
+
+def enter_tenant(tx: Transaction, tenant: str) -> None:
+    """Makes a tenant known where an operation may do so (5.5.10).
+
+    Raises:
+        ResourceNotFound: it is a snapshot that was deleted meanwhile; who makes one makes its place.
+    """
+    if split_tenant(tenant)[1]:
+        require_tenant(tx, tenant)
+    else:
+        tx.create_tenant(tenant)
 
 
 async def settled(future: Future[T]) -> T:

@@ -19,6 +19,7 @@ from cityloom.broker.ports import BatchResult, Call, ItemError, Page, UpdateResu
 from cityloom.broker.transient import alive
 from cityloom.model.entity import Attribute, Entity, encode_entity
 from cityloom.model.errors import AlreadyExists, CityloomError, Overloaded, ResourceNotFound, TooManyResults
+from cityloom.query.evaluate import matches
 from cityloom.query.values import Query
 from cityloom.store.ports import Snapshot, Transaction
 
@@ -49,13 +50,14 @@ class Entities(GuardedDoor):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound."""
         return await self._apply(
             call,
             entity_id,
             fragment,
-            lambda before, now: merge.merged(before, fragment, now, observed_at, lang),
+            lambda before, now: merge.merged(before, fragment, now, observed_at, lang, keep_kinds),
         )
 
     async def replace_entity(self, call: Call, entity_id: str, entity: Entity) -> None:
@@ -193,7 +195,7 @@ class Entities(GuardedDoor):
                 found = snapshot.query(call.tenant, replace(query, limit=query.limit + 1))
             total = snapshot.count(call.tenant, query) if count else None
             return Page(
-                entities=self._alive(found[: query.limit]),
+                entities=self._alive(found[: query.limit], query),
                 count=total,
                 more=len(found) > query.limit,
             )
@@ -234,7 +236,7 @@ class Entities(GuardedDoor):
         def work(snapshot: Snapshot) -> None:
             entities = iter(snapshot.scan(call.tenant, query))
             while not stopped and (chunk := list(islice(entities, _SCAN_CHUNK))):
-                self._hand_over(chunks, self._alive(chunk), loop)
+                self._hand_over(chunks, self._alive(chunk, query), loop)
             if not stopped:
                 self._hand_over(chunks, None, loop)
 
@@ -270,10 +272,15 @@ class Entities(GuardedDoor):
             putting.cancel()
             raise Overloaded("the scan was given up: its consumer is too slow") from None
 
-    def _alive(self, entities: Sequence[Entity]) -> list[Entity]:
+    def _alive(self, entities: Sequence[Entity], query: Query) -> list[Entity]:
+        """Those that have not expired; one that lost a part to time must still be what is asked for."""
         now = self._clock.now()
-        living = (alive(entity, now) for entity in entities)
-        return [entity for entity in living if entity is not None]
+        found = []
+        for entity in entities:
+            left = alive(entity, now)
+            if left is not None and (left is entity or matches(query, left)):
+                found.append(left)
+        return found
 
     async def _apply(
         self, call: Call, entity_id: str, fragment: Entity, change: Callable[[Entity, str], Outcome]

@@ -122,18 +122,27 @@ def merged(
     now: str,
     observed_at: str | None = None,
     lang: str | None = None,
+    keep_kinds: bool = False,
 ) -> Outcome:
     """Merge (5.6.17, 5.5.12): the fragment is merged into the entity to any depth.
 
     Args:
         observed_at: the common time for merged attributes that had one.
         lang: the language that a plain string sets in a LanguageProperty.
+        keep_kinds: an attribute may not become one of another kind (Table 6.5.3.4-1).
 
     Raises:
         BadRequestData: a value is missing or of the wrong kind for its attribute.
     """
 
     def take(name: str, old: Attribute | None, new: Attribute) -> Attribute | str | None:
+        if keep_kinds and old is not None and new.kind not in ("", old.kind) and not deletes(new):
+            if (new.kind, old.kind) != ("GeoProperty", "Property"):
+                raise BadRequestData(
+                    f"type of {brief(name)} is invalid: {new.kind} where the attribute is a {old.kind}"
+                )
+            # A geometry by itself is a value like any other.
+            new = replace(new, kind="")
         return _merged_instance(name, old, new, now, observed_at, lang)
 
     scopes = before.scopes

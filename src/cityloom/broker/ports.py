@@ -16,7 +16,7 @@ from msgspec import Struct
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import CityloomError
-from cityloom.model.events import Cause
+from cityloom.model.events import AttributeChange, Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import QNode, Query, TemporalQuery
 from cityloom.store.entity_ports import AttributeUse, TypeCount
@@ -134,6 +134,21 @@ class HistoryRefusal(Struct, frozen=True, kw_only=True):
     error: CityloomError
 
 
+class SourceNotification(Struct, frozen=True, kw_only=True):
+    """What a context source told for a subscription that this node shares with it (5.8.6).
+
+    `told` are the entities, each with the instances before the change where the source told them;
+    `decided` says that the source looked at the conditions of the subscription itself. `id` is the
+    same at every try of the source.
+    """
+
+    id: str
+    notified_at: str
+    registration: str
+    told: list[tuple[Entity, list[AttributeChange]]]
+    decided: bool
+
+
 class UpdateResult(Struct, frozen=True, kw_only=True):
     """Answer of an attribute operation (5.2.18): expanded names updated, and those not, with the reason.
 
@@ -239,12 +254,14 @@ class Broker(Protocol):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound.
 
         Args:
             observed_at: the common time of merged attributes that had one.
             lang: the language that a plain string sets in a LanguageProperty.
+            keep_kinds: an attribute that would be of another kind then is refused.
         """
         ...
 

@@ -1,7 +1,7 @@
 """What goes in time: transient entities that expired, and history past its retention.
 
-`Upkeep.run_once` does what is due, in works of a bounded size; `app` calls it
-from time to time. It acts for the city, not for a party, so it asks no one.
+It does what is due in works of a bounded size, when `app` calls it from time to
+time. It acts for the city, not for a party, so it asks no one.
 
 Source: ETSI GS CIM 009 clause 4.22 (transient entities and attributes).
 """
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.broker.door import Limits, settled
@@ -26,14 +25,6 @@ from cityloom.store.ports import Store, Transaction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class Done(Struct, frozen=True):
-    """What one round of upkeep did."""
-
-    expired_entities: int = 0
-    """Entities that went, or lost attributes."""
-    expired_instances: int = 0
 
 
 class Upkeep:
@@ -62,10 +53,6 @@ class Upkeep:
                 self._retention[type] = parse_duration(duration, f"retention of {type}")
             except BadRequestData as error:
                 raise ConfigurationError(error.detail) from None
-
-    async def run_once(self) -> Done:
-        """Removes everything that is due now. Cost: one work for each bounded part of it."""
-        return Done(await self.expire_entities(), await self.expire_history())
 
     async def expire_entities(self) -> int:
         """Deletes transient entities, and attributes of entities, that expired; how many entities."""

@@ -16,9 +16,9 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from cityloom.connect.datum import shifted_crs
 from cityloom.connect.template import Template
-from cityloom.connect.yamlfile import convert, load_yaml
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.time import parse_duration
+from cityloom.yamlfile import convert, load_yaml
 
 Format = Literal[
     "csv", "parquet", "geojson", "shapefile", "geopackage", "gtfs", "gtfs-realtime", "json", "mqtt", "push"

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 import cityloom
 from cityloom.connect.mapping import Mapping, load_mapping
-from cityloom.connect.yamlfile import convert, load_yaml
 from cityloom.model.errors import ConfigurationError
+from cityloom.yamlfile import convert, load_yaml
 
 OTHER: Final = "other"
 """Where the page puts the types that stand in no group."""

@@ -70,13 +70,15 @@ class Follower:
                 events = await self._next()
                 if not events:
                     if self.position > marked:
-                        marked = await self._commit(None)
+                        marked = await self._commit(None, self.position)
                     await wake.wait()
                     continue
                 outcome = await self._until_handled(events)
-                self.position = events[-1].seq
-                if outcome is not None or self.position - marked >= IDLE_MARK:
-                    marked = await self._commit(outcome)
+                seen = events[-1].seq
+                if outcome is not None or seen - marked >= IDLE_MARK:
+                    marked = await self._commit(outcome, seen)
+                # Only now, so that who asks how far this is finds what came of it.
+                self.position = seen
         finally:
             stop()
 
@@ -109,9 +111,7 @@ class Follower:
             await asyncio.sleep(wait)
             wait = min(wait * 2, _RETRY_LAST)
 
-    async def _commit(self, outcome: Outcome | None) -> int:
-        position = self.position
-
+    async def _commit(self, outcome: Outcome | None, position: int) -> int:
         def commit(tx: Transaction) -> None:
             if outcome is not None:
                 outcome.work(tx)

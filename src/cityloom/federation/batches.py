@@ -222,7 +222,7 @@ class FederatedBatches(FederatedProvision):
         body: list[Any] = (
             [entity.id for entity in entities]
             if way is _DELETE
-            else [entity_document(entity, ld_context) for entity in entities]
+            else [entity_document(entity, ld_context, registration) for entity in entities]
         )
         try:
             answer = await self.forwarder.ask(
@@ -247,7 +247,7 @@ class FederatedBatches(FederatedProvision):
         for place, name in enumerate(names):
             method, path = _SINGLE[name]
             params = {"options": "noOverwrite"} if name == "appendAttrs" else {}
-            body = None if name == "deleteEntity" else entity_document(entity, ld_context)
+            body = None if name == "deleteEntity" else entity_document(entity, ld_context, registration)
             try:
                 answer = await self.forwarder.ask(
                     call,

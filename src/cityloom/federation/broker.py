@@ -8,12 +8,12 @@ from __future__ import annotations
 from cityloom.federation.batches import FederatedBatches
 from cityloom.federation.discovery import FederatedDiscovery
 from cityloom.federation.mapped import FederatedMaps
+from cityloom.federation.past import FederatedPast
 
 
-class FederatedBroker(FederatedMaps, FederatedDiscovery, FederatedBatches):
+class FederatedBroker(FederatedMaps, FederatedDiscovery, FederatedBatches, FederatedPast):
     """Answers the `Broker` port from this node's store and from registered context sources.
 
     A call without `forwarding`, one that is to stay here, and every operation while nothing is
-    registered, go the way of `LocalBroker`. Temporal evolutions are read
-    everywhere and written here alone.
+    registered, go the way of `LocalBroker`.
     """

@@ -6,14 +6,18 @@ Source: ETSI GS CIM 009 clauses 4.3.6.2, 4.3.6.7, 4.5.5, 5.7.1.4, 5.7.2.4, 6.3.1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+import structlog
 from msgspec.structs import replace
 
-from cityloom.broker.ports import HERE, Call, Page
+from cityloom.access.keys import CITY
+from cityloom.broker.ports import HERE, Call, Forwarding, Page
 from cityloom.federation.documents import filters_of, query_document, requests, specification_of
 from cityloom.federation.forward import Answer, segment
+from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.matching import registration_match
 from cityloom.federation.merge import merged, read_remote
 from cityloom.federation.operations import supported
@@ -21,7 +25,8 @@ from cityloom.federation.registration import Registration
 from cityloom.federation.shares import has_entity, registered_part
 from cityloom.federation.warnings import Warned
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import Entity
+from cityloom.ld.kinds import is_deleted
+from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import (
     BadRequestData,
     CityloomError,
@@ -29,14 +34,17 @@ from cityloom.model.errors import (
     SourceFailed,
     SourceTimedOut,
 )
+from cityloom.model.events import Cause
 from cityloom.query.evaluate import matcher
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query
 
+_log = structlog.get_logger("federation")
+_TOLD: Final = Cause(kind="system", id="system:notifications", operation="completeNotification")
 _PAGE: Final = 1000
 _AT_ONCE: Final = 100
 """Entities read or joined before other requests get a turn of the event loop."""
-_QUERIES: Final = ("queryEntity", "queryBatch")
+QUERIES: Final = frozenset({"queryEntity", "queryBatch"})
 """A source that answers queries alone is asked for one entity by a query."""
 _SYS_ATTRS: Final = {"options": "sysAttrs"}
 
@@ -56,11 +64,10 @@ class Part(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """An entity put together, those who had a part of it, and the entity maps that sources used."""
+    """An entity put together, and those who had a part of it."""
 
     entity: Entity
     holders: list[str]
-    maps: dict[str, str]
 
 
 class FederatedConsumption(Warned):
@@ -71,7 +78,7 @@ class FederatedConsumption(Warned):
         asked = self._retrieved(call, entity_id)
         if not asked:
             return await super().retrieve_entity(call, entity_id)
-        return (await self._whole(call, entity_id, asked, {})).entity
+        return (await self._whole(call, entity_id, asked)).entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
         """5.7.2. A source that fails costs its own part, told as a warning.
@@ -112,6 +119,49 @@ class FederatedConsumption(Warned):
             more=len(found) > reach or local.more,
         )
 
+    def returned(self, call: Call) -> bool:
+        """Whether a request has been at this node before (4.3.6.4)."""
+        return self.forwarder.returned(call)
+
+    async def completed(
+        self, tenant: str, registration_id: str, told: Entity, ld_context: LdContext
+    ) -> Entity | None:
+        """What a source told of an entity, with what is here and at all other sources (5.8.6).
+
+        So it is of a change of this node, too: no place alone can say whether a split entity fits.
+
+        Attributes that are gone at the source are told to be gone where nobody else has them, and so
+        is the entity. A source that fails costs its own part.
+
+        Args:
+            registration_id: that of the source, which is not asked; `HERE` for this node.
+            ld_context: what other sources are spoken to in, where they have no wish.
+
+        Returns:
+            None where what there was has expired.
+        """
+        forwarding = Forwarding(ld_context=ld_context)
+        call = Call(tenant=tenant, party=CITY, cause=_TOLD, forwarding=forwarding)
+        asked = [one for one in self._retrieved(call, told.id) if one.id != registration_id]
+        answers = await asyncio.gather(*(self._retrieve(call, told.id, one) for one in asked))
+        here: list[Entity] = []
+        if registration_id != HERE:
+            with suppress(ResourceNotFound):
+                here = [await super().retrieve_entity(call, told.id)]
+        for warning in forwarding.warnings:
+            _log.warning("notification put together without a source", entity=told.id, reason=warning)
+        parts, extras = by_id(answers)
+        others = [*here, *parts.get(told.id, ())]
+        now = self._clock.now()
+        if told.deleted_at is not None:
+            return merged(others, (), now) or told
+        living, gone = _living(told)
+        whole = merged([*others, living], extras.get(told.id, ()), now)
+        if whole is None:
+            return None
+        gone = {name: found for name, found in gone.items() if name not in whole.attributes}
+        return replace(whole, attributes={**whole.attributes, **gone})
+
     # -- within ------------------------------------------------------------
 
     def _retrieved(self, call: Call, entity_id: str) -> list[Registration]:
@@ -120,22 +170,20 @@ class FederatedConsumption(Warned):
             registration
             for registration in self.registered(call)
             if not registration.temporal
-            and not supported(registration.operations).isdisjoint(("retrieveEntity", *_QUERIES))
+            and not supported(registration.operations).isdisjoint({"retrieveEntity", *QUERIES})
             and any(has_entity(part, entity_id, ()) for part in registration.information)
         ]
 
     async def _whole(
-        self, call: Call, entity_id: str, asked: Sequence[Registration], maps: Mapping[str, str]
+        self,
+        call: Call,
+        entity_id: str,
+        asked: Sequence[Registration],
+        linked: LinkedMaps | None = None,
     ) -> Whole:
-        """An entity from here and from the sources asked. Raises ResourceNotFound.
-
-        Args:
-            maps: the location of the entity map that a source is to use, by registration.
-        """
+        """An entity from here and from the sources asked. Raises ResourceNotFound."""
         self._may(call, "read", entity_id)
-        answers = await asyncio.gather(
-            *(self._retrieve(call, entity_id, one, maps.get(one.id, "")) for one in asked)
-        )
+        answers = await asyncio.gather(*(self._retrieve(call, entity_id, one, linked) for one in asked))
         try:
             here = [await super().retrieve_entity(call, entity_id)]
         except ResourceNotFound:
@@ -148,11 +196,10 @@ class FederatedConsumption(Warned):
         return Whole(
             entity,
             holders=[*([HERE] if here else []), *(id for id, part in told.items() if part.entities)],
-            maps={id: part.entity_map for id, part in told.items() if part.entity_map},
         )
 
-    def _queried(self, call: Call, query: Query) -> list[Registration]:
-        """The sources that may have some of what is asked for, and answer queries."""
+    def _queried(self, call: Call, query: Query, operations: frozenset[str] = QUERIES) -> list[Registration]:
+        """The sources that may have some of what is asked for, and have one of these operations."""
         registered = self.registered(call)
         if not registered:
             return []
@@ -170,7 +217,7 @@ class FederatedConsumption(Warned):
         return [
             found
             for registration in registered
-            if not supported(registration.operations).isdisjoint(_QUERIES)
+            if not operations.isdisjoint(supported(registration.operations))
             and (found := match(registration)) is not None
         ]
 
@@ -184,11 +231,16 @@ class FederatedConsumption(Warned):
         return found
 
     async def _retrieve(
-        self, call: Call, entity_id: str, registration: Registration, entity_map: str = ""
+        self, call: Call, entity_id: str, registration: Registration, linked: LinkedMaps | None = None
     ) -> Part:
+        linked = linked or LinkedMaps()
         extra = registration.mode == "auxiliary"
         if "retrieveEntity" not in supported(registration.operations):
-            return await self._query(call, Query(ids=[entity_id]), registration, entity_map)
+            known = linked.locations.get(registration.id, "")
+            part = await self._query(call, Query(ids=[entity_id]), registration, known)
+            if part.entity_map:
+                linked.locations[registration.id] = part.entity_map
+            return part
         try:
             ld_context = await self.forwarder.language(call, registration)
             params = dict(_SYS_ATTRS)
@@ -197,13 +249,10 @@ class FederatedConsumption(Warned):
                 every = sorted(frozenset().union(*names))
                 params["attrs"] = ",".join(ld_context.compact_key(name) for name in every)
             path = f"/entities/{segment(entity_id)}"
-            answer = await self.forwarder.ask(
-                call, registration, "GET", path, ld_context, params=params, entity_map=entity_map
-            )
+            answer = await linked.get(self.forwarder, call, registration, path, ld_context, params)
             if answer.status == 404:
                 return Part([], extra)
-            found = await self._read_remote(registration, [answer.document], ld_context)
-            return Part(found, extra, entity_map=answer.entity_map)
+            return Part(await self._read_remote(registration, [answer.document], ld_context), extra)
         except CityloomError as error:
             self.warn(call, registration, error)
             return Part([], extra, failed=True)
@@ -306,6 +355,16 @@ class FederatedConsumption(Warned):
             detail = f"the source of registration {registration.id} answered no NGSI-LD: {error.detail}"
             raise SourceFailed(detail, unreadable=True) from None
         return found
+
+
+def _living(told: Entity) -> tuple[Entity, dict[str, list[Attribute]]]:
+    """What a source told of an entity without the instances that are gone, and those by themselves."""
+    living: dict[str, list[Attribute]] = {}
+    gone: dict[str, list[Attribute]] = {}
+    for name, instances in told.attributes.items():
+        for one in instances:
+            (gone if is_deleted(one) else living).setdefault(name, []).append(one)
+    return replace(told, attributes=living), gone
 
 
 def _by_get(registration: Registration) -> bool:

@@ -11,10 +11,12 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from cityloom.broker.linked import reaches_out
 from cityloom.broker.ports import Call
 from cityloom.federation.matching import fits, info_fits
 from cityloom.federation.registration import EntityInfo, Information, Registration
 from cityloom.ld.compact import Form, compact_attribute, compact_entity
+from cityloom.ld.conformance import Version, amended, amended_instance, parse_version
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import Attribute, Entity
 from cityloom.query.evaluate import matches_types
@@ -27,23 +29,42 @@ _LONGEST_IDS: Final = 4000
 """Characters of the ids that one request to a source names."""
 
 
-def entity_document(entity: Entity, ld_context: LdContext) -> dict[str, Any]:
-    """An entity or a fragment as a source takes it."""
+def entity_document(entity: Entity, ld_context: LdContext, registration: Registration) -> dict[str, Any]:
+    """An entity or a fragment as a source takes it, and no newer than it is registered for (4.3.6.6)."""
+    version = version_of(registration)
+    if version is not None:
+        entity = amended(entity, version, ld_context)
     document = compact_entity(replace(entity, attributes={}), ld_context)
     if entity.expires_at is not None:
         document["expiresAt"] = entity.expires_at
     for name, instances in entity.attributes.items():
         [first, *others] = instances
         if others or first.kind or first != Attribute(value=first.value):
-            document[ld_context.compact_key(name)] = attribute_document(name, instances, ld_context)
+            document[ld_context.compact_key(name)] = _attribute(name, instances, ld_context)
         else:
             # A value by itself, which takes the kind of the attribute that it meets (5.6.17).
             document[ld_context.compact_key(name)] = compact_attribute(name, instances, ld_context, _SIMPLE)
     return document
 
 
-def attribute_document(name: str, instances: Sequence[Attribute], ld_context: LdContext) -> Any:
-    """An attribute or a fragment of one as a source takes it: without a kind where it was given none."""
+def attribute_document(
+    name: str, instance: Attribute, ld_context: LdContext, registration: Registration
+) -> Any:
+    """An instance of an attribute, or a fragment of one, as a source takes it: see `entity_document`."""
+    version = version_of(registration)
+    if version is not None:
+        instance = amended_instance(instance, version, ld_context)
+    return _attribute(name, [instance], ld_context)
+
+
+def version_of(registration: Registration) -> Version | None:
+    """The version of the standard that a source is written to in, where its registration tells one."""
+    info = registration.context_source_info or ()
+    return next((parse_version(pair.value) for pair in info if pair.key == "ngsildConformance"), None)
+
+
+def _attribute(name: str, instances: Sequence[Attribute], ld_context: LdContext) -> Any:
+    """Without a kind where it was given none."""
     told = compact_attribute(name, instances, ld_context)
     parts = told if isinstance(told, list) else [told]
     for part, instance in zip(parts, instances, strict=False):
@@ -153,6 +174,9 @@ def filters_of(call: Call, query: Query, ld_context: LdContext) -> dict[str, str
     """The filters of a query as they were written; none where the source reads other words."""
     forwarding = call.forwarding
     if forwarding is None or (forwarding.ld_context or LdContext.core) is not ld_context:
+        return {}
+    if query.q is not None and reaches_out(query.q):
+        # What is linked may lie here or at another source, which this one would not ask.
         return {}
     words: list[str] = []
     if query.q is not None:

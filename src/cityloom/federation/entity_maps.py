@@ -9,13 +9,14 @@ Source: ETSI GS CIM 009 clauses 4.3.6.7, 4.5.25, 5.2.39, 5.5.14, 5.14.1 to 5.14.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from cityloom.broker.ports import EntityMap
 from cityloom.model.clock import Clock
-from cityloom.model.errors import BadRequestData, ResourceNotFound
+from cityloom.model.errors import ResourceNotFound
 from cityloom.model.settings import Settings
 from cityloom.query.values import Query, TemporalQuery
 
@@ -115,17 +116,15 @@ class EntityMaps:
         return kept
 
     def extend(self, tenant: str, id: str, expires_at: int) -> None:
-        """5.14.2: gives a map another end (microseconds since 1970), within the bound of the settings.
+        """5.14.2: gives a map another end (microseconds since 1970); a past one ends it now.
+
+        It is the end that was told, as it is with what else is updated: the number and size of maps
+        are bounded, not their age.
 
         Raises:
             ResourceNotFound: there is no such map.
-            BadRequestData: the end is past.
         """
-        kept = self.require(tenant, id)
-        now = self._clock.now()
-        if expires_at <= now:
-            raise BadRequestData("expiresAt is invalid: it is past")
-        kept.map.expires_at = min(expires_at, now + round(self._settings.entity_map_lifetime_max * _SECOND))
+        self.require(tenant, id).map.expires_at = expires_at
 
     def delete(self, tenant: str, id: str) -> None:
         """5.14.3. Raises ResourceNotFound."""
@@ -144,6 +143,12 @@ class EntityMaps:
         """Takes in which map of its own a source uses, by its location or its id."""
         kept.locations = {**kept.locations, registration_id: location}
         kept.map.linked = {**kept.map.linked, registration_id: location.rpartition("/")[2]}
+
+    def link_all(self, kept: Kept, locations: Mapping[str, str]) -> None:
+        """As `link`, of several sources; those that are known stay as they are."""
+        for registration_id, location in locations.items():
+            if kept.locations.get(registration_id) != location:
+                self.link(kept, registration_id, location)
 
     def _drop(self, key: tuple[str, str]) -> None:
         self._ids -= len(self._kept.pop(key).map.entities)

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.broker.ports import Call, Forwarding
+from cityloom.federation import cached
+from cityloom.federation.cached import AnswerCache
 from cityloom.federation.registration import Registration
 from cityloom.federation.registry import Registry
 from cityloom.ld.context import LdContext
@@ -45,6 +47,7 @@ _NOT_OVERRIDDEN: Final = frozenset(
 _SAFE: Final = ":@!$'()*;~"
 ENTITY_MAP: Final = "NGSILD-EntityMap"
 """The header that tells the location of an entity map (6.4.3.2)."""
+SUBSCRIPTIONS: Final = "/subscriptions"
 _NEXT: Final = re.compile(r"""rel\s*=\s*["']?next\b""")
 """In a Link header: another page follows (6.3.10)."""
 
@@ -54,13 +57,15 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Answer(Struct, frozen=True):
     """What a source answered: a status below 300, or 404, its document (None: nothing), if there is more.
 
-    `entity_map` is the location of the entity map that it used, as it told it.
+    `entity_map` is the location of the entity map that it used, and `location` that of what it
+    made, as it told them.
     """
 
     status: int
     document: Any
     more: bool = False
     entity_map: str = ""
+    location: str = ""
 
 
 class Forwarder:
@@ -86,6 +91,7 @@ class Forwarder:
         self._settings = settings
         self._alias = alias
         self._resting: dict[tuple[str, str], int] = {}
+        self._cache = AnswerCache[Answer]()
 
     def alias(self, tenant: str) -> str:
         """The pseudonym of a tenant of this node (5.2.40)."""
@@ -95,6 +101,10 @@ class Forwarder:
         """Whether a request has been here, or at this source, before (4.3.6.4)."""
         via = call.forwarding.via if call.forwarding is not None else ()
         return self.alias(call.tenant) in via or registration.context_source_alias in via
+
+    def returned(self, call: Call) -> bool:
+        """Whether a request has been here before (4.3.6.4)."""
+        return call.forwarding is not None and self.alias(call.tenant) in call.forwarding.via
 
     async def language(self, call: Call, registration: Registration) -> LdContext:
         """The @context in which a source is spoken to. Raises LdContextNotAvailable, BadRequestData."""
@@ -119,6 +129,9 @@ class Forwarder:
     ) -> Answer:
         """Sends one request, and returns an answer that is a success, or that nothing was found.
 
+        Where the registration has a `cacheDuration`, what was answered to the same request is told again for
+        so long, which is a warning (110); after something was written there it is asked anew.
+
         Args:
             path: below the root of the binding, percent-encoded.
             ld_context: what `params` and `body` are written in; see `language`.
@@ -135,24 +148,33 @@ class Forwarder:
             raise LoopDetected(f"registration {registration.id} leads back to where the request has been")
         key = (call.tenant, registration.id)
         now = self._clock.now()
-        if now < self._resting.get(key, 0):
-            raise SourceTimedOut(
-                f"the source of registration {registration.id} is left alone after a failure"
-            )
         headers, data = await self._written(call, registration, ld_context, body)
         if entity_map:
             headers[ENTITY_MAP] = entity_map
         query = dict(params or {})
         management = registration.management
-        if management is not None and management.local_only:
+        # A subscription says it of itself, as localOnly (5.2.12).
+        if management is not None and management.local_only and not path.startswith(SUBSCRIPTIONS):
             query["local"] = "true"
+        url = _url(registration, path, query)
+        kept_for = 0 if entity_map else cached.kept_for(registration, method, path)
+        cache_key = cached.key_of(call.tenant, registration, url, headers)
+        if kept_for and (known := self._cache.get(cache_key, now)) is not None:
+            if call.forwarding is not None:
+                told = f'110 {self.alias(call.tenant)} "registration {registration.id}: told as of before"'
+                call.forwarding.warnings.append(told)
+            return known
+        if now < self._resting.get(key, 0):
+            raise SourceTimedOut(
+                f"the source of registration {registration.id} is left alone after a failure"
+            )
         timeout = self._settings.source_timeout
         if management is not None and management.timeout is not None:
             timeout = management.timeout / 1000
         try:
             reply = await self._outgoing.send(
                 method,
-                _url(registration, path, query),
+                url,
                 headers=headers,
                 body=data,
                 max_bytes=self._settings.max_body_bytes,
@@ -170,6 +192,10 @@ class Forwarder:
             self._count(key, registration, failed=True)
             raise
         self._count(key, registration, failed=False)
+        if kept_for and reply.status not in declined:
+            self._cache.put(cache_key, answer, len(reply.body), now + kept_for)
+        elif method != "GET" and not path.endswith("/query"):
+            self._cache.forget(*key)
         return answer
 
     async def _written(
@@ -254,7 +280,8 @@ def _read(registration: Registration, reply: Reply) -> Answer:
                 f"the source of registration {registration.id} answered what is no JSON", unreadable=True
             )
         more = _NEXT.search(reply.headers.get("link", "")) is not None
-        return Answer(reply.status, document, more, reply.headers.get(ENTITY_MAP.lower(), ""))
+        used, made = reply.headers.get(ENTITY_MAP.lower(), ""), reply.headers.get("location", "")
+        return Answer(reply.status, document, more, used, made)
     told = document.get("detail") or document.get("title") if isinstance(document, dict) else None
     detail = f"the source of registration {registration.id} answered {reply.status}"
     if reply.status == 508:

@@ -15,6 +15,7 @@ from cityloom.broker.evolutions import selection
 from cityloom.broker.ports import HERE, Call, TemporalPage
 from cityloom.federation.documents import filters_of, named_at_once, requests, specification_of
 from cityloom.federation.forward import Answer, segment
+from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.matching import in_time, registration_match
 from cityloom.federation.operations import supported
 from cityloom.federation.registration import Registration
@@ -38,17 +39,37 @@ from cityloom.store.ports import Snapshot
 
 _PAGE: Final = 1000
 _RETRIEVE: Final = "retrieveTemporal"
-_QUERY: Final = "queryTemporal"
+QUERY_PAST: Final = "queryTemporal"
 _CUT: Final = 206
 
 
-class _Gathered(NamedTuple):
-    """What sources told, by entity id; `decided` fit the filters, say sources that have them whole."""
+class Gathered(NamedTuple):
+    """What sources told, by entity id; `decided` fit the filters, say sources that have them whole.
+
+    `failed` are the registrations of sources that did not tell all.
+    """
 
     parts: dict[str, list[Entity]]
     extras: dict[str, list[Entity]]
     holders: dict[str, list[str]]
     decided: set[str]
+    failed: set[str]
+
+    def take(self, others: Gathered) -> None:
+        """Takes in what was told of further entities."""
+        self.parts.update(others.parts)
+        self.extras.update(others.extras)
+        self.holders.update(others.holders)
+        self.decided.update(others.decided)
+        self.failed.update(others.failed)
+
+
+class _Told(NamedTuple):
+    """What one source told: whether it decided on the filters, and whether it did not tell all."""
+
+    entities: list[Entity]
+    filtered: bool = False
+    failed: bool = False
 
 
 class FederatedHistory(Warned):
@@ -67,17 +88,11 @@ class FederatedHistory(Warned):
         asked = self.asked_for_past(call, entity_id, temporal)
         if not asked:
             return await super().retrieve_history(call, entity_id, temporal, names, dataset_ids, instances)
-        self._may(call, "read", entity_id)
-        found = await asyncio.gather(
-            *(self._retrieved_past(call, entity_id, temporal, names, one) for one in asked)
+        linked = LinkedMaps()
+        page, _ = await self._evolution(
+            call, entity_id, temporal, names, dataset_ids, instances, asked=asked, linked=linked
         )
-        told = _gathered(asked, found, set())
-
-        def work(snapshot: Snapshot) -> TemporalPage:
-            reads = _together(snapshot, told, temporal)
-            return self._one(reads, call.tenant, entity_id, temporal, names, dataset_ids, instances)
-
-        return await self._read(call, work)
+        return page
 
     async def query_history(
         self,
@@ -98,32 +113,31 @@ class FederatedHistory(Warned):
         if not asked:
             return await super().query_history(call, query, temporal, names, count, instances)
         self._may(call, "read", "history")
-        told = await self._told_past(call, query, temporal, asked)
+        told = await self._told_past(call, temporal, [(one, query) for one in asked], LinkedMaps())
         ids = await self._ids_of_past(call, query, temporal, told, self._limits.history_scan)
-        page = ids[query.offset : query.offset + query.limit]
-
-        def work(snapshot: Snapshot) -> TemporalPage:
-            reads = _together(snapshot, told, temporal)
-            found = [reads.history_entity(call.tenant, id) for id in page]
-            known = [one for one in found if one is not None]
-            return self._many(reads, call.tenant, known, query, temporal, names, instances)
-
-        answer = await self._read(call, work)
+        shown = ids[query.offset : query.offset + query.limit]
+        answer = await self._evolutions(call, shown, query, temporal, names, instances, told)
         more = len(ids) > query.offset + query.limit
         return replace(answer, more=more, count=len(ids) if count else None)
 
     async def history_holders(
-        self, call: Call, query: Query, temporal: TemporalQuery, most: int
+        self,
+        call: Call,
+        query: Query,
+        temporal: TemporalQuery,
+        most: int,
+        asked: Sequence[Registration],
     ) -> dict[str, list[str]]:
-        """Who has an evolution that a query selects, by entity id in the order of the pages.
+        """Who of these sources and this node has an evolution that a query selects, by entity id.
+
+        In the order of the pages.
 
         Raises:
-            TooManyResults, TooComplexQuery, BadRequestData: as `query_history`.
+            TooManyResults, TooComplexQuery: as `query_history`.
         """
-        asked = self._queried_past(call, query, temporal)
         if not asked:
             return {id: [HERE] for id in await self.history_ids(call, query, temporal, most)}
-        told = await self._told_past(call, query, temporal, asked)
+        told = await self._told_past(call, temporal, [(one, query) for one in asked], LinkedMaps())
         ids = await self._ids_of_past(call, query, temporal, told, most)
 
         def work(snapshot: Snapshot) -> set[str]:
@@ -144,7 +158,65 @@ class FederatedHistory(Warned):
 
     # -- within ------------------------------------------------------------
 
-    def _queried_past(self, call: Call, query: Query, temporal: TemporalQuery) -> list[Registration]:
+    async def _evolution(
+        self,
+        call: Call,
+        entity_id: str,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        dataset_ids: Sequence[str],
+        instances: int | None,
+        *,
+        asked: Sequence[Registration],
+        linked: LinkedMaps,
+    ) -> tuple[TemporalPage, list[str]]:
+        """The evolution of an entity from here and the sources asked, and who had a part of it.
+
+        Raises:
+            ResourceNotFound.
+        """
+        self._may(call, "read", entity_id)
+        found = await asyncio.gather(
+            *(self._retrieved_past(call, entity_id, temporal, names, one, linked) for one in asked)
+        )
+        told = _gathered(asked, found)
+
+        def work(snapshot: Snapshot) -> tuple[TemporalPage, list[str]]:
+            reads = _together(snapshot, told, temporal)
+            page = self._one(reads, call.tenant, entity_id, temporal, names, dataset_ids, instances)
+            here = snapshot.history_entity(call.tenant, entity_id) is not None
+            return page, [*([HERE] if here else []), *told.holders.get(entity_id, ())]
+
+        return await self._read(call, work)
+
+    async def _evolutions(
+        self,
+        call: Call,
+        ids: Sequence[str],
+        query: Query,
+        temporal: TemporalQuery,
+        names: Sequence[str],
+        instances: int | None,
+        told: Gathered,
+    ) -> TemporalPage:
+        """The evolutions of these entities, from here and from what was told."""
+
+        def work(snapshot: Snapshot) -> TemporalPage:
+            reads = _together(snapshot, told, temporal)
+            found = [reads.history_entity(call.tenant, id) for id in ids]
+            known = [one for one in found if one is not None]
+            return self._many(reads, call.tenant, known, query, temporal, names, instances)
+
+        return await self._read(call, work)
+
+    def _queried_past(
+        self,
+        call: Call,
+        query: Query,
+        temporal: TemporalQuery,
+        operations: frozenset[str] = frozenset({QUERY_PAST}),
+    ) -> list[Registration]:
+        """The sources that may have some of what is asked for, and have one of these operations."""
         registered = self.registered(call)
         if not registered:
             return []
@@ -162,7 +234,7 @@ class FederatedHistory(Warned):
         asked = [
             found
             for one in registered
-            if _QUERY in supported(one.operations)
+            if not operations.isdisjoint(supported(one.operations))
             and (found := (in_period if one.temporal else in_all)(one)) is not None
         ]
         if asked and query.order_by is not None:
@@ -172,16 +244,18 @@ class FederatedHistory(Warned):
     async def _told_past(
         self,
         call: Call,
-        query: Query,
         temporal: TemporalQuery,
-        asked: Sequence[Registration],
-    ) -> _Gathered:
-        found = await asyncio.gather(*(self._asked_past(call, query, temporal, one) for one in asked))
-        decided = {one.id for entities, filtered in found if filtered for one in entities}
-        return _gathered(asked, [entities for entities, _ in found], decided)
+        asked: Sequence[tuple[Registration, Query]],
+        linked: LinkedMaps,
+    ) -> Gathered:
+        """What sources have for a query, which may name other entities for each of them."""
+        found = await asyncio.gather(
+            *(self._asked_past(call, query, temporal, one, linked) for one, query in asked)
+        )
+        return _gathered([one for one, _ in asked], found)
 
     async def _ids_of_past(
-        self, call: Call, query: Query, temporal: TemporalQuery, told: _Gathered, most: int
+        self, call: Call, query: Query, temporal: TemporalQuery, told: Gathered, most: int
     ) -> list[str]:
         """The ids of all that is selected, here and there, in order."""
         remote = sorted(told.parts.keys() | told.extras.keys())
@@ -210,7 +284,8 @@ class FederatedHistory(Warned):
         temporal: TemporalQuery,
         names: Sequence[str],
         registration: Registration,
-    ) -> list[Entity]:
+        linked: LinkedMaps,
+    ) -> _Told:
         try:
             ld_context = await self.forwarder.language(call, registration)
             params = self._period(temporal)
@@ -220,17 +295,17 @@ class FederatedHistory(Warned):
             every = frozenset().union(*registered) if all(registered) else frozenset()
             wanted = every & frozenset(names) if every and names else every or frozenset(names)
             if every and names and not wanted:
-                return []
+                return _Told([])
             if wanted:
                 params["attrs"] = ",".join(ld_context.compact_key(name) for name in sorted(wanted))
             path = f"/temporal/entities/{segment(entity_id)}"
-            answer = await self._asked_for(call, registration, path, params, ld_context)
+            answer = await self._asked_for(call, registration, path, params, ld_context, linked)
             if answer.status == 404:
-                return []
-            return self._evolutions_of(call, registration, answer, ld_context)
+                return _Told([])
+            return _Told(self._evolutions_of(call, registration, answer, ld_context))
         except CityloomError as error:
             self.warn(call, registration, error)
-            return []
+            return _Told([], failed=True)
 
     async def _asked_past(
         self,
@@ -238,10 +313,11 @@ class FederatedHistory(Warned):
         query: Query,
         temporal: TemporalQuery,
         registration: Registration,
-    ) -> tuple[list[Entity], bool]:
-        """What a source has for a query, and whether it decided on the filters."""
+        linked: LinkedMaps,
+    ) -> _Told:
+        """What a source has for a query."""
         found: list[Entity] = []
-        filtered = False
+        filtered = failed = False
         try:
             ld_context = await self.forwarder.language(call, registration)
             filters = {} if self.split(call) else filters_of(call, query, ld_context)
@@ -251,13 +327,19 @@ class FederatedHistory(Warned):
                 asked = requests(registration, replace(query, ids=some), attrs, ld_context)
                 for params in asked:
                     wanted = self._period(temporal) | params | filters
-                    found += await self._pages_of_past(call, registration, wanted, ld_context)
+                    found += await self._pages_of_past(call, registration, wanted, ld_context, linked)
         except CityloomError as error:
             self.warn(call, registration, error)
-        return found, filtered
+            failed = True
+        return _Told(found, filtered, failed)
 
     async def _pages_of_past(
-        self, call: Call, registration: Registration, params: dict[str, str], ld_context: LdContext
+        self,
+        call: Call,
+        registration: Registration,
+        params: dict[str, str],
+        ld_context: LdContext,
+        linked: LinkedMaps,
     ) -> list[Entity]:
         most = self.settings.source_entities
         size = min(_PAGE, most)
@@ -266,7 +348,7 @@ class FederatedHistory(Warned):
         while True:
             paging = {"limit": str(size)} | ({"offset": str(received)} if received else {})
             answer = await self._asked_for(
-                call, registration, "/temporal/entities", params | paging, ld_context
+                call, registration, "/temporal/entities", params | paging, ld_context, linked
             )
             if answer.status == 404:
                 return found
@@ -287,18 +369,19 @@ class FederatedHistory(Warned):
         path: str,
         params: dict[str, str],
         ld_context: LdContext,
+        linked: LinkedMaps,
     ) -> Answer:
         """An answer as whole as it can be had.
 
         A source may bound the instances of an entity by `lastN`, which is meant for each attribute;
         where it leaves some out so, it is asked for more.
         """
-        answer = await self.forwarder.ask(call, registration, "GET", path, ld_context, params=params)
+        answer = await linked.get(self.forwarder, call, registration, path, ld_context, params)
         most = str(self.settings.temporal_max)
         if answer.status != _CUT or params["lastN"] == most:
             return answer
         more = params | {"lastN": most}
-        return await self.forwarder.ask(call, registration, "GET", path, ld_context, params=more)
+        return await linked.get(self.forwarder, call, registration, path, ld_context, more)
 
     def _period(self, temporal: TemporalQuery) -> dict[str, str]:
         """The temporal query as a source takes it: instances as they are, even for aggregates.
@@ -340,12 +423,19 @@ def _may_have(registration: Registration, temporal: TemporalQuery) -> bool:
     return in_time(registration, temporal)
 
 
-def _gathered(
-    asked: Sequence[Registration], found: Sequence[Sequence[Entity]], decided: set[str]
-) -> _Gathered:
-    told = _Gathered({}, {}, {}, decided)
-    for registration, entities in zip(asked, found, strict=True):
-        for entity in entities:
+def nothing_told() -> Gathered:
+    """Before any source was asked."""
+    return Gathered({}, {}, {}, set(), set())
+
+
+def _gathered(asked: Sequence[Registration], found: Sequence[_Told]) -> Gathered:
+    told = nothing_told()
+    for registration, answer in zip(asked, found, strict=True):
+        if answer.failed:
+            told.failed.add(registration.id)
+        if answer.filtered:
+            told.decided.update(entity.id for entity in answer.entities)
+        for entity in answer.entities:
             kind = told.extras if registration.mode == "auxiliary" else told.parts
             kind.setdefault(entity.id, []).append(entity)
             holders = told.holders.setdefault(entity.id, [])
@@ -354,5 +444,5 @@ def _gathered(
     return told
 
 
-def _together(snapshot: Snapshot, told: _Gathered, temporal: TemporalQuery) -> HistoryReads:
+def _together(snapshot: Snapshot, told: Gathered, temporal: TemporalQuery) -> HistoryReads:
     return cast(HistoryReads, Told(snapshot, told.parts, told.extras, temporal.timeproperty))

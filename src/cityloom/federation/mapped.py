@@ -6,30 +6,32 @@ Source: ETSI GS CIM 009 clauses 4.3.6.7, 5.5.9.3, 5.5.14, 5.7.1.4, 5.7.2.4, 5.7.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from cityloom.broker.ports import HERE, Call, EntityMap, MapWish, Page, TemporalPage
-from cityloom.federation.consumption import FederatedConsumption, Part, by_id
-from cityloom.federation.documents import filters_of, named_at_once, requests
+from cityloom.federation.consumption import QUERIES
+from cityloom.federation.documents import filters_of, requests
 from cityloom.federation.entity_maps import Kept
-from cityloom.federation.history import FederatedHistory
-from cityloom.federation.merge import ids_of, merged
+from cityloom.federation.history import QUERY_PAST
+from cityloom.federation.linked_maps import LinkedMaps
+from cityloom.federation.map_pages import MapPages
+from cityloom.federation.merge import ids_of
 from cityloom.federation.operations import supported
 from cityloom.federation.registration import Registration
 from cityloom.federation.shares import has_entity
 from cityloom.model.entity import Entity
-from cityloom.model.errors import BadRequestData, CityloomError, SourceFailed, SourceTimedOut
-from cityloom.query.evaluate import matcher
+from cityloom.model.errors import BadRequestData, CityloomError, SourceFailed, SourceTimedOut, TooManyResults
 from cityloom.query.values import Query, TemporalQuery
 
 _CREATE: Final = "createEntityMapQueryEntity"
+_CREATE_PAST: Final = "createEntityMapQueryTemporal"
+_OF_NOW: Final = QUERIES | {_CREATE}
+_OF_PAST: Final = frozenset({_CREATE_PAST, QUERY_PAST})
 _NOT_KNOWN: Final = frozenset({400, 404, 405, 501})
 """What a source answers that has no entity maps, although it says so: it is then queried."""
-_AT_ONCE: Final = 1000
-"""Entities of a map that are looked at together."""
 
 
 class _Held(NamedTuple):
@@ -39,7 +41,7 @@ class _Held(NamedTuple):
     location: str = ""
 
 
-class FederatedMaps(FederatedConsumption, FederatedHistory):
+class FederatedMaps(MapPages):
     """Entity maps of what is here and at registered sources."""
 
     async def create_entity_map(self, call: Call, query: Query) -> EntityMap:
@@ -53,25 +55,32 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
         return (await self._made_of_history(call, query, temporal, _taken(call) or MapWish())).map
 
     async def retrieve_entity_map(self, call: Call, id: str) -> EntityMap:
-        """5.14.1. Raises ResourceNotFound."""
+        """5.14.1. Raises ResourceNotFound, NonexistentTenant."""
         self._may(call, "read", "entities")
+        await self._require_map(call, id)
         return self.maps.require(call.tenant, id).map
 
     async def update_entity_map(self, call: Call, id: str, expires_at: int | None) -> None:
         """5.14.2: only its end (microseconds since 1970) can be changed.
 
         Raises:
-            ResourceNotFound, BadRequestData.
+            ResourceNotFound, NonexistentTenant.
         """
         self._may(call, "read", "entities")
-        self.maps.require(call.tenant, id)
+        await self._require_map(call, id)
         if expires_at is not None:
             self.maps.extend(call.tenant, id, expires_at)
 
     async def delete_entity_map(self, call: Call, id: str) -> None:
-        """5.14.3. Raises ResourceNotFound."""
+        """5.14.3. Raises ResourceNotFound, NonexistentTenant."""
         self._may(call, "read", "entities")
+        await self._require_map(call, id)
         self.maps.delete(call.tenant, id)
+
+    async def _require_map(self, call: Call, id: str) -> None:
+        if self.maps.find(call.tenant, id) is None:
+            await self._read(call, lambda _: None)  # the tenant must exist
+            self.maps.require(call.tenant, id)
 
     async def retrieve_entity(self, call: Call, entity_id: str) -> Entity:
         """5.7.1: where an entity map is used, only the sources that it names for the entity are asked."""
@@ -84,15 +93,9 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
         if kept is not None:
             holders = kept.map.entities.get(entity_id, [])
             asked = [one for one in asked if one.id in holders]
-        whole = await self._whole(call, entity_id, asked, {} if kept is None else kept.locations)
-        if kept is None:
-            entities = {entity_id: whole.holders}
-            made = self.maps.make(call.tenant, entities, wish.lifetime, locations=whole.maps)
-            _tell(call, made, made=True)
-        else:
-            for registration_id, location in whole.maps.items():
-                self.maps.link(kept, registration_id, location)
-            _tell(call, kept)
+        linked = LinkedMaps(kept.locations if kept is not None else None, wanted=True)
+        whole = await self._whole(call, entity_id, asked, linked)
+        self._tell_of_one(call, wish, kept, {entity_id: whole.holders}, linked)
         return whole.entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
@@ -118,14 +121,21 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
         dataset_ids: Sequence[str] = (),
         instances: int | None = None,
     ) -> TemporalPage:
-        """5.7.3: the map that is told names who may have the evolution; all of them are asked each time."""
+        """5.7.3: where an entity map is used, only the sources that it names for the entity are asked."""
         wish = _taken(call)
-        page = await super().retrieve_history(call, entity_id, temporal, names, dataset_ids, instances)
-        if wish is not None:
-            kept = self.maps.find(call.tenant, wish.id)
-            holders = [HERE, *(one.id for one in self.asked_for_past(call, entity_id, temporal))]
-            made = kept or self.maps.make(call.tenant, {entity_id: holders}, wish.lifetime)
-            _tell(call, made, made=kept is None)
+        if wish is None:
+            return await super().retrieve_history(call, entity_id, temporal, names, dataset_ids, instances)
+        self._may(call, "read", entity_id)
+        kept = self.maps.find(call.tenant, wish.id)
+        asked = self.asked_for_past(call, entity_id, temporal)
+        if kept is not None:
+            holders = kept.map.entities.get(entity_id, [])
+            asked = [one for one in asked if one.id in holders]
+        linked = LinkedMaps(kept.locations if kept is not None else None, wanted=True)
+        page, holders = await self._evolution(
+            call, entity_id, temporal, names, dataset_ids, instances, asked=asked, linked=linked
+        )
+        self._tell_of_one(call, wish, kept, {entity_id: holders}, linked)
         return page
 
     async def query_history(
@@ -148,31 +158,28 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
             _tell(call, kept, made=True)
         else:
             _tell(call, kept)
-        ids = _ids(kept, query)
-        # Only the query for which a map was made can say that an entity does not belong to it.
-        same = kept.temporal == temporal and _same(kept.query, query)
-        left = ids[query.offset :] if same else ids
-        if not left:
-            return TemporalPage(evolutions=[], count=len(ids) if count else None)
-        narrowed = replace(query, ids=left, id_pattern=None, offset=0 if same else query.offset)
-        page = await super().query_history(call, narrowed, temporal, names, count and not same, instances)
-        if not same:
-            return page
-        shown = {one.entity.id for one in page.evolutions} | {one.entity.id for one in page.aggregated}
-        if not page.more:
-            gone = [id for id in left if id not in shown]
-        elif len(shown) == query.limit:
-            last = max((place for place, id in enumerate(left) if id in shown), default=-1)
-            gone = [id for id in left[: last + 1] if id not in shown]
+        return await self._page_of_past(call, query, temporal, names, count, instances, kept)
+
+    def _tell_of_one(
+        self,
+        call: Call,
+        wish: MapWish,
+        kept: Kept | None,
+        holders: dict[str, list[str]],
+        linked: LinkedMaps,
+    ) -> None:
+        """Tells of the map by which one entity was retrieved, and makes it where there is none."""
+        if kept is None:
+            made = self.maps.make(call.tenant, holders, wish.lifetime, locations=linked.locations)
+            _tell(call, made, made=True)
         else:
-            gone = []
-        self.maps.leave_out(call.tenant, kept, gone)
-        return replace(page, count=len(ids) - len(gone)) if count else page
+            self.maps.link_all(kept, linked.locations)
+            _tell(call, kept)
 
     # -- making ------------------------------------------------------------
 
     async def _made(self, call: Call, query: Query, wish: MapWish) -> Kept:
-        asked = self._queried(call, query)
+        asked = self._queried(call, query, _OF_NOW)
         if asked and query.order_by is not None:
             raise BadRequestData("parameter orderBy is invalid without local=true: there are other sources")
         split = self._may_be_split(call, bool(asked))
@@ -183,25 +190,65 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
         for registration, told in zip(asked, held, strict=True):
             for id in told.ids:
                 entities.setdefault(id, []).append(registration.id)
+        locations = {one.id: told.location for one, told in zip(asked, held, strict=True)}
+        return self._keep(call, entities, wish, query, split, locations)
+
+    async def _made_of_history(
+        self, call: Call, query: Query, temporal: TemporalQuery, wish: MapWish
+    ) -> Kept:
+        asked = self._queried_past(call, query, temporal, _OF_PAST)
+        split = self._may_be_split(call, bool(asked))
+        wanted = _candidates(query) if split else query
+        held = await asyncio.gather(*(self._held_past(call, query, temporal, one, wish) for one in asked))
+        locations = {one.id: told.location for one, told in zip(asked, held, strict=True) if told}
+        others = [
+            one
+            for one, told in zip(asked, held, strict=True)
+            if told is None and QUERY_PAST in supported(one.operations)
+        ]
+        entities = await self.history_holders(call, wanted, temporal, self.maps.most, others)
+        for registration, told in zip(asked, held, strict=True):
+            for id in told.ids if told is not None else ():
+                entities.setdefault(id, []).append(registration.id)
+        return self._keep(call, entities, wish, query, split, locations, temporal)
+
+    async def _held_past(
+        self, call: Call, query: Query, temporal: TemporalQuery, registration: Registration, wish: MapWish
+    ) -> _Held | None:
+        """What a source has of a temporal query, by a map of its own; None when it makes none (5.14.5.4)."""
+        if _CREATE_PAST not in supported(registration.operations):
+            return None
+        period = self._period(temporal)
+        del period["options"]
+        try:
+            return await self._map_at(call, query, registration, wish, "/temporal/entityMaps", period)
+        except CityloomError as error:
+            self.warn(call, registration, error)
+            return _Held([])
+
+    def _keep(
+        self,
+        call: Call,
+        entities: dict[str, list[str]],
+        wish: MapWish,
+        query: Query,
+        candidates: bool,
+        locations: dict[str, str],
+        temporal: TemporalQuery | None = None,
+    ) -> Kept:
         if len(entities) > self.maps.most:
-            raise BadRequestData(f"the query selects more than {self.maps.most} entities")
-        if asked:
+            raise TooManyResults(f"the query selects more than {self.maps.most} entities")
+        if any(holders != [HERE] for holders in entities.values()):
             entities = dict(sorted(entities.items()))
         return self.maps.make(
             call.tenant,
             entities,
             wish.lifetime,
             query=query,
-            candidates=split,
-            locations={one.id: told.location for one, told in zip(asked, held, strict=True) if told.location},
+            temporal=temporal,
+            candidates=candidates,
+            locations={id: location for id, location in locations.items() if location},
         )
-
-    async def _made_of_history(
-        self, call: Call, query: Query, temporal: TemporalQuery, wish: MapWish
-    ) -> Kept:
-        wanted = _candidates(query) if self._may_be_split(call, False) else query
-        entities = await self.history_holders(call, wanted, temporal, self.maps.most)
-        return self.maps.make(call.tenant, entities, wish.lifetime, query=query, temporal=temporal)
 
     def _may_be_split(self, call: Call, distributed: bool) -> bool:
         """Whether filters are decided when a page is put together, and not when the map is made.
@@ -216,17 +263,25 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
     async def _held_at(self, call: Call, query: Query, registration: Registration, wish: MapWish) -> _Held:
         if _CREATE in supported(registration.operations):
             try:
-                told = await self._map_at(call, query, registration, wish)
+                told = await self._map_at(call, query, registration, wish, "/entityMaps", {})
             except CityloomError as error:
                 self.warn(call, registration, error)
                 return _Held([])
             if told is not None:
                 return told
+        if QUERIES.isdisjoint(supported(registration.operations)):
+            return _Held([])
         part = await self._query(call, query, registration)
         return _Held(list(dict.fromkeys(entity.id for entity in part.entities)))
 
     async def _map_at(
-        self, call: Call, query: Query, registration: Registration, wish: MapWish
+        self,
+        call: Call,
+        query: Query,
+        registration: Registration,
+        wish: MapWish,
+        path: str,
+        params: dict[str, str],
     ) -> _Held | None:
         """The map that a source makes; None when it makes none. Raises SourceFailed, SourceTimedOut."""
         ld_context = await self.forwarder.language(call, registration)
@@ -241,9 +296,9 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
             call,
             registration,
             "GET",
-            "/entityMaps",
+            path,
             ld_context,
-            params=asked[0] | filters | lifetime,
+            params=params | asked[0] | filters | lifetime,
             declined=_NOT_KNOWN,
         )
         if answer.status >= 400:
@@ -261,98 +316,6 @@ class FederatedMaps(FederatedConsumption, FederatedHistory):
             cut = SourceTimedOut(f"only {most} entities were taken from registration {registration.id}")
             self.warn(call, registration, cut)
         return _Held(ids[:most], answer.entity_map or str(document.get("id", "")))
-
-    # -- paging ------------------------------------------------------------
-
-    async def _page_of_map(self, call: Call, query: Query, kept: Kept, count: bool) -> Page:
-        """One page of a map: full as long as there are entities; those that do not fit leave the map.
-
-        An entity whose source cannot be asked keeps its place, so that the pages stay as they are.
-        """
-        same = _same(kept.query, query)
-        if same and count and kept.candidates:
-            everything = _ids(kept, query)
-            unsure: set[str] = set()
-            for some in _chunks(everything):
-                unsure |= (await self._looked_at(call, query, kept, some, clean=True))[1]
-            kept.candidates = bool(unsure)
-        ids = _ids(kept, query)
-        place = query.offset if same else 0
-        skip = 0 if same else query.offset
-        # One more than asked tells whether another page follows.
-        wanted = skip + query.limit + 1
-        places: list[Entity | None] = []
-        gone = 0
-        while place < len(ids) and len(places) < wanted and query.limit:
-            some = ids[place : place + min(wanted - len(places), _AT_ONCE)]
-            place += len(some)
-            found, unsure = await self._looked_at(call, query, kept, some, clean=same)
-            places += [found.get(id) for id in some if id in found or id in unsure]
-            gone += sum(id not in found and id not in unsure for id in some)
-        total = len(ids) - gone
-        if count and not same:
-            total = 0
-            for some in _chunks(ids):
-                total += len((await self._looked_at(call, query, kept, some, clean=False))[0])
-        shown = places[skip : skip + query.limit]
-        return Page(
-            entities=[entity for entity in shown if entity is not None],
-            count=total if count else None,
-            more=len(places) >= wanted,
-        )
-
-    async def _looked_at(
-        self, call: Call, query: Query, kept: Kept, ids: Sequence[str], *, clean: bool
-    ) -> tuple[dict[str, Entity], set[str]]:
-        """Of these entities those that fit, and those of which that cannot be said now.
-
-        Args:
-            clean: whether the others leave the map.
-        """
-        here: list[str] = []
-        unsure: set[str] = set()
-        by_source: dict[str, list[str]] = {}
-        for id in ids:
-            for holder in kept.map.entities.get(id, ()):
-                (here if holder == HERE else by_source.setdefault(holder, [])).append(id)
-        registered = {one.id: one for one in self.registered(call)}
-        if call.forwarding is None or call.forwarding.local:
-            unsure.update(*by_source.values())
-        asked = [
-            (registered[holder], some)
-            for holder, many in by_source.items()
-            if holder in registered
-            for some in named_at_once(many)
-        ]
-        answers = await asyncio.gather(
-            *(self._query(call, _of(query, some), one, kept.locations.get(one.id, "")) for one, some in asked)
-        )
-        for (registration, some), answer in zip(asked, answers, strict=True):
-            self._learn(kept, registration, some, answer, unsure)
-        told, extras = by_id(answers)
-        parts = {entity.id: entity for entity in await self._local_parts(call, here)}
-        decided = {entity.id for answer in answers if answer.filtered for entity in answer.entities}
-        holds = matcher(replace(query, limit=0, offset=0, order_by=None))
-        now = self._clock.now()
-        found: dict[str, Entity] = {}
-        for id in ids:
-            local = [parts[id]] if id in parts else []
-            entity = merged([*local, *told.get(id, ())], extras.get(id, ()), now)
-            if entity is not None and (id in decided or holds(entity)):
-                found[id] = entity
-        unsure -= found.keys()
-        if clean:
-            gone = [id for id in ids if id not in found and id not in unsure]
-            self.maps.leave_out(call.tenant, kept, gone)
-        return found, unsure
-
-    def _learn(
-        self, kept: Kept, registration: Registration, ids: Sequence[str], answer: Part, unsure: set[str]
-    ) -> None:
-        if answer.failed:
-            unsure.update(ids)
-        if answer.entity_map and answer.entity_map != kept.locations.get(registration.id):
-            self.maps.link(kept, registration.id, answer.entity_map)
 
 
 def _taken(call: Call) -> MapWish | None:
@@ -373,32 +336,3 @@ def _tell(call: Call, kept: Kept, *, made: bool = False) -> None:
 def _candidates(query: Query) -> Query:
     """The query without its filters: what a part of an entity can decide (5.14.4.4)."""
     return replace(query, attrs=[], q=None, scope_q=None, geo=None)
-
-
-def _of(query: Query, ids: list[str]) -> Query:
-    return replace(query, ids=ids, id_pattern=None)
-
-
-def _ids(kept: Kept, query: Query) -> list[str]:
-    """The entities of a map that a query may be about, in their order."""
-    if not query.ids:
-        return list(kept.map.entities)
-    wanted = set(query.ids)
-    return [id for id in kept.map.entities if id in wanted]
-
-
-def _same(made_for: Query | None, query: Query) -> bool:
-    """Whether a query selects as the one that a map was made for; ids and pages aside (5.5.14)."""
-
-    def selection(one: Query) -> tuple[Any, ...]:
-        return one.types, one.attrs, one.q, one.scope_q, one.geo
-
-    return (
-        made_for is not None
-        and selection(made_for) == selection(query)
-        and query.id_pattern in (None, made_for.id_pattern)
-    )
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from cityloom.broker.transient import alive
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity
 from cityloom.ld.limits import Limits
@@ -73,21 +74,24 @@ def merged(parts: Sequence[Entity], extras: Iterable[Entity], now: int) -> Entit
         extras: from auxiliary sources: they add attributes that nobody else has (4.3.6.2).
         now: microseconds since 1970 (UTC): what has expired is passed over.
     """
-    living = [_expiring(part) for part in parts if not _expired(part.expires_at, now)]
-    whole = _joined(living, now) if living else None
+    living = [left for part in parts if (left := alive(part, now)) is not None]
+    if len({part.expires_at for part in living}) > 1:
+        living = [_expiring(part) for part in living]
+    whole = _joined(living) if living else None
     for extra in extras:
-        if _expired(extra.expires_at, now):
+        left = alive(extra, now)
+        if left is None:
             continue
         if whole is None:
-            whole = extra
+            whole = left
             continue
-        new = {name: found for name, found in extra.attributes.items() if name not in whole.attributes}
+        new = {name: found for name, found in left.attributes.items() if name not in whole.attributes}
         if new:
             whole = replace(whole, attributes={**whole.attributes, **new})
     return whole
 
 
-def _joined(parts: Sequence[Entity], now: int) -> Entity:
+def _joined(parts: Sequence[Entity]) -> Entity:
     if len(parts) == 1:
         return parts[0]
     attributes: dict[str, dict[str, Attribute]] = {}
@@ -95,8 +99,6 @@ def _joined(parts: Sequence[Entity], now: int) -> Entity:
         for name, instances in part.attributes.items():
             known = attributes.setdefault(name, {})
             for instance in instances:
-                if _expired(instance.expires_at, now):
-                    continue
                 other = known.get(instance.dataset_id)
                 if other is None or _newer(instance, other):
                     known[instance.dataset_id] = instance
@@ -118,7 +120,10 @@ def _joined(parts: Sequence[Entity], now: int) -> Entity:
 
 
 def _expiring(entity: Entity) -> Entity:
-    """The entity's own expiry handed to its attributes, unless they expire earlier (4.5.5.2)."""
+    """The entity's own expiry handed to its attributes, unless they expire earlier (4.5.5.2).
+
+    So each version's attributes end when it does, though the whole of all versions lasts longer.
+    """
     if entity.expires_at is None:
         return entity
     end = parse_datetime(entity.expires_at)
@@ -142,10 +147,6 @@ def _newer(one: Attribute, other: Attribute) -> bool:
 
 def _moment(text: str | None) -> int:
     return -(2**62) if text is None else parse_datetime(text)
-
-
-def _expired(text: str | None, now: int) -> bool:
-    return text is not None and parse_datetime(text) <= now
 
 
 def ids_of(documents: Iterable[Any]) -> list[str]:

@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     names: frozenset[str]
     error: CityloomError | None = None
     result: UpdateResult | None = None
+    created: bool = False
 
 
 class FederatedProvision(Sources):
@@ -56,7 +57,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt(call, ("createEntity",), entity.id, entity.types, frozenset(entity.attributes))
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("POST", "/entities", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -71,6 +72,7 @@ class FederatedProvision(Sources):
         fragment: Entity,
         observed_at: str | None = None,
         lang: str | None = None,
+        keep_kinds: bool = False,
     ) -> UpdateResult:
         """5.6.17. Raises ResourceNotFound, Conflict, PartlyDone."""
         dealt = self._dealt_fragment(call, ("mergeEntity",), entity_id, fragment)
@@ -78,7 +80,7 @@ class FederatedProvision(Sources):
 
         def request(share: Share, ld_context: LdContext) -> Request:
             params = {name: value for name, value in given.items() if value is not None}
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}", params, body)
 
         result: list[UpdateResult] = []
@@ -86,7 +88,7 @@ class FederatedProvision(Sources):
         async def here(left: frozenset[str]) -> None:
             part = narrowed(fragment, left)
             merge = super(FederatedProvision, self).merge_entity
-            result.append(await merge(call, entity_id, part, observed_at, lang))
+            result.append(await merge(call, entity_id, part, observed_at, lang, keep_kinds))
 
         await self._write_entity(call, entity_id, dealt, request, here)
         return result[0] if result else UpdateResult(updated=sorted(fragment.attributes))
@@ -96,7 +98,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("replaceEntity",), entity_id, entity)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(entity, share.names), ld_context)
+            body = entity_document(narrowed(entity, share.names), ld_context, share.registration)
             return Request("PUT", f"/entities/{segment(entity_id)}", body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -123,7 +125,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("updateEntity",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             return Request("PATCH", f"/entities/{segment(entity_id)}/attrs", body=body)
 
         async def here(left: frozenset[str]) -> UpdateResult:
@@ -139,7 +141,7 @@ class FederatedProvision(Sources):
         dealt = self._dealt_fragment(call, ("appendAttrs",), entity_id, fragment)
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = entity_document(narrowed(fragment, share.names), ld_context)
+            body = entity_document(narrowed(fragment, share.names), ld_context, share.registration)
             params = {} if overwrite else {"options": "noOverwrite"}
             return Request("POST", f"/entities/{segment(entity_id)}/attrs", params, body)
 
@@ -154,7 +156,7 @@ class FederatedProvision(Sources):
         """5.6.4. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [fragment], ld_context)
+            body = attribute_document(name, fragment, ld_context, share.registration)
             return Request("PATCH", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -166,7 +168,7 @@ class FederatedProvision(Sources):
         """5.6.19. Raises ResourceNotFound, Conflict, PartlyDone."""
 
         def request(share: Share, ld_context: LdContext) -> Request:
-            body = attribute_document(name, [attribute], ld_context)
+            body = attribute_document(name, attribute, ld_context, share.registration)
             return Request("PUT", _attribute_path(entity_id, name, ld_context), body=body)
 
         async def here(left: frozenset[str]) -> None:
@@ -229,10 +231,10 @@ class FederatedProvision(Sources):
         dealt: Shares,
         request: Write,
         here: Callable[[frozenset[str]], Awaitable[None]],
-    ) -> None:
+    ) -> Sequence[Outcome]:
         if not dealt.shares:
             await here(dealt.left)
-            return
+            return ()
         outcomes = await self._forward(call, dealt.shares, request)
         if not outcomes or dealt.here:
             outcomes.append(await _tried(here, dealt.left))
@@ -242,7 +244,7 @@ class FederatedProvision(Sources):
             if outcome.error is not None
         ]
         if not errors:
-            return
+            return outcomes
         _raise_single(outcomes)
         done = [entity_id] if len(errors) < len(outcomes) else []
         raise PartlyDone(BatchResult(updated=done, errors=errors))
@@ -321,7 +323,7 @@ def outcome_of(share: Share, answer: Answer, ld_context: LdContext) -> Outcome:
         detail = f"the source of registration {registration.id} does not have it"
         return Outcome(registration, names, ResourceNotFound(detail))
     if answer.status != 207:
-        return Outcome(registration, names)
+        return Outcome(registration, names, created=answer.status == 201)
     document = answer.document if isinstance(answer.document, dict) else {}
     detail = f"the source of registration {registration.id} did a part of it"
     told = document.get("notUpdated")

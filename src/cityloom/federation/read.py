@@ -23,6 +23,7 @@ from cityloom.federation.registration import (
     Registration,
 )
 from cityloom.ld.compact import one_or_many
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.names import check_scopes, is_uri
 from cityloom.model.entity import NULL
@@ -33,7 +34,6 @@ from cityloom.query.patterns import compile_pattern
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
-_VERSION: Final = re.compile(r"\d+\.\d+")
 _MEDIA_TYPES: Final = ("application/json", "application/ld+json")
 _GEOMETRIES: Final = ("location", "observationSpace", "operationSpace")
 _LONGEST_TENANT: Final = 256
@@ -255,7 +255,7 @@ def _check_source_info(registration: Registration) -> None:
             raise BadRequestData(f"{place} is invalid: one of {', '.join(_MEDIA_TYPES)} is required")
         if pair.key == "jsonldContext":
             _check_url(pair.value, place)
-        if pair.key == "ngsildConformance" and _VERSION.fullmatch(pair.value) is None:
+        if pair.key == "ngsildConformance" and parse_version(pair.value) is None:
             raise BadRequestData(f"{place} is invalid: {pair.value!r} is no version like 1.8")
         if _HEADER_VALUE.fullmatch(pair.value) is None:
             raise BadRequestData(f"{place} is invalid: it is no value of a header")

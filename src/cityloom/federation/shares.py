@@ -40,6 +40,8 @@ def shares(
     entity_id: str,
     types: Sequence[str],
     names: frozenset[str],
+    *,
+    past: bool = False,
 ) -> Shares:
     """Deals an operation that writes out to sources and this node.
 
@@ -47,11 +49,12 @@ def shares(
         operations: the names of the operations of which a source must support one.
         types: of the entity; none when they are not known, and then any will do.
         names: the attributes that are written; none when it is the entity as such.
+        past: whether a temporal evolution is written; sources of nothing else count then too.
     """
     by_mode: dict[str, list[Registration]] = {mode: [] for mode in _MODES}
     for registration in registrations:
         mode = registration.mode or "inclusive"
-        if mode in by_mode and not registration.temporal:
+        if mode in by_mode and (past or not registration.temporal):
             by_mode[mode].append(registration)
     dealt: list[Share] = []
     left = names

@@ -15,12 +15,24 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct
 
+from cityloom.ld.conformance import Version, amended, amended_attributes, amended_instance
 from cityloom.ld.context import LdContext
 from cityloom.ld.geometry import is_geometry
-from cityloom.ld.kinds import INFERRED, KIND_OF_TYPE, KINDS, LANG_STRING, PROOFS, SEALS, TELLING, Kind
+from cityloom.ld.kinds import (
+    INFERRED,
+    KIND_OF_TYPE,
+    KINDS,
+    LANG_STRING,
+    PROOFS,
+    SEALS,
+    TELLING,
+    Kind,
+    is_deleted,
+    null_of,
+)
 from cityloom.ld.language import choose_language
 from cityloom.ld.values import compact_value
-from cityloom.model.entity import LOCATION, NULL, Attribute, Entity
+from cityloom.model.entity import DEFAULT_INSTANCE, LOCATION, NULL, Attribute, Entity
 
 Representation = Literal["normalized", "concise", "simplified"]
 
@@ -39,17 +51,20 @@ class Form(Struct, frozen=True, kw_only=True):
     """How entities are rendered.
 
     `geometry_property` is the expanded name of the GeoProperty of a GeoJSON
-    Feature, `geometry_dataset` the instance of it; `lang` filters language
-    maps (4.15); `instance_ids` shows `instanceId` (temporal representation).
+    Feature, `geometry_datasets` the instances of it of which the first that is there
+    is taken (4.5.16.1); `lang` filters language
+    maps (4.15); `instance_ids` shows `instanceId` (temporal representation);
+    `version` of the standard is what entities are amended to (4.3.6.8), None as they are.
     """
 
     representation: Representation = "normalized"
     sys_attrs: bool = False
     geojson: bool = False
     geometry_property: str = LOCATION
-    geometry_dataset: str = ""
+    geometry_datasets: tuple[str, ...] = (DEFAULT_INSTANCE,)
     lang: str | None = None
     instance_ids: bool = False
+    version: Version | None = None
 
 
 NORMALIZED: Final = Form()
@@ -75,8 +90,14 @@ def compact_entity(
     Cost: linear in the entity, about 20 µs for 1 kB.
     """
     writer = Writer(ld_context, form, linked)
+    before = previous or {}
+    if form.version is not None:
+        entity = amended(entity, form.version, ld_context, form.lang)
+        before = {
+            key: amended_instance(one, form.version, ld_context, form.lang) for key, one in before.items()
+        }
     document = writer.head(entity)
-    writer.add_attributes(document, entity.attributes, previous or {}, ())
+    writer.add_attributes(document, entity.attributes, before, ())
     return _feature(entity, document, form) if form.geojson else document
 
 
@@ -93,6 +114,8 @@ def compact_attribute(
     Args:
         name: the expanded name.
     """
+    if form.version is not None:
+        instances = amended_attributes({name: list(instances)}, form.version, ld_context, form.lang)[name]
     return Writer(ld_context, form, None).attribute(name, instances, {}, ())
 
 
@@ -102,7 +125,8 @@ def one_or_many(values: Sequence[Any]) -> Any:
 
 
 def _feature(entity: Entity, properties: dict[str, Any], form: Form) -> dict[str, Any]:
-    chosen = entity.instance(form.geometry_property, form.geometry_dataset)
+    found = (entity.instance(form.geometry_property, dataset) for dataset in form.geometry_datasets)
+    chosen = next((one for one in found if one is not None), None)
     geometry = chosen.value if chosen is not None and is_geometry(chosen.value) else None
     identifier = {"id": properties.pop("id")} if "id" in properties else {}
     return {**identifier, "type": "Feature", "properties": properties, "geometry": geometry}
@@ -186,8 +210,8 @@ class Writer:
             self.add_previous(document, before)
         if kind.linked and self.linked is not None:
             joined = self.joined(name, attribute, path)
-            if joined:
-                document[kind.linked] = joined if kind.linked == "entityList" else one_or_many(joined)
+            if found := [one for one in joined if type(one) is dict]:
+                document[kind.linked] = found if type(value) is list else found[0]
         if attribute.attributes:
             self.add_sub_attributes(document, name, attribute)
         return _make_concise(document, kind, alone) if self.concise else document
@@ -288,8 +312,7 @@ class Writer:
         kind = KINDS[attribute.kind or "Property"]
         if kind.linked and self.linked is not None:
             joined = self.joined(name, attribute, path)
-            if joined:
-                return joined if kind.linked == "entityList" else one_or_many(joined)
+            return joined if type(value) is list else joined[0]
         if kind.name == "LanguageProperty" and self.form.lang is not None:
             return choose_language(value, self.form.lang)[1]
         rendered = self.value(kind, value)
@@ -297,40 +320,22 @@ class Writer:
             return {kind.member: rendered}
         return rendered
 
-    def joined(self, name: str, attribute: Attribute, path: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The entities that a relationship leads to, as far as they are there (4.5.23.2)."""
-        if self.linked is None:
-            return []
+    def joined(self, name: str, attribute: Attribute, path: tuple[str, ...]) -> list[Any]:
+        """The entities that a relationship leads to (4.5.23.2), and the ids of those that are not there."""
         further = (*path, name)
         value: Any = attribute.value
-        targets = value if type(value) is list else [value]
-        documents = []
-        for target in targets:
-            entity = self.linked(further, target)
-            if entity is not None:
-                document = self.head(entity)
-                self.add_attributes(document, entity.attributes, {}, further)
-                documents.append(document)
-        return documents
-
-
-def is_deleted(attribute: Attribute) -> bool:
-    """Whether an instance tells a deletion: its value is NGSI-LD Null in one of its encodings (4.5.0)."""
-    value: Any = attribute.value
-    if type(value) is str:
-        return value == NULL
-    if type(value) is list:
-        return len(value) == 1 and value[0] == NULL
-    return type(value) is dict and len(value) == 1 and value.get("@none") == NULL
-
-
-def null_of(kind: Kind) -> Any:
-    """NGSI-LD Null in the encoding that the member of a kind takes (4.5.0)."""
-    if kind.name == "LanguageProperty":
-        return {"@none": NULL}
-    if kind.name in ("ListProperty", "ListRelationship"):
-        return [NULL]
-    return NULL
+        found: list[Any] = []
+        for target in value if type(value) is list else [value]:
+            entity = self.linked(further, target) if self.linked is not None else None
+            if entity is None:
+                found.append(target)
+                continue
+            if self.form.version is not None:
+                entity = amended(entity, self.form.version, self.ld_context, self.form.lang)
+            document = self.head(entity)
+            self.add_attributes(document, entity.attributes, {}, further)
+            found.append(document)
+        return found
 
 
 def _make_concise(document: dict[str, Any], kind: Kind, alone: bool) -> Any:

@@ -197,7 +197,7 @@ class Contexts:
             return kept
         try:
             return await self._fetch(tenant, url)
-        except LdContextNotAvailable as error:
+        except (LdContextNotAvailable, BadRequestData) as error:
             if kept is None:
                 raise
             # A city goes on with what it knows while the other side is away (RFC 9111 4.2.4).
@@ -226,7 +226,12 @@ class Contexts:
         return kept
 
     async def _download(self, url: str) -> tuple[Reply, Any]:
-        """Fetches a context document, by way of the JSON-LD alternate of a web page if there is one."""
+        """Fetches a context document, by way of the JSON-LD alternate of a web page if there is one.
+
+        Raises (5.5.6):
+            LdContextNotAvailable: it cannot be had.
+            BadRequestData: what is there is no context.
+        """
         try:
             reply = await self._outgoing.get(url, accept=_ACCEPT, max_bytes=self._limits.context_bytes)
             alternate = _alternate(reply)
@@ -242,9 +247,9 @@ class Contexts:
         try:
             document = msgspec.json.decode(reply.body)
         except (msgspec.DecodeError, RecursionError, ValueError):
-            raise LdContextNotAvailable(f"the @context {url} is not available: it is no JSON") from None
+            raise BadRequestData(f"the @context {url} is invalid: it is no JSON") from None
         if not isinstance(document, dict) or not _is_context(document.get("@context")):
-            raise LdContextNotAvailable(f"the @context {url} is not available: it holds no @context")
+            raise BadRequestData(f"the @context {url} is invalid: it holds no @context")
         return reply, document["@context"]
 
     # -- what users manage (5.13) -------------------------------------------
@@ -355,8 +360,8 @@ class Contexts:
             return
         if kept.kind != "Cached":
             raise BadRequestData(f"reload is invalid: the @context {reference} is {kept.kind}, not Cached")
-        reply, context = await self._download(kept.url)
         try:
+            reply, context = await self._download(kept.url)
             self._check(context)
         except BadRequestData as error:
             raise LdContextNotAvailable(f"the @context {kept.url} is not available: {error.detail}") from None

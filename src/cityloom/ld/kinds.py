@@ -6,11 +6,11 @@ and tables 5.2.5-1 to 5.2.7-2, 5.2.32-1 to 5.2.38-2.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
-from cityloom.model.entity import DEFAULT_VOCAB, NGSI_LD, AttributeKind
+from cityloom.model.entity import DEFAULT_VOCAB, NGSI_LD, NULL, Attribute, AttributeKind
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -125,3 +125,22 @@ READ_ONLY: Final = frozenset(("createdAt", "modifiedAt", "deletedAt", "instanceI
 
 TELLING: Final = frozenset(("observedAt", "datasetId", "unitCode", "objectType", "expiresAt", "valueType"))
 """Members by which an object without type and value is an attribute, not a value."""
+
+
+def is_deleted(attribute: Attribute) -> bool:
+    """Whether an instance tells a deletion: its value is NGSI-LD Null in one of its encodings (4.5.0)."""
+    value: Any = attribute.value
+    if type(value) is str:
+        return value == NULL
+    if type(value) is list:
+        return len(value) == 1 and value[0] == NULL
+    return type(value) is dict and len(value) == 1 and value.get("@none") == NULL
+
+
+def null_of(kind: Kind) -> Any:
+    """NGSI-LD Null in the encoding that the member of a kind takes (4.5.0)."""
+    if kind.name == "LanguageProperty":
+        return {"@none": NULL}
+    if kind.name in ("ListProperty", "ListRelationship"):
+        return [NULL]
+    return NULL

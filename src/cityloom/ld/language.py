@@ -5,11 +5,15 @@ Source: ETSI GS CIM 009 clause 4.15; RFC 3282 (ranges and weights), RFC 4647 3.4
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from cityloom.model.errors import BadRequestData
+
+_RANGE: Final = re.compile(r"\*|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+"""A language range (RFC 4647 2.1): `fr`, `fr-CH`, `*`."""
 
 
 def choose_language(language_map: Mapping[str, Any], ranges: str) -> tuple[str, Any]:
@@ -69,7 +73,7 @@ def _parse(ranges: str) -> tuple[str, ...]:
             quality = float(weight) if parameter else 1.0
         except ValueError:
             quality = -1.0
-        if not tag or (parameter and name != "q") or not 0 <= quality <= 1:
+        if not _RANGE.fullmatch(tag) or (parameter and name != "q") or not 0 <= quality <= 1:
             raise BadRequestData(f"lang is invalid: {ranges[:200]!r} is no list of language ranges")
         if quality > 0:
             weighted.append((-quality, tag.lower()))

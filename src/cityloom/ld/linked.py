@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cityloom.ld.compact import Form, Previous, compact_entity
 from cityloom.ld.context import LdContext
-from cityloom.model.entity import Entity
+from cityloom.model.entity import DEFAULT_INSTANCE, Entity
 from cityloom.model.errors import TooManyResults
 from cityloom.query.project import project
 from cityloom.query.values import Projection
@@ -26,8 +27,11 @@ Path = tuple[str, ...]
 """The names of the relationships that lead to a linked entity."""
 Step = tuple[Path, str]
 """A path, and the id that it leads to."""
-Read = Callable[[Sequence[str]], Awaitable[Mapping[str, Entity]]]
-"""Gives entities by their ids; those that are not there, or not to be seen, are left out."""
+Read = Callable[[Mapping[str, bool]], Awaitable[Mapping[str, Entity]]]
+"""Gives entities by their ids; those that are not there, or not to be seen, are left out.
+
+With each id goes whether a relationship tells its type (`objectType`): only then does it count as linked
+where it lies at another source alone (4.5.23.1)."""
 
 
 class Joining(Struct, frozen=True):
@@ -65,12 +69,15 @@ async def write_entities(
         TooManyResults: the linked entities are too many.
     """
     form, projection, joining = shape.form, shape.projection, shape.joining
+    if form.geojson and projection.dataset_ids:
+        asked = [DEFAULT_INSTANCE if each == "@none" else each for each in projection.dataset_ids]
+        form = replace(form, geometry_datasets=tuple(sorted(asked, key=bool)))
     before: Previous = previous or {}
     projected = [project(entity, projection) for entity in entities]
     roots = [entity for entity in projected if _has_members(entity, form)]
     if joining.level == 0:
         return [compact_entity(entity, ld_context, form, previous=before) for entity in roots]
-    linked = await _follow(roots, shape, read)
+    linked = await follow(roots, projection, joining, read)
     if joining.join == "flat":
         # What is found in several ways is written once, as it was found first.
         first: dict[str, Entity] = {}
@@ -106,22 +113,38 @@ def _below(projection: Projection, path: Path) -> Projection:
     )
 
 
-async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Step, Entity]:
-    """The entities that the relationships which are written lead to, projected, level by level."""
+async def follow(
+    roots: Sequence[Entity], projection: Projection, joining: Joining, read: Read
+) -> dict[Step, Entity]:
+    """The entities that the relationships of projected ones lead to, projected, level by level.
+
+    Raises:
+        TooManyResults: they are too many.
+    """
     found: dict[Step, Entity] = {}
-    known: dict[str, Entity | None] = dict.fromkeys(shape.joining.contained_by)
+    known: dict[str, Entity | None] = dict.fromkeys(joining.contained_by)
+    # Not found here, and no relationship to them told their type so far.
+    untyped: set[str] = set()
     level: list[tuple[Path, Entity]] = [((), entity) for entity in roots]
-    for _ in range(shape.joining.level):
-        steps = list(dict.fromkeys(step for path, entity in level for step in _targets(path, entity)))
+    for _ in range(joining.level):
+        steps: dict[Step, bool] = {}
+        for path, entity in level:
+            for step, typed in _targets(path, entity):
+                steps[step] = typed or steps.get(step, False)
         if len(found) + len(steps) > _MOST_LINKED:
             raise TooManyResults(f"joinLevel is invalid: more than {_MOST_LINKED} linked entities")
-        missing = [id for id in dict.fromkeys(id for _, id in steps) if id not in known]
+        missing: dict[str, bool] = {}
+        for (_, id), typed in steps.items():
+            if id not in known or (typed and id in untyped):
+                missing[id] = typed or missing.get(id, False)
         fresh = await read(missing) if missing else {}
         known |= {id: fresh.get(id) for id in missing}
+        untyped -= missing.keys()
+        untyped |= {id for id, typed in missing.items() if not typed and id not in fresh}
         reached = {
-            (path, id): project(entity, _below(shape.projection, path))
+            (path, id): project(linked, _below(projection, path))
             for path, id in steps
-            if (entity := known[id]) is not None
+            if (linked := known[id]) is not None
         }
         found |= reached
         level = [(path, entity) for (path, _), entity in reached.items()]
@@ -130,10 +153,10 @@ async def _follow(roots: Sequence[Entity], shape: Shape, read: Read) -> dict[Ste
     return found
 
 
-def _targets(path: Path, entity: Entity) -> Iterable[Step]:
+def _targets(path: Path, entity: Entity) -> Iterable[tuple[Step, bool]]:
     for name, instances in entity.attributes.items():
         for attribute in instances:
             if attribute.kind in _RELATIONSHIPS:
                 value: Any = attribute.value
                 for target in value if isinstance(value, list) else [value]:
-                    yield (*path, name), target
+                    yield ((*path, name), target), attribute.object_type is not None

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, Protocol
 
 from msgspec.structs import replace
 
-from cityloom.ld.compact import NORMALIZED, Form, Writer, is_deleted, null_of, one_or_many
+from cityloom.ld.compact import NORMALIZED, Form, Writer, one_or_many
 from cityloom.ld.context import LdContext
-from cityloom.ld.kinds import KINDS, SCOPE
+from cityloom.ld.kinds import KINDS, SCOPE, is_deleted, null_of
 from cityloom.ld.language import choose_language
 from cityloom.model.entity import DEFAULT_VOCAB, Attribute, Entity
 from cityloom.model.history import Instance

@@ -140,7 +140,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         float, _setting("seconds", "How long an entity map lives when nobody says.", ge=1)
     ] = 300.0
     entity_map_lifetime_max: Annotated[
-        float, _setting("seconds", "Longest life of an entity map that may be asked for.", ge=1)
+        float, _setting("seconds", "Longest life of an entity map that a request may suggest.", ge=1)
     ] = 86_400.0
 
     # Snapshots

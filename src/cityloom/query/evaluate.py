@@ -26,6 +26,8 @@ from cityloom.query.values import (
     QAnd,
     QCompare,
     QExists,
+    QLinked,
+    QLinks,
     QNode,
     QOr,
     QText,
@@ -43,6 +45,8 @@ from cityloom.query.values import (
 )
 
 EntityTest = Callable[[Entity], bool]
+Get = Callable[[str], Entity | None]
+"""Gives the entity of an id, where one is there."""
 TargetTest = Callable[[Target], bool]
 
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
@@ -53,8 +57,11 @@ _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def matcher(query: Query) -> EntityTest:
+def matcher(query: Query, get: Get | None = None) -> EntityTest:
     """Compiles what `query` selects into a test of one entity.
+
+    Args:
+        get: gives linked entities, where conditions are on them that nobody looked up before.
 
     Raises:
         BadRequestData: a pattern or the reference geometry is invalid.
@@ -76,7 +83,7 @@ def matcher(query: Query) -> EntityTest:
         scope_q = query.scope_q
         tests.append(lambda entity: matches_scope(scope_q, entity.scopes))
     if query.q is not None:
-        tests.append(q_test(query.q))
+        tests.append(q_test(query.q, get))
     if query.geo is not None:
         tests.append(_geo_entity_test(query.geo))
     if query.filter is not None:
@@ -156,8 +163,8 @@ def matches_q(node: QNode, entity: Entity) -> bool:
     return q_test(node)(entity)
 
 
-def q_test(node: QNode) -> EntityTest:
-    """Compiles a `q` expression (4.9) into a test of one entity."""
+def q_test(node: QNode, get: Get | None = None) -> EntityTest:
+    """Compiles a `q` expression (4.9) into a test of one entity; `get` as in `matcher`."""
     match node:
         case QExists(path):
             return lambda entity: bool(targets(path, entity))
@@ -165,11 +172,37 @@ def q_test(node: QNode) -> EntityTest:
             test = _target_test(node)
             return lambda entity: any(test(target) for target in targets(path, entity))
         case QAnd(terms):
-            all_of = [q_test(term) for term in terms]
+            all_of = [q_test(term, get) for term in terms]
             return lambda entity: all(test(entity) for test in all_of)
         case QOr(terms):
-            any_of = [q_test(term) for term in terms]
+            any_of = [q_test(term, get) for term in terms]
             return lambda entity: any(test(entity) for test in any_of)
+        case QLinks(relationship, ids):
+            wanted = frozenset(ids)
+            return lambda entity: not wanted.isdisjoint(linked_ids(relationship, entity))
+        case QLinked(relationship, condition, types):
+            assert get is not None, "linked entities are looked up before entities are tested"
+            holds = q_test(condition, get)
+
+            def leads(entity: Entity) -> bool:
+                found = map(get, linked_ids(relationship, entity))
+                return any(
+                    one is not None and (not types or not set(types).isdisjoint(one.types)) and holds(one)
+                    for one in found
+                )
+
+            return leads
+
+
+def linked_ids(relationship: str, entity: Entity) -> list[str]:
+    """The ids that a relationship of an entity leads to, over all its instances."""
+    return [
+        id
+        for instance in entity.attributes.get(relationship, ())
+        if instance.kind in ("Relationship", "ListRelationship")
+        for id in (instance.value if isinstance(instance.value, list) else [instance.value])
+        if isinstance(id, str)
+    ]
 
 
 def _target_test(node: QCompare) -> TargetTest:

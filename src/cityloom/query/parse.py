@@ -23,6 +23,7 @@ from cityloom.query.parse_shape import (
     parse_geometry,
     parse_order_by,
     parse_projection,
+    split_names,
     words,
 )
 from cityloom.query.patterns import compile_pattern
@@ -40,6 +41,7 @@ __all__ = [
     "parse_scope_q",
     "parse_temporal",
     "parse_type_selection",
+    "split_names",
 ]
 
 _GEOREL: Final = re.compile(

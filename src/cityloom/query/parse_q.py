@@ -23,6 +23,7 @@ from cityloom.query.values import (
     QAnd,
     QCompare,
     QExists,
+    QLinked,
     QNode,
     QOr,
     QText,
@@ -42,11 +43,17 @@ _MOMENT: Final = re.compile(
 _NUMBER: Final = re.compile(rf"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?{_VALUE_END}")
 _BOOLEAN: Final = re.compile(rf"(?:true|false){_VALUE_END}")
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_LINK: Final = re.compile(r"([^\s;|()\[\]{}=!<>~\",.]+)\{")
+_TYPE_HINT: Final = re.compile(r"([^\s;|()\[\]{}=!<>~\":]+):")
 _ATTRIBUTE_PATH: Final = re.compile(r"[^\s;|()\[\]{}=!<>~\",]+")
 
 
 def parse_q(
-    text: str, expand: Expand, expand_values: Collection[str] = (), json_keys: Collection[str] = ()
+    text: str,
+    expand: Expand,
+    expand_values: Collection[str] = (),
+    json_keys: Collection[str] = (),
+    join_level: int = 0,
 ) -> QNode:
     """Reads a query on attribute values.
 
@@ -55,15 +62,16 @@ def parse_q(
         expand: gives the IRI of a short name.
         expand_values: short names of attributes whose query values are terms to expand (`expandValues`).
         json_keys: short names of attributes whose members are never expanded (`jsonKeys`).
+        join_level: how deep linked entities are retrieved; names in braces may not reach deeper (5.7.2.4).
 
     Raises:
-        BadRequestData: the text does not follow the grammar; names the position.
+        BadRequestData: the text does not follow the grammar, or reaches too deep; names the position.
         TooComplexQuery: it is too long, nests too deep or has too many terms.
 
     Cost: linear in the text.
     """
-    parser = _QParser(Scanner(text, "q"), expand, frozenset(expand_values), frozenset(json_keys))
-    return parser.parse()
+    scanner = Scanner(text, "q")
+    return _QParser(scanner, expand, frozenset(expand_values), frozenset(json_keys), join_level).parse()
 
 
 def read_path(scanner: Scanner, expand: Expand, json_keys: Collection[str] = frozenset()) -> tuple[Path, str]:
@@ -81,7 +89,7 @@ def read_path(scanner: Scanner, expand: Expand, json_keys: Collection[str] = fro
         if not is_name(name):
             scanner.fail(f"{name!r} is no name of an attribute", start)
     if scanner.peek() == "{":
-        scanner.fail("linked entities can only be reached together with join")
+        scanner.fail("a relationship that leads to linked entities is one name")
     raw = _read_members(scanner) if scanner.take("[") else ()
     is_raw = names[-1] in json_keys or raw == ("*",)
     members = raw if is_raw else tuple(expand_or_keep(name, expand) for name in raw)
@@ -116,12 +124,18 @@ class _QParser:
     """One run over one text."""
 
     def __init__(
-        self, scanner: Scanner, expand: Expand, expand_values: frozenset[str], json_keys: frozenset[str]
+        self,
+        scanner: Scanner,
+        expand: Expand,
+        expand_values: frozenset[str],
+        json_keys: frozenset[str],
+        join_level: int,
     ) -> None:
         self._scanner = scanner
         self._expand = expand
         self._expand_values = expand_values
         self._json_keys = json_keys
+        self._join_level = join_level
 
     def parse(self) -> QNode:
         """The whole text."""
@@ -157,10 +171,43 @@ class _QParser:
         return node
 
     def _comparison(self) -> QNode:
+        """A term on an entity, or on those that relationships lead to (`a{T:b{c.d}}`)."""
         scanner = self._scanner
         scanner.count_term()
+        links: list[tuple[str, list[str]]] = []
+        while (link := self._link(len(links) + 1)) is not None:
+            links.append(link)
         path, last = read_path(scanner, self._expand, self._json_keys)
+        for _ in links:
+            if not scanner.take("}"):
+                scanner.fail("a closing brace is required")
         scanner.skip_space()
+        node = self._compared(path, last)
+        for relationship, types in reversed(links):
+            node = QLinked(relationship, node, types)
+        return node
+
+    def _link(self, depth: int) -> tuple[str, list[str]] | None:
+        """The name of a relationship and the types that it shall lead to; then what is in its braces."""
+        scanner = self._scanner
+        start = scanner.position
+        found = scanner.match(_LINK)
+        if found is None:
+            return None
+        if not is_name(found[1]):
+            scanner.fail(f"{found[1]!r} is no name of an attribute", start)
+        if depth > self._join_level:
+            scanner.fail("linked entities are reached no deeper than join and joinLevel retrieve them", start)
+        start = scanner.position
+        hint = scanner.match(_TYPE_HINT)
+        types = hint[1].split(",") if hint is not None else []
+        for type in types:
+            if not is_name(type):
+                scanner.fail(f"{type!r} is no name of an entity type", start)
+        return self._expand(found[1]), [self._expand(type) for type in types]
+
+    def _compared(self, path: Path, last: str) -> QNode:
+        scanner = self._scanner
         operator = scanner.take_any(_OPERATORS)
         if not operator:
             return QExists(path)

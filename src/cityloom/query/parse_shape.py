@@ -40,6 +40,11 @@ def words(value: Any, parameter: str) -> list[str]:
     return [item.strip() for item in items]
 
 
+def split_names(value: Any) -> list[str]:
+    """The short names of `expandValues` or `jsonKeys`; none where it is left out."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) and value else []
+
+
 def parse_geometry(kind: Any, coordinates: Any, place: str) -> dict[str, Any]:
     """A reference geometry from its type and coordinates (JSON text, or an array already).
 

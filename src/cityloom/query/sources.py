@@ -11,6 +11,8 @@ from cityloom.query.values import (
     MEMBERS,
     GeoQuery,
     QAnd,
+    QLinked,
+    QLinks,
     QNode,
     QOr,
     ScopeExpression,
@@ -48,5 +50,7 @@ def attributes_of(q: QNode) -> set[str]:
     """The attributes (expanded) that a condition looks at."""
     if isinstance(q, QAnd | QOr):
         return set[str]().union(*(attributes_of(term) for term in q.terms))
+    if isinstance(q, QLinked | QLinks):
+        return {q.relationship}
     first = q.path.attributes[0]
     return set() if first in MEMBERS else {first}

@@ -130,7 +130,36 @@ class QOr(Struct, frozen=True, tag=True):
     terms: list[QNode]
 
 
-QNode = QExists | QCompare | QAnd | QOr
+class QLinked(Struct, frozen=True, tag=True):
+    """`relationship{node}`: an entity that the relationship leads to (of one of `types`) meets `node`.
+
+    What is linked may lie elsewhere: whoever looks it up puts `QLinks` in its place, or hands `matcher`
+    what gives entities.
+    """
+
+    relationship: str
+    node: QNode
+    types: list[str] = []
+
+
+class QLinks(Struct, frozen=True, tag=True):
+    """The relationship leads to one of these entities."""
+
+    relationship: str
+    ids: list[str]
+
+
+QNode = QExists | QCompare | QAnd | QOr | QLinked | QLinks
+
+
+def names_in(node: QNode) -> list[str]:
+    """The attributes, or members of the entity, that a query speaks of, as expanded."""
+    if isinstance(node, QAnd | QOr):
+        return [name for term in node.terms for name in names_in(term)]
+    if isinstance(node, QLinked | QLinks):
+        return [node.relationship]
+    return [node.path.attributes[0]]
+
 
 GeoRelation = Literal["near", "within", "contains", "overlaps", "intersects", "equals", "disjoint"]
 

@@ -14,9 +14,11 @@ import msgspec
 from msgspec.structs import replace
 
 from cityloom.broker.door import settled
+from cityloom.broker.linked import with_links
 from cityloom.broker.ports import Broker, Call, MapWish
+from cityloom.ld.linked import Joining, follow
 from cityloom.model.entity import Entity
-from cityloom.model.errors import TooManyResults
+from cityloom.model.errors import CityloomError, TooManyResults
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.settings import Settings
@@ -29,16 +31,23 @@ from cityloom.store.ports import Store, Transaction
 T = TypeVar("T")
 
 _PAGE: Final = 500
+_JOINED_PAGE: Final = 100
+"""Entities whose linked entities are read together."""
 _HISTORY_PAGE: Final = 50
 
 
 class Asked(NamedTuple):
-    """One query of a snapshot: `call` says how far it reaches; `temporal` None asks for entities."""
+    """One query of a snapshot: `call` says how far it reaches; `temporal` None asks for entities.
+
+    `refused`: what executing it comes to, where that is known beforehand (such as: it is too wide).
+    """
 
     call: Call
     query: Query
     projection: Projection
+    joining: Joining = Joining()
     temporal: TemporalQuery | None = None
+    refused: CityloomError | None = None
 
 
 class Filling:
@@ -60,13 +69,17 @@ class Filling:
         self._ids: set[str] = set()
 
     async def run(self, asked: Asked) -> int:
-        """Executes one query, all its pages; how many entities it had."""
+        """Executes one query, all its pages; how many entities it had, those that it links to aside."""
+        if asked.refused is not None:
+            raise asked.refused
         return await (self._entities(asked) if asked.temporal is None else self._history(asked))
 
     async def _entities(self, asked: Asked) -> int:
         found = 0
         forwarding = asked.call.forwarding
-        query = replace(asked.query, limit=_PAGE, order_by=None)
+        size = _JOINED_PAGE if asked.joining.level else _PAGE
+        query = await with_links(self._broker, asked.call, asked.query, _PAGE)
+        query = replace(query, limit=size, order_by=None)
         wish = MapWish(wanted=True)
         while True:
             if forwarding is not None:
@@ -75,17 +88,32 @@ class Filling:
             page = await self._broker.query_entities(asked.call, query)
             if forwarding is not None:
                 wish = MapWish(id=forwarding.map_used)
-            entities = [project(entity, asked.projection) for entity in page.entities]
-            whole = [
-                replace(small, id=entity.id, types=entity.types)
-                for small, entity in zip(entities, page.entities, strict=True)
-            ]
-            self._count(entity.id for entity in whole)
+            whole = [_named(project(entity, asked.projection), entity) for entity in page.entities]
+            linked = await self._linked(asked, whole)
+            self._count(entity.id for entity in (*whole, *linked))
             await self._put_all(whole)
+            await self._put_all(linked)
             found += len(whole)
             if not page.more:
                 return found
-            query = replace(query, offset=query.offset + _PAGE)
+            query = replace(query, offset=query.offset + size)
+
+    async def _linked(self, asked: Asked, entities: Sequence[Entity]) -> list[Entity]:
+        """The entities that these link to (4.5.23), as entities of the snapshot, flat or inline alike."""
+        if not asked.joining.level:
+            return []
+        known: dict[str, Entity] = {}
+
+        async def read(wanted: Iterable[str]) -> dict[str, Entity]:
+            ids = list(wanted)
+            for start in range(0, len(ids), _PAGE):
+                some = ids[start : start + _PAGE]
+                page = await self._broker.query_entities(asked.call, Query(ids=some, limit=len(some)))
+                known.update({entity.id: entity for entity in page.entities})
+            return {id: known[id] for id in ids if id in known}
+
+        reached = await follow(entities, asked.projection, asked.joining, read)
+        return [_named(small, known[id]) for (_, id), small in reached.items()]
 
     async def _history(self, asked: Asked) -> int:
         assert asked.temporal is not None
@@ -202,6 +230,11 @@ class Filling:
         await settled(self._store.submit(work))
 
 
+def _named(small: Entity, entity: Entity) -> Entity:
+    """A projected entity that is an entity still, whatever the projection left of its id and types."""
+    return replace(small, id=entity.id, types=entity.types)
+
+
 def _of(tenant: str, ids: Sequence[str], reads: Reads) -> list[Entity]:
     return list(reads.get_many(tenant, ids).values())
 
@@ -211,24 +244,35 @@ def _key(instance: Instance) -> bytes:
     return msgspec.json.encode([instance.name, instance.occurrence, told])
 
 
+async def empty(store: Store, tenant: str, cause: Cause) -> None:
+    """Takes away the entities of a tenant and their past, and nothing else."""
+
+    def work(tx: Transaction) -> bool:
+        found = tx.query(tenant, Query(limit=_PAGE))
+        for entity in found:
+            tx.write_entity(tenant, entity, None, cause)
+        past = tx.history_entities(tenant, limit=_HISTORY_PAGE)
+        for one in past:
+            tx.delete_history(tenant, one.id, cause)
+        return bool(found or past)
+
+    while await settled(store.submit(work)):
+        pass
+
+
 async def clear(store: Store, tenant: str, cause: Cause, kinds: Sequence[str]) -> None:
-    """Takes away all that stands in a tenant: entities, their past, and documents of these kinds.
+    """Takes away all that stands in a tenant, and at last its name.
 
-    In works of a bounded size, so that the writer is not held up.
+    Documents of these kinds go first, each with its event, for those who follow them. The name may
+    stay a while, until everyone who follows the log has dealt with that; another call takes it away.
     """
-    left = True
-    while left:
 
-        def work(tx: Transaction) -> bool:
-            found = tx.query(tenant, Query(limit=_PAGE))
-            for entity in found:
-                tx.write_entity(tenant, entity, None, cause)
-            past = tx.history_entities(tenant, limit=_HISTORY_PAGE)
-            for one in past:
-                tx.delete_history(tenant, one.id, cause)
-            kept = [document for kind in kinds for document in tx.documents(tenant, kind, limit=_PAGE)]
-            for document in kept:
-                tx.delete_document(tenant, document.kind, document.id, cause)
-            return bool(found or past or kept)
+    def documents(tx: Transaction) -> int:
+        kept = [document for kind in kinds for document in tx.documents(tenant, kind, limit=_PAGE)]
+        for document in kept:
+            tx.delete_document(tenant, document.kind, document.id, cause)
+        return len(kept)
 
-        left = await settled(store.submit(work))
+    for step in (documents, lambda tx: tx.forget_tenant(tenant)):
+        while await settled(store.submit(step)):
+            pass

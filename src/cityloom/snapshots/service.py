@@ -14,9 +14,9 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from cityloom.broker.door import Door
-from cityloom.broker.ports import Access, Broker, Call
-from cityloom.ld.names import is_uri
+from cityloom.broker.door import Door, settled
+from cityloom.broker.ports import Access, BatchResult, Broker, Call, Forwarding, ItemError
+from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.errors import (
     AlreadyExists,
@@ -27,21 +27,22 @@ from cityloom.model.errors import (
 )
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
-from cityloom.model.tenants import snapshot_tenant, split_tenant, tenant_headers
+from cityloom.model.tenants import snapshot_tenant, split_tenant
 from cityloom.model.time import format_datetime, parse_datetime
-from cityloom.net.client import Outgoing
-from cityloom.snapshots.filling import Asked, Filling, clear
+from cityloom.snapshots.executing import Problem, executed
+from cityloom.snapshots.filling import Asked, Filling, clear, empty
+from cityloom.snapshots.notification import announced
 from cityloom.snapshots.snapshot import (
     QUERIES,
     SNAPSHOT,
-    Details,
     Selection,
     Snapshot,
+    Work,
     document_of,
     lifetime_of,
-    overall,
     read_given,
 )
+from cityloom.store.log_ports import Delivery
 from cityloom.store.ports import Snapshot as Reads
 from cityloom.store.ports import Store, Transaction
 
@@ -50,17 +51,32 @@ _RESOURCE: Final = "snapshots"
 _SECOND: Final = 1_000_000
 _LOOK_EVERY: Final = 60.0
 """Most seconds between two looks for what has expired."""
-_TRIES: Final = (0.0, 1.0, 5.0)
-"""Seconds before each try to tell of a snapshot."""
+_AGAIN: Final = 1.0
+"""Seconds until it is looked again whether those who follow the log are done with what was deleted."""
 _EXPIRY: Final = Cause(kind="system", id="expiry")
 
-Problem = Callable[[CityloomError], dict[str, Any]]
+_DEFAULT_PRIORITY: Final = 5
+_REMOVABLE: Final = {
+    "endpoint": "endpoint",
+    "receiverInfo": "receiver_info",
+    "snapshotLifetime": "snapshot_lifetime",
+    "snapshotPriority": "snapshot_priority",
+}
+"""What an NGSI-LD Null takes away."""
+_RESTART: Final = Cause(kind="system", id="restart")
+
+ReadQueries = Callable[[Call, dict[str, Any], LdContext], list[Asked]]
+Resolve = Callable[[Any, str], Awaitable[LdContext]]
+Fill = Callable[[Filling], Awaitable[dict[str, Any]]]
 
 
 class Snapshots(Door):
     """Make, read, change, clone, delete snapshots; find where the data of one stand.
 
     Args:
+        offer: takes notifications that are durable already, and delivers them.
+        resolve: the @context of a source, in a tenant.
+        read_queries: reads the queries of a snapshot's document, its queries, then its temporal ones.
         problem: writes an error as a problem document.
         kinds: the kinds of documents that may stand in a snapshot, such as subscriptions to it.
     """
@@ -72,44 +88,49 @@ class Snapshots(Door):
         clock: Clock,
         *,
         broker: Broker,
-        outgoing: Outgoing,
+        offer: Callable[[Sequence[Delivery]], None],
         settings: Settings,
+        resolve: Resolve,
+        read_queries: ReadQueries,
         problem: Problem,
         kinds: Sequence[str],
     ) -> None:
         super().__init__(store, access, clock)
         self._broker = broker
-        self._outgoing = outgoing
+        self._offer = offer
         self._settings = settings
+        self._resolve = resolve
+        self._read_queries = read_queries
         self._problem = problem
         self._kinds = kinds
         self._kept: dict[tuple[str, str], Snapshot] = {}
         self._used: dict[tuple[str, str], int] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._going: set[tuple[str, str]] = set()
+        self._left = False
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
-        """Reads the snapshots there are; what was being prepared when the node ended has failed."""
+        """Reads the snapshots there are; what was being prepared when the node ended is prepared again."""
 
-        def load(reads: Reads) -> tuple[list[tuple[str, Snapshot]], list[str]]:
-            tenants = reads.tenants()
-            kept = [
+        def load(reads: Reads) -> list[tuple[str, Snapshot]]:
+            return [
                 (tenant, msgspec.convert(document.body, Snapshot))
-                for tenant in tenants
+                for tenant in reads.tenants()
                 for document in reads.documents(tenant, SNAPSHOT)
             ]
-            return kept, [tenant for tenant in tenants if split_tenant(tenant)[1]]
 
-        kept, places = await asyncio.wrap_future(self._store.read(load))
-        for tenant, snapshot in kept:
-            self._kept[tenant, snapshot.id] = snapshot
-            if snapshot.snapshot_status == "preparing":
-                await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _EXPIRY)
-        for place in places:
-            # Its deletion was not done when the node ended.
-            if split_tenant(place) not in self._kept:
-                await clear(self._store, place, _EXPIRY, self._kinds)
+        kept = await asyncio.wrap_future(self._store.read(load))
+        self._kept |= {(tenant, snapshot.id): snapshot for tenant, snapshot in kept}
+        await self._sweep()
+        preparing = [(tenant, one) for tenant, one in kept if one.snapshot_status == "preparing"]
+        for tenant, snapshot in preparing:
+            if snapshot.work is None:
+                await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _RESTART)
+        # All at once, so that a copy finds what it is of among those being prepared.
+        for tenant, snapshot in preparing:
+            if snapshot.work is not None:
+                self._prepare_again(tenant, snapshot, snapshot.work)
 
     async def run(self) -> None:
         """Deletes snapshots when they expire, until it is cancelled."""
@@ -119,10 +140,12 @@ class Snapshots(Door):
             for (tenant, id), snapshot in list(self._kept.items()):
                 if parse_datetime(snapshot.expires_at) <= now:
                     await self._remove(tenant, id, _EXPIRY)
+            if self._left:
+                await self._sweep()
             ends = [parse_datetime(one.expires_at) for one in self._kept.values()]
             wait = min((max(0.0, (end - self._clock.now()) / _SECOND) for end in ends), default=_LOOK_EVERY)
             try:
-                await asyncio.wait_for(self._wake.wait(), min(wait, _LOOK_EVERY))
+                await asyncio.wait_for(self._wake.wait(), min(wait, _AGAIN if self._left else _LOOK_EVERY))
             except TimeoutError:
                 continue
 
@@ -143,29 +166,21 @@ class Snapshots(Door):
         self._used[call.tenant, id] = self._clock.now()
         return snapshot_tenant(call.tenant, id)
 
-    async def create(self, call: Call, document: dict[str, Any], asked: Sequence[Asked]) -> str:
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.16.1: keeps a snapshot, fills it in the background, and returns its id.
 
         Args:
-            asked: its queries, then its temporal queries, in their order.
+            ld_context: what the words of its queries mean.
 
         Raises:
             BadRequestData, AlreadyExists.
             Overloaded: there are as many snapshots as the settings allow, none of a lower priority.
         """
         self._may(call, "write", _RESOURCE)
-        snapshot = await self._new(call, document)
-
-        async def fill(filling: Filling) -> dict[str, Any]:
-            details = [await self._executed(filling, one) for one in asked]
-            number = len(snapshot.snapshot_queries or ())
-            return {
-                "snapshot_status": overall(details),
-                "snapshot_queries_details": details[:number] or None,
-                "snapshot_temporal_queries_details": details[number:] or None,
-            }
-
-        self._begin(call, snapshot.id, fill)
+        read_given(document)
+        asked = self._read_queries(call, document, ld_context)
+        snapshot = await self._new(call, document, Work(ld_context=ld_context.source))
+        self._begin(call, snapshot.id, lambda filling: executed(filling, snapshot, asked, self._problem))
         return snapshot.id
 
     async def clone(self, call: Call, id: str, document: dict[str, Any]) -> str:
@@ -177,31 +192,24 @@ class Snapshots(Door):
         self._may(call, "write", _RESOURCE)
         self._refuse_queries(document)
         read_given(document)
-        self._require(call.tenant, id)
-        snapshot = await self._new(call, document)
-
-        async def fill(filling: Filling) -> dict[str, Any]:
-            if (preparing := self._tasks.get((call.tenant, id))) is not None:
-                await asyncio.wait([preparing])
-            await filling.copy(self.place(call, id))
-            return {"snapshot_status": "success"}
-
-        self._begin(call, snapshot.id, fill)
+        await self._known(call, id)
+        snapshot = await self._new(call, document, Work(cloned=id))
+        self._begin(call, snapshot.id, lambda filling: self._copied(filling, call, id))
         return snapshot.id
 
     async def retrieve(self, call: Call, id: str) -> dict[str, Any]:
-        """5.16.3. Raises ResourceNotFound."""
+        """5.16.3. Raises ResourceNotFound, NonexistentTenant."""
         self._may(call, "read", _RESOURCE)
-        return self._told(call.tenant, self._require(call.tenant, id))
+        return self._told(call.tenant, await self._known(call, id))
 
     async def update(self, call: Call, id: str, fragment: dict[str, Any]) -> dict[str, Any]:
-        """5.16.4: what is told takes the place of what was; null takes endpoint or receiverInfo away.
+        """5.16.4: what is told takes the place of what was; null takes a member away (5.5.8).
 
         Raises:
-            BadRequestData, ResourceNotFound.
+            BadRequestData, ResourceNotFound, NonexistentTenant.
         """
         self._may(call, "write", _RESOURCE)
-        before = self._require(call.tenant, id)
+        before = await self._known(call, id)
         self._refuse_queries(fragment)
         if fragment.get("id", id) != id:
             raise BadRequestData("id is invalid: it is not that of the path")
@@ -209,26 +217,25 @@ class Snapshots(Door):
         changes: dict[str, Any] = {
             name: value for name in given.__struct_fields__ if (value := getattr(given, name)) is not None
         }
-        for name, field in (("endpoint", "endpoint"), ("receiverInfo", "receiver_info")):
+        for name, field in _REMOVABLE.items():
             if name in fragment and fragment[name] is None:
-                changes[field] = None
+                changes[field] = _DEFAULT_PRIORITY if field == "snapshot_priority" else None
         if "snapshot_lifetime" in changes:
             changes["expires_at"] = self._end(changes["snapshot_lifetime"])
         after = await self._finish(call.tenant, before.id, changes, call.cause)
         if after is None:
             raise ResourceNotFound(f"snapshot {id} does not exist")
         self._wake.set()
-        self._in_background((call.tenant, f"notify:{uuid.uuid4()}"), self._notify(call.tenant, after))
         return self._told(call.tenant, after)
 
     async def delete(self, call: Call, id: str) -> None:
         """5.16.5. Raises ResourceNotFound."""
         self._may(call, "write", _RESOURCE)
-        self._require(call.tenant, id)
+        await self._known(call, id)
         await self._remove(call.tenant, id, call.cause)
 
-    async def purge(self, call: Call, q: str) -> None:
-        """5.16.7: deletes those that a query on their members selects.
+    async def purge(self, call: Call, q: str) -> BatchResult:
+        """5.16.7: deletes those that a query on their members selects; what could be deleted, and what not.
 
         Raises:
             BadRequestData: it is no such query.
@@ -242,9 +249,18 @@ class Snapshots(Door):
             if tenant == call.tenant and selects(self._seen(tenant, one))
         ]
         if not found:
+            await self._read(call, lambda _: None)  # the tenant must exist
             raise ResourceNotFound("no snapshot is selected")
+        deleted: list[str] = []
+        errors: list[ItemError] = []
         for id in found:
-            await self._remove(call.tenant, id, call.cause)
+            try:
+                await self._remove(call.tenant, id, call.cause)
+            except CityloomError as error:
+                errors.append(ItemError(id, error))
+            else:
+                deleted.append(id)
+        return BatchResult(deleted=deleted, errors=errors)
 
     # -- within ------------------------------------------------------------
 
@@ -253,6 +269,12 @@ class Snapshots(Door):
         if snapshot is None or parse_datetime(snapshot.expires_at) <= self._clock.now():
             raise ResourceNotFound(f"snapshot {id} does not exist")
         return snapshot
+
+    async def _known(self, call: Call, id: str) -> Snapshot:
+        """As `_require`. Raises ResourceNotFound, NonexistentTenant."""
+        if (call.tenant, id) not in self._kept:
+            await self._read(call, lambda _: None)
+        return self._require(call.tenant, id)
 
     def _refuse_queries(self, document: dict[str, Any]) -> None:
         for name in QUERIES:
@@ -266,12 +288,9 @@ class Snapshots(Door):
             self._clock.now() + round(min(wanted, settings.snapshot_lifetime_max * _SECOND))
         )
 
-    async def _new(self, call: Call, document: dict[str, Any]) -> Snapshot:
+    async def _new(self, call: Call, document: dict[str, Any], work: Work) -> Snapshot:
         given = read_given(document)
-        id = document.get("id")
-        if id is not None and not (isinstance(id, str) and is_uri(id)):
-            raise BadRequestData(f"id is invalid: {id!r} is no URI")
-        id = id or f"urn:ngsi-ld:Snapshot:{uuid.uuid4()}"
+        id = document.get("id") or f"urn:ngsi-ld:Snapshot:{uuid.uuid4()}"
         if (call.tenant, id) in self._kept:
             raise AlreadyExists(f"snapshot {id} already exists")
         if (call.tenant, id) in self._going:
@@ -282,24 +301,25 @@ class Snapshots(Door):
             snapshot_queries=document.get("snapshotQueries"),
             snapshot_temporal_queries=document.get("snapshotTemporalQueries"),
             snapshot_lifetime=given.snapshot_lifetime,
-            snapshot_priority=given.snapshot_priority or 5,
+            snapshot_priority=given.snapshot_priority or _DEFAULT_PRIORITY,
             endpoint=given.endpoint,
             receiver_info=given.receiver_info,
             created_at=stamp,
             modified_at=stamp,
             expires_at=self._end(given.snapshot_lifetime),
+            work=replace(work, party=call.party, purpose=call.purpose),
         )
         await self._make_room(snapshot, call.cause)
         # Taken before the store is asked, so that two of the same id cannot both be made.
         self._kept[call.tenant, id] = snapshot
         self._used[call.tenant, id] = self._clock.now()
 
-        def work(tx: Transaction) -> None:
+        def keep(tx: Transaction) -> None:
             tx.put_document(call.tenant, SNAPSHOT, id, snapshot, call.cause)
             tx.create_tenant(snapshot_tenant(call.tenant, id))
 
         try:
-            await self._write(call, work)
+            await self._write(call, keep)
         except BaseException:
             self._kept.pop((call.tenant, id), None)
             raise
@@ -322,7 +342,30 @@ class Snapshots(Door):
         tenant, id = min(lower)[2]
         await self._remove(tenant, id, cause)
 
-    def _begin(self, call: Call, id: str, fill: Callable[[Filling], Awaitable[dict[str, Any]]]) -> None:
+    def _prepare_again(self, tenant: str, snapshot: Snapshot, work: Work) -> None:
+        """Begins anew, with what is now, what a restart has interrupted."""
+        call = Call(
+            tenant=tenant, party=work.party, purpose=work.purpose, cause=_RESTART, forwarding=Forwarding()
+        )
+
+        async def fill(filling: Filling) -> dict[str, Any]:
+            await empty(self._store, snapshot_tenant(tenant, snapshot.id), _RESTART)
+            if work.cloned:
+                return await self._copied(filling, call, work.cloned)
+            ld_context = await self._resolve(work.ld_context, tenant)
+            asked = self._read_queries(call, document_of(snapshot), ld_context)
+            return await executed(filling, snapshot, asked, self._problem)
+
+        self._begin(call, snapshot.id, fill)
+
+    async def _copied(self, filling: Filling, call: Call, id: str) -> dict[str, Any]:
+        """What copying another snapshot comes to, once that is prepared itself."""
+        if (preparing := self._tasks.get((call.tenant, id))) is not None:
+            await asyncio.wait([preparing])
+        await filling.copy(self.place(call, id))
+        return {"snapshot_status": "success"}
+
+    def _begin(self, call: Call, id: str, fill: Fill) -> None:
         place = snapshot_tenant(call.tenant, id)
 
         async def prepare() -> None:
@@ -335,9 +378,7 @@ class Snapshots(Door):
             except Exception:
                 _log.exception("snapshot failed", snapshot=id)
                 changes = {"snapshot_status": "failure"}
-            after = await self._finish(call.tenant, id, changes, call.cause)
-            if after is not None:
-                await self._notify(call.tenant, after)
+            await self._finish(call.tenant, id, changes, call.cause)
 
         self._wake.set()
         self._in_background((call.tenant, id), prepare())
@@ -349,49 +390,92 @@ class Snapshots(Door):
             lambda done: self._tasks.pop(key, None) if self._tasks.get(key) is done else None
         )
 
-    async def _executed(self, filling: Filling, asked: Asked) -> Details:
-        try:
-            found = await filling.run(asked)
-        except CityloomError as error:
-            return Details("failure", self._problem(error))
-        return Details("success" if found else "empty")
-
     async def _finish(self, tenant: str, id: str, changes: dict[str, Any], cause: Cause) -> Snapshot | None:
-        """Keeps what became of a snapshot; None when it is gone."""
+        """Keeps what became of a snapshot, and tells of it; None when it is gone.
+
+        While it is being prepared nothing is told: what is told at the end of that holds all changes.
+        """
         key = (tenant, id)
         before = self._kept.get(key)
         if before is None:
             return None
         after = replace(before, **changes, modified_at=format_datetime(self._clock.now()))
+        ready = after.snapshot_status != "preparing"
+        if ready:
+            after = replace(after, work=None)
         self._kept[key] = after
         kept = self._seen(tenant, after)
-        future = self._store.submit(lambda tx: tx.put_document(tenant, SNAPSHOT, id, kept, cause))
-        await asyncio.shield(asyncio.wrap_future(future))
+        deliveries = announced(tenant, after, self._clock.now()) if ready else []
+
+        def keep(tx: Transaction) -> None:
+            tx.put_document(tenant, SNAPSHOT, id, kept, cause)
+            for delivery in deliveries:
+                tx.put_delivery(delivery)
+
+        await settled(self._store.submit(keep))
+        self._offer(deliveries)
         return after
 
     async def _remove(self, tenant: str, id: str, cause: Cause) -> None:
-        """Takes a snapshot away, and then all that stands in it, also when the caller goes away."""
+        """Takes a snapshot away, and then all that stands in it, also when the caller goes away.
+
+        Raises:
+            CityloomError: the store refuses; the snapshot stays.
+        """
         key = (tenant, id)
-        self._kept.pop(key, None)
+        snapshot = self._kept.pop(key, None)
+        if snapshot is None:
+            return
         self._used.pop(key, None)
         self._going.add(key)
-        going = asyncio.create_task(self._take_away(key, cause))
+        going = asyncio.create_task(self._take_away(key, snapshot, cause))
         going.add_done_callback(lambda _: self._going.discard(key))
         await asyncio.shield(going)
 
-    async def _take_away(self, key: tuple[str, str], cause: Cause) -> None:
+    async def _take_away(self, key: tuple[str, str], snapshot: Snapshot, cause: Cause) -> None:
         tenant, id = key
         task = self._tasks.get(key)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-        def work(tx: Transaction) -> None:
+        deliveries = announced(tenant, snapshot, self._clock.now(), deleted=True)
+
+        def take(tx: Transaction) -> None:
             if tx.document(tenant, SNAPSHOT, id) is not None:
                 tx.delete_document(tenant, SNAPSHOT, id, cause)
+            for delivery in deliveries:
+                tx.put_delivery(delivery)
 
-        await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
-        await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
+        try:
+            await settled(self._store.submit(take))
+        except CityloomError:
+            self._kept[key] = snapshot
+            raise
+        self._offer(deliveries)
+        try:
+            await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
+        except CityloomError as error:
+            _log.warning("what stood in a snapshot is still there", snapshot=id, detail=error.detail)
+        self._left = True
+        self._wake.set()
+
+    async def _sweep(self) -> None:
+        """Takes away what stands where no snapshot is: its deletion was not done when the node ended,
+        or could not be, because somebody had still to deal with its events.
+        """
+
+        def places(reads: Reads) -> list[str]:
+            return [tenant for tenant in reads.tenants() if split_tenant(tenant)[1]]
+
+        async def gone() -> list[str]:
+            found = await asyncio.wrap_future(self._store.read(places))
+            known = self._kept.keys() | self._going
+            return [place for place in found if split_tenant(place) not in known]
+
+        for place in await gone():
+            await clear(self._store, place, _EXPIRY, self._kinds)
+        self._left = bool(await gone() or self._going)
 
     def _seen(self, tenant: str, snapshot: Snapshot) -> Snapshot:
         used = self._used.get((tenant, snapshot.id))
@@ -400,40 +484,3 @@ class Snapshots(Door):
 
     def _told(self, tenant: str, snapshot: Snapshot) -> dict[str, Any]:
         return document_of(self._seen(tenant, snapshot))
-
-    async def _notify(self, tenant: str, snapshot: Snapshot) -> None:
-        """5.16.6: tells of the state of a snapshot; after three tries only the log does."""
-        if snapshot.endpoint is None:
-            return
-        told = document_of(snapshot)
-        body = {
-            "id": f"urn:ngsi-ld:Notification:{uuid.uuid4()}",
-            "type": "SnapshotNotification",
-            "notifiedAt": format_datetime(self._clock.now()),
-            "snapshotId": snapshot.id,
-            "snapshotStatus": snapshot.snapshot_status,
-            "snapshotPriority": snapshot.snapshot_priority,
-            "expiresAt": snapshot.expires_at,
-        }
-        if "snapshotQueriesDetails" in told:
-            body["snapshotQueriesDetails"] = told["snapshotQueriesDetails"]
-        if "snapshotTemporalQueriesDetails" in told:
-            body["temporalSnapshotQueriesDetails"] = told["snapshotTemporalQueriesDetails"]
-        headers = {pair.key: pair.value for pair in snapshot.receiver_info or ()}
-        headers |= {
-            "Content-Type": "application/json",
-            **tenant_headers(snapshot_tenant(tenant, snapshot.id)),
-        }
-        for wait in _TRIES:
-            await asyncio.sleep(wait)
-            try:
-                reply = await self._outgoing.post(
-                    snapshot.endpoint, headers=headers, body=msgspec.json.encode(body)
-                )
-            except CityloomError as error:
-                why = error.detail
-                continue
-            if reply.status < 300:
-                return
-            why = f"it answered {reply.status}"
-        _log.warning("snapshot notification not delivered", snapshot=snapshot.id, why=why)

@@ -11,12 +11,13 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from cityloom.ld.names import is_uri
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_duration
 from cityloom.query.evaluate import matcher
 from cityloom.query.parse_q import parse_q
-from cityloom.query.values import MEMBERS, QAnd, QNode, QOr, Query
+from cityloom.query.values import MEMBERS, Query, names_in
 
 SNAPSHOT: Final = "snapshot"
 """The kind of document that snapshots are kept as."""
@@ -42,8 +43,24 @@ class KeyValue(Struct, frozen=True, forbid_unknown_fields=True):
     value: str
 
 
+class Work(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True):
+    """What is to be known for preparing a snapshot again, when a restart interrupts that.
+
+    `ld_context` is what the words of its queries mean; `cloned` the snapshot that it is a copy of.
+    `party` and `purpose` are those of the request. Its headers are not kept: they may hold secrets.
+    """
+
+    ld_context: Any = None
+    cloned: str = ""
+    party: str = ""
+    purpose: str = ""
+
+
 class Snapshot(Struct, frozen=True, rename="camel", kw_only=True):
-    """A snapshot (5.2.41), as it is kept and as it is told: times as DateTime, queries as they came."""
+    """A snapshot (5.2.41), as it is kept: times as DateTime, queries as they came.
+
+    `work` is there while it is being prepared, and is not told.
+    """
 
     id: str
     type: Literal["Snapshot"] = "Snapshot"
@@ -60,6 +77,7 @@ class Snapshot(Struct, frozen=True, rename="camel", kw_only=True):
     modified_at: str = ""
     expires_at: str = ""
     last_used_at: str = ""
+    work: Work | None = None
 
 
 class Given(Struct, frozen=True, rename="camel", kw_only=True):
@@ -76,7 +94,7 @@ OUTPUT_ONLY: Final = frozenset(
     | {"createdAt", "modifiedAt", "expiresAt", "lastUsedAt"}
 )
 """Members that the node alone sets; a client's are passed over."""
-_KNOWN: Final = frozenset(Snapshot.__struct_encode_fields__)
+_KNOWN: Final = frozenset(Snapshot.__struct_encode_fields__) - {"work"}
 
 
 def read_given(document: dict[str, Any]) -> Given:
@@ -90,7 +108,13 @@ def read_given(document: dict[str, Any]) -> Given:
             raise BadRequestData(f"{name[:100]!r} is invalid: a snapshot has no such member")
     if document.get("type") != "Snapshot":
         raise BadRequestData(f"type is invalid: {document.get('type')!r} is not Snapshot")
+    id = document.get("id")
+    if id is not None and not (isinstance(id, str) and is_uri(id)):
+        raise BadRequestData(f"id is invalid: {id!r} is no URI")
     told = {name: document[name] for name in _GIVEN if document.get(name) is not None}
+    priority = told.get("snapshotPriority")
+    if isinstance(priority, float) and priority.is_integer():
+        told["snapshotPriority"] = int(priority)
     try:
         given = msgspec.convert(told, Given)
     except msgspec.ValidationError as error:
@@ -119,7 +143,7 @@ def lifetime_of(text: str) -> int:
 def document_of(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as it is told: what it has not is left out."""
     told: dict[str, Any] = msgspec.to_builtins(snapshot)
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in told.items() if name in _KNOWN and value is not None}
 
 
 def overall(details: Iterable[Details]) -> Status:
@@ -141,7 +165,7 @@ class Selection:
 
     def __init__(self, text: str) -> None:
         q = parse_q(text, lambda name: name)
-        for name in _names(q):
+        for name in names_in(q):
             if name not in _KNOWN:
                 raise BadRequestData(f"q is invalid: {name[:100]!r} is no member of a snapshot")
         self._holds = matcher(Query(q=q, limit=0))
@@ -162,9 +186,3 @@ class Selection:
                 },
             )
         )
-
-
-def _names(node: QNode) -> Iterable[str]:
-    if isinstance(node, QAnd | QOr):
-        return [name for term in node.terms for name in _names(term)]
-    return [node.path.attributes[0]]

@@ -72,7 +72,7 @@ class EntityReads(Protocol):
         ...
 
     def tenants(self) -> list[str]:
-        """Every tenant that has ever been written to ("" is the default tenant)."""
+        """Every tenant that has ever been written to and is not forgotten ("" is the default tenant)."""
         ...
 
     def type_counts(self, tenant: str) -> list[TypeCount]:
@@ -112,4 +112,23 @@ class EntityWrites(Protocol):
 
     def create_tenant(self, tenant: str) -> None:
         """Makes a tenant known (idempotent)."""
+        ...
+
+    def forget_tenant(self, tenant: str, limit: int = 1000) -> int:
+        """Takes away, without an event, all that stands in a tenant, and at last its name.
+
+        In steps, so that the writer is not held up: while a call returns more than 0 there may be
+        more. The tenant's events go, too, but only those that every consumer has dealt with; until
+        then its name stays, and calls return 0. What is read of the tenant between the first step
+        and the last is nothing to rely on. Nobody may write to it meanwhile; made again under the
+        same name it is another one, and empty.
+
+        Args:
+            limit: about how many rows a call takes away.
+
+        Raises:
+            ValueError: the default tenant stays.
+
+        Cost: what is deleted; for its events a search through the log.
+        """
         ...

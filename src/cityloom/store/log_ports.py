@@ -27,6 +27,18 @@ class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
     dead: bool = False
 
 
+class Announcement(Struct, frozen=True, kw_only=True):
+    """The body of a delivery that says by itself where it goes, and in which words.
+
+    What tells of it is no subscription: `subscription` of such a delivery is the id of what it
+    is about, such as a snapshot. `endpoint` is an http or https URI; `notification` is a JSON object.
+    """
+
+    endpoint: str
+    headers: dict[str, str] = {}
+    notification: dict[str, Any]
+
+
 class Timer(Struct, frozen=True, kw_only=True):
     """A durable timer of a consumer; due in microseconds."""
 

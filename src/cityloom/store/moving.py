@@ -185,6 +185,8 @@ def _source_rows(source: apsw.Connection, table: str, columns: list[str]) -> Ite
     if table == "instance":
         at = columns.index("value")
         return ((*row[:at], POSTGRES.stored_value(load_value(row[at])), *row[at + 1 :]) for row in rows)
+    if table == "meta":
+        return ((key, None if value is None else str(value)) for key, value in rows)
     if table == "sight":
         at = columns.index("name")
         return ((*row[:at], POSTGRES.stored_name(row[at]), *row[at + 1 :]) for row in rows)

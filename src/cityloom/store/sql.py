@@ -31,6 +31,8 @@ from cityloom.query.values import (
     QAnd,
     QCompare,
     QExists,
+    QLinked,
+    QLinks,
     QNode,
     QOr,
     QText,
@@ -290,6 +292,12 @@ class _Builder:
                 return all_of([self._q_part(term, key) for term in terms])
             case QOr(terms):
                 return any_of([self._q_part(term, key) for term in terms])
+            case QLinks(relationship, ids):
+                to_one = QCompare(Path((relationship,)), "==", AnyOf(list(ids)))
+                parts = [self._path_part(to_one.path, key, decides=False)]
+                return all_of([*parts, self._value_part(to_one)] if len(ids) <= MOST_TERMS else parts)
+            case QLinked():
+                return NOTHING
 
     def _path_part(self, path: Path, key: str, *, decides: bool) -> Part:
         if path.attributes[0] in MEMBERS:

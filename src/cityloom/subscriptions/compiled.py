@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from cityloom.broker.linked import reaches_out
 from cityloom.ld.linked import MOST_LEVELS, Joining
 from cityloom.model.entity import Attribute, Entity
+from cityloom.model.errors import BadRequestData
 from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.time import parse_datetime
-from cityloom.query.evaluate import matcher
+from cityloom.query.evaluate import Get, matcher
 from cityloom.query.parse import (
     parse_geo,
     parse_id_pattern,
@@ -21,6 +23,7 @@ from cityloom.query.parse import (
     parse_q,
     parse_scope_q,
     parse_type_selection,
+    split_names,
 )
 from cityloom.query.values import (
     Query,
@@ -47,18 +50,20 @@ class Compiled:
 
     def __init__(self, subscription: Subscription, expand_for: ExpandFor | None = None) -> None:
         self.subscription = subscription
-        expand_for = expand_for or (lambda member: subscription.names.get(member, {}).__getitem__)
+        expand_for = expand_for or recorded(subscription)
         self.selectors = [
             CompiledSelector(selector, expand_for("entities")) for selector in subscription.entities or ()
         ]
         self._watched = frozenset(subscription.watched_attributes or ())
         self._triggers = _triggers(subscription)
-        self.query = _condition(subscription, expand_for)
-        self._holds = matcher(self.query) if self.query != Query() else None
         join, level = subscription.notification.join, subscription.notification.join_level
         self.joining = Joining()
         if join != "@none":
             self.joining = Joining(join, min(int(level or 1), MOST_LEVELS))
+        self.query = _condition(subscription, expand_for, self.joining.level)
+        self._reaches_out = self.query.q is not None and reaches_out(self.query.q)
+        self.conditional = self.query != Query()
+        self._holds = matcher(self.query) if self.conditional and not self._reaches_out else None
         self.projection = parse_projection(
             {
                 name: value
@@ -92,8 +97,10 @@ class Compiled:
         """Whether the entity is one of those subscribed to, its conditions left aside."""
         return not self.selectors or any(selector.selects(entity) for selector in self.selectors)
 
-    def holds(self, entity: Entity) -> bool:
-        """Whether q, geoQ and scopeQ hold for the entity."""
+    def holds(self, entity: Entity, get: Get) -> bool:
+        """Whether q, geoQ and scopeQ hold for the entity; `get` gives those that it is linked to."""
+        if self._reaches_out:
+            return matcher(self.query, get)(entity)
         return self._holds is None or self._holds(entity)
 
     def triggered(self, event: Event) -> bool:
@@ -124,21 +131,50 @@ class Compiled:
         names = event.before.attributes if event.before is not None else {}
         return [name for name in names if not self._watched or name in self._watched]
 
+    def tells(self, entity: Entity, get: Get, *, decided: bool) -> bool:
+        """Whether what a source told of an entity is to be notified.
+
+        Args:
+            get: gives the entities that it is linked to.
+            decided: the conditions were looked at there. Of a deleted entity nobody can look at them.
+        """
+        return self.selects(entity) and (decided or entity.deleted_at is not None or self.holds(entity, get))
+
     def queries(self) -> list[Query]:
-        """What finds the entities subscribed to: one query per selector, its conditions included."""
+        """What finds the entities subscribed to: one query per selector, its conditions on them included."""
+        query = msgspec.structs.replace(self.query, q=None) if self._reaches_out else self.query
         return [
             msgspec.structs.replace(
-                self.query,
+                query,
                 ids=list(selector.ids),
                 id_pattern=selector.pattern_text,
                 types=selector.types,
             )
             for selector in self.selectors
-        ] or [self.query]
+        ] or [query]
 
     def active(self, now: int) -> bool:
         """Whether it is neither paused nor expired at `now` (microseconds)."""
         return self.subscription.is_active is not False and (self.expires is None or now < self.expires)
+
+
+def recorded(subscription: Subscription) -> ExpandFor:
+    """What the names in a subscription mean, as it was recorded when it was made.
+
+    A text that meant nothing then is none that means something now: it raises BadRequestData again.
+    """
+
+    def expand_for(member: str) -> Callable[[str], str]:
+        names = subscription.names.get(member, {})
+
+        def expand(term: str) -> str:
+            if term not in names:
+                raise BadRequestData(f"{member} is invalid: {term!r} is no name")
+            return names[term]
+
+        return expand
+
+    return expand_for
 
 
 def events_of(tenant: str, entity: Entity) -> list[Event]:
@@ -193,12 +229,21 @@ def _triggers(subscription: Subscription) -> frozenset[str]:
     return frozenset(triggers)
 
 
-def _condition(subscription: Subscription, expand_for: ExpandFor) -> Query:
+def _condition(subscription: Subscription, expand_for: ExpandFor, join_level: int) -> Query:
     geo = None
     if subscription.geo_q is not None:
         geo = parse_geo(msgspec.to_builtins(subscription.geo_q), expand_for("geoQ"))
+    q = None
+    if subscription.q is not None:
+        q = parse_q(
+            subscription.q,
+            expand_for("q"),
+            expand_values=split_names(subscription.expand_values),
+            json_keys=split_names(subscription.json_keys),
+            join_level=join_level,
+        )
     return Query(
-        q=parse_q(subscription.q, expand_for("q")) if subscription.q is not None else None,
+        q=q,
         scope_q=parse_scope_q(subscription.scope_q) if subscription.scope_q is not None else None,
         geo=geo,
     )

@@ -25,7 +25,7 @@ from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
 from cityloom.model.tenants import tenant_headers
 from cityloom.model.time import format_datetime
-from cityloom.store.log_ports import Delivery
+from cityloom.store.log_ports import Announcement, Delivery
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import COUNTERS, Counters, Endpoint
@@ -37,7 +37,7 @@ _log = structlog.get_logger("subscriptions")
 _KEPT_IN_MEMORY = 1000
 _PAGE = 1000
 
-Render = Callable[[Delivery, Compiled], Awaitable[Message]]
+Render = Callable[[Delivery, Compiled], Awaitable[Message | None]]
 
 
 class _Waiting(NamedTuple):
@@ -72,7 +72,7 @@ class Deliverer:
 
     Args:
         lookup: the subscription of a (tenant, id), or None when it is gone.
-        render: puts a delivery into its subscriber's words.
+        render: puts a delivery into its subscriber's words; None: there is nothing to tell after all.
         transports: by the scheme of the endpoint's URI.
     """
 
@@ -165,12 +165,20 @@ class Deliverer:
             return None
         return compiled
 
-    def _enqueue(self, delivery: Delivery) -> None:
+    def _endpoint(self, delivery: Delivery) -> Endpoint | None:
+        """Where a delivery goes; None when the subscription is gone."""
+        announcement = _announcement(delivery)
+        if announcement is not None:
+            return Endpoint(uri=announcement.endpoint)
         compiled = self._find(delivery.tenant, delivery.subscription)
-        if compiled is None:
+        return compiled.subscription.notification.endpoint if compiled is not None else None
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        endpoint_told = self._endpoint(delivery)
+        if endpoint_told is None:
             self._finish(delivery.tenant, delivery.id)
             return
-        uri = compiled.subscription.notification.endpoint.uri
+        uri = endpoint_told.uri
         shard = _shard(delivery) % self._settings.notify_per_endpoint
         lane = self._lanes.get((uri, shard))
         if lane is None:
@@ -211,23 +219,27 @@ class Deliverer:
         delivery = waiting.delivery or await asyncio.wrap_future(
             self._store.read(lambda snapshot: snapshot.delivery(waiting.tenant, waiting.id))
         )
-        compiled = self._find(waiting.tenant, waiting.subscription)
         if delivery is None or delivery.dead:
             return
-        if compiled is None or not compiled.active(self._clock.now()):
+        compiled = self._find(waiting.tenant, waiting.subscription)
+        endpoint = self._endpoint(delivery)
+        if endpoint is None or (compiled is not None and not compiled.active(self._clock.now())):
             self._finish(waiting.tenant, waiting.id)
             return
-        endpoint = compiled.subscription.notification.endpoint
-        if delivery.attempts == 0:
-            self._count(delivery, sent=True)
+        first = delivery.attempts == 0
         try:
-            message = await self._render(delivery, compiled)
-            if self._find(waiting.tenant, waiting.subscription) is None:
+            message = _announced(delivery) if compiled is None else await self._render(delivery, compiled)
+            if message is None or self._endpoint(delivery) is None:
                 self._finish(waiting.tenant, waiting.id)
                 return
+            if first:
+                self._count(delivery, sent=True)
+                first = False
             told = message._replace(headers={**message.headers, **tenant_headers(delivery.tenant)})
             await self._transports.of(endpoint.uri.partition(":")[0]).send(endpoint, delivery.id, told)
         except CityloomError as error:
+            if first:
+                self._count(delivery, sent=True)
             self._failed(lane, delivery, endpoint, Undelivered(error.detail, endpoint_down=False))
         except Undelivered as failure:
             self._failed(lane, delivery, endpoint, failure)
@@ -259,7 +271,7 @@ class Deliverer:
             delivery, attempts=attempts, due=due, last_error=failure.reason, dead=dead
         )
         self._count(delivery, failed=True)
-        self._results.append(lambda tx: tx.put_delivery(delivery))
+        self._results.append(lambda tx: self._keep_failed(tx, delivery))
         self._flush.set()
         level = _log.error if dead else _log.warning
         level(
@@ -274,6 +286,13 @@ class Deliverer:
         if not dead:
             self._push(lane, delivery)
 
+    def _keep_failed(self, tx: Transaction, delivery: Delivery) -> None:
+        """Keeps it for another try, but not for a subscription that is gone, perhaps with its tenant."""
+        if self._endpoint(delivery) is None:
+            tx.delete_delivery(delivery.tenant, delivery.id)
+        else:
+            tx.put_delivery(delivery)
+
     def _finish(self, tenant: str, id: str) -> None:
         self._results.append(lambda tx: tx.delete_delivery(tenant, id))
         self._flush.set()
@@ -281,6 +300,8 @@ class Deliverer:
     def _count(
         self, delivery: Delivery, *, sent: bool = False, succeeded: bool = False, failed: bool = False
     ) -> None:
+        if _announcement(delivery) is not None:
+            return  # it belongs to no subscription
         key = (delivery.tenant, delivery.subscription)
         counters = self.counters(*key)
         stamp = format_datetime(self._clock.now())
@@ -325,11 +346,24 @@ def _all_pending(after: str, snapshot: Snapshot) -> list[Delivery]:
     return snapshot.deliveries_due(2**62, _PAGE, after)
 
 
+def _announcement(delivery: Delivery) -> Announcement | None:
+    body = delivery.body
+    if isinstance(body, dict) and "endpoint" in body:
+        body = msgspec.convert(body, Announcement)
+    return body if isinstance(body, Announcement) else None
+
+
+def _announced(delivery: Delivery) -> Message:
+    announcement = _announcement(delivery)
+    assert announcement is not None
+    return Message("application/json", announcement.notification, announcement.headers)
+
+
 def _shard(delivery: Delivery) -> int:
     body = delivery.body
     if isinstance(body, Payload):
         first = body.entities[0].id if body.entities else ""
-    elif isinstance(body, SourcePayload):
+    elif isinstance(body, SourcePayload | Announcement):
         first = ""
     else:
         entities = body.get("entities") or [{}]

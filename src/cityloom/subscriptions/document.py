@@ -104,6 +104,7 @@ class Subscription(
     tells, by member, what each of them means, so that it can be read without its @context.
     `ld_context` is what notifications are compacted with: a URL or an inline @context, for
     which `link_context` stands where `jsonld_context` does not.
+    `via` are the pseudonyms of the nodes that it passed before it came here (4.3.6.4).
     Members that have a default (`is_active`, `accept`, `format`) are told as they were given,
     and None when they were not.
     """
@@ -138,6 +139,7 @@ class Subscription(
     names: dict[str, dict[str, str]] = {}
     ld_context: Any = None
     link_context: str | None = None
+    via: list[str] = []
 
 
 class Counters(Struct, frozen=True, omit_defaults=True, rename="camel"):

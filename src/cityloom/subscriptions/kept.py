@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from cityloom.broker.door import enter_tenant
 from cityloom.broker.ports import Access, Call
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
-from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFound
+from cityloom.model.errors import (
+    AlreadyExists,
+    BadRequestData,
+    LoopDetected,
+    NonexistentTenant,
+    ResourceNotFound,
+)
+from cityloom.model.events import Document
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import COUNTERS, KINDS, About, Counters, Subscription
-from cityloom.subscriptions.read import merge_subscription, read_subscription, write_subscription
+from cityloom.subscriptions.read import NO_VALUE, merge_subscription, read_subscription, write_subscription
 
 RESOURCE = "subscriptions"
+Returned = Callable[[Call], bool]
+"""Whether a request has been at this node before."""
 
 
 class KeptSubscriptions:
     """Create, read, change and delete subscriptions to entities, or to registrations.
 
     The two kinds share their identifiers: one URI names one subscription.
+
+    Args:
+        returned: tells whether a subscription comes back to where it has been.
     """
 
     def __init__(
@@ -40,6 +53,7 @@ class KeptSubscriptions:
         clock: Clock,
         deliverer: Deliverer,
         about: About,
+        returned: Returned = lambda _: False,
     ) -> None:
         self._store = store
         self._access = access
@@ -47,6 +61,7 @@ class KeptSubscriptions:
         self._clock = clock
         self._deliverer = deliverer
         self._about = about
+        self._returned = returned
         self._kind = KINDS[about]
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
@@ -58,8 +73,11 @@ class KeptSubscriptions:
 
         Raises:
             BadRequestData, AlreadyExists, LdContextNotAvailable.
+            LoopDetected: it has been here before (4.3.6.4).
         """
         self._access.check(call, "write", RESOURCE)
+        if self._returned(call):
+            raise LoopDetected("the subscription leads back to this node, where it has been")
         given = document.get("id")
         if given is not None and not (isinstance(given, str) and ":" in given):
             raise BadRequestData(f"id is invalid: {given!r} is no URI")
@@ -69,13 +87,15 @@ class KeptSubscriptions:
             document, ld_context, about=self._about, id=id, now=now, stamp=format_datetime(now)
         )
         subscription = await self._with_context(call, subscription)
+        if call.forwarding is not None and call.forwarding.via:
+            subscription = msgspec.structs.replace(subscription, via=list(call.forwarding.via))
 
         def work(tx: Transaction) -> None:
             if any(tx.document(call.tenant, kind, id) is not None for kind in KINDS.values()):
                 raise AlreadyExists(f"subscription {id} already exists")
             stamp = format_datetime(tx.now)
             kept = msgspec.structs.replace(subscription, created_at=stamp, modified_at=stamp)
-            tx.create_tenant(call.tenant)
+            enter_tenant(tx, call.tenant)
             tx.put_document(call.tenant, self._kind, id, kept, call.cause)
 
         await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
@@ -84,14 +104,15 @@ class KeptSubscriptions:
     async def update(
         self, call: Call, subscription_id: str, fragment: dict[str, Any], ld_context: LdContext
     ) -> None:
-        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; null takes one away.
+        """5.8.2, 5.11.3: the members of `fragment` take the place of those kept; a null takes one away.
 
         Raises:
             BadRequestData, ResourceNotFound, LdContextNotAvailable.
         """
         self._access.check(call, "write", RESOURCE)
         current = await self._get(call.tenant, subscription_id)
-        if fragment.get("jsonldContext") is not None:
+        spoken = fragment.get("jsonldContext") not in NO_VALUE
+        if spoken:
             await self._contexts.resolve(fragment["jsonldContext"], call.tenant)
 
         def merged(before: Subscription, now: int, stamp: str) -> Subscription:
@@ -103,7 +124,7 @@ class KeptSubscriptions:
                 raise ResourceNotFound(f"subscription {subscription_id} does not exist")
             before = msgspec.convert(document.body, Subscription)
             after = merged(before, tx.now, format_datetime(tx.now))
-            if fragment.get("jsonldContext") is not None:
+            if spoken:
                 after = msgspec.structs.replace(after, ld_context=after.jsonld_context)
             tx.put_document(call.tenant, self._kind, subscription_id, after, call.cause)
 
@@ -132,9 +153,7 @@ class KeptSubscriptions:
         self._access.check(call, "write", RESOURCE)
 
         def work(tx: Transaction) -> str:
-            document = tx.document(call.tenant, self._kind, subscription_id)
-            if document is None:
-                raise ResourceNotFound(f"subscription {subscription_id} does not exist")
+            document = self._document(tx, call.tenant, subscription_id)
             tx.delete_document(call.tenant, self._kind, subscription_id, call.cause)
             tx.set_state(call.tenant, COUNTERS, subscription_id, Counters())
             return msgspec.convert(document.body, Subscription).created_at
@@ -146,11 +165,17 @@ class KeptSubscriptions:
 
     async def _get(self, tenant: str, id: str) -> Subscription:
         document = await asyncio.wrap_future(
-            self._store.read(lambda snapshot: snapshot.document(tenant, self._kind, id))
+            self._store.read(lambda snapshot: self._document(snapshot, tenant, id))
         )
-        if document is None:
-            raise ResourceNotFound(f"subscription {id} does not exist")
         return msgspec.convert(document.body, Subscription)
+
+    def _document(self, reads: Snapshot, tenant: str, id: str) -> Document:
+        """A kept document. Raises ResourceNotFound, NonexistentTenant."""
+        document = reads.document(tenant, self._kind, id)
+        if document is None:
+            _require_tenant(reads, tenant)
+            raise ResourceNotFound(f"subscription {id} does not exist")
+        return document
 
     async def _with_context(self, call: Call, subscription: Subscription) -> Subscription:
         """The subscription with the @context for its notifications, which must be there to be had.
@@ -186,7 +211,16 @@ class KeptSubscriptions:
         )
 
     def _all_kept(self, snapshot: Snapshot, tenant: str) -> Sequence[Subscription]:
-        return all_kept(snapshot, tenant, self._kind)
+        found = all_kept(snapshot, tenant, self._kind)
+        if not found:
+            _require_tenant(snapshot, tenant)
+        return found
+
+
+def _require_tenant(reads: Snapshot, tenant: str) -> None:
+    """Returns when the tenant exists; the default one always does (5.5.10). Raises NonexistentTenant."""
+    if tenant and tenant not in reads.tenants():
+        raise NonexistentTenant(f"tenant {tenant!r} does not exist")
 
 
 def all_kept(snapshot: Snapshot, tenant: str, kind: str) -> Sequence[Subscription]:

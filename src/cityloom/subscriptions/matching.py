@@ -7,23 +7,27 @@ it becomes durable in the transaction that moves the cursor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import msgspec
 import structlog
 
+from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Outcome
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime, parse_datetime
+from cityloom.query.evaluate import Get
 from cityloom.store.log_ports import Delivery, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
+from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
-from cityloom.subscriptions.payload import Payload, delivery_id, payload_of, payload_of_many
+from cityloom.subscriptions.payload import Payload, delivery_id, payload_of, payload_of_many, told_here
 from cityloom.subscriptions.states import states_after
 
 _log = structlog.get_logger("subscriptions")
@@ -39,6 +43,8 @@ class Matching:
     Args:
         offer: takes deliveries that were just committed.
         timer_set: set when a timer was, for the loop that waits for timers.
+        heard: what subscribers were told already, of here and of sources.
+        split: an entity may lie in several places, where a subscription says nothing of it.
     """
 
     def __init__(
@@ -49,7 +55,11 @@ class Matching:
         *,
         offer: Callable[[Sequence[Delivery]], None],
         timer_set: asyncio.Event,
+        heard: Heard,
+        split: bool,
     ) -> None:
+        self._heard = heard
+        self._split = split
         self._store = store
         self._clock = clock
         self._offer = offer
@@ -119,16 +129,40 @@ class Matching:
                     if compiled.created < event.at and compiled.active(event.at) and compiled.triggered(event)
                 )
         states = states_after(snapshot, events, {event.seq for event, compiled, _ in found if compiled})
+
+        def get(tenant: str) -> Get:
+            return lambda id: living(snapshot, tenant, id, self._clock.now())
+
         matched: list[tuple[Event, Compiled | None, Entity | None]] = []
         for event, compiled, _ in found:
             state = states.get(event.seq)
+            if state is not None and event.kind != "entityDeleted":
+                state = alive(state, event.at)
             if compiled is None:
                 matched.append((event, None, None))
-            elif state is not None and compiled.selects(state) and compiled.holds(state):
+            elif (
+                state is not None
+                and compiled.selects(state)
+                and (self._later(event, compiled) or compiled.holds(state, get(event.tenant)))
+            ):
                 matched.append((event, compiled, state))
         return matched
 
+    def _later(self, event: Event, compiled: Compiled) -> bool:
+        """As `_decided_later`; of what is deleted here the conditions are looked at as it was here."""
+        return event.kind != "entityDeleted" and self._decided_later(event.tenant, compiled)
+
+    def _decided_later(self, tenant: str, compiled: Compiled) -> bool:
+        """Whether conditions wait until the entity has been put together (splitEntities of 5.2.12)."""
+        split = compiled.subscription.split_entities
+        return (
+            compiled.conditional
+            and self._heard.shares(tenant, compiled.subscription.id)
+            and (self._split if split is None else split)
+        )
+
     def _follow_document(self, snapshot: Snapshot, event: Event) -> None:
+        self._heard.changed(event.tenant, event.entity_id)
         document = snapshot.document(event.tenant, SUBSCRIPTION, event.entity_id)
         if event.kind == "documentDeleted" or document is None:
             self._index.remove(event.tenant, event.entity_id)
@@ -173,8 +207,12 @@ class Matching:
                     )
                 )
                 return
-        self._told[key] = event.at
         payload = payload_of(compiled, event, state)
+        if self._later(event, compiled):
+            payload = told_here(payload)
+        elif not self._heard.news_here(event, subscription.id, state):
+            return
+        self._told[key] = event.at
         deliveries.append(
             _delivery(event.tenant, subscription.id, event.seq, str(event.seq), event.at, payload)
         )
@@ -197,13 +235,18 @@ class Matching:
             self._told[timer.tenant, id] = now
             ids = list(timer.body or [])
         entities: list[Entity] = []
+        later = ids is not None and self._decided_later(timer.tenant, compiled)
         if compiled.active(now):
             entities = await asyncio.wrap_future(
-                self._store.read(lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids))
+                self._store.read(
+                    lambda snapshot: _subscribed(snapshot, timer.tenant, compiled, ids, now, decided=later)
+                )
             )
         deliveries = []
         if entities:
             payload = payload_of_many(entities, format_datetime(now))
+            if later:
+                payload = told_here(payload)
             deliveries = [_delivery(timer.tenant, id, 0, f"{timer.key}@{timer.due}", now, payload)]
         return self._outcome(deliveries, timers, [])
 
@@ -226,19 +269,38 @@ class Matching:
         return Outcome(work, then)
 
 
-def _subscribed(snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None) -> list[Entity]:
-    """Entities subscribed to for which the conditions hold: all, or those of `ids`."""
-    if ids is not None:
-        known = snapshot.get_many(tenant, ids)
-        return [e for e in known.values() if compiled.selects(e) and compiled.holds(e)]
+def _subscribed(
+    snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None, now: int, *, decided: bool
+) -> list[Entity]:
+    """Living entities for which the conditions hold, if they are looked at here: all, or those of `ids`."""
+
+    def get(id: str) -> Entity | None:
+        return living(snapshot, tenant, id, now)
+
     found: dict[str, Entity] = {}
-    for query in compiled.queries():
-        for entity in snapshot.scan(tenant, query):
-            found[entity.id] = entity
-            if len(found) >= _MOST_ENTITIES:
-                _log.warning("periodic notification cut", id=compiled.subscription.id, at=_MOST_ENTITIES)
-                return list(found.values())
+    for stored in _candidates(snapshot, tenant, compiled, ids):
+        entity = alive(stored, now)
+        if entity is None or not compiled.tells(entity, get, decided=decided):
+            continue
+        found[entity.id] = entity
+        if ids is None and len(found) >= _MOST_ENTITIES:
+            _log.warning("periodic notification cut", id=compiled.subscription.id, at=_MOST_ENTITIES)
+            break
     return list(found.values())
+
+
+def living(snapshot: Snapshot, tenant: str, id: str, now: int) -> Entity | None:
+    """An entity, unless it does not exist or has expired."""
+    stored = snapshot.get(tenant, id)
+    return None if stored is None else alive(stored, now)
+
+
+def _candidates(
+    snapshot: Snapshot, tenant: str, compiled: Compiled, ids: list[str] | None
+) -> Iterable[Entity]:
+    if ids is not None:
+        return snapshot.get_many(tenant, ids).values()
+    return chain.from_iterable(snapshot.scan(tenant, query) for query in compiled.queries())
 
 
 def _delivery(tenant: str, subscription: str, seq: int, mark: str, due: int, payload: Payload) -> Delivery:

@@ -13,12 +13,15 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from cityloom.broker.ports import HERE
 from cityloom.ld.compact import Form, compact_collection, compact_entity
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.linked import Read, Shape, write_entities
 from cityloom.model.entity import DEFAULT_INSTANCE, NULL, Attribute, Entity
 from cityloom.model.events import AttributeChange, Event
 from cityloom.model.time import format_datetime
+from cityloom.store.log_ports import Announcement
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import Subscription
 
@@ -44,6 +47,17 @@ class Payload(Struct, frozen=True, omit_defaults=True, rename="camel"):
     previous: list[AttributeChange] = []
 
 
+class ToldPayload(Payload, frozen=True, omit_defaults=True, rename="camel"):
+    """What a context source told of entities, names expanded, until it is put together and delivered.
+
+    `registration` is that of the source, or `HERE`; `decided` says that it looked at the conditions of the
+    subscription itself, so that they are not looked at here.
+    """
+
+    registration: str = ""
+    decided: bool = False
+
+
 TriggerReason = Literal["newlyMatching", "updated", "noLongerMatching"]
 
 
@@ -55,12 +69,16 @@ class SourcePayload(Struct, frozen=True, rename="camel"):
     registrations: list[Any]
 
 
-def payload_in(body: Any) -> Payload | SourcePayload:
+def payload_in(body: Any) -> Payload | SourcePayload | Announcement:
     """The payload of a delivery, also of one that was read back from the store."""
-    if isinstance(body, Payload | SourcePayload):
+    if isinstance(body, Payload | SourcePayload | Announcement):
         return body
+    if "endpoint" in body:
+        return msgspec.convert(body, Announcement)
     if "triggerReason" in body:
         return msgspec.convert(body, SourcePayload)
+    if "registration" in body:
+        return msgspec.convert(body, ToldPayload)
     return msgspec.convert(body, Payload)
 
 
@@ -114,6 +132,11 @@ def payload_of_many(entities: Iterable[Entity], stamp: str) -> Payload:
     return Payload(stamp, list(entities))
 
 
+def told_here(payload: Payload) -> ToldPayload:
+    """What this node tells of entities of which other places may have more, which is to be decided first."""
+    return ToldPayload(payload.notified_at, payload.entities, payload.previous, registration=HERE)
+
+
 async def render(
     payload: Payload, compiled: Compiled, delivery: str, ld_context: LdContext, read: Read
 ) -> Message:
@@ -134,6 +157,7 @@ async def render(
         sys_attrs=notification.sys_attrs,
         geojson=geojson,
         lang=subscription.lang,
+        version=parse_version(subscription.ngsild_conformance or ""),
     )
     previous = {
         (change.name, change.dataset_id): change.before for change in payload.previous if change.before

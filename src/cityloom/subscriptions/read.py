@@ -13,14 +13,20 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cityloom.ld.conformance import parse_version
 from cityloom.ld.context import LdContext
 from cityloom.ld.language import check_languages
+from cityloom.model.entity import NULL
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_datetime
+from cityloom.query.scanner import is_uri
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import DEFAULT_TRIGGERS, About, Counters, Subscription
 from cityloom.subscriptions.source_query import source_query
 from cityloom.subscriptions.transport import check_notifier_info
+
+NO_VALUE = (None, NULL)
+"""What takes a member away in a fragment (5.4)."""
 
 _READ_ONLY = {"status", "createdAt", "modifiedAt"}
 _READ_ONLY_NOTIFICATION = {
@@ -32,7 +38,7 @@ _READ_ONLY_NOTIFICATION = {
     "lastFailure",
 }
 _SCHEMES = ("http", "https", "mqtt", "mqtts")
-_INTERNAL = {"names", "ldContext", "linkContext"}
+_INTERNAL = {"names", "ldContext", "linkContext", "via"}
 _TYPE_NAME = re.compile(r"[^,|;()\s]+")
 
 
@@ -69,14 +75,14 @@ def merge_subscription(
     now: int,
     stamp: str,
 ) -> Subscription:
-    """`current` with the members of `fragment` in place of its own; null takes a member away.
+    """`current` with the members of `fragment` in place of its own; an NGSI-LD Null takes a member away.
 
     Raises:
         BadRequestData: the result would not be a subscription.
     """
     if fragment.get("id", current.id) != current.id:
         raise BadRequestData("id is invalid: it cannot be changed")
-    if "type" in fragment and fragment["type"] is None:
+    if "type" in fragment and fragment["type"] in NO_VALUE:
         raise BadRequestData("type is required: it cannot be taken away")
     members = msgspec.to_builtins(current)
     for name, value in _expand(fragment, ld_context).items():
@@ -142,8 +148,15 @@ def status_of(subscription: Subscription, now: int) -> str:
 
 
 def _expand(document: dict[str, Any], ld_context: LdContext) -> dict[str, Any]:
-    """The document with its lists of attribute names expanded and what is read-only left out."""
-    members = {name: value for name, value in document.items() if name not in _READ_ONLY | {"@context"}}
+    """The document with its lists of attribute names expanded and what is read-only left out.
+
+    A member that is an NGSI-LD Null (5.4) is None.
+    """
+    members = {
+        name: None if value in NO_VALUE else value
+        for name, value in document.items()
+        if name not in _READ_ONLY | {"@context"}
+    }
     for name in _INTERNAL & members.keys():
         raise BadRequestData(f"{name} is invalid: a subscription has no such member")
     if "watchedAttributes" in members:
@@ -205,8 +218,7 @@ def _convert(
         return expand
 
     compiled = Compiled(subscription, expand_for)
-    if about == "registrations":
-        source_query(compiled, expand_for("csf"))
+    source_query(compiled, expand_for("csf"))
     return msgspec.structs.replace(subscription, names={k: v for k, v in names.items() if v})
 
 
@@ -214,9 +226,16 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
     notification = subscription.notification
     if subscription.entities is not None and not subscription.entities:
         raise BadRequestData("entities is invalid: at least one is required")
+    for selector in subscription.entities or ():
+        for id in selector.ids:
+            if not is_uri(id):
+                raise BadRequestData(f"entities.id is invalid: {id[:200]!r} is no URI")
     anything = subscription.entities is None and subscription.watched_attributes is None
     if anything and not subscription.local_only:
         raise BadRequestData("entities or watchedAttributes is required")
+    anyone = any(selector.type.strip() == "*" for selector in subscription.entities or ())
+    if anyone and subscription.local_only is False:
+        raise BadRequestData("localOnly is invalid: with type * the scope is local")
     if subscription.time_interval is not None:
         for name, value in (
             ("watchedAttributes", subscription.watched_attributes),
@@ -246,6 +265,9 @@ def _check(subscription: Subscription, now: int, *, expiring: bool) -> None:
         moment = parse_datetime(subscription.expires_at, "expiresAt")
         if expiring and moment <= now:
             raise BadRequestData(f"expiresAt is invalid: {subscription.expires_at} is in the past")
+    version = subscription.ngsild_conformance
+    if version is not None and parse_version(version) is None:
+        raise BadRequestData(f"ngsildConformance is invalid: {version!r} is no version like 1.8")
     if subscription.lang is not None:
         check_languages(subscription.lang)
     _check_endpoint(notification.endpoint.uri)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cityloom.broker.ports import Access, Call
+from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.ld.context import LdContext
@@ -23,15 +24,24 @@ from cityloom.model.events import Event
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.log_ports import Delivery, Timer
-from cityloom.store.ports import Store, Transaction
+from cityloom.store.log_ports import Announcement, Delivery, Timer
+from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
 from cityloom.subscriptions.document import CONSUMER
+from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
-from cityloom.subscriptions.matching import Matching
-from cityloom.subscriptions.payload import Message, Payload, SourcePayload, payload_in, render
+from cityloom.subscriptions.matching import Matching, living
+from cityloom.subscriptions.payload import (
+    Message,
+    Payload,
+    SourcePayload,
+    ToldPayload,
+    payload_in,
+    render,
+)
+from cityloom.subscriptions.shared import Elsewhere, SharedSubscriptions
 from cityloom.subscriptions.source_matching import SOURCE_INTERVAL, Registrations, SourceMatching
 from cityloom.subscriptions.transports import Transports
 
@@ -46,6 +56,9 @@ class Subscriptions(KeptSubscriptions):
 
     Args:
         registrations: what there is to know of registrations.
+        elsewhere: the other places where entities are.
+
+    `shared` is for those who share subscriptions with context sources.
     """
 
     def __init__(
@@ -57,7 +70,11 @@ class Subscriptions(KeptSubscriptions):
         clock: Clock,
         settings: Settings,
         registrations: Registrations,
+        elsewhere: Elsewhere,
     ) -> None:
+        self._settings = settings
+        self._elsewhere = elsewhere
+        self._heard = Heard()
         self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         deliverer = Deliverer(
@@ -68,9 +85,20 @@ class Subscriptions(KeptSubscriptions):
             render=self._render,
             transports=self._transports,
         )
-        super().__init__(store, access, contexts, clock, deliverer, "entities")
+        super().__init__(store, access, contexts, clock, deliverer, "entities", elsewhere.returned)
         timer_set = asyncio.Event()
-        self._matching = Matching(store, clock, self._index, offer=deliverer.offer, timer_set=timer_set)
+        self._matching = Matching(
+            store,
+            clock,
+            self._index,
+            offer=deliverer.offer,
+            timer_set=timer_set,
+            heard=self._heard,
+            split=settings.split_entities,
+        )
+        self.shared = SharedSubscriptions(
+            store, clock, lookup=self._index.get, offer=deliverer.offer, heard=self._heard
+        )
         self._source_matching = SourceMatching(
             store, clock, registrations, offer=deliverer.offer, timer_set=timer_set
         )
@@ -115,6 +143,10 @@ class Subscriptions(KeptSubscriptions):
             for id in sorted(found)
             if found[id].fired_by(call.tenant, entity)
         ]
+
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        """Takes deliveries that are durable already: announcements of other rooms (`Announcement`)."""
+        self._deliverer.offer(deliveries)
 
     # -- dead letters ------------------------------------------------------
 
@@ -168,37 +200,95 @@ class Subscriptions(KeptSubscriptions):
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
         outcomes = (await self._matching.handle(events), await self._source_matching.handle(events))
-        return _joined([outcome for outcome in outcomes if outcome is not None])
+        others = await self.shared.handle(events)
+        return _joined([*(outcome for outcome in outcomes if outcome is not None), *others])
 
     async def _fire(self, timer: Timer) -> Outcome | None:
         if timer.key.startswith(SOURCE_INTERVAL):
             return await self._source_matching.fire(timer)
         return await self._matching.fire(timer)
 
-    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message:
+    async def _render(self, delivery: Delivery, compiled: Compiled) -> Message | None:
         source = compiled.subscription.ld_context
         ld_context = await self._contexts.resolve(source, delivery.tenant)
         payload = payload_in(delivery.body)
+        assert not isinstance(payload, Announcement)
         if isinstance(payload, SourcePayload):
             return self._source_matching.render(payload, compiled, delivery.id, ld_context)
+        if isinstance(payload, ToldPayload):
+            entities = await self._put_together(delivery, compiled, payload, ld_context)
+            if not entities:
+                return None
+            payload = msgspec.structs.replace(payload, entities=entities)
 
-        async def read(ids: Sequence[str]) -> Mapping[str, Entity]:
-            return await asyncio.wrap_future(
+        async def read(ids: Mapping[str, bool]) -> Mapping[str, Entity]:
+            found = await asyncio.wrap_future(
                 self._store.read(lambda snapshot: snapshot.get_many(delivery.tenant, list(ids)))
             )
+            now = self._clock.now()
+            return {id: entity for id, one in found.items() if (entity := alive(one, now)) is not None}
 
         return await render(payload, compiled, delivery.id, ld_context, read)
 
+    async def _put_together(
+        self, delivery: Delivery, compiled: Compiled, payload: ToldPayload, ld_context: LdContext
+    ) -> list[Entity]:
+        """Of what a source told the entities to notify of, whole, that fit and are news (5.8.6)."""
+        split = compiled.subscription.split_entities
+        if split is None:
+            split = self._settings.split_entities
+        found: list[Entity] = []
+        for told in payload.entities:
+            entity: Entity | None = told
+            if split and not payload.decided:
+                entity = await self._elsewhere.completed(
+                    delivery.tenant, payload.registration, told, ld_context
+                )
+            fits = entity is not None and await self._fits(
+                delivery.tenant, compiled, entity, decided=payload.decided
+            )
+            if compiled.subscription.time_interval is not None:
+                news = fits
+            elif not fits:
+                news = False
+                self._heard.not_told(delivery.tenant, delivery.subscription, told)
+            else:
+                news = self._heard.news_there(
+                    delivery.tenant,
+                    delivery.subscription,
+                    told,
+                    delivery.id,
+                    payload.registration,
+                    projected=payload.decided,
+                )
+            if news and entity is not None:
+                found.append(entity)
+        return found
+
+    async def _fits(self, tenant: str, compiled: Compiled, entity: Entity, *, decided: bool) -> bool:
+        """Whether what was told is to be notified: see `Compiled.tells`."""
+        now = self._clock.now()
+
+        def look(snapshot: Snapshot) -> bool:
+            return compiled.tells(entity, lambda id: living(snapshot, tenant, id, now), decided=decided)
+
+        return await asyncio.wrap_future(self._store.read(look))
+
     def _letter(self, letter: Delivery) -> dict[str, Any]:
         payload = payload_in(letter.body)
-        compiled = self._lookup(letter.tenant, letter.subscription)
-        endpoint = compiled.subscription.notification.endpoint.uri if compiled else None
+        endpoint: str | None
+        if isinstance(payload, Announcement):
+            endpoint, notified_at = payload.endpoint, payload.notification["notifiedAt"]
+        else:
+            compiled = self._lookup(letter.tenant, letter.subscription)
+            endpoint = compiled.subscription.notification.endpoint.uri if compiled else None
+            notified_at = payload.notified_at
         return {
             "id": letter.id,
             "subscriptionId": letter.subscription,
             "endpoint": endpoint,
             "seq": letter.seq,
-            "notifiedAt": payload.notified_at,
+            "notifiedAt": notified_at,
             "givenUpAt": format_datetime(letter.due),
             "entities": [entity.id for entity in payload.entities] if isinstance(payload, Payload) else [],
             "attempts": letter.attempts,

@@ -24,7 +24,7 @@ from cityloom.model.time import format_datetime
 from cityloom.query.sources import SourceQuery
 from cityloom.store.log_ports import Delivery, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
-from cityloom.subscriptions.compiled import Compiled
+from cityloom.subscriptions.compiled import Compiled, recorded
 from cityloom.subscriptions.document import CONSUMER, SOURCE_SUBSCRIPTION, Subscription
 from cityloom.subscriptions.payload import (
     Message,
@@ -194,10 +194,11 @@ class SourceMatching:
     # -- within ------------------------------------------------------------
 
     def _put(self, tenant: str, subscription: Subscription) -> _Kept | None:
-        names = subscription.names.get("csf", {})
         try:
             compiled = Compiled(subscription)
-            kept = _Kept(compiled, self._registrations.finder(source_query(compiled, names.__getitem__)))
+            kept = _Kept(
+                compiled, self._registrations.finder(source_query(compiled, recorded(subscription)("csf")))
+            )
         except CityloomError as error:
             _log.error("subscription unreadable", id=subscription.id, reason=error.detail)
             return None

@@ -13,15 +13,15 @@ import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
+from cityloom.ld.conformance import NEWEST, Version, version_text
 from cityloom.ld.context import LdContext
 from cityloom.ld.core_terms import CORE_URL
 from cityloom.ld.link import write_context_link
-from cityloom.web.body import GEO_JSON, JSON
+from cityloom.web.body import GEO_JSON, JSON, LD_JSON
 from cityloom.web.incoming import Incoming
 from cityloom.web.ld_context import LD_CONTEXT, LdSource
 from cityloom.web.resource import NGSI_LD_ROOT
 
-CONFORMANT_VERSION: Final = "1.8"
 _PATH_SAFE: Final = ":@!$&'()*+,;=-._~"
 
 encode = msgspec.json.encode
@@ -66,18 +66,17 @@ async def ld_answer(
     status: int = 200,
     links: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
+    version: Version | None = None,
 ) -> Response:
     """An answer in the terms of an @context, which a Link header or the body tells (6.3.6).
 
     Args:
         body: the document, or a list of documents; changed in place.
         links: more link-values, of pages.
+        version: what entities were amended to, which is told where another was asked for (4.3.6.8).
     """
     media_type = incoming.accept or JSON
-    preferences = incoming.headers.getlist("prefer")
-    in_body = media_type != JSON
-    if media_type == GEO_JSON and any("body=json" in value.replace('"', "") for value in preferences):
-        in_body = False
+    in_body = media_type == LD_JSON or (media_type == GEO_JSON and incoming.preferences.get("body") != "json")
     links = list(links)
     if in_body:
         _tell_in_body(body, _told(ld_context.source))
@@ -87,8 +86,8 @@ async def ld_answer(
     out = MutableHeaders(raw=response.raw_headers)
     for link in links:
         out.append("Link", link)
-    if any("ngsi-ld=" in value for value in preferences):
-        out["Preference-Applied"] = f"ngsi-ld={CONFORMANT_VERSION}"
+    if "ngsi-ld" in incoming.preferences and media_type != GEO_JSON:
+        out["Preference-Applied"] = f"ngsi-ld={version_text(min(version or NEWEST, NEWEST))}"
     return response
 
 

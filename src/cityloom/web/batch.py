@@ -35,7 +35,7 @@ from cityloom.web.queries import (
     with_selectors,
     words_of,
 )
-from cityloom.web.rendering import read_shape
+from cityloom.web.rendering import read_joining, read_shape
 from cityloom.web.resource import NGSI_LD_ROOT, Handler, Operation
 from cityloom.web.results import batch_answer
 
@@ -157,25 +157,36 @@ async def query(incoming: Incoming) -> Response:
     """5.7.2, by POST."""
     paging = parse_paging(incoming.params, incoming.services.settings)
     document, ld_context = await incoming.document()
-    selected, words = read_posted_query(incoming, document, ld_context, paging)
+    selected, words = read_posted_query(incoming, document, ld_context, paging, links=True)
     read_map_wish(incoming, words)
     shape = read_shape(incoming, words, ld_context)
     return await answer_query(incoming, ld_context, selected, shape, paging)
 
 
 def read_posted_query(
-    incoming: Incoming, document: dict[str, Any], ld_context: LdContext, paging: Paging
+    incoming: Incoming,
+    document: dict[str, Any],
+    ld_context: LdContext,
+    paging: Paging,
+    *,
+    links: bool = False,
 ) -> tuple[Query, dict[str, Any]]:
     """A query of entities by POST, and its words; how far it reaches is kept with the call.
+
+    Args:
+        links: whether its conditions may reach into the linked entities that it retrieves.
 
     Raises:
         BadRequestData: a part is invalid; names it.
     """
     asked = read_query_document(document)
     words: dict[str, Any] = {**words_of(asked, temporal=False), "local": incoming.params.get("local")}
-    selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET)
+    level = read_joining(words).level if links else 0
+    selected = read_query(words, ld_context, paging, selects=asked.entities is UNSET, join_level=level)
     if isinstance(asked.entities, list):
         if any(selector.type.strip() == "*" for selector in asked.entities):
+            if words["local"] == "false":
+                raise BadRequestData("parameter local is invalid: with type * the scope is local")
             words["type"] = "*"
         selected = with_selectors(selected, asked.entities, ld_context.expand_term)
     read_distribution(incoming, words, ld_context)
@@ -234,6 +245,6 @@ OPERATIONS = [
         params=LOCAL | PAGING_PARAMS | REPRESENTATION | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
-        statuses=(200, 201),
+        statuses=(200, 201, 203),
     ),
 ]

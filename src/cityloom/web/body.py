@@ -49,11 +49,17 @@ _check_only = msgspec.json.Decoder(msgspec.Raw).decode
 def content_type(headers: Any, method: str) -> str:
     """The media type of the body, one that the NGSI-LD binding reads.
 
+    A header that is not there is told as what it is, a precondition that is not met: 415 is for a
+    body that says to be something else.
+
     Raises:
+        InvalidRequest: there is no Content-Type (6.3.4).
         UnsupportedMediaType: it is none of `application/json`, `application/ld+json`
             and, for PATCH, `application/merge-patch+json`; or its charset is not UTF-8.
     """
-    value = headers.get("content-type", "")
+    value = headers.get("content-type")
+    if value is None:
+        raise InvalidRequest("header Content-Type is required: application/json or application/ld+json")
     if value in JSON_TYPES:
         return str(value)
     media_type, _, parameters = value.partition(";")

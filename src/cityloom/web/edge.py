@@ -81,7 +81,7 @@ class Edge:
                 "request",
                 requestId=cause,
                 method=scope["method"],
-                path=path[:500],
+                path=scope.get("logged_path", path)[:500],
                 operation=operation,
                 status=status,
                 milliseconds=round(seconds * 1000, 1),

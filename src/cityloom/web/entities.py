@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from cityloom.broker.linked import with_links
 from cityloom.ld.compact import compact_collection
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity, expand_fragment
@@ -76,10 +77,10 @@ async def query_entities(incoming: Incoming) -> Response:
     """5.7.2."""
     paging = parse_paging(incoming.params, incoming.services.settings)
     ld_context = await incoming.ld_context()
-    query = read_query(incoming.params, ld_context, paging)
+    shape = read_shape(incoming, incoming.params, ld_context)
+    query = read_query(incoming.params, ld_context, paging, join_level=shape.joining.level)
     read_distribution(incoming, incoming.params, ld_context)
     read_map_wish(incoming, incoming.params)
-    shape = read_shape(incoming, incoming.params, ld_context)
     return await answer_query(incoming, ld_context, query, shape, paging)
 
 
@@ -87,13 +88,16 @@ async def answer_query(
     incoming: Incoming, ld_context: LdContext, query: Query, shape: Shape, paging: Paging
 ) -> Response:
     """Runs a query and writes one page of it."""
-    page = await incoming.services.broker.query_entities(incoming.call, query, paging.count)
-    documents = await write_entities(incoming, page.entities, ld_context, shape)
+    broker, most = incoming.services.broker, incoming.services.settings.page_max
+    query = await with_links(broker, incoming.call, query, most)
+    page = await broker.query_entities(incoming.call, query, paging.count)
+    documents, status = await write_entities(incoming, page.entities, ld_context, shape)
     return await ld_answer(
         incoming,
         ld_context,
         compact_collection(documents) if shape.form.geojson else documents,
-        status=map_status(incoming),
+        status=max(status, map_status(incoming)),
+        version=shape.form.version,
         links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
         headers=map_headers(incoming) | ({RESULTS_COUNT: str(page.count)} if paging.count else {}),
     )
@@ -125,14 +129,21 @@ async def retrieve_entity(incoming: Incoming) -> Response:
     attrs = shape.projection.attrs
     if attrs and not any(name in entity.attributes for name in attrs):
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes asked for")
-    documents = await write_entities(incoming, [entity], ld_context, shape)
+    documents, status = await write_entities(incoming, [entity], ld_context, shape)
     if not documents:
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the members asked for")
     flat = shape.joining.level and shape.joining.join == "flat"
     body: dict[str, Any] | list[dict[str, Any]] = documents if flat else documents[0]
     if flat and shape.form.geojson:
         body = compact_collection(documents)
-    return await ld_answer(incoming, ld_context, body, headers=map_headers(incoming))
+    return await ld_answer(
+        incoming,
+        ld_context,
+        body,
+        status=status,
+        headers=map_headers(incoming),
+        version=shape.form.version,
+    )
 
 
 async def merge_entity(incoming: Incoming) -> Response:
@@ -150,7 +161,12 @@ async def merge_entity(incoming: Incoming) -> Response:
     refuse_other_id(entity, entity_id)
     await require_type(incoming, ld_context, entity_id)
     await incoming.services.broker.merge_entity(
-        incoming.call, entity_id, entity, observed_at, params.text("lang")
+        incoming.call,
+        entity_id,
+        entity,
+        observed_at,
+        params.text("lang"),
+        keep_kinds=wanted in ("simplified", "keyValues"),
     )
     return no_content()
 
@@ -209,6 +225,7 @@ OPERATIONS = [
         params=TYPED | PROJECTION | REPRESENTATION | LINKED | ENTITY_MAPS | {"geometryProperty"},
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
+        statuses=(200, 203),
     ),
     Operation(
         name="mergeEntity",
@@ -253,7 +270,7 @@ OPERATIONS = [
         params=QUERY_PARAMS,
         options=READ_OPTIONS,
         answers=ENTITY_TYPES,
-        statuses=(200, 201),
+        statuses=(200, 201, 203),
     ),
     Operation(
         name="createEntity",

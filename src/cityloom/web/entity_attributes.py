@@ -82,6 +82,8 @@ async def delete_attribute(incoming: Incoming) -> Response:
 def dataset_of(incoming: Incoming) -> str | None:
     """The `datasetId` of a deletion; None when absent. Raises BadRequestData."""
     dataset_id = incoming.params.text("datasetId")
+    if dataset_id == "@none":
+        return DEFAULT_INSTANCE
     if dataset_id is not None and not is_uri(dataset_id):
         raise BadRequestData(f"parameter datasetId is invalid: {dataset_id!r} is no URI")
     return dataset_id

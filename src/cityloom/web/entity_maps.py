@@ -169,6 +169,7 @@ OPERATIONS = [
         summary="Give an entity map more or less time",
         clause="6.32.3.2",
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="deleteEntityMap",
@@ -178,6 +179,7 @@ OPERATIONS = [
         summary="Delete an entity map",
         clause="6.32.3.3",
         statuses=(204,),
+        refuses_no_id=True,
     ),
     Operation(
         name="createTemporalEntityMap",

@@ -10,6 +10,7 @@ from starlette.types import Receive
 from cityloom.broker.ports import Call
 from cityloom.ld.context import LdContext
 from cityloom.model.errors import BadRequestData, InvalidRequest
+from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.query.scanner import is_uri
 from cityloom.web.body import content_type, decode_json, read_body
 from cityloom.web.ld_context import LdSource, link_of, take_ld_context
@@ -61,6 +62,16 @@ class Incoming:
         self.params: Params
         self.options: frozenset[str] = frozenset()
         self.accept = ""
+
+    @property
+    def preferences(self) -> dict[str, str]:
+        """The preferences of the Prefer headers (RFC 7240), each as it is told first."""
+        found: dict[str, str] = {}
+        for value in self.headers.getlist("prefer"):
+            for preference in value.split(","):
+                name, _, text = preference.partition(";")[0].partition("=")
+                found.setdefault(name.strip().lower(), text.strip().strip('"'))
+        return found
 
     def identifier(self, name: str = "entityId") -> str:
         """A path variable that must be a URI. Raises BadRequestData."""
@@ -122,6 +133,14 @@ def tenant_of(headers: Headers) -> str:
     if not tenant or len(tenant) > _LONGEST_TENANT or not tenant.isprintable():
         raise BadRequestData(f"header {TENANT_HEADER} is invalid: 1 to {_LONGEST_TENANT} characters")
     return tenant
+
+
+def snapshot_of(headers: Headers) -> str | None:
+    """The snapshot that a request names (6.3.22); None without one. Raises InvalidRequest."""
+    values = headers.getlist(SNAPSHOT_HEADER)
+    if len(values) > 1:
+        raise InvalidRequest(f"header {SNAPSHOT_HEADER} is invalid: it is given twice")
+    return values[0].strip() if values else None
 
 
 def via_of(headers: Headers) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ class _Asked(Struct, frozen=True, kw_only=True):
     columns: list[Column] | None
     languages: str
     properties: list[str]
+    sortby: list[str]
 
 
 class _Answered(Struct, frozen=True, kw_only=True):
@@ -139,6 +140,7 @@ def _read(incoming: Incoming, ld_context: LdContext) -> _Asked:
         columns=_columns(params, ld_context),
         languages=languages_of(incoming),
         properties=list(properties),
+        sortby=[term.lstrip("+- ") for term in sortby],
     )
 
 
@@ -156,8 +158,7 @@ def _answer(
     tenant = incoming.call.tenant
     collection = find_collection(snapshot, tenant, ld_context, incoming.path["collectionId"])
     check_filter(snapshot, tenant, collection.type, ld_context, asked.filter)
-    if asked.properties:
-        _require_queryables(snapshot, tenant, collection, asked.properties, ld_context)
+    _require_properties(snapshot, tenant, collection, incoming.params, asked, ld_context)
     writer = Writer(ld_context, asked.languages, asked.columns)
     selection = select(snapshot, tenant, collection, asked.request, writer.names, now)
     if incoming.accept == HTML:
@@ -178,18 +179,55 @@ def _answer(
     return _Answered(collection=collection, matched=selection.matched, returned=selection.returned, body=body)
 
 
-def _require_queryables(
-    snapshot: Snapshot, tenant: str, collection: Collection, names: list[str], ld_context: LdContext
+def _require_properties(
+    snapshot: Snapshot,
+    tenant: str,
+    collection: Collection,
+    params: Params,
+    asked: _Asked,
+    ld_context: LdContext,
 ) -> None:
-    """A parameter that is none of the operation's is a property of the collection. Raises InvalidRequest."""
+    """What is filtered by, sorted by or selected is a property of the collection.
+
+    Raises:
+        InvalidRequest: a parameter is none of the operation's and no property either.
+        BadRequestData: `sortby` or `properties` names what no feature has.
+    """
+    selected = params.names("properties")
+    if not (asked.properties or asked.sortby or selected):
+        return
     uses = snapshot.attribute_uses(tenant, collection.type)
-    known = {use.name for use in uses if use.kinds != ["GeoProperty"]}
+    queryables = {use.name for use in uses if use.kinds != ["GeoProperty"]}
+    for name in _strangers(asked.properties, queryables, ld_context):
+        raise InvalidRequest(
+            f"parameter {name[:100]!r} is invalid: neither this operation knows it "
+            f"nor is it a property of {collection.id}{meant(name, queryables, ld_context)}"
+        )
+    known = {use.name for use in uses}
+    _refuse_strangers("sortby", asked.sortby, known, collection, ld_context)
+    _refuse_strangers("properties", selected, known, collection, ld_context)
+
+
+def _refuse_strangers(
+    parameter: str, names: list[str], known: set[str], collection: Collection, ld_context: LdContext
+) -> None:
+    for name in _strangers(names, known, ld_context):
+        raise BadRequestData(
+            f"parameter {parameter} is invalid: {name[:100]!r} is no property "
+            f"of {collection.id}{meant(name, known, ld_context)}"
+        )
+
+
+def _strangers(names: list[str], known: set[str], ld_context: LdContext) -> Iterator[str]:
+    """Those of `names` that are no attribute of `known`, and nothing that every feature has.
+
+    Whether an object is silent can be asked while none is.
+    """
     for name in names:
-        if any(column.name and column.name not in known for column in read_columns([name], ld_context)):
-            raise InvalidRequest(
-                f"parameter {name[:100]!r} is invalid: neither this operation knows it "
-                f"nor is it a property of {collection.id}{meant(name, known, ld_context)}"
-            )
+        if name != "stale" and any(
+            column.name and column.name not in known for column in read_columns([name], ld_context)
+        ):
+            yield name
 
 
 def _labels(
@@ -245,6 +283,9 @@ async def read_feature(incoming: Incoming) -> Response:
         entity = None if stored is None else alive(stored, now)
         if entity is None or collection.type not in entity.types:
             raise ResourceNotFound(f"feature {wanted[:200]!r} does not exist in collection {collection.id!r}")
+        if selected := params.names("properties"):
+            known = {use.name for use in snapshot.attribute_uses(tenant, collection.type)}
+            _refuse_strangers("properties", selected, known, collection, ld_context)
         ((feature,),) = features_of([entity], writer, crs)
         return collection, feature
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Forwarding
 from cityloom.ld.compact import Form
 from cityloom.ld.context import LdContext
+from cityloom.ld.language import check_languages
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from cityloom.query.parse import (
@@ -30,7 +31,9 @@ from cityloom.query.parse import (
     parse_scope_q,
     parse_temporal,
     parse_type_selection,
+    split_names,
 )
+from cityloom.query.sources import attributes_of
 from cityloom.query.values import Projection, Query, TemporalQuery, TypeExpression, TypeOr
 from cityloom.web.body import GEO_JSON
 from cityloom.web.incoming import Incoming
@@ -62,19 +65,21 @@ TEMPORAL_FORMATS: Final = frozenset({"temporalValues", "aggregatedValues"})
 _SYSTEM: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
 
-def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True) -> Query:
+def read_query(
+    words: Words, ld_context: LdContext, paging: Paging, *, selects: bool = True, join_level: int = 0
+) -> Query:
     """What a request selects.
 
     Args:
         words: `id`, `type`, `q`, ... as text, or as the JSON of a Query document.
         selects: whether something must narrow the query, unless it is local (5.7.2.4).
+        join_level: how deep its conditions may reach into linked entities.
 
     Raises:
         BadRequestData: a part is invalid, or the query is too wide.
     """
     expand = ld_context.expand_term
     type_text = words.get("type")
-    local = words.get("local") in ("true", True)
     if type_text == "*" and words.get("local") in ("false", False):
         raise BadRequestData("parameter local is invalid: with type=* the scope is local")
     attrs = parse_projection({"attrs": words["attrs"]}, expand).attrs if words.get("attrs") else []
@@ -83,7 +88,7 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
         id_pattern=_pattern(words),
         types=parse_type_selection(type_text, expand) if type_text is not None else None,
         attrs=attrs,
-        q=_q(words, expand),
+        q=_q(words, expand, join_level),
         scope_q=parse_scope_q(words["scopeQ"]) if words.get("scopeQ") is not None else None,
         geo=parse_geo(words, expand),
         dataset_ids=[],
@@ -91,10 +96,26 @@ def read_query(words: Words, ld_context: LdContext, paging: Paging, *, selects: 
         limit=paging.limit,
         offset=paging.offset,
     )
-    narrow = type_text is not None or query.q is not None or query.geo is not None
-    if selects and not (narrow or local or any(name not in _SYSTEM for name in attrs)):
-        raise BadRequestData("type, attrs, q or georel is required, unless local=true")
+    if not selects:
+        return query
+    require_narrow(query, words, False)
     return query
+
+
+def require_narrow(query: Query, words: Words, selected: bool) -> None:
+    """Refuses a query that nothing narrows, unless it is local (5.7.2.4).
+
+    Args:
+        selected: whether EntitySelectors narrow it.
+
+    Raises:
+        BadRequestData: it is too wide.
+    """
+    asked = query.q is not None and attributes_of(query.q)
+    narrow = selected or words.get("type") is not None or asked or query.geo is not None
+    local = words.get("local") in ("true", True)
+    if not (narrow or local or any(name not in _SYSTEM for name in query.attrs)):
+        raise BadRequestData("type, attrs, q or georel is required, unless local=true")
 
 
 def read_distribution(incoming: Incoming, words: Words, ld_context: LdContext) -> None:
@@ -128,23 +149,23 @@ def _pattern(words: Words) -> str | None:
     return parse_id_pattern(words["idPattern"])
 
 
-def _q(words: Words, expand: Expand) -> Any:
+def _q(words: Words, expand: Expand, join_level: int) -> Any:
     if words.get("q") is None:
         return None
     return parse_q(
         words["q"],
         expand,
-        expand_values=_names(words.get("expandValues")),
-        json_keys=_names(words.get("jsonKeys")),
+        expand_values=split_names(words.get("expandValues")),
+        json_keys=split_names(words.get("jsonKeys")),
+        join_level=join_level,
     )
 
 
-def _names(value: Any) -> list[str]:
-    return [name.strip() for name in value.split(",")] if isinstance(value, str) and value else []
-
-
 def read_projection(words: Words, ld_context: LdContext, join_level: int = 0) -> Projection:
-    """Which members of the selected entities are answered."""
+    """Which members of the selected entities are answered. Raises BadRequestData."""
+    lang = words.get("lang")
+    if isinstance(lang, str) and lang.strip():
+        check_languages(lang)
     return parse_projection(words, ld_context.expand_term, join_level)
 
 
@@ -178,8 +199,13 @@ def read_form(
         sys_attrs="sysAttrs" in options,
         geojson=geojson,
         geometry_property=ld_context.expand_name(geometry) if geometry else LOCATION,
-        lang=projection.lang,
+        lang=read_languages(projection),
     )
+
+
+def read_languages(projection: Projection) -> str | None:
+    """The languages that are asked for (4.15). Raises BadRequestData: they are no language ranges."""
+    return None if projection.lang is None else check_languages(projection.lang)
 
 
 def _representation(

@@ -10,7 +10,6 @@ from typing import Final
 from starlette.responses import Response
 
 from cityloom.ld.context import LdContext
-from cityloom.ld.language import check_languages
 from cityloom.model.errors import BadRequestData
 from cityloom.query.parse import (
     parse_geo,
@@ -29,7 +28,7 @@ from cityloom.web.body import JSON_TYPES
 from cityloom.web.incoming import Incoming
 from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, page_links, parse_paging
 from cityloom.web.params import Params
-from cityloom.web.queries import GEO, SELECTION
+from cityloom.web.queries import GEO, SELECTION, read_languages
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 
 _PATH: Final = f"{NGSI_LD_ROOT}/csourceRegistrations"
@@ -103,8 +102,7 @@ def read_source_query(params: Params, ld_context: LdContext) -> SourceQuery:
     """
     expand = ld_context.expand_term
     projection = parse_projection(params, expand)
-    if projection.lang is not None:
-        check_languages(projection.lang)
+    read_languages(projection)
     types = params.text("type")
     q = params.text("q")
     geo = parse_geo(params, expand)

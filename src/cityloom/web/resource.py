@@ -33,7 +33,7 @@ from cityloom.model.errors import (
 from cityloom.model.events import Cause
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
-from cityloom.web.incoming import TENANT_HEADER, Incoming, tenant_of, via_of
+from cityloom.web.incoming import TENANT_HEADER, Incoming, snapshot_of, tenant_of, via_of
 from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import Params, parse_options, parse_params
 from cityloom.web.problem import problem_response
@@ -75,6 +75,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
     `refuses_no_id` says that this method on the path that ends where its identifier should follow
     is answered with BadRequestData, and not with 405 as any other.
+    `secret_path` says that what the path's variables hold is nothing for the log.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     more_params: str = ""
     rest: str = ""
     refuses_no_id: bool = False
+    secret_path: bool = False
     request: Schema | None = None
     response: Schema | None = None
 
@@ -181,6 +183,8 @@ class Resource:
         if self._ngsi_ld:
             self._refuse_empty(method, scope["path_params"])
         scope["operation"] = operation.name
+        if operation.secret_path:
+            scope["logged_path"] = operation.path
         path, services = scope["path"], self._services
         if len(path) > services.settings.max_url:
             raise PayloadTooLarge(f"the path is longer than {services.settings.max_url} characters")
@@ -191,7 +195,7 @@ class Resource:
         )
         forwarding = Forwarding(via=via_of(headers), headers=headers) if self._ngsi_ld else None
         call = Call(tenant=tenant, party=party, cause=cause, forwarding=forwarding)
-        snapshot = headers.get(SNAPSHOT_HEADER) if self._ngsi_ld else None
+        snapshot = snapshot_of(headers) if self._ngsi_ld else None
         if snapshot is not None:
             if not operation.path.startswith(_IN_SNAPSHOTS):
                 raise BadRequestData(f"header {SNAPSHOT_HEADER} is invalid: this operation is on no snapshot")

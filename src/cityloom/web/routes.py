@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cityloom.ld.context import LdContext
 from cityloom.maps.kept import KeptTiles
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.tenants import SNAPSHOT_HEADER, TENANT_HEADER
 from cityloom.web import (
     batch,
     city,
@@ -25,6 +26,7 @@ from cityloom.web import (
     ld_contexts,
     lineage,
     measures,
+    notifications,
     ogc_collections,
     ogc_items,
     past,
@@ -60,6 +62,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     temporal.OPERATIONS,
     discovery.OPERATIONS,
     subscriptions.OPERATIONS,
+    notifications.OPERATIONS,
     registrations.OPERATIONS,
     entity_maps.OPERATIONS,
     ld_contexts.OPERATIONS,
@@ -143,9 +146,10 @@ def _no_such_path(services: Services) -> ASGIApp:
             response = problem_response(error, ngsi_ld=True)
         else:
             response = problem_answer(error, scope, services)
-        tenant = Headers(scope=scope).get("NGSILD-Tenant")
-        if tenant is not None:
-            response.headers["NGSILD-Tenant"] = tenant
+        for name in (TENANT_HEADER, SNAPSHOT_HEADER):
+            told = Headers(scope=scope).get(name)
+            if told is not None:
+                response.headers[name] = told
         await response(scope, receive, send)
 
     return answer

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from cityloom.broker.personal import Personal
-from cityloom.broker.ports import Access, Broker, Call, EntityMap
+from cityloom.broker.ports import Access, BatchResult, Broker, Call, EntityMap
 from cityloom.broker.schemas import Schemas
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -23,7 +23,6 @@ from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query, TemporalQuery
-from cityloom.snapshots.filling import Asked
 from cityloom.store.ports import Store
 
 
@@ -84,6 +83,23 @@ class Subscriptions(KeptSubscriptions, Protocol):
         self, call: Call, *, ids: Sequence[str] = (), subscription_id: str | None = None
     ) -> Sequence[str]:
         """Sends dead letters once more; the ids of those that are on their way again."""
+        ...
+
+
+class SharedSubscriptions(Protocol):
+    """Subscriptions shared with context sources (ETSI GS CIM 009 clauses 5.8.1.4, 5.8.6)."""
+
+    def tenant_of(self, secret: str) -> str:
+        """The tenant here of those whom a source tells at this secret. Raises ResourceNotFound."""
+        ...
+
+    async def receive(self, secret: str, document: Mapping[str, Any], ld_context: LdContext) -> int:
+        """5.8.6: takes what a source notifies of; how many entities that were.
+
+        Raises:
+            ResourceNotFound: nobody here waits for it.
+            BadRequestData: it is no notification.
+        """
         ...
 
 
@@ -150,7 +166,7 @@ class EntityMaps(Protocol):
         ...
 
     async def update_entity_map(self, call: Call, id: str, expires_at: int | None) -> None:
-        """5.14.2: microseconds since 1970. Raises ResourceNotFound, BadRequestData."""
+        """5.14.2: microseconds since 1970. Raises ResourceNotFound."""
         ...
 
     async def delete_entity_map(self, call: Call, id: str) -> None:
@@ -165,7 +181,7 @@ class Snapshots(Protocol):
         """The tenant in which the data of a snapshot stand. Raises ResourceNotFound."""
         ...
 
-    async def create(self, call: Call, document: dict[str, Any], asked: Sequence[Asked]) -> str:
+    async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.16.1: the id. Raises BadRequestData, AlreadyExists, Overloaded."""
         ...
 
@@ -185,8 +201,8 @@ class Snapshots(Protocol):
         """5.16.5. Raises ResourceNotFound."""
         ...
 
-    async def purge(self, call: Call, q: str) -> None:
-        """5.16.7. Raises BadRequestData, ResourceNotFound."""
+    async def purge(self, call: Call, q: str) -> BatchResult:
+        """5.16.7: what could be deleted, and what not. Raises BadRequestData, ResourceNotFound."""
         ...
 
 
@@ -258,6 +274,7 @@ class Services:
     identify: Identify
     alias: Callable[[str], str]
     subscriptions: Subscriptions
+    shared: SharedSubscriptions
     registrations: Registrations
     entity_maps: EntityMaps
     snapshots: Snapshots

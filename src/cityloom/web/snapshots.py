@@ -11,11 +11,12 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from starlette.responses import Response
 
-from cityloom.broker.ports import Forwarding
+from cityloom.broker.ports import Call, Forwarding
 from cityloom.ld.context import LdContext
-from cityloom.model.errors import BadRequestData, NotBuilt
+from cityloom.ld.linked import MOST_LEVELS, Joining
+from cityloom.model.errors import BadRequestData, CityloomError
 from cityloom.snapshots.filling import Asked
-from cityloom.snapshots.snapshot import OUTPUT_ONLY, QUERIES, read_given
+from cityloom.snapshots.snapshot import OUTPUT_ONLY, QUERIES
 from cityloom.web.answers import created, ld_answer, no_content
 from cityloom.web.batch import read_query_document
 from cityloom.web.body import JSON_TYPES
@@ -27,10 +28,13 @@ from cityloom.web.queries import (
     read_projection,
     read_query,
     read_temporal,
+    require_narrow,
     with_selectors,
     words_of,
 )
+from cityloom.web.rendering import read_joining
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
+from cityloom.web.results import batch_answer
 
 _PATH: Final = f"{NGSI_LD_ROOT}/snapshots"
 _ONE: Final = _PATH + "/{snapshotId}"
@@ -40,15 +44,7 @@ _WHOLE: Final = Paging(0, 0, False)
 async def create_snapshot(incoming: Incoming) -> Response:
     """5.16.1."""
     document, ld_context = await _document(incoming)
-    read_given(document)
-    asked = [
-        _asked(incoming, ld_context, query, f"{name}[{place}]", temporal=name == QUERIES[1])
-        for name in QUERIES
-        for place, query in enumerate(_queries(document, name))
-    ]
-    if not asked:
-        raise BadRequestData("snapshotQueries or snapshotTemporalQueries is required")
-    return created("snapshots", await incoming.services.snapshots.create(incoming.call, document, asked))
+    return created("snapshots", await incoming.services.snapshots.create(incoming.call, document, ld_context))
 
 
 async def clone_snapshot(incoming: Incoming) -> Response:
@@ -85,8 +81,8 @@ async def purge_snapshots(incoming: Incoming) -> Response:
     q = incoming.params.text("q")
     if q is None:
         raise BadRequestData("parameter q is required: which snapshots to delete")
-    await incoming.services.snapshots.purge(incoming.call, q)
-    return no_content()
+    result = await incoming.services.snapshots.purge(incoming.call, q)
+    return batch_answer(result, tells_created=False)
 
 
 async def _document(incoming: Incoming) -> tuple[dict[str, Any], LdContext]:
@@ -100,6 +96,25 @@ async def _document(incoming: Incoming) -> tuple[dict[str, Any], LdContext]:
     return kept, ld_context
 
 
+def read_queries(call: Call, document: dict[str, Any], ld_context: LdContext) -> list[Asked]:
+    """The queries of a snapshot, then its temporal ones.
+
+    What 5.2.23 forbids is refused at once; what executing a query would refuse (5.7.2.4, 5.7.4.4)
+    is told in its result (5.2.42).
+
+    Raises:
+        BadRequestData: one is no query; names its place.
+    """
+    asked = [
+        _asked(call, ld_context, query, f"{name}[{place}]", temporal=name == QUERIES[1])
+        for name in QUERIES
+        for place, query in enumerate(_queries(document, name))
+    ]
+    if not asked:
+        raise BadRequestData("snapshotQueries or snapshotTemporalQueries is required")
+    return asked
+
+
 def _queries(document: dict[str, Any], name: str) -> list[Any]:
     found = document.get(name, [])
     if not isinstance(found, list) or (name in document and not found):
@@ -107,36 +122,45 @@ def _queries(document: dict[str, Any], name: str) -> list[Any]:
     return found
 
 
-def _asked(incoming: Incoming, ld_context: LdContext, document: Any, place: str, *, temporal: bool) -> Asked:
-    """One query of a snapshot. Raises BadRequestData naming the place, NotBuilt."""
+def _asked(call: Call, ld_context: LdContext, document: Any, place: str, *, temporal: bool) -> Asked:
+    """One query of a snapshot. Raises BadRequestData naming the place."""
     if not isinstance(document, dict):
         raise BadRequestData(f"{place} is invalid: a JSON object is required")
     try:
         query = read_query_document(document)
         if temporal != (query.temporal_q is not UNSET):
             raise BadRequestData("temporalQ is for snapshotTemporalQueries, and required there")
-        if query.join is not UNSET and query.join != "@none":
-            raise NotBuilt(f"{place}: member join is not supported yet")
         words = words_of(query, temporal=temporal)
-        selected = read_query(words, ld_context, _WHOLE, selects=query.entities is UNSET)
+        if isinstance(query.entities, list) and any(one.type.strip() == "*" for one in query.entities):
+            words["type"] = "*"
+        # As deep as it can be: whether it is retrieved so deep is found in executing it.
+        selected = read_query(words, ld_context, _WHOLE, selects=False, join_level=MOST_LEVELS)
         if isinstance(query.entities, list):
-            if any(selector.type.strip() == "*" for selector in query.entities):
-                words["type"] = "*"
             selected = with_selectors(selected, query.entities, ld_context.expand_term)
-        projection = read_projection(words, ld_context)
+        joining = Joining() if temporal else read_joining(words)
+        projection = read_projection(words, ld_context, MOST_LEVELS)
         wanted = read_temporal(words, TemporalForm("normalized", False)) if temporal else None
         if temporal and words.get("timerel") is None:
             raise BadRequestData("temporalQ is invalid: timerel is required")
-        given = incoming.call.forwarding or Forwarding()
+        given = call.forwarding or Forwarding()
         forwarding = Forwarding(via=given.via, headers=given.headers, ld_context=ld_context)
         distribute(forwarding, words, ld_context)
     except BadRequestData as error:
         raise BadRequestData(f"{place}: {error.detail}") from None
+    refused: CityloomError | None = None
+    try:
+        require_narrow(selected, words, bool(query.entities))
+        read_query(words, ld_context, _WHOLE, selects=False, join_level=joining.level)
+        read_projection(words, ld_context, joining.level)
+    except BadRequestData as error:
+        refused = error
     return Asked(
-        call=replace(incoming.call, forwarding=forwarding),
+        call=replace(call, forwarding=forwarding),
         query=replace(selected, dataset_ids=projection.dataset_ids),
         projection=projection,
+        joining=joining,
         temporal=wanted,
+        refused=refused,
     )
 
 
@@ -158,7 +182,7 @@ OPERATIONS = [
         summary="Delete the snapshots that a query on their members selects",
         clause="6.36.3.2",
         params=frozenset({"q"}),
-        statuses=(204,),
+        statuses=(204, 207),
     ),
     Operation(
         name="retrieveSnapshot",
@@ -168,6 +192,7 @@ OPERATIONS = [
         summary="Retrieve the status of a snapshot",
         clause="6.37.3.1",
         answers=JSON_TYPES,
+        refuses_no_id=True,
     ),
     Operation(
         name="updateSnapshot",
@@ -177,6 +202,7 @@ OPERATIONS = [
         summary="Change how long and where a snapshot is kept and told",
         clause="6.37.3.2",
         answers=JSON_TYPES,
+        refuses_no_id=True,
     ),
     Operation(
         name="deleteSnapshot",

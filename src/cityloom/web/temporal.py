@@ -48,6 +48,7 @@ from cityloom.web.queries import (
     Words,
     projected_names,
     read_distribution,
+    read_languages,
     read_projection,
     read_query,
     read_temporal,
@@ -210,7 +211,7 @@ def _written(
     written = Form(
         representation="simplified" if form.representation == "temporalValues" else "normalized",
         sys_attrs=form.sys_attrs,
-        lang=projection.lang,
+        lang=read_languages(projection),
     )
     if form.representation == "aggregatedValues":
         aggregated = (_aggregated(one, ld_context, written, projection) for one in page.aggregated)

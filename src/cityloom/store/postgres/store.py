@@ -137,6 +137,8 @@ class PostgresStore:
     def _snapshot(self) -> Iterator[TablesSnapshot]:
         reader = self._reader()
         try:
+            if reader.depth == 0:
+                reader.session.tenants.look_again()
             reader.depth += 1
             try:
                 yield reader.snapshot

@@ -149,6 +149,7 @@ class SqliteStore:
         try:
             if reader.depth == 0:
                 connection.execute("BEGIN")
+                reader.session.tenants.look_again()
             reader.depth += 1
             try:
                 yield reader.snapshot

@@ -115,7 +115,7 @@ class EntityReader(Port):
         return entities if select.exact else filter(matcher(query), entities)
 
     def tenants(self) -> list[str]:
-        """Every tenant that has ever been written to ("" is the default tenant)."""
+        """Every tenant that has ever been written to and is not forgotten ("" is the default tenant)."""
         return [row[0] for row in self.db.rows("SELECT name FROM tenant ORDER BY name")]
 
     def size(self) -> int:

@@ -16,7 +16,7 @@ from cityloom.model.errors import StoreFailed
 from cityloom.model.events import Cause
 from cityloom.store.dialect import Dialect
 from cityloom.store.map_ports import Box
-from cityloom.store.tables.interned import Interned
+from cityloom.store.tables.interned import Interned, Tenants
 
 Parameters = Sequence[Any] | dict[str, Any]
 """The values of a statement, in the order of its `?` or by name."""
@@ -87,7 +87,7 @@ class Session(ABC):
     """
 
     def __init__(self) -> None:
-        self.tenants: Interned[str] = Interned(self, "tenant", "name")
+        self.tenants = Tenants(self)
         self.names: Interned[str] = Interned(self, "name", "iri")
         self.shapes: Interned[str] = Interned(self, "shape", "body")
         self.causes = Causes(self)

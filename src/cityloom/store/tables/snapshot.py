@@ -10,16 +10,15 @@ from cityloom.store.tables.documents import (
     TimerReader,
     TimerWriter,
 )
-from cityloom.store.tables.entity_writes import EntityWriter
+from cityloom.store.tables.forgetting import TenantForgetter
 from cityloom.store.tables.history import HistoryReader
 from cityloom.store.tables.log import LogReader
 from cityloom.store.tables.map_reads import MapReader
-from cityloom.store.tables.personal import PersonalWriter
 
 
 class TablesSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
     """One consistent state of everything: the port `Snapshot`."""
 
 
-class TablesTransaction(MapReader, EntityWriter, DocumentWriter, DeliveryWriter, TimerWriter, PersonalWriter):
+class TablesTransaction(MapReader, TenantForgetter, DocumentWriter, DeliveryWriter, TimerWriter):
     """The port `Transaction`: made for one work, and of no use after it."""
