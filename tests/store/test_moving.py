@@ -183,12 +183,12 @@ def test_what_is_read_back_otherwise_is_told_and_nothing_is_moved(
     assert place.fetch("city", "SELECT count(*) FROM cityloom.event") == [(0,)]
 
 
-def test_a_table_that_only_the_file_has_is_told(path: Path, url: str) -> None:
-
+def test_what_only_the_file_has_is_told(path: Path, url: str) -> None:
     connection = apsw.Connection(str(path))
-    connection.execute("CREATE TABLE later (x)")
+    connection.execute("CREATE TABLE later (x); CREATE TABLE empty (x); INSERT INTO later VALUES (1)")
+    connection.execute("ALTER TABLE timer ADD COLUMN zone")
     connection.close()
-    with pytest.raises(ConfigurationError, match="the tables later stand on one side alone"):
+    with pytest.raises(ConfigurationError, match=r"be moved: later, timer\.zone stand on one side alone"):
         move_to_postgres(path, url, SimulatedClock(START))
 
 

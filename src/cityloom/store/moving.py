@@ -115,18 +115,19 @@ async def _move(source: apsw.Connection, url: str, name: str, progress: Progress
 
 
 def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
-    """Nothing is left behind in silence: a table that the database does not have is told."""
-    tables = {
-        row[0]
-        for row in source.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        )
+    """Nothing is left behind in silence: what stands on one side alone is told."""
+    listed = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    tables = {name for (name,) in source.execute(listed) if not name.startswith(f"{_PLACE}_")}
+    strange = {
+        table for table in tables - types.keys() if source.execute(f"SELECT 1 FROM {table} LIMIT 1").get
     }
-    strange = {table for table in tables - types.keys() if not table.startswith(f"{_PLACE}_")}
-    if strange or types.keys() - tables:
+    strange |= types.keys() - tables
+    for table in tables & types.keys() - {_PLACE}:
+        columns = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+        strange |= {f"{table}.{column}" for column in columns ^ types[table].keys()}
+    if strange:
         raise ConfigurationError(
-            f"the city cannot be moved: the tables {', '.join(sorted(strange ^ (types.keys() - tables)))} "
-            "stand on one side alone"
+            f"the city cannot be moved: {', '.join(sorted(strange))} stand on one side alone"
         )
 
 

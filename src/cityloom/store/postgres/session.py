@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -70,7 +69,7 @@ class PostgresSession(Session):
         self.written: Written = {}
         self.writing: Written = {}
 
-    @cached_property
+    @property
     def dialect(self) -> Dialect:
         """PostgreSQL's."""
         return POSTGRES

@@ -17,11 +17,11 @@ class PostgresWriter(Writer):
         """Writes the table of personal data anew after an erasure, so that no page holds what was erased."""
         if not self.wipe:
             return
-        assert isinstance(self.session, PostgresSession)
+        assert isinstance(self._db, PostgresSession)
         try:
-            self.session.rewrite("personal")
+            self._db.rewrite("personal")
         except Exception as error:
-            if not self.session.is_ours(error):
+            if not self._db.is_ours(error):
                 raise
             _log.error("wiping failed", reason=str(error))
             return

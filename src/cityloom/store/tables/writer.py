@@ -81,7 +81,7 @@ class Writer:
         queue_items: int,
         queue_bytes: int,
     ) -> None:
-        self.session = self._db = session
+        self._db = session
         self._transaction = transaction
         self._name = name
         self._clock = clock
