@@ -94,10 +94,19 @@ class PostgresSession(Session):
         self._types = types
 
     def rewrite(self, table: str) -> None:
-        """Writes a table anew, without what was deleted from it."""
+        """Writes a table anew, without what was deleted from it.
+
+        A vacuum would carry over what some older snapshot may still see, so the rows go to a file of
+        their own and the old one is cut to nothing.
+        """
 
         async def work() -> None:
-            await (await self._connected()).execute(f"VACUUM FULL {table}")
+            connection = await self._connected()
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                await connection.execute(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {table}")
+                await connection.execute(f"TRUNCATE {table}")
+                await connection.execute(f"INSERT INTO {table} SELECT * FROM kept")
 
         self._driver.run(work())
 
