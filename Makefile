@@ -77,6 +77,11 @@ test: dev lint ## Everything that CI runs
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak
 
+# QUICK=1: one short round on small cities; ONLY=get,patch: some works alone. Cities are made once and kept.
+BENCH ?= city-data/bench
+bench: dev ## Measures what a second of the processor does, into docs/performance.md (QUICK=1, ONLY="…")
+	@$(BIN)/python -m bench --folder "$(BENCH)" $(if $(QUICK),--quick,$(if $(ONLY),,--write)) $(if $(ONLY),--only "$(ONLY)")
+
 # Not part of `make test`: the suite is no part of the project, and takes a quarter of an hour.
 CONFORM_RUNNER ?= ../shared/etsi/etsi.py
 CONFORM_WORK ?= .etsi
@@ -92,4 +97,4 @@ lock: $(UV) ## Resolves the lock files anew
 clean: ## Removes what was built (a city's data stay)
 	rm -rf $(VENV) $(STATIC) web-ui/node_modules .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup page run dev lint test soak conform lock clean
+.PHONY: help setup page run dev lint test soak bench conform lock clean

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
-from starlette.applications import Starlette
 
 from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.broker.door import Limits
@@ -44,7 +43,7 @@ from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
-from cityloom.web.routes import application
+from cityloom.web.routes import Application
 from cityloom.web.services import City, Services
 from cityloom.web.snapshots import read_queries
 
@@ -300,15 +299,15 @@ class Node:
         await asyncio.wrap_future(self.store.read(look))
 
 
-def create_app(node: Node) -> Starlette:
+def create_app(node: Node) -> Application:
     """The ASGI application of a node; its lifespan starts and stops what runs behind it."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Application) -> AsyncIterator[None]:
         async with node.running():
             yield
 
-    return application(node.services(), lifespan=lifespan)
+    return Application(node.services(), lifespan)
 
 
 def _outgoing_settings(settings: Settings) -> OutgoingSettings:

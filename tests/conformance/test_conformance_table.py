@@ -102,7 +102,7 @@ def test_every_operation_of_chapter_5_has_a_row() -> None:
 @pytest.fixture
 def bound(node: Client) -> list[Operation]:
     """The operations of the NGSI-LD binding of a node."""
-    table = operations(node.services, node.app.state.hub, Metrics(node.services.store))
+    table = operations(node.services, node.app.hub, Metrics(node.services.store))
     return [each for each in table if each.path.startswith(NGSI_LD_ROOT)]
 
 

@@ -38,6 +38,7 @@ def make_old(path: Path) -> None:
     number = next(step.number for step in migrations("sqlite") if step.name == "sight")
     db = apsw.Connection(str(path))
     db.execute("DROP TABLE sight")
+    db.execute("ALTER TABLE entity_attribute DROP COLUMN number")
     db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (number - 1,))
     for tenant, type, body in db.execute("SELECT tenant, type, body FROM tally").fetchall():
         tally = msgspec.json.decode(body)

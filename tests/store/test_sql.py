@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path as FilePath
 from typing import Any
 
 import apsw
@@ -20,9 +21,11 @@ from cityloom.query.geometry import wgs84
 from cityloom.query.parse import parse_order_by, parse_q
 from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, TypeOr
 from cityloom.store.migrations import migrations
-from cityloom.store.sql import place_row, scope_key, select_entities
+from cityloom.store.sql import place_row, plain_number, scope_key, select_entities
 from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
 from cityloom.store.sqlite.dialect import SQLITE
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.tables.sights import sight_of, write_sight
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (
@@ -64,10 +67,12 @@ class World:
         types = [self.name(iri) for iri in entity.types]
         for number in types:
             self.db.execute("INSERT INTO entity_type VALUES (?, ?, ?, ?)", (tenant, number, entity.id, row))
-        for iri in entity.attributes:
-            self.db.execute("INSERT INTO entity_attribute VALUES (?, ?, ?)", (tenant, self.name(iri), row))
+        for iri, instances in entity.attributes.items():
+            told = (tenant, self.name(iri), row, plain_number(instances))
+            self.db.execute("INSERT INTO entity_attribute VALUES (?, ?, ?, ?)", told)
         for scope in {scope_key(each) for each in entity.scopes}:
             self.db.execute("INSERT INTO entity_scope VALUES (?, ?, ?)", (tenant, scope, row))
+        write_sight(SqliteSession(self.db, FilePath("city.db")), row, tenant, sight_of(entity, types))
         place = place_row(entity, types)
         if place is not None:
             self.db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", (row, *place))

@@ -35,7 +35,7 @@ from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
-from cityloom.web.routes import application
+from cityloom.web.routes import Application
 from cityloom.web.services import City, Services
 from cityloom.web.snapshots import read_queries
 
@@ -212,7 +212,7 @@ async def running_node(folder: Path, settings: Settings | None = None) -> AsyncI
 @asynccontextmanager
 async def running(services: Services) -> AsyncIterator[Client]:
     """A node that serves until the block ends."""
-    app = application(services)
+    app = Application(services)
     config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False, ws="none")
     config.load()
     server = uvicorn.Server(config)
@@ -224,5 +224,5 @@ async def running(services: Services) -> AsyncIterator[Client]:
         async with aiohttp.ClientSession() as session:
             yield Client(session, f"http://127.0.0.1:{port}", services, app)
     finally:
-        app.state.hub.close()
+        app.hub.close()
         await server.shutdown()

@@ -51,7 +51,7 @@ async def listening(
         assert response.headers["Content-Type"].startswith("text/event-stream")
         assert (await response.content.readline()).startswith(b"retry:")
         await response.content.readline()
-        hub = node.app.state.hub
+        hub = node.app.hub
         while not hub._reader:
             await asyncio.sleep(0.001)
         yield Stream(response)
@@ -136,15 +136,15 @@ async def test_slow_listener_reads_the_log_itself_and_misses_nothing(
 async def test_change_is_encoded_once_for_many_listeners(node: Client) -> None:
     async with contextlib.AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(listening(node)) for _ in range(20)]
-        assert node.app.state.hub.listeners == 20
+        assert node.app.hub.listeners == 20
         await node.post(ENTITIES, lamp(1))
         heard = [await stream.changes(1) for stream in streams]
         assert all(each == heard[0] for each in heard)
-        assert len(node.app.state.hub._ring) == 1
+        assert len(node.app.hub._ring) == 1
 
 
 async def test_listeners_are_let_go_when_they_leave_and_when_the_node_stops(node: Client) -> None:
-    hub = node.app.state.hub
+    hub = node.app.hub
     async with listening(node):
         assert hub.listeners == 1
     while hub.listeners:

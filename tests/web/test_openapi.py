@@ -7,15 +7,15 @@ from urllib.parse import quote, urlencode
 import jsonschema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.routing import Route
 
 from cityloom.web.openapi import PARAMETERS, describe
+from cityloom.web.paths import Endpoint
 from cityloom.web.resource import NGSI_LD_ROOT
 from tests.web.node import Client
 
 TREE = {"id": "urn:ngsi-ld:Tree:1", "type": "Tree", "name": {"type": "Property", "value": "oak"}}
-OUTSIDE = {"/"}
-"""Routes that are the page's and no API."""
+OUTSIDE = {"/", "/assets/{file}"}
+"""Paths that are the page's and no API."""
 
 
 async def document(node: Client) -> dict[str, Any]:
@@ -27,9 +27,7 @@ async def document(node: Client) -> dict[str, Any]:
 
 async def test_document_names_every_route_and_no_other(node: Client) -> None:
     described = set((await document(node))["paths"])
-    routed = {
-        re.sub(r":(segment|rest)", "", route.path) for route in node.app.routes if isinstance(route, Route)
-    }
+    routed = set(node.app.paths.endpoints)
     nameless = {path for path in routed if "//" in path}
     assert described == routed - OUTSIDE - nameless
 
@@ -64,12 +62,12 @@ async def test_document_is_well_formed(node: Client) -> None:
 
 
 def test_no_parameter_is_described_that_nobody_knows(node: Client) -> None:
-    known = {name for route in node.app.routes if isinstance(route, Route) for name in _params(route)}
+    known = {name for endpoint in node.app.paths.endpoints.values() for name in _params(endpoint)}
     assert set(PARAMETERS) == known
 
 
-def _params(route: Route) -> set[str]:
-    operations = getattr(route.app, "operations", {})
+def _params(endpoint: Endpoint) -> set[str]:
+    operations = getattr(endpoint, "operations", {})
     return {name for operation in operations.values() for name in operation.params}
 
 

@@ -7,9 +7,22 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.types import Receive, Scope
 
-from cityloom.web.page import page_routes
+from cityloom.model.settings import Settings
+from cityloom.web.edge import Edge
+from cityloom.web.headers import Headers
+from cityloom.web.page import add_page
+from cityloom.web.paths import Paths
+
+
+class _Nowhere:
+    """Answers what is no path of the page."""
+
+    async def answer(self, scope: Scope, receive: Receive, headers: Headers, variables: object) -> Response:
+        return Response(status_code=404)
+
 
 CODE = b"export const city = 'Loomhaven';\n" * 100
 
@@ -22,8 +35,10 @@ def client(tmp_path: Path) -> httpx.AsyncClient:
     (assets / "index-1.mjs").write_bytes(CODE)
     (assets / "index-1.mjs.gz").write_bytes(gzip.compress(CODE))
     (assets / "licences.md").write_text("free")
-    app = Starlette(routes=page_routes(tmp_path))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node")
+    paths = Paths(_Nowhere())
+    add_page(paths, tmp_path)
+    app = Edge(paths, Settings(), lambda operation, status, seconds: None)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 @pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "gzip"), ("identity", None)])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 from msgspec import Struct
@@ -132,4 +135,42 @@ def enter_tenant(tx: Transaction, tenant: str) -> None:
 
 async def settled(future: Future[T]) -> T:
     """The outcome of a work, which goes on when its caller goes away."""
-    return await asyncio.shield(asyncio.wrap_future(future))
+    loop = asyncio.get_running_loop()
+    arrivals = _arrivals.get(loop)
+    if arrivals is None:
+        arrivals = _arrivals[loop] = _Arrivals(loop)
+    waiting: asyncio.Future[T] = loop.create_future()
+    future.add_done_callback(partial(arrivals.put, waiting))
+    return await waiting
+
+
+class _Arrivals:
+    """Outcomes of works on their way to one event loop: it is woken once for all of a group."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._arrived: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._told = False
+
+    def put(self, waiting: asyncio.Future[T], done: Future[T]) -> None:
+        """Takes an outcome, on the writer's thread."""
+        self._arrived.append((waiting, done))
+        if not self._told and not self._loop.is_closed():
+            self._told = True
+            self._loop.call_soon_threadsafe(self._hand_out)
+
+    def _hand_out(self) -> None:
+        # First, so that what arrives meanwhile wakes the loop again.
+        self._told = False
+        while self._arrived:
+            waiting, done = self._arrived.popleft()
+            if waiting.done():
+                continue
+            error = done.exception()
+            if error is not None:
+                waiting.set_exception(error)
+            else:
+                waiting.set_result(done.result())
+
+
+_arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDictionary()

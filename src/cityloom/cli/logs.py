@@ -2,44 +2,118 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
-from typing import TextIO, cast
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, cast
 
+import msgspec
 import structlog
 
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.settings import Settings
 
+_HELD_SECONDS: Final = 0.05
+"""How long a line may wait for others."""
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class _Lines:
-    """A stream of log lines that fails nobody.
+    """A stream of log lines that fails nobody and holds up nobody.
 
     The log may stand on a disk that is full; whoever has something to log is at work then, on
     the writer's thread above all, and must not end for it. Lines that were lost are counted, and
-    told when there is room again.
+    told when there is room again. Lines are written a few at a time by a thread of their own, at
+    the latest after `_HELD_SECONDS`, and with the process: a line apiece would cost as much as an answer.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lost = 0
+        self._held: deque[str] = deque()
+        self._some = threading.Event()
+        self._writing = threading.Lock()
+        atexit.register(self.flush)
+        threading.Thread(target=self._run, name="log-writer", daemon=True).start()
 
     def write(self, text: str) -> None:
-        """Writes whole lines."""
-        if self._lost:
-            text = f'{{"event": "log lines were lost", "lines": {self._lost}}}\n{text}'
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._lost += 1
-        else:
-            self._lost = 0
+        """Takes whole lines."""
+        self._held.append(text)
+        if not self._some.is_set():
+            self._some.set()
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Writes what is held back."""
+        with self._writing:
+            lines = [self._held.popleft() for _ in range(len(self._held))]
+            if not lines:
+                return
+            if self._lost:
+                lines.insert(0, f'{{"event": "log lines were lost", "lines": {self._lost}}}\n')
+            try:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._lost += len(lines) - (self._lost > 0)
+            else:
+                self._lost = 0
+
+    def _run(self) -> None:
+        while True:
+            self._some.wait()
+            time.sleep(_HELD_SECONDS)
+            self._some.clear()
+            self.flush()
+
+
+class _JsonLogger:
+    """A logger whose lines are JSON: what structlog's chain of processors would make, in one step.
+
+    Args:
+        sink: what takes a line, and the level below which lines are left out.
+        processors, context: structlog's own; there are none.
+    """
+
+    def __init__(self, sink: tuple[Callable[[str], Any], int], processors: object, context: object) -> None:
+        self._write, self._level = sink
+
+    def bind(self, **_: object) -> _JsonLogger:
+        """Itself: no logger of the house has values of its own."""
+        return self
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """What only a developer asks for."""
+        self._tell(10, "debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """What happened."""
+        self._tell(20, "info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """What somebody should look at."""
+        self._tell(30, "warning", event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """What failed."""
+        self._tell(40, "error", event, fields)
+
+    def exception(self, event: str, **fields: Any) -> None:
+        """What failed, with the traceback of the exception that is being handled."""
+        self._tell(40, "error", event, {**fields, "exception": traceback.format_exc().rstrip()})
+
+    def _tell(self, level: int, name: str, event: str, fields: dict[str, Any]) -> None:
+        if level < self._level:
+            return
+        line = {**structlog.contextvars.get_contextvars(), **fields, "event": event, "level": name}
+        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._write(_encode(line).decode() + "\n")
 
 
 def configure_logs(settings: Settings) -> None:
@@ -54,23 +128,26 @@ def configure_logs(settings: Settings) -> None:
             f"logLevel is invalid: {settings.log_level!r} is none of {', '.join(_LEVELS)}"
         )
     as_json = settings.log_json if settings.log_json is not None else not sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        # The plain traceback: the other shows local variables, and with them a request's key.
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            *([structlog.processors.format_exc_info] if as_json else []),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(sys.stderr))),
-        cache_logger_on_first_use=True,
-    )
+    lines = _Lines(sys.stderr)
+    if as_json:
+        structlog.configure(
+            processors=[],
+            wrapper_class=cast(type[structlog.typing.BindableLogger], _JsonLogger),
+            logger_factory=lambda *_: (lines.write, level),
+            cache_logger_on_first_use=True,
+        )
+    else:
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.StackInfoRenderer(),
+                # The plain traceback: the other shows local variables, and with them a request's key.
+                structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            logger_factory=structlog.WriteLoggerFactory(cast(TextIO, lines)),
+            cache_logger_on_first_use=True,
+        )
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")

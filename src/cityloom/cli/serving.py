@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from types import FrameType
@@ -57,11 +58,13 @@ class _Server(uvicorn.Server):
     where = ""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
+        self.config.app.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What starting made stays: nobody needs to look through it again for garbage.
+        gc.freeze()
         if self.started and sockets:
             where = self.where
             out.print(f"page  {where}/\nAPI   {where}/ngsi-ld/v1/\nCtrl-C stops")
@@ -81,6 +84,8 @@ def run(node: Node, listening: socket.socket) -> None:
         ws="none",
         loop="uvloop",
         lifespan="on",
+        # Nothing asks for the client's address or scheme: a proxy's address is the setting publicUrl.
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -200,7 +200,9 @@ class Writer:
         kind = KINDS[attribute.kind or "Property"]
         value: Any = attribute.value
         document: dict[str, Any] = {"type": kind.name}
-        if kind.name == "LanguageProperty" and self.form.lang is not None:
+        if type(value) in _SCALARS and kind.name == "Property":
+            document["value"] = value
+        elif kind.name == "LanguageProperty" and self.form.lang is not None:
             tag, text = choose_language(value, self.form.lang)
             document["type"], document["value"], document["lang"] = "Property", text, tag
         elif value is not UNSET:

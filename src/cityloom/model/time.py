@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cityloom.model.errors import BadRequestData
 
@@ -51,8 +52,12 @@ def parse_datetime(text: str, place: str = "value") -> int:
     return micros
 
 
+@lru_cache(maxsize=1024)
 def format_datetime(micros: int) -> str:
-    """Writes microseconds since 1970 as ISO 8601 in UTC, the fraction only as long as it must be."""
+    """Writes microseconds since 1970 as ISO 8601 in UTC, the fraction only as long as it must be.
+
+    The latest are remembered: what is written at once has one time.
+    """
     text = (_EPOCH + timedelta(microseconds=micros)).isoformat()[:-6]
     return (text.rstrip("0") if micros % 1_000_000 else text) + "Z"
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import shapely
 
 from cityloom.model.errors import BadRequestData
-from cityloom.query.geometry import Box, boxes_within, distance, point_of, read_geometry
+from cityloom.query.geometry import Box, boxes_within, distance, point_of, read_geometry, wgs84
 from cityloom.query.values import GeoQuery
 
 _MOST_PARTS: Final = 4
@@ -112,14 +112,21 @@ def simple(geometry: Any) -> Any:
 
 def _near_test(geo: GeoQuery, reference: Any) -> GeoTest:
     lower, upper = geo.min_distance, geo.max_distance
+    globe = wgs84()
+    centre = (reference.x, reference.y) if reference.geom_type == "Point" else None
 
     def test(geojson: Any) -> bool:
-        target = stored_shape(geojson)
-        if target is None:
-            return False
+        point = point_of(geojson) if centre is not None else None
+        if centre is not None and point is not None:
+            # As `distance` does it, without making a shape of every point.
+            metres = globe.inv(*centre, *point)[2]
+        else:
+            target = stored_shape(geojson)
+            if target is None:
+                return False
+            metres = distance(reference, target)
         # An impossible place has the distance NaN, for which no comparison holds.
-        metres = distance(reference, target)
-        return (upper is None or metres <= upper) and (lower is None or metres > lower)
+        return bool((upper is None or metres <= upper) and (lower is None or metres > lower))
 
     return test
 

@@ -48,6 +48,8 @@ def project(entity: Entity, projection: Projection) -> Entity:
 
     Cost: one pass over the attributes; the entity itself when nothing is asked.
     """
+    if not (projection.attrs or projection.pick or projection.omit or projection.dataset_ids):
+        return entity
     attributes = entity.attributes
     dropped: set[str] = set()
     if projection.dataset_ids:

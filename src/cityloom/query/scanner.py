@@ -17,6 +17,9 @@ MAX_DEPTH: Final = 64
 MAX_TERMS: Final = 1_000
 """How many terms an expression may have."""
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_URI: Final = re.compile(r"""[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>"{}|\\^`]+""")
+
 
 class Scanner:
     """Walks `text` of the parameter `parameter` from left to right.
@@ -114,7 +117,7 @@ class Scanner:
 
 def is_unicode(text: str) -> bool:
     """Whether `text` can be written as UTF-8: no half of a surrogate pair."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return text.isascii() or _HALF.search(text) is None
 
 
 def is_name(text: str) -> bool:
@@ -131,12 +134,4 @@ def is_name(text: str) -> bool:
 
 def is_uri(text: str) -> bool:
     """Whether `text` has the shape of an absolute URI (scheme, colon, no blanks)."""
-    scheme, colon, rest = text.partition(":")
-    return bool(
-        colon
-        and rest
-        and scheme[:1].isalpha()
-        and scheme.isascii()
-        and all(char.isalnum() or char in "+-." for char in scheme)
-        and not any(char.isspace() or char in '<>"{}|\\^`' for char in rest)
-    )
+    return _URI.fullmatch(text) is not None

@@ -19,13 +19,14 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from cityloom.model.entity import LOCATION, Entity
+from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.query.compare import temporal
 from cityloom.query.geo import search_boxes
 from cityloom.query.geometry import Box, box_of
 from cityloom.query.values import (
     MEMBERS,
     AnyOf,
+    CqlNode,
     OrderBy,
     Path,
     QAnd,
@@ -134,6 +135,12 @@ def place_row(
     return box.west, box.east, box.south, box.north, float(min(type_ids)), max(type_ids) + _TYPE_WIDTH
 
 
+def plain_number(instances: Sequence[Attribute]) -> int | float | None:
+    """What `entity_attribute` tells of an attribute beside its name: the number that is its only value."""
+    value = instances[0].value if len(instances) == 1 else None
+    return value if isinstance(value, int | float) and is_number(value) else None
+
+
 def scope_key(scope: str) -> str:
     """The scope as `entity_scope` holds it: `Madrid` and `/Madrid` are the same (4.18)."""
     return "/" + scope.removeprefix("/")
@@ -147,6 +154,8 @@ class _Builder:
         self._dialect = dialect
         self._parameters: dict[str, Any] = {"tenant": tenant, "limit": query.limit, "offset": query.offset}
         self._names: dict[str, str] = {}
+        self._body = "e.body"
+        self._placed = False
 
     def build(self, after_id: str) -> Select:
         """Chooses what leads, and adds every condition that is not said by it."""
@@ -162,6 +171,10 @@ class _Builder:
         elif boxes is not None:
             leading, told = self._place(boxes)
             key, conditions = "e", ["e.tenant = :tenant"]
+            self._placed = True
+            if not self._dialect.sorts_rows:
+                # Places are seen through `sight`, which is narrow: bodies are opened only where they decide.
+                self._body = "(SELECT b.body FROM entity b WHERE b.row = e.row)"
         elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
             leading, key, conditions = self._types(lead_types), "t", []
         else:
@@ -197,11 +210,15 @@ class _Builder:
         if query.scope_q is not None:
             parts.append(self._scope_part(query.scope_q, key))
         if query.geo is not None:
-            absent = query.geo.or_absent
-            parts.append(NOTHING if absent else self._attribute(query.geo.geoproperty, key))
+            # What has a place has a location.
+            told = query.geo.or_absent or (self._placed and query.geo.geoproperty == LOCATION)
+            parts.append(NOTHING if told else self._attribute(query.geo.geoproperty, key))
         if query.filter is not None:
-            parts.append(FilterParts(self._bind, self._attribute, self._dialect, key).part(query.filter))
+            parts.append(self._filter(query.filter, key))
         return parts
+
+    def _filter(self, node: CqlNode, key: str) -> Part:
+        return FilterParts(self._bind, self._attribute, self._dialect, key, self._body).part(node)
 
     def _bind(self, value: Any) -> str:
         name = f"p{len(self._parameters)}"
@@ -234,8 +251,9 @@ class _Builder:
         rows = " UNION ".join(f"SELECT p.row FROM place p WHERE {search}" for search in searches)
         if self._query.geo is not None and self._query.geo.or_absent:
             rows += f" UNION {self._absent(types)}"
+        seen = "entity" if self._dialect.sorts_rows else "sight"
         return (
-            f"({rows}) p {self._dialect.join} entity e ON e.row = p.row",
+            f"({rows}) p {self._dialect.join} {seen} e ON e.row = p.row",
             by_type and self._dialect.places_by_type,
         )
 
@@ -260,12 +278,13 @@ class _Builder:
         types = _leading_types(expression) if _is_union(expression) else None
         if types is not None:
             wanted = self._dialect.is_text_of("iri", self._bind(self._dialect.texts(types)))
-            numbers = self._dialect.is_one_of("x.type", f"SELECT id FROM name WHERE {wanted}")
-            return Part(
-                "EXISTS (SELECT 1 FROM entity_type x "
-                f"WHERE x.tenant = :tenant AND {numbers} AND x.id = {key}.id)",
-                True,
+            names = f"SELECT id FROM name WHERE {wanted}"
+            listed = (
+                "EXISTS (SELECT 1 FROM entity_type x WHERE x.tenant = :tenant"
+                f" AND {self._dialect.is_one_of('x.type', names)} AND x.id = {key}.id)"
             )
+            seen = self._placed and not self._dialect.sorts_rows
+            return Part(f"(e.type IN ({names}) OR {listed})" if seen else listed, True)
         match expression:
             case TypeAnd(terms):
                 return all_of([self._type_part(term, key) for term in terms])
@@ -286,8 +305,8 @@ class _Builder:
         match node:
             case QExists(path):
                 return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
-            case QCompare(path):
-                return all_of([self._path_part(path, key, decides=False), self._value_part(node)])
+            case QCompare():
+                return self._compare_part(node, key)
             case QAnd(terms):
                 return all_of([self._q_part(term, key) for term in terms])
             case QOr(terms):
@@ -295,7 +314,7 @@ class _Builder:
             case QLinks(relationship, ids):
                 to_one = QCompare(Path((relationship,)), "==", AnyOf(list(ids)))
                 parts = [self._path_part(to_one.path, key, decides=False)]
-                return all_of([*parts, self._value_part(to_one)] if len(ids) <= MOST_TERMS else parts)
+                return all_of([*parts, self._value_part(to_one, None)] if len(ids) <= MOST_TERMS else parts)
             case QLinked():
                 return NOTHING
 
@@ -304,7 +323,22 @@ class _Builder:
             return NOTHING
         return Part(self._attribute(path.attributes[0], key).sql, decides)
 
-    def _value_part(self, node: QCompare) -> Part:
+    def _compare_part(self, node: QCompare, key: str) -> Part:
+        """An attribute's number is looked at beside its name, and what is no single number in the body."""
+        name, numbers = node.path.attributes[0], self._number_test(node)
+        value = self._value_part(node, numbers)
+        own = len(node.path.attributes) == 1 and not node.path.members and is_plain_key(name)
+        if numbers is None or not own:
+            return all_of([self._path_part(node.path, key, decides=False), value])
+        inside = "" if value.sql is None else f" AND {value.sql}"
+        return Part(
+            "EXISTS (SELECT 1 FROM entity_attribute a "
+            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row "
+            f"AND ({numbers.format(value='a.number')} OR a.number IS NULL{inside}))",
+            False,
+        )
+
+    def _value_part(self, node: QCompare, numbers: str | None) -> Part:
         """Looks at values inside the body, where the outcome is certain to be that of `evaluate`.
 
         Only an attribute's own value, against numbers or texts: no other simple type equals
@@ -317,33 +351,41 @@ class _Builder:
             return NOTHING
         if len(path.attributes) > 1 or path.members or not is_plain_key(path.attributes[0]):
             return NOTHING
-        test = self._value_test(node)
+        test = self._value_test(node, numbers)
         if test is None:
             return NOTHING
         instances = self._bind(f'$.attributes."{path.attributes[0]}"')
         return Part(
-            f"EXISTS (SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test})", False
+            f"EXISTS (SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test})", False
         )
 
-    def _value_test(self, node: QCompare) -> str | None:
+    def _value_test(self, node: QCompare, numbers: str | None) -> str | None:
         value, kind = "json_extract(i.value, '$.value')", "json_type(i.value, '$.value')"
-        literals = node.value.values if isinstance(node.value, AnyOf) else [node.value]
-        if node.operator in (">", "<", ">=", "<=") and is_number(node.value):
-            wanted = f"{value} {node.operator} {self._bind(node.value)}"
-        elif node.operator == "==" and isinstance(node.value, Range) and is_number(node.value.low):
-            low, high = self._bind(node.value.low), self._bind(node.value.high)
-            if not is_number(node.value.high):
-                return None
-            wanted = f"{value} BETWEEN {low} AND {high}"
-        elif node.operator == "==" and all(is_number(each) for each in literals):
-            wanted = f"{value} IN ({', '.join(self._bind(each) for each in literals)})"
-        elif node.operator == "==" and all(_is_plain_text(each) for each in literals):
-            texts = [text for each in literals for text in _spellings(each)]
-            wanted = f"{value} IN ({', '.join(self._bind(each) for each in texts)})"
-            return f"{kind} IN ('object', 'array') OR {kind} = 'text' AND {wanted}"
-        else:
+        if numbers is not None:
+            wanted = numbers.format(value=value)
+            return f"{kind} IN ('object', 'array') OR {kind} IN ('integer', 'real') AND {wanted}"
+        literals = _literals(node)
+        if node.operator != "==" or not all(_is_plain_text(each) for each in literals):
             return None
-        return f"{kind} IN ('object', 'array') OR {kind} IN ('integer', 'real') AND {wanted}"
+        texts = [text for each in literals for text in _spellings(each)]
+        wanted = f"{value} IN ({', '.join(self._bind(each) for each in texts)})"
+        return f"{kind} IN ('object', 'array') OR {kind} = 'text' AND {wanted}"
+
+    def _number_test(self, node: QCompare) -> str | None:
+        """The comparison of a number `{value}`; None where it is not with numbers alone."""
+        wanted = node.value
+        if node.operator in (">", "<", ">=", "<=") and is_number(wanted):
+            return f"{{value}} {node.operator} {self._bind(wanted)}"
+        if node.operator != "==":
+            return None
+        if isinstance(wanted, Range):
+            if not (is_number(wanted.low) and is_number(wanted.high)):
+                return None
+            return f"{{value}} BETWEEN {self._bind(wanted.low)} AND {self._bind(wanted.high)}"
+        literals = _literals(node)
+        if not all(is_number(each) for each in literals):
+            return None
+        return f"{{value}} IN ({', '.join(self._bind(each) for each in literals)})"
 
     def _scope_part(self, expression: ScopeExpression, key: str) -> Part:
         match expression:
@@ -374,6 +416,10 @@ class _Builder:
             f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
             "+" not in levels,
         )
+
+
+def _literals(node: QCompare) -> list[Any]:
+    return list(node.value.values) if isinstance(node.value, AnyOf) else [node.value]
 
 
 def _is_plain_text(value: Any) -> bool:

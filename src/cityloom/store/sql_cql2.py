@@ -89,7 +89,9 @@ class FilterParts:
         attribute: Callable[[str, str], Part],
         dialect: Dialect,
         key: str,
+        body: str,
     ) -> None:
+        self._body = body
         self._bind = bind
         self._attribute = attribute
         self._dialect = dialect
@@ -239,7 +241,7 @@ class FilterParts:
         if not self._dialect.reads_bodies:
             return NOTHING
         instances = self._bind(f'$.attributes."{name}"')
-        found = f"SELECT 1 FROM json_each(CAST(e.body AS TEXT), {instances}) i WHERE {test}"
+        found = f"SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test}"
         return Part(f"EXISTS ({found})", False)
 
 

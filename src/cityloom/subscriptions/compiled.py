@@ -86,12 +86,12 @@ class Compiled:
         self.created = parse_datetime(subscription.created_at) if subscription.created_at else 0
 
     def places(self) -> Iterable[tuple[str, str]]:
-        """(type, attribute) pairs under which an index finds it; `ANY` where nothing narrows it down."""
-        types: set[str] = set()
+        """(id or type, attribute) pairs under which it is found; `ANY` where nothing does."""
+        keys: set[str] = set()
         for selector in self.selectors:
-            types |= _type_keys(selector.types)
+            keys |= selector.ids or _type_keys(selector.types)
         names = self._watched if self._watched and self._triggers.isdisjoint(_ENTITY_TRIGGERS) else {ANY}
-        return [(type, name) for type in types or {ANY} for name in names]
+        return [(key, name) for key in keys or {ANY} for name in names]
 
     def selects(self, entity: Entity) -> bool:
         """Whether the entity is one of those subscribed to, its conditions left aside."""

@@ -10,9 +10,9 @@ from cityloom.subscriptions.compiled import ANY, Compiled
 
 
 class Index:
-    """Subscriptions by (tenant, type, watched attribute).
+    """Subscriptions by (tenant, id or type, watched attribute).
 
-    Cost: finding the candidates of an event takes (types + 1) x (changed
+    Cost: finding the candidates of an event takes (types + 2) x (changed
     attributes + 1) look-ups, however many subscriptions there are.
     """
 
@@ -57,8 +57,8 @@ class Index:
         names = {ANY, *(change.name for change in event.changes)}
         if event.before is not None:
             names |= event.before.attributes.keys()
-        for type in {ANY, *event.types}:
+        for key in {ANY, event.entity_id, *event.types}:
             for name in names:
-                found.update(self._by_key.get((event.tenant, type, name), {}))
+                found.update(self._by_key.get((event.tenant, key, name), {}))
         for id in sorted(found):
             yield found[id]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from cityloom.broker.ports import Call
@@ -13,6 +12,7 @@ from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.query.scanner import is_uri
 from cityloom.web.body import content_type, decode_json, read_body
+from cityloom.web.headers import Headers
 from cityloom.web.ld_context import LdSource, link_of, take_ld_context
 from cityloom.web.params import Params
 from cityloom.web.services import Services
@@ -145,5 +145,8 @@ def snapshot_of(headers: Headers) -> str | None:
 
 def via_of(headers: Headers) -> tuple[str, ...]:
     """The pseudonyms of those whom a request passed before, by its Via headers (RFC 9110 7.6.3)."""
-    members = [member.split() for value in headers.getlist("via") for member in value.split(",")]
+    values = headers.getlist("via")
+    if not values:
+        return ()
+    members = [member.split() for value in values for member in value.split(",")]
     return tuple(words[1] for words in members if len(words) > 1)

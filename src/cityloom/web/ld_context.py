@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.datastructures import Headers
-
 from cityloom.ld.link import context_link
 from cityloom.model.errors import BadRequestData
 from cityloom.web.body import LD_JSON
+from cityloom.web.headers import Headers
 
 LD_CONTEXT: Final = "@context"
 
@@ -21,7 +20,10 @@ LdSource = str | list[Any] | dict[str, Any] | None
 
 def link_of(headers: Headers) -> str | None:
     """The URL of the JSON-LD Link header, or None. Raises BadRequestData when there are two that differ."""
-    url = context_link(headers.getlist("link"))
+    values = headers.getlist("link")
+    if not values:
+        return None
+    url = context_link(values)
     if url == "":
         raise BadRequestData("header Link is invalid: the target of the @context is empty")
     return url

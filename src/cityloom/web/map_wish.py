@@ -37,7 +37,8 @@ def read_map_wish(incoming: Incoming, words: Words, *, creates: bool = False) ->
         raise BadRequestData(f"entityMap is invalid: {wanted!r} is neither true nor false")
     lifetime = _lifetime(words.get("entityMapLifetime"))
     told = creates or wanted in ("true", True)
-    named = "" if creates else unquote(incoming.headers.get(HEADER, "").strip().rpartition("/")[2])
+    given = "" if creates else incoming.headers.get(HEADER, "")
+    named = unquote(given.strip().rpartition("/")[2]) if given else ""
     if forwarding is not None and (told or named):
         forwarding.map_wish = MapWish(wanted=told, id=named, lifetime=lifetime if told else None)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from starlette.datastructures import Headers
-
 from cityloom.model.settings import Settings
+from cityloom.web.headers import Headers
 
 OGC_ROOT: Final = "/ogc"
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")

@@ -6,13 +6,13 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope
+
+from cityloom.web.headers import Headers
+from cityloom.web.paths import Paths
 
 STATIC: Final = Path(__file__).with_name("static")
 
@@ -43,18 +43,23 @@ _NOT_BUILT: Final = (
 )
 
 
-class _Assets(StaticFiles):
+class _Assets:
     """Files whose names hold a digest of their content: they never change.
 
-    Beside some lies what it is when compressed; who takes gzip gets that.
+    Beside some lies what it is when compressed; who takes gzip gets that. A page that is not built
+    yet has no files: each of them is 404, and found once it is built.
     """
 
-    async def check_config(self) -> None:
-        """A page that is not built yet has no files: each of them is 404, and found once it is built."""
+    def __init__(self, folder: Path) -> None:
+        self._files = StaticFiles(directory=folder, check_dir=False)
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
+    async def answer(
+        self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
+    ) -> Response:
+        path = variables["file"]
         try:
-            response = await self._compressed(path, scope) or await super().get_response(path, scope)
+            response = await self._compressed(path, scope, headers)
+            response = response or await self._files.get_response(path, scope)
         except HTTPException as error:
             return PlainTextResponse("This file does not exist.\n", status_code=error.status_code)
         response.headers["Cache-Control"] = _FOR_EVER
@@ -62,12 +67,12 @@ class _Assets(StaticFiles):
         response.headers.update(_HEADERS)
         return response
 
-    async def _compressed(self, path: str, scope: Scope) -> Response | None:
+    async def _compressed(self, path: str, scope: Scope, headers: Headers) -> Response | None:
         """The compressed file, where there is one and it is wanted."""
-        if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+        if "gzip" not in headers.get("accept-encoding", ""):
             return None
         try:
-            response = await super().get_response(f"{path}.gz", scope)
+            response = await self._files.get_response(f"{path}.gz", scope)
         except HTTPException:
             return None
         response.headers["Content-Encoding"] = "gzip"
@@ -75,17 +80,24 @@ class _Assets(StaticFiles):
         return response
 
 
-def page_routes(static: Path = STATIC) -> list[BaseRoute]:
-    """`/` and `/assets/...`; a clear text where the page is not built."""
+class _Index:
+    """The page itself; a clear text where it is not built."""
 
-    async def index(request: Request) -> Response:
-        request.scope["operation"] = "page"
-        file = static / "index.html"
-        if not file.is_file():
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def answer(
+        self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
+    ) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            return PlainTextResponse("Method Not Allowed", status_code=405, headers={"Allow": "GET, HEAD"})
+        scope["operation"] = "page"
+        if not self._file.is_file():
             return PlainTextResponse(_NOT_BUILT, status_code=503)
-        return FileResponse(file, headers={**_HEADERS, "Cache-Control": "no-cache"})
+        return FileResponse(self._file, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
-    return [
-        Route("/", index),
-        Mount("/assets", _Assets(directory=static / "assets", check_dir=False)),
-    ]
+
+def add_page(paths: Paths, static: Path = STATIC) -> None:
+    """Adds `/` and `/assets/...`."""
+    paths.add("/", _Index(static / "index.html"))
+    paths.add("/assets/{file}", _Assets(static / "assets"), "file")

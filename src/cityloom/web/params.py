@@ -7,7 +7,7 @@ Source: ETSI GS CIM 009 clauses 6.3.20 (invalid parameters), 6.3.7, 6.3.11,
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from cityloom.model.errors import BadRequestData, InvalidRequest, NotBuilt, PayloadTooLarge
@@ -34,6 +34,10 @@ class Params(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter's value, or `default`: asked for far more often than given."""
+        return self._values.get(name, default)
 
     def text(self, name: str) -> str | None:
         """A parameter's value; None when absent. Raises InvalidRequest when it is empty."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
 from cityloom.ld.language import choose_language
 from cityloom.model.errors import BadRequestData, CityloomError, NotAcceptable
 from cityloom.web.body import JSON, accepted
+from cityloom.web.headers import Headers
 from cityloom.web.html import HTML, element, html_page
 from cityloom.web.ogc_words import LANGUAGES, WORDS
 from cityloom.web.origin import OGC_ROOT, origin_of
@@ -30,7 +30,7 @@ _KEPT: Final = ("WWW-Authenticate", "Retry-After", "Allow")
 
 def problem_answer(error: CityloomError, scope: Scope, services: Services) -> Response:
     """The problem as JSON, or as a page for who asks for HTML (by `f`, else by Accept)."""
-    response, headers = problem_response(error, ngsi_ld=False), Headers(scope=scope)
+    response, headers = problem_response(error, ngsi_ld=False), Headers(scope["headers"])
     asked = _asked(scope)
     if _wants_page(asked, headers):
         kept = {name: response.headers[name] for name in _KEPT if name in response.headers}

@@ -38,6 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _timer: asyncio.TimerHandle | None = None
+    _due: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client came: its first request is awaited."""
@@ -47,6 +48,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went."""
         self._stop_waiting()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -64,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        if self._timer is None:
+        if self._due is None:
             self._await_request()
 
     def on_headers_complete(self) -> None:
@@ -84,15 +87,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, f"the request is invalid: {msg}")
 
     def _await_request(self) -> None:
-        self._timer = self.loop.call_later(self.request_timeout, self._give_up)
+        self._due = self.loop.time() + self.request_timeout
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.request_timeout, self._look)
 
     def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._due = None
+
+    def _look(self) -> None:
+        """Looks whether the time is over. One timer serves many requests: to set one for each costs more."""
+        self._timer = None
+        if self._due is None:
+            return
+        left = self._due - self.loop.time()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._look)
+        else:
+            self._give_up()
 
     def _give_up(self) -> None:
-        self._timer = None
+        self._due = None
         if self.pipeline or (self._in_head and self._answer_is_due):
             # It waits for the answer to the request before it, not for its client.
             self._await_request()

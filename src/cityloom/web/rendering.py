@@ -35,8 +35,9 @@ def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape
     joining = read_joining(words)
     projection = read_projection(words, ld_context, joining.level)
     form = read_form(incoming.params, incoming.options, incoming.accept, ld_context, projection)
-    if not form.geojson:
-        form = replace(form, version=parse_version(incoming.preferences.get("ngsi-ld", "")))
+    asked = incoming.preferences.get("ngsi-ld")
+    if asked is not None and not form.geojson:
+        form = replace(form, version=parse_version(asked))
     return Shape(form, projection, joining)
 
 

@@ -7,7 +7,6 @@ problem document, once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import unquote
@@ -15,11 +14,8 @@ from urllib.parse import unquote
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from cityloom.broker.ports import BatchResult, Call, Forwarding, PartlyDone
 from cityloom.model.errors import (
@@ -33,9 +29,11 @@ from cityloom.model.errors import (
 from cityloom.model.events import Cause
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
-from cityloom.web.incoming import TENANT_HEADER, Incoming, snapshot_of, tenant_of, via_of
+from cityloom.web.headers import Headers
+from cityloom.web.incoming import Incoming, snapshot_of, tenant_of, via_of
 from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import Params, parse_options, parse_params
+from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
 from cityloom.web.problem_pages import problem_answer
 from cityloom.web.results import batch_answer, update_answer
@@ -99,32 +97,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     response: Schema | None = None
 
 
-class _SegmentConvertor(Convertor[str]):
-    """One segment of a path, which may be empty: an empty id is the handler's to refuse."""
-
-    regex = "[^/]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-class _RestConvertor(_SegmentConvertor):
-    """All that follows."""
-
-    regex = ".*"
-
-
-register_url_convertor("segment", _SegmentConvertor())
-register_url_convertor("rest", _RestConvertor())
-
-_VARIABLE = re.compile(r"{(\w+)}")
-
-
 class Resource:
-    """The ASGI endpoint of one path.
+    """The endpoint of one path.
 
     Args:
         above: the operations of the path without its last segment, which is meant where a
@@ -148,30 +122,31 @@ class Resource:
         self._above = _allowed(above)
         self._longest = services.settings.max_query
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
+    async def answer(
+        self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
+    ) -> Response:
+        """The answer to one request, an error as its problem."""
         try:
-            response = await self._answer(scope, receive, headers)
+            response = await self._answer(scope, receive, headers, variables)
         except CityloomError as error:
             response = self._tell(error, scope)
         except Exception:
             log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
             failure = InternalError("something failed here; the node's log tells more under the request id")
             response = self._tell(failure, scope)
-        tenant = headers.get(TENANT_HEADER)
-        if tenant is not None:
-            response.headers[TENANT_HEADER] = tenant
         snapshot = headers.get(SNAPSHOT_HEADER)
         if snapshot is not None and self._ngsi_ld:
             response.headers[SNAPSHOT_HEADER] = snapshot
-        await response(scope, receive, send)
+        return response
 
     def _tell(self, error: CityloomError, scope: Scope) -> Response:
         if self._has_pages:
             return problem_answer(error, scope, self._services)
         return problem_response(error, ngsi_ld=self._ngsi_ld)
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
+    ) -> Response:
         method = scope["method"]
         operation = self.operations.get("GET" if method == "HEAD" else method)
         if operation is None:
@@ -181,7 +156,7 @@ class Resource:
                 raise BadRequestData("the identifier is required: it is empty at the end of the path")
             raise MethodNotAllowed(f"method {method} is not allowed here", allow=self._allow)
         if self._ngsi_ld:
-            self._refuse_empty(method, scope["path_params"])
+            self._refuse_empty(method, variables)
         scope["operation"] = operation.name
         if operation.secret_path:
             scope["logged_path"] = operation.path
@@ -217,7 +192,6 @@ class Resource:
             if "local" in operation.params:
                 # Whatever was said: what is done in a snapshot is local (6.3.18).
                 incoming.params = Params({**incoming.params, "local": "true"})
-        variables = scope["path_params"]
         if variables:
             incoming.path = {name: _decoded(name, value) for name, value in variables.items()}
         try:
@@ -285,12 +259,11 @@ def _decoded(name: str, value: str) -> str:
         raise InvalidRequest(f"{name} is invalid: it is no percent-encoded UTF-8") from None
 
 
-def build_routes(services: Services, operations: Iterable[Operation]) -> list[Route]:
-    """One route for each path, in the order in which the paths first come."""
+def add_resources(paths: Paths, services: Services, operations: Iterable[Operation]) -> None:
+    """Adds a resource for each path that operations have."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    routes = []
     for path, group in by_path.items():
         above = by_path.get(path.rpartition("/")[0], ())
         below = frozenset(
@@ -300,10 +273,4 @@ def build_routes(services: Services, operations: Iterable[Operation]) -> list[Ro
             for operation in operations_below
             if operation.refuses_no_id
         )
-        routes.append(Route(_pattern(path, group[0].rest), Resource(services, group, above, below)))
-    return routes
-
-
-def _pattern(path: str, rest: str) -> str:
-    """The path as the router reads it: a variable takes one segment, `rest` all that follows."""
-    return _VARIABLE.sub(lambda match: f"{{{match[1]}:{'rest' if match[1] == rest else 'segment'}}}", path)
+        paths.add(path, Resource(services, group, above, below), group[0].rest)

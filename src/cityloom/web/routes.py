@@ -1,20 +1,18 @@
-"""The table of all operations, the routes made of it, and the application around them."""
+"""The table of all operations, the paths made of it, and the application around them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from cityloom.ld.context import LdContext
 from cityloom.maps.kept import KeptTiles
 from cityloom.model.errors import ResourceNotFound
-from cityloom.model.tenants import SNAPSHOT_HEADER, TENANT_HEADER
+from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web import (
     batch,
     city,
@@ -42,6 +40,7 @@ from cityloom.web import (
 )
 from cityloom.web.edge import Edge
 from cityloom.web.events import events_operations
+from cityloom.web.headers import Headers
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.metrics import Metrics
@@ -49,10 +48,11 @@ from cityloom.web.node import node_operations
 from cityloom.web.ogc_api import api_operation
 from cityloom.web.ogc_tiles import tile_operations
 from cityloom.web.openapi import openapi_operation
-from cityloom.web.page import page_routes
+from cityloom.web.page import add_page
+from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
 from cityloom.web.problem_pages import problem_answer
-from cityloom.web.resource import NGSI_LD_ROOT, Operation, build_routes
+from cityloom.web.resource import NGSI_LD_ROOT, Operation, add_resources
 from cityloom.web.services import Services
 
 _FIXED: Final[tuple[Sequence[Operation], ...]] = (
@@ -105,51 +105,50 @@ def operations(services: Services, hub: Hub, metrics: Metrics) -> list[Operation
     return table
 
 
-def routes(services: Services, hub: Hub, metrics: Metrics) -> list[BaseRoute]:
-    """Every route of this node."""
-    return [
-        *build_routes(services, operations(services, hub, metrics)),
-        *page_routes(),
-    ]
-
-
-def application(services: Services, **options: Any) -> Starlette:
-    """The ASGI application.
-
-    Its `state.hub` ends the streams of events on `close()`, which a node does
-    before it stops; they would otherwise hold it up.
+class Application:
+    """The ASGI application of a node.
 
     Args:
-        options: more for Starlette, such as `lifespan`.
+        lifespan: what runs as long as the application does.
+
+    `hub` ends the streams of events on `close()`, which a node does before it stops; they would
+    otherwise hold it up. `paths` are all that it answers.
     """
-    metrics = Metrics(services.store)
-    hub = Hub(services.store, LdContext.core)
-    metrics.listeners.set_function(lambda: hub.listeners)
-    app = Starlette(
-        routes=routes(services, hub, metrics),
-        middleware=[Middleware(Edge, settings=services.settings, metrics=metrics)],
-        **options,
-    )
-    app.router.redirect_slashes = False
-    app.router.default = _no_such_path(services)
-    app.state.hub = hub
-    return app
+
+    def __init__(self, services: Services, lifespan: Lifespan[Application] | None = None) -> None:
+        metrics = Metrics(services.store)
+        self.hub = Hub(services.store, LdContext.core)
+        metrics.listeners.set_function(lambda: self.hub.listeners)
+        self.paths = Paths(_Nowhere(services))
+        add_resources(self.paths, services, operations(services, self.hub, metrics))
+        add_page(self.paths)
+        self._edge = Edge(self.paths, services.settings, metrics.observe)
+        self._life = Router(lifespan=lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._edge(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            scope["app"] = self
+            await self._life(scope, receive, send)
 
 
-def _no_such_path(services: Services) -> ASGIApp:
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
+class _Nowhere:
+    """Answers where no path is."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def answer(
+        self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
+    ) -> Response:
         path = scope["path"]
         error = ResourceNotFound(f"the path {path[:200]} does not exist")
         if path.startswith(NGSI_LD_ROOT):
             response = problem_response(error, ngsi_ld=True)
         else:
-            response = problem_answer(error, scope, services)
-        for name in (TENANT_HEADER, SNAPSHOT_HEADER):
-            told = Headers(scope=scope).get(name)
-            if told is not None:
-                response.headers[name] = told
-        await response(scope, receive, send)
-
-    return answer
+            response = problem_answer(error, scope, self._services)
+        snapshot = headers.get(SNAPSHOT_HEADER)
+        if snapshot is not None:
+            response.headers[SNAPSHOT_HEADER] = snapshot
+        return response

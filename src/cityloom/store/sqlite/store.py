@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -47,6 +48,41 @@ class _Reader:
         self.session = SqliteSession(connection, path)
         self.snapshot = TablesSnapshot(self.session)
         self.depth = 0
+
+
+class _Snapshot:
+    """One state, for as long as the block lasts."""
+
+    __slots__ = ("_path", "_reader")
+
+    def __init__(self, reader: _Reader, path: Path) -> None:
+        self._reader = reader
+        self._path = path
+
+    def __enter__(self) -> TablesSnapshot:
+        reader = self._reader
+        if reader.depth == 0:
+            try:
+                reader.session.connection.execute("BEGIN")
+                reader.session.tenants.look_again()
+            except apsw.Error as error:
+                raise failed(self._path, error) from error
+        reader.depth += 1
+        return reader.snapshot
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reader = self._reader
+        reader.depth -= 1
+        try:
+            if reader.depth == 0:
+                reader.session.close_streams()
+                reader.session.connection.execute("COMMIT")
+        except apsw.Error as failure:
+            raise failed(self._path, failure) from failure
+        if isinstance(error, apsw.Error):
+            raise failed(self._path, error) from error
 
 
 class SqliteStore:
@@ -138,28 +174,9 @@ class SqliteStore:
         except RuntimeError:
             raise StoreFailed(f"the store {self._path} is closed") from None
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[TablesSnapshot]:
         """A snapshot for this thread; inside another one, the same state."""
-        return self._snapshot()
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[TablesSnapshot]:
-        reader = self._reader()
-        connection = reader.session.connection
-        try:
-            if reader.depth == 0:
-                connection.execute("BEGIN")
-                reader.session.tenants.look_again()
-            reader.depth += 1
-            try:
-                yield reader.snapshot
-            finally:
-                reader.depth -= 1
-                if reader.depth == 0:
-                    reader.session.close_streams()
-                    connection.execute("COMMIT")
-        except apsw.Error as error:
-            raise failed(self._path, error) from error
+        return _Snapshot(self._reader(), self._path)
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._local, "reader", None)
@@ -192,7 +209,7 @@ class SqliteStore:
         works, size = self._writer.waiting
         counters = self._writer.counters
         log = self._path.with_name(self._path.name + "-wal")
-        with self._snapshot() as snapshot:
+        with self.snapshot() as snapshot:
             pending, dead = snapshot.delivery_counts()
             return {
                 "fileBytes": self._path.stat().st_size,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from cityloom.model.entity import LOCATION, Entity, decode_entity, encode_entity
+from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
 from cityloom.model.errors import Conflict
 from cityloom.model.events import AttributeChange, Cause, Event, EventKind
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
-from cityloom.store.sql import place_row, scope_key
+from cityloom.store.sql import place_row, plain_number, scope_key
 from cityloom.store.tables.entities import EntityReader
 from cityloom.store.tables.history_writes import HistoryWriter
 from cityloom.store.tables.log import Body
@@ -37,6 +37,7 @@ from cityloom.store.tables.tallies import (
     newest,
 )
 
+_Attributes = Mapping[str, Sequence[Attribute]]
 _MOST_SEEN: Final = 10_000
 """Entities that a work remembers having read."""
 
@@ -163,7 +164,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         types = self._type_numbers(entity)
         place = place_row(entity, types)
         self._change_types(tenant, key, entity.id, [], types)
-        self._change_names(tenant, key, (), entity.attributes)
+        self._change_names(tenant, key, {}, entity.attributes)
         self._change_scopes(tenant, key, [], entity.scopes)
         self.change_place(tenant, key, types, None, place)
         write_sight(self.db, key, tenant, sight_of(entity, types))
@@ -184,6 +185,7 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._change_types(tenant, key, after.id, old_types, types)
         if before.attributes.keys() != after.attributes.keys():
             self._change_names(tenant, key, before.attributes, after.attributes)
+        self._change_numbers(tenant, key, before, after, changes)
         if before.scopes != after.scopes:
             self._change_scopes(tenant, key, before.scopes, after.scopes)
         moved = old_types != types or any(change.name == LOCATION for change in changes)
@@ -216,7 +218,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         place = place_row(before, types)
         self.db.change("DELETE FROM entity WHERE row = ?", (key,))
         self._change_types(tenant, key, before.id, types, [])
-        self._change_names(tenant, key, before.attributes, ())
+        self._change_names(tenant, key, before.attributes, {})
         self._change_scopes(tenant, key, before.scopes, [])
         self.change_place(tenant, key, types, place, None)
         self.db.change("DELETE FROM sight WHERE row = ?", (key,))
@@ -273,16 +275,33 @@ class EntityWriter(EntityReader, HistoryWriter):
                     (tenant, type, entity_id, key),
                 )
 
-    def _change_names(self, tenant: int, key: int, old: Collection[str], new: Collection[str]) -> None:
+    def _change_names(self, tenant: int, key: int, old: _Attributes, new: _Attributes) -> None:
         intern = self.db.names.intern
         gone = [(tenant, intern(name), key) for name in old if name not in new]
         if gone:
             self.db.change_many(
                 "DELETE FROM entity_attribute WHERE tenant = ? AND name = ? AND row = ?", gone
             )
-        came = [(tenant, intern(name), key) for name in new if name not in old]
+        came = [(tenant, intern(name), key, plain_number(new[name])) for name in new if name not in old]
         if came:
-            self.db.change_many("INSERT INTO entity_attribute (tenant, name, row) VALUES (?, ?, ?)", came)
+            self.db.change_many(
+                "INSERT INTO entity_attribute (tenant, name, row, number) VALUES (?, ?, ?, ?)", came
+            )
+
+    def _change_numbers(
+        self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
+    ) -> None:
+        """Of attributes that were there and still are, the numbers beside their names."""
+        for name in {change.name for change in changes}:
+            old, new = before.attributes.get(name), after.attributes.get(name)
+            if old is None or new is None:
+                continue
+            number = plain_number(new)
+            if number != plain_number(old):
+                self.db.change(
+                    "UPDATE entity_attribute SET number = ? WHERE tenant = ? AND name = ? AND row = ?",
+                    (number, tenant, self.db.names.intern(name), key),
+                )
 
     def _change_scopes(self, tenant: int, key: int, old: list[str], new: list[str]) -> None:
         before, after = set(map(scope_key, old)), set(map(scope_key, new))

@@ -55,8 +55,9 @@ CREATE TABLE entity_attribute (
   tenant integer NOT NULL,
   name integer NOT NULL,
   row bigint NOT NULL,
+  number double precision,
   PRIMARY KEY (tenant, name, row)
-);
+) WITH (fillfactor = 80);
 
 CREATE TABLE entity_scope (
   tenant integer NOT NULL,
