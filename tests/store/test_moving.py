@@ -73,7 +73,8 @@ def fill(store: Store) -> None:
         lamp(2, types=[LAMP, SENSOR], attributes={LOCATION: [point(1, 2)], NAME: [prop({"en": "Two"})]}),
     )
     put(store, lamp(3, attributes={NAME: [prop("Three")], STATE: [prop("on", dataset_id="urn:d")]}), "t")
-    put(store, lamp(4))
+    put(store, lamp(4, 7))
+    put(store, lamp(7, 2.5))
     append(store, lamp(4).id, *(reading(value, START + n * HOUR) for n, value in enumerate(VALUES)))
     append(store, "urn:past", reading(7, START, instance_id="urn:mine"), types=(SENSOR,))
     put(store, lamp(5))
@@ -132,7 +133,7 @@ def test_a_moved_city_tells_the_same_and_goes_on(path: Path, url: str) -> None:
     assert shares[-1] == 1.0
     old, new = SqliteStore(path, SimulatedClock(START)), PostgresStore(url, SimulatedClock(START))
     assert see(new, whole) == see(old, whole)
-    assert moved["entity"].rows == 5
+    assert moved["entity"].rows == 6
     assert moved["place"].rows == 3  # one of two types has two
     assert all(each.rows for each in moved.values()), [each for each in moved.values() if not each.rows]
     readings = [do(store, lambda tx: tx.personal_readings("", lamp(1).id)) for store in (old, new)]

@@ -186,6 +186,9 @@ def _source_rows(source: apsw.Connection, table: str, columns: list[str]) -> Ite
     if table == "instance":
         at = columns.index("value")
         return ((*row[:at], POSTGRES.stored_value(load_value(row[at])), *row[at + 1 :]) for row in rows)
+    if table == "entity_attribute":
+        at = columns.index("number")
+        return ((*row[:at], None if row[at] is None else float(row[at]), *row[at + 1 :]) for row in rows)
     if table == "meta":
         return ((key, None if value is None else str(value)) for key, value in rows)
     if table == "sight":
