@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 
 from cityloom.access.keys import CITY, KeyAccess, Keys
+from cityloom.broker.ageing import Ageing
 from cityloom.broker.door import Limits
 from cityloom.broker.upkeep import Upkeep
 from cityloom.connect.feeds import Feeds
@@ -53,6 +54,8 @@ _UPKEEP_EVERY = 60.0
 """Seconds between two rounds of retention and trimming of the log."""
 _EXPIRY_EVERY = 1.0
 """Seconds between two looks for transient entities that expired: who is told of it hears it so much later."""
+_AGE_EVERY = 3600.0
+"""Seconds between two looks for history that is old enough to move."""
 
 
 class Node:
@@ -111,6 +114,7 @@ class Node:
             settings=settings,
         )
         self.upkeep = Upkeep(self.store, self.clock, self._retention(), limits)
+        self.ageing = Ageing(self.store.cold, self.clock, settings.cold_after, settings.cold_keep)
         self.importer = Importer(
             Target(
                 broker=self.broker,
@@ -236,6 +240,7 @@ class Node:
             asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
             asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
             asyncio.create_task(self._kept_running("expiry", self._expire)),
+            asyncio.create_task(self._kept_running("cold history", self._age)),
         ]
         try:
             yield
@@ -287,6 +292,14 @@ class Node:
                 _log.info("upkeep", instances=instances, events=trimmed)
             await asyncio.sleep(_UPKEEP_EVERY)
 
+    async def _age(self) -> None:
+        while self.ageing.before is not None:
+            done = await asyncio.to_thread(self.ageing.run_once)
+            if done.moved or done.compacted:
+                _log.info("cold history", moved=done.moved, compacted=done.compacted, removed=done.removed)
+            await asyncio.sleep(_AGE_EVERY)
+        await asyncio.Event().wait()
+
     def _trim(self, tx: Transaction) -> int:
         return tx.trim_log(self.settings.log_keep)
 
@@ -327,7 +340,9 @@ def _open_store(folder: CityFolder, settings: Settings, clock: Clock) -> Store:
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
         return PostgresStore(settings.store, clock, queue_items=items, queue_bytes=size)
-    return SqliteStore(folder.store_file, clock, queue_items=items, queue_bytes=size)
+    return SqliteStore(
+        folder.store_file, clock, queue_items=items, queue_bytes=size, cold=folder.cold_place(settings)
+    )
 
 
 def _profile_context(profile: Profile | None) -> LdContext:

@@ -5,6 +5,7 @@ FOLDER/
   city.yaml         which profile, where the source files are, settings
   cityloom.sqlite   the store (and beside it the write-ahead log)
   keys.json         API keys, as digests
+  history/          tables of history that left the store (setting coldAfter)
   sources/          source files, where the city has them here
   runs/             reject files of connector runs
 ```
@@ -25,6 +26,7 @@ from cityloom.model.settings import Settings, read_settings
 CONFIGURATION = "city.yaml"
 STORE = "cityloom.sqlite"
 KEYS = "keys.json"
+COLD = "history"
 
 
 class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -70,6 +72,11 @@ class CityFolder:
         """The store's file."""
         return self.path / STORE
 
+    def cold_place(self, settings: Settings) -> str:
+        """Where the tables of the cold history stand: a folder or a URL."""
+        url = settings.cold_url or COLD
+        return url if "://" in url else str((self.path / url).resolve())
+
     @property
     def keys_file(self) -> Path:
         """The file of the API keys."""
@@ -96,13 +103,19 @@ class CityFolder:
         """The city's settings; what the command line gave (snake_case, not None) goes before the file's.
 
         Raises:
-            ConfigurationError: a setting has an unknown name or a wrong kind.
+            ConfigurationError: a setting has an unknown name or a wrong kind, or two exclude each other.
         """
         try:
             settings = read_settings(self.configuration.settings)
-            return msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
+            settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"{self.path / CONFIGURATION}: settings is invalid: {error}") from None
+        if settings.store and settings.cold_after:
+            raise ConfigurationError(
+                f"{self.path / CONFIGURATION}: coldAfter ({settings.cold_after}) is for the store "
+                "in a file alone: in PostgreSQL all history stays in the database"
+            )
+        return settings
 
     def write(self, configuration: CityConfiguration) -> None:
         """Makes `configuration` the city's."""

@@ -75,6 +75,22 @@ async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Serve
     assert "pg_dump" in refused("backup", "--data", town, "--out", tmp_path / "b.tar.gz")
 
 
+def test_in_a_database_all_history_stays_hot(town: Path, place: Server) -> None:
+    database = place.database()
+    configuration = yaml.safe_load((town / "city.yaml").read_text())
+    settings = configuration.setdefault("settings", {})
+    settings["coldAfter"] = "P30D"
+    (town / "city.yaml").write_text(yaml.safe_dump(configuration))
+    told = "coldAfter (P30D) is for the store in a file alone"
+    assert told in refused("move", "--data", town, "--to", database)
+    assert told in refused("serve", "--data", town, "--port", "0", "--store", database)
+    del settings["coldAfter"]
+    settings["store"] = database
+    (town / "city.yaml").write_text(yaml.safe_dump(configuration))
+    for command in ("status", "move", "compact", "retain", "vacuum"):
+        assert "all history stays in the database" in refused("history", command, "--data", town)
+
+
 def test_a_database_that_cannot_be_used_is_one_sentence(town: Path, place: Server) -> None:
     place.database()
     said = refused("serve", "--data", town, "--port", "0", "--store", place.url("nowhere"))

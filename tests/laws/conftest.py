@@ -12,6 +12,7 @@ from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
+from tests.laws.tiered import TieredStore
 from tests.postgres import server
 
 START: Final = 1_780_000_000_000_000
@@ -37,6 +38,14 @@ class SqliteHome:
         return SqliteStore(self._path, self.clock, queue_items=queue_items, queue_bytes=queue_bytes)
 
 
+class TieredHome(SqliteHome):
+    """The same, its history in the cold tables as soon as it is written."""
+
+    def open(self, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024) -> Store:
+        store = SqliteStore(self._path, self.clock, queue_items=queue_items, queue_bytes=queue_bytes)
+        return TieredStore(store)
+
+
 class PostgresHome:
     """A database of the tests' own server."""
 
@@ -49,11 +58,20 @@ class PostgresHome:
 
 
 HOMES: Final[dict[str, Callable[[Path], Home]]] = {"postgres": PostgresHome, "sqlite": SqliteHome}
+TIERED: Final[dict[str, Callable[[Path], Home]]] = {**HOMES, "tiered": TieredHome}
+"""What the law of history is held on, besides: stores with a cold tier."""
+OF_HISTORY: Final = ("test_history", "test_past", "test_tenants")
 
 
-@pytest.fixture(params=sorted(HOMES))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "home" in metafunc.fixturenames:
+        of_history = metafunc.module.__name__.rpartition(".")[2] in OF_HISTORY
+        metafunc.parametrize("home", sorted(TIERED if of_history else HOMES), indirect=True)
+
+
+@pytest.fixture
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    return HOMES[request.param](tmp_path)
+    return TIERED[request.param](tmp_path)
 
 
 @pytest.fixture

@@ -353,6 +353,57 @@ def test_count_observed_counts_what_a_window_holds(store: Store) -> None:
     assert see(store, lambda snapshot: snapshot.count_observed("none", ID, Window())) == {}
 
 
+@pytest.mark.parametrize("values", [[1, 2, 3], [1.5, -0.0, 2.0], [1, 2.5], [1, "x"], [1, 2**53 + 1], [True]])
+def test_number_columns_tell_what_instances_tell(store: Store, values: list[Any]) -> None:
+    append(store, ID, *(reading(value, START + hour * HOUR) for hour, value in enumerate(values)))
+    append(store, ID, reading(7, START, occurrence=1), reading(8, START + HOUR, dataset_id="urn:d:1"))
+    numeric = len({type(value) for value in values}) == 1 and type(values[0]) in (int, float)
+    numeric = numeric and max(values) < 2**53
+    for window in (
+        Window(),
+        Window(start=START + HOUR, end=START + 2 * HOUR),
+        Window(with_repeats=False),
+        Window(dataset_ids=["urn:d:1"]),
+        Window(dataset_ids=["", "urn:d:2"]),
+        Window(end=START),
+    ):
+        with store.snapshot() as snapshot:
+            told = snapshot.number_columns("", ID, LEVEL, window)
+            found = snapshot.instances("", ID, replace(window, names=[LEVEL])).get(LEVEL, [])
+        kinds: dict[str, set[type]] = {}
+        for one in found:
+            kinds.setdefault(one.attribute.dataset_id, set()).add(type(one.attribute.value))
+        if told is None:
+            assert not numeric or any(len(types) > 1 for types in kinds.values())
+            continue
+        expected: dict[str, list[tuple[int, Any]]] = {}
+        for one in found:
+            pair = parse_datetime(one.attribute.observed_at or ""), one.attribute.value
+            expected.setdefault(one.attribute.dataset_id, []).append(pair)
+        pairs = {
+            dataset: list(zip(column.times, column.numbers, strict=True)) for dataset, column in told.items()
+        }
+        assert all(column.times == sorted(column.times) for column in told.values())
+        assert {dataset: sorted(many) for dataset, many in pairs.items()} == {
+            dataset: sorted(many) for dataset, many in expected.items()
+        }
+        types = {dataset: {type(number) for number in column.numbers} for dataset, column in told.items()}
+        assert types == kinds
+
+
+def test_number_columns_are_none_where_something_else_is_there(store: Store) -> None:
+    append(store, ID, reading(1, START))
+    for window in (Window(last_n=1), Window(first_n=1), Window(timeproperty="modifiedAt")):
+        assert see(store, lambda snapshot, w=window: snapshot.number_columns("", ID, LEVEL, w)) is None
+    append(store, ID, Instance(name=LEVEL, attribute=prop(2)))
+    assert see(store, lambda snapshot: snapshot.number_columns("", ID, LEVEL, Window())) is None
+    assert see(store, lambda snapshot: snapshot.number_columns("", ID, STATE, Window())) == {}
+    assert see(store, lambda snapshot: snapshot.number_columns("", "urn:none", LEVEL, Window())) == {}
+    put(store, lamp(1, attributes={LEVEL: [prop(1, observed_at=format_datetime(START))]}))
+    put(store, lamp(1))
+    assert see(store, lambda snapshot: snapshot.number_columns("", lamp(1).id, LEVEL, Window())) is None
+
+
 def test_windows_by_time_of_writing(home: Home, store: Store) -> None:
     append(store, ID, reading("a", START + 9 * HOUR))
     home.clock.advance(3600)

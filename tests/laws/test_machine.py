@@ -21,7 +21,7 @@ from cityloom.model.history import HistoryAppend
 from cityloom.query.values import GeoQuery, Query, TypeIs
 from cityloom.store.history_ports import Window
 from cityloom.store.ports import Store, Transaction
-from tests.laws.conftest import HOMES, START
+from tests.laws.conftest import HOMES, START, TIERED
 from tests.laws.values import CAUSE, HOUR, LAMP, LEVEL, RUN, SENSOR, STATE, do, point, prop, reading, see
 
 IDS = ["urn:ngsi-ld:X:1", "urn:ngsi-ld:X:2", "urn:ngsi-ld:X:3"]
@@ -66,7 +66,7 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.home = HOMES[self.kind](self.folder)
+        self.home = TIERED[self.kind](self.folder)
         self.store: Store = self.home.open()
         self.state: dict[Key, Entity] = {}
         # by entity, then attribute: (time, order of writing, value), of the latest life
@@ -313,7 +313,7 @@ def run_machine(kind: str, examples: int, steps: int) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kind", sorted(HOMES))
+@pytest.mark.parametrize("kind", [*sorted(HOMES), pytest.param("tiered", marks=pytest.mark.soak)])
 def test_store_and_model_agree_after_any_works(kind: str) -> None:
     run_machine(kind, 20, 20)
 

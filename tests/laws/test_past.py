@@ -18,7 +18,7 @@ from cityloom.query.values import Query, TypeIs
 from cityloom.store.history_ports import Observed, Window
 from cityloom.store.ports import Snapshot, Store
 from cityloom.store.tables import past
-from tests.laws.conftest import HOMES, START
+from tests.laws.conftest import HOMES, START, TIERED
 from tests.laws.values import HOUR, LAMP, LEVEL, SENSOR, STATE, append, lamp, prop, put, reading, remove, see
 
 BEGIN = START - 100 * HOUR
@@ -112,7 +112,7 @@ observations = st.builds(
     window=st.tuples(st.integers(-1, 7), st.integers(-1, 7)),
     limit=st.integers(1, 4),
 )
-@pytest.mark.parametrize("kind", sorted(HOMES))
+@pytest.mark.parametrize("kind", [*sorted(HOMES), pytest.param("tiered", marks=pytest.mark.soak)])
 def test_the_past_of_a_layer_is_that_of_its_entities(
     kind: str,
     observed: list[tuple[str, Instance]],
@@ -121,7 +121,7 @@ def test_the_past_of_a_layer_is_that_of_its_entities(
     limit: int,
 ) -> None:
     with TemporaryDirectory() as folder:
-        store = HOMES[kind](Path(folder)).open()
+        store = TIERED[kind](Path(folder)).open()
         try:
             _fill(store, observed, gone)
             after, until = (BEGIN + hour * HOUR + HOUR // 2 for hour in sorted(window))

@@ -15,7 +15,7 @@ from cityloom.model.entity import NULL, Attribute
 from cityloom.model.errors import InvalidRequest
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime, parse_datetime, parse_duration
-from cityloom.query.aggregate import aggregate
+from cityloom.query.aggregate import aggregate, aggregate_numbers
 from cityloom.query.parse import parse_temporal
 from cityloom.query.values import TemporalQuery
 
@@ -217,3 +217,23 @@ def test_aggregate_puts_every_instance_in_exactly_one_period(
         months, micros = parse_duration(period)
         assert months or end - start == micros
     assert sum(count for count, _, _ in result["totalCount"]) == len(times)
+
+
+@given(
+    st.lists(st.integers(0, 10**13), max_size=30).map(sorted),
+    st.sampled_from([st.integers(-(2**53), 2**53), st.floats(-1e9, 1e9).map(lambda number: number + 0.0)]),
+    st.sampled_from(["PT0S", "PT1H", "PT7M", "P1D", "P1M", "P1M3DT1S"]),
+    st.sampled_from([{}, {"timerel": "after", "timeAt": "1970-01-02T03:04:05Z"}]),
+    st.data(),
+)
+def test_aggregate_numbers_says_what_aggregate_says(
+    times: list[int], numbers: Any, period: str, more: dict[str, str], data: st.DataObject
+) -> None:
+    values = data.draw(st.lists(numbers, min_size=len(times), max_size=len(times)))
+    rows = [(format_datetime(time), value) for time, value in zip(times, values, strict=True)]
+    query = asked(EVERY, period, **more)
+    expected = aggregate(series(*rows), query)
+    assert aggregate_numbers(times, values, query) == expected
+    for periods in expected.values():
+        assert periods == sorted(periods, key=lambda one: one[1])
+        assert all(type(bound) is int for _, *bounds in periods for bound in bounds)

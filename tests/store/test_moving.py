@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 from tests.laws.conftest import START
+from tests.laws.tiered import LATER
 from tests.laws.values import (
     CAUSE,
     HOUR,
@@ -191,6 +193,29 @@ def test_what_only_the_file_has_is_told(path: Path, url: str) -> None:
     connection.close()
     with pytest.raises(ConfigurationError, match=r"be moved: later, timer\.zone stand on one side alone"):
         move_to_postgres(path, url, SimulatedClock(START))
+
+
+def test_a_city_with_history_in_the_cold_tables_is_not_moved(path: Path, url: str) -> None:
+    store = SqliteStore(path, SimulatedClock(START))
+    moved = store.cold.move(LATER)
+    store.close()
+    said = f"cannot be moved: {moved} instances of its history are in the cold tables"
+    with pytest.raises(ConfigurationError, match=said):
+        move_to_postgres(path, url, SimulatedClock(START))
+
+
+def test_a_city_of_whose_cold_tables_nothing_is_left_is_moved(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "other.db"
+    store = SqliteStore(path, SimulatedClock(START))
+    append(store, lamp(1).id, reading(1, START))
+    assert store.cold.move(LATER) == 1
+    do(store, lambda tx: tx.delete_history("", lamp(1).id, CAUSE))
+    append(store, lamp(2).id, reading(2, START))
+    store.close()
+    move_to_postgres(path, url, SimulatedClock(START))
+    with closing(PostgresStore(url, SimulatedClock(START))) as there:
+        found = see(there, lambda snapshot: snapshot.instances("", lamp(2).id, Window()))
+    assert [each.attribute.value for each in found[LEVEL]] == [2]
 
 
 def test_checksums_tell_every_difference_but_that_of_order() -> None:

@@ -15,6 +15,7 @@ from cityloom.store.migrations import migrations
 from cityloom.store.ports import Transaction
 from cityloom.store.sqlite import SqliteStore
 from tests.laws.conftest import START
+from tests.store.older import without_cold
 
 CAUSE = Cause(kind="system", id="test")
 LEVEL = DEFAULT_VOCAB + "level"
@@ -79,6 +80,7 @@ def test_an_older_file_is_filled_when_it_is_opened(tmp_path: Path) -> None:
     step = next(step.number for step in migrations("sqlite") if step.name == "number")
     db = apsw.Connection(str(path))
     db.execute("ALTER TABLE entity_attribute DROP COLUMN number")
+    without_cold(db)
     db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (step - 1,))
     db.close()
     write(path)

@@ -16,6 +16,7 @@ from cityloom.store.ports import Snapshot
 from cityloom.store.sqlite import SqliteStore
 from tests.laws.conftest import START
 from tests.laws.values import LAMP, LEVEL, SENSOR, lamp, point, prop, put, remove, see
+from tests.store.older import without_cold
 
 NAME = DEFAULT_VOCAB + "name"
 NEW_IN_TALLIES = ("observed", "silent", "touched", "seen", "doubtful")
@@ -34,9 +35,10 @@ def told(snapshot: Snapshot) -> Any:
 
 
 def make_old(path: Path) -> None:
-    """Takes from a file what the step that makes `sight` brings."""
+    """Takes from a file what the step that makes `sight` brings, and those after it."""
     number = next(step.number for step in migrations("sqlite") if step.name == "sight")
     db = apsw.Connection(str(path))
+    without_cold(db)
     db.execute("DROP TABLE sight")
     db.execute("ALTER TABLE entity_attribute DROP COLUMN number")
     db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (number - 1,))

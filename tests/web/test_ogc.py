@@ -276,7 +276,7 @@ async def test_sortby_orders_before_it_pages(park: Client, sortby: str, expected
 
 
 async def test_properties_are_those_asked_for(park: Client) -> None:
-    answer = await park.get(f"{ITEMS}?properties=height,height.observedAt,createdAt&limit=1")
+    answer = await park.get(f"{ITEMS}?properties=height,height.observedAt,createdAt,none&limit=1")
     (feature,) = answer.json["features"]
     assert feature["properties"].keys() == {"height", "height.observedAt", "createdAt"}
     assert feature["geometry"] is not None
@@ -445,7 +445,6 @@ async def test_pages_of_a_table_are_found_by_their_links(park: Client) -> None:
         "sortby=%2B",
         "properties=a,,b",
         "properties=a%20b",
-        "properties=heigth",
         "sortby=-heigth",
         "lang=%3B%3B",
         "limit=1&limit=2",
@@ -457,11 +456,9 @@ async def test_parameters_that_are_wrong_are_400_and_named(park: Client, query: 
     assert query.partition("=")[0] in answer.json["detail"]
 
 
-async def test_a_misspelt_name_is_told_with_what_may_be_meant(park: Client) -> None:
-    one = f"{ITEMS}/{tree(1)['id']}"
-    for asked in (f"{ITEMS}?sortby=-heigth", f"{ITEMS}?properties=heigth", f"{one}?properties=heigth"):
-        answer = await park.get(asked)
-        assert (answer.status, answer.json["detail"].partition("; ")[2]) == (400, "did you mean height?")
+async def test_a_misspelt_name_to_sort_by_is_told_with_what_may_be_meant(park: Client) -> None:
+    answer = await park.get(f"{ITEMS}?sortby=-heigth")
+    assert (answer.status, answer.json["detail"].partition("; ")[2]) == (400, "did you mean height?")
 
 
 async def test_tenants_have_collections_of_their_own(park: Client) -> None:

@@ -5,7 +5,8 @@ Source: ETSI GS CIM 009 clauses 5.7.3, 5.7.4, 4.11, 4.5.19, 6.3.10.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -17,9 +18,9 @@ from cityloom.broker.windows import bounded, conveying, cut, full_at, time_of, w
 from cityloom.model.entity import Entity
 from cityloom.model.errors import InvalidRequest, ResourceNotFound, TooComplexQuery, TooManyResults
 from cityloom.model.history import Instance
-from cityloom.query.aggregate import aggregate
+from cityloom.query.aggregate import Aggregate, aggregate, aggregate_numbers
 from cityloom.query.evaluate import matcher, matches_scope
-from cityloom.query.values import Query, ScopeExpression, TemporalQuery
+from cityloom.query.values import AggregateMethod, Query, ScopeExpression, TemporalQuery
 from cityloom.store.changes import SCOPE
 from cityloom.store.history_ports import HistoryEntity, HistoryReads, Window
 from cityloom.store.ports import Snapshot
@@ -272,6 +273,22 @@ def _require_any(reads: HistoryReads, tenant: str, entity_id: str, names: Sequen
         raise ResourceNotFound(f"entity {entity_id} does not exist with any of the attributes {listed}")
 
 
+def _series(
+    reads: HistoryReads, tenant: str, entity_id: str, name: str, window: Window, temporal: TemporalQuery
+) -> Iterator[tuple[str, str, Callable[[], dict[AggregateMethod, Aggregate]]]]:
+    """(dataset, kind of attribute, what aggregates it) of what a window holds of an attribute."""
+    columns = reads.number_columns(tenant, entity_id, name, window)
+    if columns is not None:
+        for dataset_id, column in columns.items():
+            yield dataset_id, "Property", partial(aggregate_numbers, column.times, column.numbers, temporal)
+        return
+    by_dataset: dict[str, list[Instance]] = {}
+    for instance in reads.instances(tenant, entity_id, replace(window, names=[name])).get(name, []):
+        by_dataset.setdefault(instance.attribute.dataset_id, []).append(instance)
+    for dataset_id, instances in by_dataset.items():
+        yield dataset_id, instances[-1].attribute.kind, partial(aggregate, instances, temporal)
+
+
 def _aggregated(
     reads: HistoryReads,
     tenant: str,
@@ -292,19 +309,15 @@ def _aggregated(
     for name in names:
         if window.names is None and name == SCOPE:
             continue
-        by_dataset: dict[str, list[Instance]] = {}
-        found = reads.instances(tenant, entity.id, replace(window, names=[name])).get(name, [])
-        for instance in found:
-            by_dataset.setdefault(instance.attribute.dataset_id, []).append(instance)
-        for dataset_id, instances in by_dataset.items():
+        for dataset_id, kind, aggregated in _series(reads, tenant, entity.id, name, window, temporal):
             try:
-                results = aggregate(instances, temporal)
+                results = aggregated()
             except InvalidRequest:
                 if window.names is not None:
                     raise
                 continue
             if results:
-                kinds[name, dataset_id] = instances[-1].attribute.kind
+                kinds[name, dataset_id] = kind
                 attributes[name, dataset_id] = {
                     method: [AggregatedValue(*period) for period in periods]
                     for method, periods in results.items()

@@ -9,7 +9,6 @@ Source: ETSI GS CIM 009 clause 4.22 (transient entities and attributes).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -19,12 +18,11 @@ from cityloom.broker.transient import EXPIRY, alive, next_expiry
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.events import Cause
-from cityloom.model.time import format_datetime, parse_duration
+from cityloom.model.time import format_datetime, parse_duration, time_before
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Store, Transaction
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = 86_400_000_000
 
 
 class Upkeep:
@@ -71,7 +69,7 @@ class Upkeep:
         with self._store.snapshot() as snapshot:
             tenants = snapshot.tenants()
         for type, duration in self._retention.items():
-            before = _back(self._clock.now(), duration)
+            before = _in_steps(time_before(self._clock.now(), duration), duration)
             for tenant in tenants:
                 gone = most
                 while gone >= most:
@@ -84,6 +82,16 @@ class Upkeep:
                     gone = await settled(self._store.submit(work))
                     count += gone
         return count
+
+
+def _in_steps(before: int, duration: tuple[int, int]) -> int:
+    """The time to which history goes, in steps of a hundredth of its age, at most a day.
+
+    So that old history, which stands in files, is looked at once a day and not once a minute.
+    """
+    months, micros = duration
+    step = min(_DAY, max(1, (months * 30 * _DAY + micros) // 100))
+    return before // step * step
 
 
 def _expire(tx: Transaction, most: int) -> int:
@@ -103,18 +111,3 @@ def _expire(tx: Transaction, most: int) -> int:
         else:
             tx.set_timer(Timer(consumer=EXPIRY, tenant=timer.tenant, key=timer.key, due=due))
     return len(timers)
-
-
-def _back(now: int, duration: tuple[int, int]) -> int:
-    """The time `duration` (calendar months, microseconds) before `now`."""
-    months, micros = duration
-    if months:
-        moment = _EPOCH + timedelta(microseconds=now)
-        year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-        for day in (moment.day, 30, 29, 28):
-            try:
-                now = (moment.replace(year=year, month=month + 1, day=day) - _EPOCH) // _MICROSECOND
-                break
-            except ValueError:
-                continue
-    return now - micros

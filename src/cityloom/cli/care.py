@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from cityloom.cli.console import out, progress_bars
-from cityloom.folder import CONFIGURATION, KEYS, STORE, CityFolder
+from cityloom.folder import COLD, CONFIGURATION, KEYS, STORE, CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError
 
@@ -35,7 +35,10 @@ def backup(
     data: _Data,
     output: Annotated[Path, typer.Option("--out", help="The backup's file (.tar.gz).")],
 ) -> None:
-    """Copies a city, consistently, while it runs: store, configuration, own profile, keys, reject files.
+    """Copies a city, consistently, while it runs: store, cold history, configuration, own profile, keys,
+    reject files.
+
+    Cold history in object storage is not copied: its versions are kept for `coldKeep` hours.
 
     Example: `cityloom backup --data my-city --out my-city-2026-05-01.tar.gz`
     """
@@ -79,6 +82,7 @@ def backup(
 def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path, str]]:
     """The files of a city besides its store, and what each is called in a backup."""
     from cityloom.connect.profile import builtin_profiles
+    from cityloom.store.sqlite import cold_files, read_database
 
     configuration = folder.path / CONFIGURATION
     if folder.profile and folder.profile not in builtin_profiles():
@@ -87,6 +91,9 @@ def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path,
         within.write(msgspec.structs.replace(folder.configuration, profile=_PROFILE))
         configuration = scratch / CONFIGURATION
     yield configuration, CONFIGURATION
+    with read_database(scratch / STORE, SystemClock(), folder.cold_place(folder.settings())) as snapshot:
+        for file, name in cold_files(snapshot):
+            yield file, f"{COLD}/{name}"
     yield folder.keys_file, KEYS
     yield folder.runs, "runs"
 
@@ -163,6 +170,7 @@ def move(
         raise ConfigurationError(f"the city in {data} is kept in PostgreSQL already")
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}: {STORE} is missing")
+    folder.settings(store=to)  # refused before anything moves
     with progress_bars() as begin:
         moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"))
     for each in moved:

@@ -42,6 +42,7 @@ def examine(data: Path) -> Iterator[Finding]:
     checks: list[Callable[[CityFolder], Iterator[Finding]]] = [
         _check_folder,
         _check_store,
+        _check_cold,
         _check_disk,
         _check_clock,
         _check_port,
@@ -72,6 +73,8 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
     try:
         for type, duration in settings.retention.items():
             parse_duration(duration, f"retention of {type}")
+        if settings.cold_after:
+            parse_duration(settings.cold_after, "coldAfter")
     except BadRequestData as error:
         raise ConfigurationError(f"{folder.path / CONFIGURATION}: {error.detail}") from None
 
@@ -110,6 +113,19 @@ def _check_database(url: str) -> Iterator[Finding]:
         yield Finding("ok", told, "it is backed up by pg_dump, not by cityloom backup")
     else:
         yield Finding("warn", f"{told}; no city in it yet", "cityloom serve makes an empty one there")
+
+
+def _check_cold(folder: CityFolder) -> Iterator[Finding]:
+    if folder.settings().store or not folder.store_file.exists():
+        return
+    from cityloom.store.sqlite import cold_status, read_database
+
+    place = folder.cold_place(folder.settings())
+    with read_database(folder.store_file, SystemClock(), place) as snapshot:
+        found = cold_status(snapshot)
+    if found.version is not None:
+        size = sum(month.bytes for month in found.months)
+        yield Finding("ok", f"history: {found.instances:,} instances in {place}, {size / 1e6:,.1f} MB")
 
 
 def _check_disk(folder: CityFolder) -> Iterator[Finding]:

@@ -35,5 +35,5 @@ def opened(data: Path) -> Iterator[Snapshot]:
         return
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
-    with read_database(folder.store_file, SystemClock()) as snapshot:
+    with read_database(folder.store_file, SystemClock(), folder.cold_place(settings)) as snapshot:
         yield snapshot

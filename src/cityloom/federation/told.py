@@ -20,7 +20,7 @@ from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.model.history import Instance
 from cityloom.model.time import parse_datetime
-from cityloom.store.history_ports import HistoryEntity, HistoryReads, Window
+from cityloom.store.history_ports import HistoryEntity, HistoryReads, NumberColumn, Window
 
 _TIMES = ("createdAt", "modifiedAt")
 Timeline = dict[str, list[Instance]]
@@ -125,6 +125,14 @@ class Told:
             created_at=min(created, key=parse_datetime, default=None),
             modified_at=max(changed, key=parse_datetime, default=None),
         )
+
+    def number_columns(
+        self, tenant: str, entity_id: str, name: str, window: Window
+    ) -> dict[str, NumberColumn] | None:
+        """Numbers, where they are all of this node."""
+        if entity_id in self._parts or entity_id in self._extras:
+            return None
+        return self._here.number_columns(tenant, entity_id, name, window)
 
     def instances(self, tenant: str, entity_id: str, window: Window) -> Timeline:
         """The instances in a window, in order of time."""

@@ -97,8 +97,27 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         int, _setting("events", "Events kept behind the slowest consumer, for pages that reconnect.", ge=0)
     ] = 100_000
     retention: Annotated[
-        dict[str, str], _setting("ISO 8601 duration by type", "How long history is kept; others: for ever.")
+        dict[str, str],
+        _setting(
+            "ISO 8601 duration by type", "How long history is kept, or up to 1 % longer; others: for ever."
+        ),
     ] = {}
+    cold_after: Annotated[
+        str,
+        _setting(
+            "ISO 8601 duration",
+            "Age at which history moves from the store's file to Delta Lake tables; empty: never.",
+        ),
+    ] = ""
+    cold_url: Annotated[
+        str,
+        _setting(
+            "folder or URL", "Where these tables are (`s3://…`); empty: the folder `history` of the city's."
+        ),
+    ] = ""
+    cold_keep: Annotated[
+        int, _setting("hours", "How long files of the tables that are read no more are kept.", ge=0)
+    ] = 168
 
     # Outgoing calls
     out_allow_loopback: Annotated[

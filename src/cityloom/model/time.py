@@ -77,3 +77,18 @@ def parse_duration(text: str, place: str = "value") -> tuple[int, int]:
     years, months, weeks, days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
     whole = ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds
     return round(years * 12 + months), round(whole * 1_000_000)
+
+
+def time_before(now: int, duration: tuple[int, int]) -> int:
+    """The time `duration` (calendar months, microseconds) before `now`."""
+    months, micros = duration
+    if months:
+        moment = _EPOCH + timedelta(microseconds=now)
+        year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+        for day in (moment.day, 30, 29, 28):
+            try:
+                now = (moment.replace(year=year, month=month + 1, day=day) - _EPOCH) // _MICROSECOND
+                break
+            except ValueError:
+                continue
+    return now - micros

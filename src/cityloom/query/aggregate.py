@@ -9,12 +9,14 @@ counted; without a start the first period begins with the first instance.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from cityloom.model.entity import NULL
 from cityloom.model.errors import InvalidRequest
@@ -52,12 +54,19 @@ Aggregate = list[tuple[Any, int, int]]
 """(value, start, end) of each period, times in microseconds since 1970 (UTC), the end excluded."""
 
 
-class _Sample(NamedTuple):
-    """One value: when it was, what it is, and the key by which it is told and compared."""
+class _Samples(NamedTuple):
+    """Values by time: when each was, what it is, and the key by which it is told and compared."""
 
-    at: int
-    value: Any
-    key: Any
+    kind: str
+    at: Sequence[int]
+    values: Sequence[Any]
+    keys: Sequence[Any]
+
+    def part(self, start: int, end: int) -> _Samples:
+        """Those from number `start` to before number `end`."""
+        keys = self.keys[start:end]
+        values = keys if self.values is self.keys else self.values[start:end]
+        return _Samples(self.kind, (), values, keys)
 
 
 def aggregate(instances: Sequence[Instance], temporal: TemporalQuery) -> dict[AggregateMethod, Aggregate]:
@@ -76,25 +85,43 @@ def aggregate(instances: Sequence[Instance], temporal: TemporalQuery) -> dict[Ag
 
     Cost: one pass and a sort.
     """
-    kind, samples = _samples(instances, temporal)
-    methods = [method for method in temporal.aggr_methods if method in _ELIGIBLE[kind]]
-    if not samples:
+    return _aggregate(_samples(instances, temporal), temporal)
+
+
+def aggregate_numbers(
+    times: Sequence[int], numbers: Sequence[int] | Sequence[float], temporal: TemporalQuery
+) -> dict[AggregateMethod, Aggregate]:
+    """What `aggregate` says of Properties whose values are these numbers, observed at these times.
+
+    Args:
+        times: microseconds since 1970, in order.
+        numbers: as many, all of them of one type.
+    """
+    return _aggregate(_Samples("number", times, numbers, numbers), temporal)
+
+
+def _aggregate(samples: _Samples, temporal: TemporalQuery) -> dict[AggregateMethod, Aggregate]:
+    methods = [method for method in temporal.aggr_methods if method in _ELIGIBLE[samples.kind]]
+    if not samples.at:
         return {}
     if not methods:
         raise InvalidRequest(
             f"aggrMethods is invalid: {', '.join(temporal.aggr_methods)} cannot be applied to "
-            f"values of type {kind}"
+            f"values of type {samples.kind}"
         )
-    results: dict[AggregateMethod, Aggregate] = {method: [] for method in methods}
-    for start, end, group in _periods(samples, temporal):
-        for method in methods:
-            results[method].append((_METHODS[method](kind, group), start, end))
-    return results
+    periods = [
+        (start, end, samples.part(first, beyond))
+        for start, end, first, beyond in _periods(samples.at, temporal)
+    ]
+    return {
+        method: [(apply(part), start, end) for start, end, part in periods]
+        for method, apply in ((method, _METHODS[method]) for method in methods)
+    }
 
 
-def _samples(instances: Sequence[Instance], temporal: TemporalQuery) -> tuple[str, list[_Sample]]:
+def _samples(instances: Sequence[Instance], temporal: TemporalQuery) -> _Samples:
     """The values with their times, by time, and the data type that they share."""
-    samples: list[_Sample] = []
+    found: list[tuple[int, Any, Any]] = []
     kinds: set[str] = set()
     for instance in instances:
         attribute = instance.attribute
@@ -106,11 +133,12 @@ def _samples(instances: Sequence[Instance], temporal: TemporalQuery) -> tuple[st
             continue
         kind, key = _kind(instance)
         kinds.add(kind)
-        samples.append(_Sample(parse_datetime(time), attribute.value, key))
-    samples.sort(key=lambda sample: sample.at)
+        found.append((parse_datetime(time), attribute.value, key))
+    found.sort(key=lambda sample: sample[0])
     if kinds == {"number", "boolean"}:
-        return "number", samples
-    return (kinds.pop() if len(kinds) == 1 else "other"), samples
+        kinds = {"number"}
+    at, values, keys = zip(*found, strict=True) if found else ((), (), ())
+    return _Samples(kinds.pop() if len(kinds) == 1 else "other", at, values, keys)
 
 
 def _kind(instance: Instance) -> tuple[str, Any]:
@@ -127,30 +155,50 @@ def _kind(instance: Instance) -> tuple[str, Any]:
 
 
 # -- periods -----------------------------------------------------------------
-def _periods(samples: list[_Sample], temporal: TemporalQuery) -> list[tuple[int, int, list[_Sample]]]:
-    """(start, end, samples) of each period that holds a sample."""
+def _periods(at: Sequence[int], temporal: TemporalQuery) -> list[tuple[int, int, int, int]]:
+    """(start, end, number of its first sample, number after its last) of each period that holds a sample."""
     if temporal.period == (0, 0):
-        start = samples[0].at if temporal.timerel in (None, "before") else temporal.time_at
+        start = at[0] if temporal.timerel in (None, "before") else temporal.time_at
         end = temporal.time_at if temporal.timerel == "before" else temporal.end_time_at
-        last = samples[-1].at
-        return [(samples[0].at if start is None else start, last if end is None else end, samples)]
+        return [(at[0] if start is None else start, at[-1] if end is None else end, 0, len(at))]
     months, micros = temporal.period
     anchor = None if temporal.timerel == "before" else temporal.time_at
     if anchor is None:
-        anchor = samples[0].at
-    found: list[tuple[int, int, list[_Sample]]] = []
-    for sample in samples:
-        if found and sample.at < found[-1][1]:
-            found[-1][2].append(sample)
-            continue
-        number = _period_number(anchor, sample.at, months, micros)
-        start, end = (_boundary(anchor, each, months, micros) for each in (number, number + 1))
-        found.append((start, end, [sample]))
+        anchor = at[0]
+    if not months:
+        return _even_periods(at, anchor, micros)
+    found: list[tuple[int, int, int, int]] = []
+    first = 0
+    while first < len(at):
+        number = _period_number(anchor, at[first], months, micros)
+        start = _boundary(anchor, number, months, micros)
+        end = _boundary(anchor, number + 1, months, micros)
+        beyond = bisect_left(at, end, first)
+        found.append((start, end, first, beyond))
+        first = beyond
     return found
+
+
+def _even_periods(at: Sequence[int], anchor: int, micros: int) -> list[tuple[int, int, int, int]]:
+    """`_periods`, where all are equally long: for tens of thousands of samples."""
+    for sample in (at[0], at[-1]):
+        number = (sample - anchor) // micros
+        _boundary(anchor, number, 0, micros)
+        _boundary(anchor, number + 1, 0, micros)
+    numbers = (np.asarray(at, dtype=np.int64) - anchor) // micros
+    firsts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    starts = anchor + numbers[firsts] * micros
+    beyond = [*firsts[1:].tolist(), len(at)]
+    return list(zip(starts.tolist(), (starts + micros).tolist(), firsts.tolist(), beyond, strict=True))
 
 
 def _boundary(anchor: int, number: int, months: int, micros: int) -> int:
     """Where period `number` starts: calendar months on (the day held within the month), then the rest."""
+    if not months:
+        start = anchor + number * micros
+        if not _FIRST <= start <= _LAST:
+            raise _beyond_calendar()
+        return start
     moment = _EPOCH + timedelta(microseconds=anchor)
     year, month = divmod(moment.year * 12 + moment.month - 1 + number * months, 12)
     if not 1 <= year <= 9999:
@@ -178,45 +226,44 @@ def _period_number(anchor: int, at: int, months: int, micros: int) -> int:
 
 
 # -- methods -----------------------------------------------------------------
-def _keys(samples: list[_Sample]) -> list[Any]:
-    return [sample.key for sample in samples]
+def _total_count(samples: _Samples) -> int:
+    return len(samples.keys)
 
 
-def _total_count(kind: str, samples: list[_Sample]) -> int:
-    return len(samples)
+def _distinct_count(samples: _Samples) -> int:
+    return len({msgspec.json.encode(value, order="deterministic") for value in samples.values})
 
 
-def _distinct_count(kind: str, samples: list[_Sample]) -> int:
-    return len({msgspec.json.encode(sample.value, order="deterministic") for sample in samples})
+def _sum(samples: _Samples) -> int | float:
+    return _total(samples.keys)
 
 
-def _sum(kind: str, samples: list[_Sample]) -> int | float:
-    keys = _keys(samples)
-    return sum(keys) if all(isinstance(key, int) for key in keys) else math.fsum(keys)
+def _total(numbers: Sequence[Any]) -> int | float:
+    return sum(numbers) if all(isinstance(number, int) for number in numbers) else math.fsum(numbers)
 
 
-def _avg(kind: str, samples: list[_Sample]) -> Any:
-    mean = math.fsum(_keys(samples)) / len(samples)
-    return _time_text(round(mean)) if kind == "time" else mean
+def _avg(samples: _Samples) -> Any:
+    mean = math.fsum(samples.keys) / len(samples.keys)
+    return _time_text(round(mean)) if samples.kind == "time" else mean
 
 
-def _extreme(choose: Callable[..., _Sample]) -> Callable[[str, list[_Sample]], Any]:
-    def method(kind: str, samples: list[_Sample]) -> Any:
-        chosen = choose(samples, key=lambda sample: sample.key)
-        return chosen.key if kind in ("number", "boolean", "array") else chosen.value
+def _extreme(choose: Callable[..., Any]) -> Callable[[_Samples], Any]:
+    def method(samples: _Samples) -> Any:
+        if samples.kind in ("number", "boolean", "array"):
+            return choose(samples.keys)
+        chosen = choose(zip(samples.keys, samples.values, strict=True), key=lambda sample: sample[0])
+        return chosen[1]
 
     return method
 
 
-def _stddev(kind: str, samples: list[_Sample]) -> float:
-    keys = _keys(samples)
-    mean = math.fsum(keys) / len(keys)
-    return math.sqrt(math.fsum((key - mean) ** 2 for key in keys) / len(keys))
+def _stddev(samples: _Samples) -> float:
+    mean = math.fsum(samples.keys) / len(samples.keys)
+    return math.sqrt(math.fsum((key - mean) ** 2 for key in samples.keys) / len(samples.keys))
 
 
-def _sumsq(kind: str, samples: list[_Sample]) -> int | float:
-    squares = [key * key for key in _keys(samples)]
-    return sum(squares) if all(isinstance(square, int) for square in squares) else math.fsum(squares)
+def _sumsq(samples: _Samples) -> int | float:
+    return _total([key * key for key in samples.keys])
 
 
 def _time_text(micros: int) -> str:
@@ -225,7 +272,7 @@ def _time_text(micros: int) -> str:
     return f"{text}.{fraction:06}".rstrip("0") + "Z" if fraction else text + "Z"
 
 
-_METHODS: Final[dict[str, Callable[[str, list[_Sample]], Any]]] = {
+_METHODS: Final[dict[str, Callable[[_Samples], Any]]] = {
     "totalCount": _total_count,
     "distinctCount": _distinct_count,
     "sum": _sum,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Literal, Protocol
 
@@ -82,6 +82,13 @@ class Observed(Struct, frozen=True, kw_only=True):
     attribute: Attribute | None
 
 
+class NumberColumn(Struct, frozen=True, kw_only=True):
+    """Numbers in order of time (microseconds of observedAt), all integers or none."""
+
+    times: list[int]
+    numbers: list[int] | list[float]
+
+
 class HistoryReads(Protocol):
     """Temporal evolution (hot and cold read as one)."""
 
@@ -128,6 +135,19 @@ class HistoryReads(Protocol):
             How many there are, and how many more may be: what is compound or of another kind.
 
         Cost: a walk of the instances; nothing is decoded.
+        """
+        ...
+
+    def number_columns(
+        self, tenant: str, entity_id: str, name: str, window: Window
+    ) -> dict[str, NumberColumn] | None:
+        """What a window holds of an attribute, by dataset, where all of it is observed numbers of Properties.
+
+        Returns:
+            None where anything else is in the window, or integers beside other numbers, or where it
+            is bounded by another time than observedAt or by a number of instances.
+
+        Cost: a read of the window, without making instances of it.
         """
         ...
 
@@ -194,4 +214,20 @@ class HistoryWrites(Protocol):
 
         A call looks at a bounded number of entities; the next call goes on after them.
         """
+        ...
+
+
+class ColdHistory(Protocol):
+    """The part of history that stands in tables of its own: one change at a time, none stops writes."""
+
+    def move(self, before: int, progress: Callable[[float], None] | None = None) -> int:
+        """Moves the instances older than `before` (µs) to the tables; how many."""
+        ...
+
+    def compact(self, few: int = 1, progress: Callable[[float], None] | None = None) -> int:
+        """Writes months anew that are in more than `few` files or hold deleted instances; how many."""
+        ...
+
+    def vacuum(self, keep_hours: int) -> int:
+        """Removes files that were not read for `keep_hours`; how many."""
         ...

@@ -46,8 +46,10 @@ _NUMBERED: Final = {"tenant": "id", "name": "id", "shape": "id", "personal_readi
 """The tables whose rows the database numbers itself, from beyond what was brought."""
 _SEEDED: Final = frozenset(("meta", "pulse", "tenant"))
 """The tables that are not empty even where no city is."""
-_LEFT: Final = {"meta": "key <> 'version'"}
+_LEFT: Final = {"meta": "key NOT IN ('version', 'cold')"}
 """What the two schemas say each of themselves."""
+_COLD: Final = frozenset(("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten"))
+"""What the file says of its cold tables: of no meaning where nothing is in them."""
 Progress = Callable[[float], None]
 Row = Sequence[Any]
 
@@ -67,8 +69,8 @@ def move_to_postgres(path: Path, url: str, clock: Clock, progress: Progress | No
         progress: is told the share that is done, 0 to 1.
 
     Raises:
-        ConfigurationError: the file or the database cannot be used, a node has one of them open, or
-            the database holds a city already.
+        ConfigurationError: the file or the database cannot be used, a node has one of them open, the
+            database holds a city already, or a part of the history is not in the file.
         StoreFailed: what was read back is not what was sent; the database is as it was.
 
     Cost: about 20 µs a row, a third of that for reading back.
@@ -116,10 +118,18 @@ async def _move(source: apsw.Connection, url: str, name: str, progress: Progress
 
 def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
     """Nothing is left behind in silence: what stands on one side alone is told."""
+    cold = source.execute("SELECT coalesce(sum(count), 0) FROM cold_series").get
+    if cold:
+        raise ConfigurationError(
+            f"the city cannot be moved: {cold:,} instances of its history are in the cold tables, "
+            "which PostgreSQL does not have, and no command brings them back into the file yet"
+        )
     listed = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in source.execute(listed) if not name.startswith(f"{_PLACE}_")}
     strange = {
-        table for table in tables - types.keys() if source.execute(f"SELECT 1 FROM {table} LIMIT 1").get
+        table
+        for table in tables - types.keys() - _COLD
+        if source.execute(f"SELECT 1 FROM {table} LIMIT 1").get
     }
     strange |= types.keys() - tables
     for table in tables & types.keys() - {_PLACE}:

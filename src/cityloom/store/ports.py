@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from cityloom.model.events import Cause, Document, Event
 from cityloom.store.entity_ports import EntityReads, EntityWrites
-from cityloom.store.history_ports import HistoryReads, HistoryWrites
+from cityloom.store.history_ports import ColdHistory, HistoryReads, HistoryWrites
 from cityloom.store.log_ports import (
     DeliveryReads,
     DeliveryWrites,
@@ -108,6 +108,11 @@ class Transaction(
 
 class Store(Protocol):
     """A city's memory."""
+
+    @property
+    def cold(self) -> ColdHistory | None:
+        """Moves old history to tables of its own; None where the database keeps all of it."""
+        ...
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.

@@ -158,7 +158,7 @@ def _answer(
     tenant = incoming.call.tenant
     collection = find_collection(snapshot, tenant, ld_context, incoming.path["collectionId"])
     check_filter(snapshot, tenant, collection.type, ld_context, asked.filter)
-    _require_properties(snapshot, tenant, collection, incoming.params, asked, ld_context)
+    _require_properties(snapshot, tenant, collection, asked, ld_context)
     writer = Writer(ld_context, asked.languages, asked.columns)
     selection = select(snapshot, tenant, collection, asked.request, writer.names, now)
     if incoming.accept == HTML:
@@ -180,21 +180,17 @@ def _answer(
 
 
 def _require_properties(
-    snapshot: Snapshot,
-    tenant: str,
-    collection: Collection,
-    params: Params,
-    asked: _Asked,
-    ld_context: LdContext,
+    snapshot: Snapshot, tenant: str, collection: Collection, asked: _Asked, ld_context: LdContext
 ) -> None:
-    """What is filtered by, sorted by or selected is a property of the collection.
+    """What is filtered by or sorted by is a property of the collection.
+
+    What is selected need not be: who draws many collections asks each for a name.
 
     Raises:
         InvalidRequest: a parameter is none of the operation's and no property either.
-        BadRequestData: `sortby` or `properties` names what no feature has.
+        BadRequestData: `sortby` names what no feature has.
     """
-    selected = params.names("properties")
-    if not (asked.properties or asked.sortby or selected):
+    if not (asked.properties or asked.sortby):
         return
     uses = snapshot.attribute_uses(tenant, collection.type)
     queryables = {use.name for use in uses if use.kinds != ["GeoProperty"]}
@@ -204,16 +200,9 @@ def _require_properties(
             f"nor is it a property of {collection.id}{meant(name, queryables, ld_context)}"
         )
     known = {use.name for use in uses}
-    _refuse_strangers("sortby", asked.sortby, known, collection, ld_context)
-    _refuse_strangers("properties", selected, known, collection, ld_context)
-
-
-def _refuse_strangers(
-    parameter: str, names: list[str], known: set[str], collection: Collection, ld_context: LdContext
-) -> None:
-    for name in _strangers(names, known, ld_context):
+    for name in _strangers(asked.sortby, known, ld_context):
         raise BadRequestData(
-            f"parameter {parameter} is invalid: {name[:100]!r} is no property "
+            f"parameter sortby is invalid: {name[:100]!r} is no property "
             f"of {collection.id}{meant(name, known, ld_context)}"
         )
 
@@ -224,9 +213,8 @@ def _strangers(names: list[str], known: set[str], ld_context: LdContext) -> Iter
     Whether an object is silent can be asked while none is.
     """
     for name in names:
-        if name != "stale" and any(
-            column.name and column.name not in known for column in read_columns([name], ld_context)
-        ):
+        columns = read_columns([name], ld_context)
+        if name != "stale" and any(column.name and column.name not in known for column in columns):
             yield name
 
 
@@ -283,9 +271,6 @@ async def read_feature(incoming: Incoming) -> Response:
         entity = None if stored is None else alive(stored, now)
         if entity is None or collection.type not in entity.types:
             raise ResourceNotFound(f"feature {wanted[:200]!r} does not exist in collection {collection.id!r}")
-        if selected := params.names("properties"):
-            known = {use.name for use in snapshot.attribute_uses(tenant, collection.type)}
-            _refuse_strangers("properties", selected, known, collection, ld_context)
         ((feature,),) = features_of([entity], writer, crs)
         return collection, feature
 

@@ -59,6 +59,9 @@ class PostgresStore:
         ConfigurationError: the database cannot be used; one sentence says why.
     """
 
+    cold = None
+    """All history stays in the database."""
+
     def __init__(
         self, url: str, clock: Clock, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024
     ) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 import apsw
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import Migration
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
@@ -175,6 +176,12 @@ def migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration],
                 fill(connection, path)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (len(steps),))
+
+
+def cold_tables(connection: apsw.Connection, path: Path, place: str) -> ColdTables:
+    """The tables of a file's cold history; `place` "" is the folder `history` beside it."""
+    owner = connection.execute("SELECT value FROM meta WHERE key = 'cold'").get
+    return ColdTables(place or str(path.absolute().with_name("history")), owner)
 
 
 def sync_folder(path: Path) -> None:

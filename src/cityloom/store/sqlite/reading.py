@@ -12,18 +12,28 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import ConfigurationError
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot
-from cityloom.store.sqlite.connection import check_place, failed, open_reader, opening, schema_version
+from cityloom.store.sqlite.connection import (
+    check_place,
+    cold_tables,
+    failed,
+    open_reader,
+    opening,
+    schema_version,
+)
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.store import SqliteStore
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 
 @contextmanager
-def read_database(path: Path, clock: Clock) -> Iterator[Snapshot]:
+def read_database(path: Path, clock: Clock, cold: str = "") -> Iterator[Snapshot]:
     """The file `path` as it is at one moment, for this thread, while another process may write it.
 
     A file of an older version is brought up to this one's first, which needs it to be free.
     While it is read the write-ahead log of `path` grows with what is written meanwhile.
+
+    Args:
+        cold: where its cold history is, as `SqliteStore` has it.
 
     Raises:
         ConfigurationError: `path` does not exist, is damaged, or is a newer version's.
@@ -36,9 +46,9 @@ def read_database(path: Path, clock: Clock) -> Iterator[Snapshot]:
     try:
         with opening(path):
             if schema_version(connection, path) != len(migrations("sqlite")):
-                SqliteStore(path, clock).close()
+                SqliteStore(path, clock, cold=cold).close()
             connection.execute("BEGIN")
-        session = SqliteSession(connection, path)
+        session = SqliteSession(connection, path, cold_tables(connection, path, cold))
         try:
             yield TablesSnapshot(session)
         except apsw.Error as error:

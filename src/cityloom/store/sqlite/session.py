@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from cityloom.model.errors import StoreFailed
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.sqlite.connection import failed
 from cityloom.store.sqlite.dialect import SQLITE
@@ -22,8 +23,10 @@ class SqliteSession(Session):
         path: the file, for messages.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
-        super().__init__()
+    def __init__(
+        self, connection: apsw.Connection, path: Path, cold_tables: ColdTables | None = None
+    ) -> None:
+        super().__init__(cold_tables)
         self.connection = connection
         self._path = path
         self._cursors: set[apsw.Cursor] = set()

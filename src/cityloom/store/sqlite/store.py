@@ -15,6 +15,7 @@ import apsw
 
 from cityloom.model.clock import Clock
 from cityloom.model.errors import StoreFailed
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot, Transaction
 from cityloom.store.sqlite.backup import copy_database
@@ -22,6 +23,7 @@ from cityloom.store.sqlite.connection import (
     FileLock,
     Synchronous,
     check_place,
+    cold_tables,
     failed,
     migrate,
     open_reader,
@@ -30,6 +32,7 @@ from cityloom.store.sqlite.connection import (
     sync_folder,
 )
 from cityloom.store.sqlite.fills import FILLS
+from cityloom.store.sqlite.mover import Mover
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.writer import SqliteWriter
@@ -44,8 +47,8 @@ READERS: Final = 4
 class _Reader:
     """A thread's connection, and how deep in snapshots the thread is."""
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
-        self.session = SqliteSession(connection, path)
+    def __init__(self, connection: apsw.Connection, path: Path, tables: ColdTables) -> None:
+        self.session = SqliteSession(connection, path, tables)
         self.snapshot = TablesSnapshot(self.session)
         self.depth = 0
 
@@ -95,6 +98,7 @@ class SqliteStore:
         queue_bytes: bytes that they may hold together.
         synchronous: FULL is durable; the others are for proving that it is.
         vfs: the name of an apsw VFS, for proofs.
+        cold: where the cold history is, a folder or a URL; "" is beside the file.
 
     Raises:
         ConfigurationError: the file cannot be used; one sentence says why.
@@ -109,8 +113,10 @@ class SqliteStore:
         queue_bytes: int = 64 * 1024 * 1024,
         synchronous: Synchronous = "FULL",
         vfs: str | None = None,
+        cold: str = "",
     ) -> None:
         self._path = path
+        self._cold_place = cold
         self._vfs = vfs
         self._local = threading.local()
         self._readers: list[_Reader] = []
@@ -134,6 +140,7 @@ class SqliteStore:
                 self._lock.release()
                 raise
         self._session = session
+        self.cold = Mover(self, self._cold_tables)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _open(self, synchronous: Synchronous) -> SqliteSession:
@@ -151,7 +158,8 @@ class SqliteStore:
             raise
         if new:
             sync_folder(self._path)
-        return SqliteSession(connection, self._path)
+        self._cold_tables = cold_tables(connection, self._path, self._cold_place)
+        return SqliteSession(connection, self._path, self._cold_tables)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
@@ -185,7 +193,7 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    reader = _Reader(open_reader(self._path, self._vfs), self._path)
+                    reader = _Reader(open_reader(self._path, self._vfs), self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
                 self._readers.append(reader)
@@ -234,6 +242,7 @@ class SqliteStore:
         """Finishes what is queued and closes the files. No snapshot may be in use any more."""
         if self._closed:
             return
+        self.cold.close()
         self._writer.close()
         self._pool.shutdown()
         with self._readers_lock:

@@ -78,6 +78,8 @@ class TenantForgetter(EntityWriter, PersonalWriter):
     def _forget_life(self, table: str, key: str, life: int, limit: int) -> int:
         """One life with its instances, and the life itself once they are gone."""
         left = limit
+        for name in self.tiers.names(life) if self.db.cold_tables is not None else ():
+            self.cold.cut(life, name)
         for part, columns in _OF_LIFE.items():
             left -= self.db.run(
                 f"DELETE FROM {part} WHERE incarnation = ? AND ({columns}) IN"
@@ -113,6 +115,7 @@ class TenantForgetter(EntityWriter, PersonalWriter):
         if start < until:
             return 0  # a consumer has still to deal with the rest
         self.db.run("DELETE FROM meta WHERE key = ? OR key LIKE ?", (mark, f"expire:{number}:%"))
+        self.cold.forget_tenant(tenant)
         self.db.tenants.forget(tenant)
         return 1
 

@@ -1,7 +1,6 @@
 """Reading history: which incarnation, which rows, in which order.
 
-Every read of instances goes through `HotTier`, so that a cold tier can be read
-beside it and the two merged in one place.
+Every read of instances goes through `Tiers`, which tells of both tiers as one.
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ from cityloom.model.history import Instance
 from cityloom.query.evaluate import matches_types
 from cityloom.query.patterns import compile_pattern
 from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
-from cityloom.store.history_ports import HistoryEntity, Numbers, Origin, Window
+from cityloom.store.history_ports import HistoryEntity, NumberColumn, Numbers, Origin, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.tables.codec import COLUMNS, Decoder, Key, Origins, Row
+from cityloom.store.tables.codec import Decoder, Key, Origins, Row
+from cityloom.store.tables.columns import number_columns
 from cityloom.store.tables.past import PastReader
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.tiers import Tiers
 
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 
@@ -37,100 +37,13 @@ class Incarnation(Struct, frozen=True):
     current: bool
 
 
-class HotTier:
-    """The instances kept in the city's file."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
-
-    def names(self, incarnation: int, before: int | None = None) -> list[int]:
-        """The attributes that an incarnation has instances of (older than `before`).
-
-        Cost: one seek for each attribute.
-        """
-        sql = "SELECT name, time FROM instance WHERE incarnation = ? AND name > ? ORDER BY name, time LIMIT 1"
-        found: list[int] = []
-        first = self._db.row(sql, (incarnation, -1))
-        while first is not None:
-            name, oldest = first
-            if before is None or oldest < before:
-                found.append(name)
-            first = self._db.row(sql, (incarnation, name))
-        return found
-
-    def has_any(self, incarnation: int) -> bool:
-        """Whether there is an instance."""
-        sql = "SELECT 1 FROM instance WHERE incarnation = ? LIMIT 1"
-        return self._db.value(sql, (incarnation,)) is not None
-
-    def rows(
-        self,
-        incarnation: int,
-        name: int,
-        *,
-        start: int | None = None,
-        end: int | None = None,
-        numbers: Numbers | None = None,
-        latest_first: bool = False,
-    ) -> Iterator[Row]:
-        """Rows of one attribute with start <= time < end, in order of time. Cost: what is read of it."""
-        within, parameters = _range(incarnation, name, start, end)
-        if numbers is not None:
-            among, bounds = self._among(numbers)
-            within += f" AND ({self._db.dialect.is_compound} OR {among})"
-            parameters += bounds
-        way = "DESC" if latest_first else "ASC"
-        order = f"time {way}, origin {way}, tie {way}, dataset {way}"
-        sql = f"SELECT {COLUMNS} FROM instance WHERE {within} ORDER BY {order}"
-        return map(Row._make, self._db.stream(sql, parameters))
-
-    def counts(self, incarnation: int, name: int, window: Window) -> list[tuple[int, int, int]]:
-        """(dataset, shape, how many) of the rows of one attribute with start <= time < end."""
-        within, parameters = _range(incarnation, name, window.start, window.end)
-        sql = f"SELECT dataset, shape, count(*) FROM instance WHERE {within} GROUP BY dataset, shape"
-        return self._db.rows(sql, parameters)
-
-    def number_counts(
-        self, incarnation: int, name: int, window: Window, numbers: Numbers
-    ) -> list[tuple[int, int, int, int]]:
-        """(dataset, shape, how many are among the numbers, how many are compound) of the rows of a window."""
-        within, parameters = _range(incarnation, name, window.start, window.end)
-        among, bounds = self._among(numbers)
-        sql = (
-            f"SELECT dataset, shape, sum(CASE WHEN {among} THEN 1 ELSE 0 END),"
-            f" sum(CASE WHEN {self._db.dialect.is_compound} THEN 1 ELSE 0 END)"
-            f" FROM instance WHERE {within} GROUP BY dataset, shape"
-        )
-        return self._db.rows(sql, [*bounds, *parameters])
-
-    def _among(self, numbers: Numbers) -> tuple[str, list[float]]:
-        """The condition that a value is one of the numbers, and its parameters."""
-        dialect = self._db.dialect
-        test = dialect.is_number(">=" if numbers.with_low else ">", "<=" if numbers.with_high else "<")
-        return test, [dialect.bound(numbers.low), dialect.bound(numbers.high)]
-
-    def at(self, incarnation: int, name: int, time: int) -> list[Row]:
-        """The rows of one attribute at one time."""
-        sql = f"SELECT {COLUMNS} FROM instance WHERE incarnation = ? AND name = ? AND time = ?"
-        return list(map(Row._make, self._db.rows(sql, (incarnation, name, time))))
-
-    def row(self, incarnation: int, name: int, key: Key) -> Row | None:
-        """One row by its whole key."""
-        sql = (
-            f"SELECT {COLUMNS} FROM instance WHERE incarnation = ? AND name = ?"
-            " AND time = ? AND origin = ? AND tie = ? AND dataset = ?"
-        )
-        row = self._db.row(sql, (incarnation, name, *key))
-        return Row._make(row) if row is not None else None
-
-
 class HistoryReader(PastReader):
     """The port `HistoryReads`."""
 
     @cached_property
-    def hot(self) -> HotTier:
-        """The instances in the file."""
-        return HotTier(self.db)
+    def tiers(self) -> Tiers:
+        """The instances, in the file and in the cold tables."""
+        return Tiers(self.db)
 
     @cached_property
     def origins_of(self) -> Origins:
@@ -179,7 +92,7 @@ class HistoryReader(PastReader):
                 continue
             last = entity_id
             found = self.incarnation(tenant, entity_id)
-            if found is None or (names and not any(self._has(found.number, name) for name in names)):
+            if found is None or (names and not any(self.tiers.has(found.number, name) for name in names)):
                 continue
             entity = self._history_entity(found)
             if entity is not None and (types is None or matches_types(types, entity.types)):
@@ -245,7 +158,7 @@ class HistoryReader(PastReader):
         datasets = self._datasets(window)
         told: dict[tuple[str, str], int] = {}
         for name in self._names(found.number, window):
-            for dataset, number_of_shape, count in self.hot.counts(found.number, name, window):
+            for dataset, number_of_shape, count in self.tiers.counts(found.number, name, window):
                 shape = decoder.shape(number_of_shape)
                 if shape.observed and not shape.deleted and (datasets is None or dataset in datasets):
                     key = (self.db.names.key(name), shape.kind)
@@ -262,7 +175,7 @@ class HistoryReader(PastReader):
         datasets = self._datasets(window)
         sure = unsure = 0
         for name in self._names(found.number, window):
-            told = self.hot.number_counts(found.number, name, window, window.numbers or Numbers())
+            told = self.tiers.number_counts(found.number, name, window, window.numbers or Numbers())
             for dataset, number_of_shape, among, compound in told:
                 shape = decoder.shape(number_of_shape)
                 if not shape.observed or shape.deleted or (datasets is not None and dataset not in datasets):
@@ -273,6 +186,18 @@ class HistoryReader(PastReader):
                 else:
                     unsure += among + compound
         return sure, unsure
+
+    def number_columns(
+        self, tenant: str, entity_id: str, name: str, window: Window
+    ) -> dict[str, NumberColumn] | None:
+        """What a window holds of an attribute, where all of it is observed Properties with numbers."""
+        number, named = self.db.tenants.find(tenant), self.db.names.find(name)
+        found = self.incarnation(number, entity_id) if number is not None else None
+        if window.timeproperty != "observedAt" or window.last_n is not None or window.first_n is not None:
+            return None
+        if found is None or named is None:
+            return {}
+        return number_columns(self.db, self.tiers, found.number, named, window)
 
     def known_instances(self, tenant: str, entity_id: str, instance_ids: Sequence[str]) -> set[str]:
         """Which of these instance ids are in the entity's history already.
@@ -287,10 +212,9 @@ class HistoryReader(PastReader):
         wanted = set(instance_ids)
         stamps = {parsed[0] for parsed in map(parse_instance_id, wanted) if parsed is not None}
         known: set[str] = set()
-        for name in self.hot.names(found.number):
+        for name in self.tiers.names(found.number):
             iri = self.db.names.key(name)
-            for stamp in stamps:
-                known.update(self._id(decoder, row, iri) for row in self.hot.at(found.number, name, stamp))
+            known.update(self._id(decoder, row, iri) for row in self.tiers.at(found.number, name, stamps))
             sql = "SELECT 1 FROM instance_key WHERE incarnation = ? AND name = ? AND id = ?"
             known.update(
                 foreign for foreign in wanted - known if self.db.value(sql, (found.number, name, foreign))
@@ -308,12 +232,12 @@ class HistoryReader(PastReader):
         )
         foreign = self.db.row(sql, (incarnation, number, instance_id))
         if foreign is not None:
-            return self.hot.row(incarnation, number, Key(*foreign))
+            return self.tiers.row(incarnation, number, Key(*foreign))
         parsed = parse_instance_id(instance_id)
         if parsed is None:
             return None
         decoder = Decoder(self.db, entity_id, self.origins_of)
-        for row in self.hot.at(incarnation, number, parsed[0]):
+        for row in self.tiers.at(incarnation, number, {parsed[0]}):
             if self._id(decoder, row, name) == instance_id:
                 return row
         return None
@@ -345,7 +269,7 @@ class HistoryReader(PastReader):
                 deleted_at=row[6],
             )
         cleared = self.db.value("SELECT 1 FROM history_cleared WHERE incarnation = ?", (found.number,))
-        if cleared is not None and not self.hot.has_any(found.number):
+        if cleared is not None and not self.tiers.has_any(found.number):
             return None
         entity = decode_entity(self.db.value("SELECT body FROM entity WHERE row = ?", (found.number,)))
         return HistoryEntity(
@@ -356,10 +280,6 @@ class HistoryReader(PastReader):
             created_at=entity.created_at,
             modified_at=entity.modified_at,
         )
-
-    def _has(self, incarnation: int, name: int) -> bool:
-        sql = "SELECT 1 FROM instance WHERE incarnation = ? AND name = ? LIMIT 1"
-        return self.db.value(sql, (incarnation, name)) is not None
 
     def _id(self, decoder: Decoder, row: Row, name: str) -> str:
         return decoder.instance_id(row, name, self.db.names.key(row.dataset) if row.dataset else "")
@@ -380,7 +300,7 @@ class HistoryReader(PastReader):
 
     def _names(self, incarnation: int, window: Window) -> list[int]:
         if window.names is None:
-            return self.hot.names(incarnation)
+            return self.tiers.names(incarnation)
         return [name for name in map(self.db.names.find, window.names) if name is not None]
 
     def _datasets(self, window: Window) -> set[int | None] | None:
@@ -399,16 +319,17 @@ class HistoryReader(PastReader):
         bounded = window.start is not None or window.end is not None
         observed = window.timeproperty == "observedAt"
         if observed:
-            stream = self.hot.rows(
+            stream = self.tiers.rows(
                 incarnation,
                 name,
                 start=window.start,
                 end=window.end,
                 numbers=window.numbers,
                 latest_first=window.last_n is not None,
+                few=(window.last_n or window.first_n) is not None,
             )
         else:
-            stream = self.hot.rows(incarnation, name, numbers=window.numbers)
+            stream = self.tiers.rows(incarnation, name, numbers=window.numbers)
         if not window.with_repeats:
             stream = (row for row in stream if row.occurrence == 0)
         if datasets is not None:
@@ -429,19 +350,6 @@ class HistoryReader(PastReader):
         chosen.sort(key=lambda item: (item[0], item[1]))
         rows = [row for _, _, row in chosen]
         return rows[: window.first_n] if window.last_n is None else rows[max(0, len(rows) - window.last_n) :]
-
-
-def _range(incarnation: int, name: int, start: int | None, end: int | None) -> tuple[str, list[float]]:
-    """The condition of one attribute's rows with start <= time < end, and its parameters."""
-    sql = "incarnation = ? AND name = ?"
-    parameters: list[float] = [incarnation, name]
-    if start is not None:
-        sql += " AND time >= ?"
-        parameters.append(start)
-    if end is not None:
-        sql += " AND time < ?"
-        parameters.append(end)
-    return sql, parameters
 
 
 def _within(time: int, window: Window) -> bool:

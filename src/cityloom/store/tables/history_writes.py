@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -15,7 +16,9 @@ from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.values import TypeIs
-from cityloom.store.tables.codec import COLUMNS, FOREIGN, Decoder, Encoder, Row
+from cityloom.store.tables.codec import COLUMNS, FOREIGN, Decoder, Encoder, Key, Row
+from cityloom.store.tables.cold import EVERY
+from cityloom.store.tables.cold_deletes import ColdDeletes
 from cityloom.store.tables.history import HistoryReader, Incarnation
 from cityloom.store.tables.log import Body, LogWriter
 
@@ -35,6 +38,11 @@ _ONE: Final = f"{_OF_ATTRIBUTE} AND time = ? AND origin = ? AND tie = ? AND data
 
 class HistoryWriter(HistoryReader, LogWriter):
     """The port `HistoryWrites`, and how the state's changes get into history."""
+
+    @cached_property
+    def cold(self) -> ColdDeletes:
+        """What may be done to the cold tier."""
+        return ColdDeletes(self.db, self.tiers.cold)
 
     def append_history(self, tenant: str, append: HistoryAppend, cause: Cause) -> Event | None:
         """Adds instances that are not there yet, with one event; None when all were there."""
@@ -59,6 +67,7 @@ class HistoryWriter(HistoryReader, LogWriter):
         encoded = [(instance, *encoder.row(instance, True)) for instance in append.instances]
         if not began:
             encoded = self._without_moved(life.number, append.entity_id, encoded)
+            encoded = self._without_cold(life.number, encoded)
         changes: list[AttributeChange] = []
         if len(encoded) > CHANGES_IN_EVENT:
             count = self._insert_many([(row, foreign) for _, row, foreign in encoded])
@@ -288,6 +297,26 @@ class HistoryWriter(HistoryReader, LogWriter):
             is None
         ]
 
+    def _without_cold(
+        self, incarnation: int, encoded: list[tuple[Instance, Row, str | None]]
+    ) -> list[tuple[Instance, Row, str | None]]:
+        """Leaves out those that a source brought before and that are in the cold tables already.
+
+        Others cannot be there: an event is new, and a foreign id is known to this file.
+        """
+        known: dict[int, set[Key]] = {}
+        for name in {row.name for _, row, _ in encoded}:
+            bounds = self.tiers.cold.bounds(incarnation, name)
+            if bounds is None:
+                continue
+            told = (row.time for _, row, _ in encoded if row.name == name and row.origin & 1)
+            times = [time for time in told if bounds.first <= time <= bounds.last]
+            if times:
+                known[name] = self.tiers.cold.keys(incarnation, name, min(times), max(times) + 1)
+        if not known:
+            return encoded
+        return [item for item in encoded if item[1][2:6] not in known.get(item[1].name, ())]
+
     def _appended(self, entity_id: str, instance: Instance, row: Row, foreign: str | None) -> AttributeChange:
         dataset_id = instance.attribute.dataset_id
         identity = foreign or self._decoder(entity_id).instance_id(row, instance.name, dataset_id)
@@ -298,23 +327,36 @@ class HistoryWriter(HistoryReader, LogWriter):
         )
 
     def _delete_row(self, row: Row, instance_id: str) -> None:
-        self.db.change(f"DELETE FROM instance WHERE {_ONE}", row[:6])
+        if self.db.run(f"DELETE FROM instance WHERE {_ONE}", row[:6]):
+            self.cold.deleted_from_hot([row])
+        else:
+            self.cold.delete(row)
         if row.origin == FOREIGN:
             sql = f"DELETE FROM instance_key WHERE {_OF_ATTRIBUTE} AND id = ?"
             self.db.change(sql, (row.incarnation, row.name, instance_id))
 
     def _delete_attribute(self, life: Incarnation, entity_id: str, name: str, dataset_id: str | None) -> int:
-        where, parameters = _OF_ATTRIBUTE, [life.number, self.db.names.find(name)]
-        if dataset_id is not None:
-            where += " AND dataset = ?"
-            parameters.append(self.db.names.find(dataset_id) if dataset_id else 0)
-        count = self.db.run(f"DELETE FROM instance WHERE {where}", parameters)
+        find = self.db.names.find
+        number = find(name)
+        dataset = EVERY if dataset_id is None else find(dataset_id) if dataset_id else 0
+        count = 0
+        if number is not None and dataset is not None:
+            count = self._delete_series(life.number, number, dataset)
         if count == 0:
             raise ResourceNotFound(
                 f"the history of attribute {name!r} of entity {entity_id!r} does not exist"
             )
-        self.db.run(f"DELETE FROM instance_key WHERE {where}", parameters)
         return count
+
+    def _delete_series(self, incarnation: int, name: int, dataset: int = EVERY) -> int:
+        """Deletes all instances of an attribute, or of one dataset of it, in both tiers; how many."""
+        where, parameters = _OF_ATTRIBUTE, [incarnation, name]
+        if dataset != EVERY:
+            where += " AND dataset = ?"
+            parameters.append(dataset)
+        count = self.db.run(f"DELETE FROM instance WHERE {where}", parameters)
+        self.db.change(f"DELETE FROM instance_key WHERE {where}", parameters)
+        return count + self.cold.cut(incarnation, name, dataset)
 
     def _delete_all(self, tenant: int, entity_id: str) -> int:
         """Deletes every instance of every incarnation."""
@@ -323,7 +365,8 @@ class HistoryWriter(HistoryReader, LogWriter):
         current = self.db.rows("SELECT row FROM entity WHERE tenant = ? AND id = ?", key)
         count = 0
         for (number,) in [*past, *current]:
-            count += self.db.run("DELETE FROM instance WHERE incarnation = ?", (number,))
+            for name in self.tiers.names(number):
+                count += self._delete_series(number, name)
             self.db.change("DELETE FROM instance_key WHERE incarnation = ?", (number,))
         for (number,) in past:
             self._forget_past(number)
@@ -342,27 +385,32 @@ class HistoryWriter(HistoryReader, LogWriter):
         past = "SELECT incarnation FROM history_type WHERE tenant = ? AND type = ? AND id = ?"
         for (number,) in self.db.rows(past, key):
             left -= self._expire(number, before, left)
-            if not self.hot.has_any(number):
+            if not self.tiers.has_any(number):
                 self._forget_past(number)
         return limit - left
 
     def _expire(self, incarnation: int, before: int, limit: int) -> int:
         """Deletes up to `limit` instances of one life that are older than `before`."""
         left = limit
-        for name in self.hot.names(incarnation, before):
+        for name in self.tiers.names(incarnation, before):
+            left -= self.cold.expire(incarnation, name, before, left)
             if left <= 0:
                 break
-            left -= self.db.run(
+            gone = self.db.rows(
                 f"DELETE FROM instance WHERE {_OF_ATTRIBUTE} AND (time, origin, tie, dataset) IN"
                 f" (SELECT time, origin, tie, dataset FROM instance WHERE {_OF_ATTRIBUTE} AND time < ?"
-                " ORDER BY time LIMIT ?)",
+                " ORDER BY time LIMIT ?) RETURNING incarnation, name, time, origin, tie, dataset",
                 (incarnation, name, incarnation, name, before, left),
             )
+            self.cold.deleted_from_hot(gone)
+            left -= len(gone)
+            bounds = self.tiers.cold.bounds(incarnation, name)
+            until = before if bounds is None else min(before, bounds.first)
             self.db.run(
-                f"DELETE FROM instance_key AS k WHERE {_OF_ATTRIBUTE} AND NOT EXISTS"
+                f"DELETE FROM instance_key AS k WHERE {_OF_ATTRIBUTE} AND k.time < ? AND NOT EXISTS"
                 " (SELECT 1 FROM instance i WHERE i.incarnation = k.incarnation AND i.name = k.name"
                 " AND i.time = k.time AND i.origin = k.origin AND i.tie = k.tie AND i.dataset = k.dataset)",
-                (incarnation, name),
+                (incarnation, name, until),
             )
         return limit - left
 

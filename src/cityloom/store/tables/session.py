@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from cityloom.model.errors import StoreFailed
 from cityloom.model.events import Cause
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.map_ports import Box
 from cityloom.store.tables.interned import Interned, Tenants
@@ -84,9 +85,13 @@ class Session(ABC):
 
     A reader's session never adds anything; the writer's undoes with `undo`
     what a failed work or transaction had added.
+
+    Args:
+        cold_tables: where old history may be; None: there is nothing but the database.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cold_tables: ColdTables | None = None) -> None:
+        self.cold_tables = cold_tables
         self.tenants = Tenants(self)
         self.names: Interned[str] = Interned(self, "name", "iri")
         self.shapes: Interned[str] = Interned(self, "shape", "body")

@@ -199,10 +199,15 @@ function LayerItem({ state }: { state: LayerState }) {
   );
 }
 
-function Count({ state: { layer, matched }, id }: { state: LayerState; id: string }) {
+/** The number, and while its objects are read a sign beside it: a line of its own would move the rows below. */
+function Count({ state, id }: { state: LayerState; id: string }) {
+  const { layer, matched, visible, phase } = state;
   const counts = { matched: numberText(matched ?? 0), count: numberText(layer.count) };
   return (
     <span class="layer-count" id={id}>
+      {visible && phase === 'loading' && (
+        <span class="reading" role="img" aria-label={t('loading.layer')} />
+      )}
       <span aria-hidden="true">
         {matched === null ? counts.count : t('layers.matchedOf', counts)}
       </span>
@@ -251,7 +256,6 @@ function Then({ state }: { state: LayerState }) {
 function Note({ state }: { state: LayerState }) {
   const { layer, role, mark, tiled, visible, phase, problem, undrawable } = state;
   if (!visible) return null;
-  if (phase === 'loading') return <span class="layer-note">{t('loading.layer')}</span>;
   if (phase === 'error') {
     return (
       <span class="layer-note warn">

@@ -1,0 +1,202 @@
+"""`cityloom history`: the part of history that stands in tables of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cityloom.cli.console import out, print_whole, progress_bars
+from cityloom.folder import CityFolder
+from cityloom.model.clock import SystemClock
+from cityloom.model.errors import ConfigurationError
+from cityloom.model.time import format_datetime, parse_datetime
+
+if TYPE_CHECKING:
+    from cityloom.model.settings import Settings
+    from cityloom.store.sqlite import SqliteStore
+
+_Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
+commands = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Moves old history to open Delta Lake tables, and keeps these in order. "
+    "A node that serves the city does it by itself (setting `coldAfter`); "
+    "all but `status` and `export` need the city to be free.",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(commands, name="history")
+
+
+@commands.command("status")
+def status(data: _Data) -> None:
+    """Says what of the city's history is in the tables, where they are and how large; a node may serve it.
+
+    Example: `cityloom history status --data my-city`
+    """
+    from rich.table import Table as Grid
+
+    from cityloom.cli.snapshots import opened
+    from cityloom.store.sqlite import cold_status
+
+    folder = _city(data)
+    settings = folder.settings()
+    with opened(data) as snapshot:
+        found = cold_status(snapshot)
+    out.print(f"setting coldAfter: {settings.cold_after or 'empty, so nothing moves by itself'}")
+    out.print(f"place: {folder.cold_place(settings)}", markup=False)
+    if found.version is None:
+        out.print("nothing has moved yet")
+        return
+    out.print(
+        f"{found.instances:,} instances older than {format_datetime(found.reach)}, version {found.version}"
+    )
+    if found.hidden:
+        out.print(f"{found.hidden:,} deletions and corrections wait for `cityloom history compact`")
+    table = Grid("month", "tenant", "files", "rows", "bytes")
+    for month in found.months:
+        table.add_row(
+            month.month, month.tenant or "-", f"{month.files:,}", f"{month.rows:,}", f"{month.bytes:,}"
+        )
+    print_whole(table)
+
+
+@commands.command("move")
+def move(
+    data: _Data,
+    older: Annotated[
+        str | None, typer.Option("--older-than", help="An age (ISO 8601 duration); the setting's else.")
+    ] = None,
+) -> None:
+    """Moves the instances that are old enough; asked twice, it finds none.
+
+    Example: `cityloom history move --data my-city --older-than P30D`
+    """
+    from cityloom.broker.ageing import Ageing
+
+    with _opened(data) as (store, settings):
+        before = Ageing(store.cold, SystemClock(), older or settings.cold_after, 0).before
+        if before is None:
+            raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
+        with progress_bars() as begin:
+            count = store.cold.move(before, begin("moving history"))
+    out.print(f"{count:,} instances older than {format_datetime(before)} moved")
+
+
+@commands.command("compact")
+def compact(data: _Data) -> None:
+    """Writes each month as one sorted file, without what was deleted, corrected or grew too old.
+
+    Example: `cityloom history compact --data my-city`
+    """
+    with _opened(data) as (store, _), progress_bars() as begin:
+        count = store.cold.compact(1, begin("writing months anew"))
+    out.print(f"{count:,} months written anew")
+
+
+@commands.command("retain")
+def retain(data: _Data) -> None:
+    """Deletes what is past the retention of its type, in the store and in the tables.
+
+    Example: `cityloom history retain --data my-city`
+    """
+    import asyncio
+
+    from cityloom.app import Node
+
+    folder = _city(data)
+    node = Node(folder, folder.settings())
+    try:
+        gone = asyncio.run(node.upkeep.expire_history())
+    finally:
+        node.close()
+    with _opened(data) as (store, _), progress_bars() as begin:
+        months = store.cold.compact(1, begin("writing months anew"))
+    out.print(f"{gone:,} instances deleted, {months:,} months written anew")
+
+
+@commands.command("vacuum")
+def vacuum(
+    data: _Data,
+    keep: Annotated[
+        int | None, typer.Option("--keep-hours", help="Keep what was read within them; the setting's else.")
+    ] = None,
+) -> None:
+    """Removes files that are read no more. A backup of the store alone that is older cannot be restored then.
+
+    Example: `cityloom history vacuum --data my-city --keep-hours 168`
+    """
+    with _opened(data) as (store, settings):
+        count = store.cold.vacuum(settings.cold_keep if keep is None else keep)
+    out.print(f"{count:,} files removed")
+
+
+@commands.command("export")
+def export(
+    data: _Data,
+    output: Annotated[Path, typer.Option("--out", help="The file: .parquet, .arrow or .csv.")],
+    type: Annotated[str, typer.Option(help="The entities' type, such as `Streetlight`.")],
+    attrs: Annotated[str, typer.Option(help="Attributes, between commas.")],
+    start: Annotated[str, typer.Option("--from", help="The first moment, ISO 8601 in UTC.")],
+    end: Annotated[str, typer.Option("--to", help="The moment before which it ends.")],
+) -> None:
+    """Writes the history of a type as one table, wherever it is; a node may be running.
+
+    Example: `cityloom history export --data my-city --type Sensor --attrs level --from 2026-05-01T00:00:00Z
+    --to 2026-06-01T00:00:00Z --out level.parquet`
+    """
+    from cityloom.cli.snapshots import opened
+    from cityloom.ld.context import LdContext
+    from cityloom.store.sqlite import one_history
+
+    if output.suffix not in (".parquet", ".arrow", ".csv"):
+        raise ConfigurationError(f"--out is invalid: {output} ends in none of .parquet, .arrow, .csv")
+    expand = LdContext.core.expand_term
+    names = [expand(name) for name in attrs.split(",")]
+    span = parse_datetime(start, "--from"), parse_datetime(end, "--to")
+    _city(data)
+    with opened(data) as snapshot:
+        rows = one_history(snapshot, "", expand(type), names, *span).collect()
+    match output.suffix:
+        case ".parquet":
+            rows.write_parquet(output)
+        case ".arrow":
+            rows.write_ipc(output)
+        case _:
+            rows.write_csv(output)
+    out.print(f"{output}: {rows.height:,} instances", markup=False)
+
+
+def _city(data: Path) -> CityFolder:
+    from cityloom.cli.logs import configure_logs
+
+    folder = CityFolder(data)
+    settings = folder.settings()
+    configure_logs(settings)
+    if settings.store:
+        raise ConfigurationError(
+            f"the city in {data} is kept in PostgreSQL, where all history stays in the database"
+        )
+    if not folder.store_file.exists():
+        raise ConfigurationError(f"no city exists in {data}")
+    return folder
+
+
+@contextmanager
+def _opened(data: Path) -> Iterator[tuple[SqliteStore, Settings]]:
+    """The city's store, which no node may be using."""
+    from cityloom.store.sqlite import SqliteStore
+
+    folder = _city(data)
+    settings = folder.settings()
+    store = SqliteStore(folder.store_file, SystemClock(), cold=folder.cold_place(settings))
+    try:
+        yield store, settings
+    finally:
+        store.close()

@@ -1,0 +1,288 @@
+"""The Delta table of instances: its versions, how rows get in, and where they are.
+
+Every commit carries the number of its change as an application transaction of
+the city's own id, so that a table tells whose it is and how far it has come.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.cold.schema import COLUMNS, PARTITIONS, ROW_GROUP
+
+if TYPE_CHECKING:
+    import deltalake
+    import polars
+
+TABLE: Final = "instances"
+"""The table's folder below the place of the tables."""
+_VERSIONS: Final = 8
+"""Versions whose lists of files are remembered: long readers may look at some older one."""
+_LEVEL: Final = 6
+"""Of zstd: beyond it writing takes longer, and files get hardly smaller."""
+
+
+class Part(Struct, frozen=True):
+    """One file of the table; `first` and `last` are bounds of its entities' ids."""
+
+    uri: str
+    tenant: str | None
+    month: str
+    rows: int
+    bytes: int
+    first: str | None
+    last: str | None
+
+    def may_hold(self, entity_id: str) -> bool:
+        """Whether rows of an entity may be in it."""
+        if self.first is None or self.last is None:
+            return True
+        return self.first <= entity_id <= self.last
+
+
+class ColdTables:
+    """The table of instances at one place.
+
+    Args:
+        place: a folder, or the URL of one (`s3://`, `gs://`, `az://`); made by the first commit.
+            What it takes to reach object storage is read from the environment.
+        owner: the city's own id, by which its changes are told.
+    """
+
+    def __init__(self, place: str, owner: str) -> None:
+        self.place = place
+        self.owner = owner
+        self.url = f"{place.rstrip('/')}/{TABLE}"
+        self._known: OrderedDict[int, list[Part]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def files(self, version: int) -> list[Part]:
+        """The files of a version. Cost: a read of the log, once for each version.
+
+        Raises:
+            StoreFailed: the table cannot be read.
+        """
+        with self._lock:
+            known = self._known.get(version)
+        if known is None:
+            with self.using("read"):
+                known = _parts(self._table(version))
+            with self._lock:
+                self._known[version] = known
+                while len(self._known) > _VERSIONS:
+                    self._known.popitem(last=False)
+        return known
+
+    def scan(self, parts: Iterable[Part]) -> polars.LazyFrame | None:
+        """The rows of some files, without the columns of the partitions; None without files."""
+        import polars as pl
+
+        uris = [part.uri for part in parts]
+        return pl.scan_parquet(uris, hive_partitioning=False, glob=False) if uris else None
+
+    def latest(self) -> int | None:
+        """The newest version, whoever made it; None where no table is.
+
+        Raises:
+            StoreFailed: the table cannot be read.
+            ConfigurationError: it is another city's.
+        """
+        import deltalake
+
+        with self.using("read"):
+            if not deltalake.DeltaTable.is_deltatable(self.url):
+                return None
+            table = self._table()
+            if table.transaction_version(self.owner) is None:
+                raise ConfigurationError(
+                    f"the cold history {self.url} is invalid: it is another city's; "
+                    "name another place with coldUrl"
+                )
+            return int(table.version())
+
+    def append(self, frame: polars.DataFrame, number: int) -> int:
+        """Adds sorted rows, as change `number`; the version that has them.
+
+        Raises:
+            StoreFailed: they could not be written.
+        """
+        with self.using("written"):
+            return self._write(frame, number, mode="append")
+
+    def replace(self, part: Part, frames: Iterable[polars.DataFrame], number: int) -> int:
+        """Puts frames of sorted rows, a file each, in the place of all rows of `part`'s month.
+
+        A commit for each: the last version alone is whole, and the one to publish.
+
+        Returns:
+            That version.
+
+        Raises:
+            StoreFailed: they could not be written.
+        """
+        where = f"{_of_tenant(part.tenant)} AND month = '{part.month}'"
+        with self.using("written"):
+            version = None
+            for frame in frames:
+                if frame.height and version is None:
+                    version = self._write(frame, number, mode="overwrite", predicate=where)
+                elif frame.height:
+                    # One frame a write: of several, the order would be lost.
+                    version = self._write(frame, number, mode="append")
+            if version is None:
+                table = self._table()
+                table.delete(where, commit_properties=self._commit(number))
+                version = int(table.version())
+            return version
+
+    def forget(self, tenant: str, until: int, number: int) -> int:
+        """Takes out all rows of a tenant that changes up to `until` wrote; the version without them."""
+        with self.using("written"):
+            table = self._table()
+            where = f"{_of_tenant(tenant or None)} AND change <= {until}"
+            table.delete(where, commit_properties=self._commit(number))
+            return int(table.version())
+
+    def restore(self, version: int, number: int) -> int:
+        """Makes the table again what it was in `version`; the new version that is the same."""
+        with self.using("written"):
+            table = self._table()
+            table.restore(version, commit_properties=self._commit(number))
+            return int(table.version())
+
+    def vacuum(self, keep_hours: int, number: int) -> int:
+        """Removes files that no version of the last `keep_hours` needs; how many went."""
+        with self.using("written"):
+            gone = self._table().vacuum(
+                retention_hours=keep_hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                commit_properties=self._commit(number),
+            )
+            with self._lock:
+                self._known.clear()
+            return len(gone)
+
+    def local_files(self, version: int) -> list[tuple[Path, str]]:
+        """The files that make up a version, each with its path below the place; none where it is a URL."""
+        if "://" in self.place:
+            return []
+        folder = Path(self.url)
+        log = [
+            file
+            for file in sorted(folder.glob("_delta_log/*"))
+            if file.name[:20].isdigit() and int(file.name[:20]) <= version
+        ]
+        files = [*log, *(Path(part.uri) for part in self.files(version))]
+        return [(file, str(file.relative_to(self.place))) for file in files]
+
+    @contextmanager
+    def using(self, what: str) -> Iterator[None]:
+        """Tells what goes wrong with the tables in one sentence."""
+        try:
+            yield
+        except (ConfigurationError, StoreFailed):
+            raise
+        except Exception as error:  # of two libraries in Rust, with classes of their own for each cause
+            reason = str(error).strip().split("\n")[0]
+            raise StoreFailed(f"the cold history {self.url} cannot be {what}: {reason}") from error
+
+    def _table(self, version: int | None = None) -> deltalake.DeltaTable:
+        import deltalake
+
+        return deltalake.DeltaTable(self.url, version=version)
+
+    def _table_or_new(self, number: int) -> deltalake.DeltaTable:
+        import deltalake
+        from deltalake.schema import PrimitiveType
+
+        if deltalake.DeltaTable.is_deltatable(self.url):
+            return self._table()
+        if "://" not in self.url:
+            # As the city's own file: whom else it may concern, the operator decides.
+            Path(self.url).mkdir(mode=0o700, parents=True, exist_ok=True)
+        fields = [deltalake.Field(column.name, PrimitiveType(column.type)) for column in COLUMNS]
+        return deltalake.DeltaTable.create(
+            self.url,
+            deltalake.Schema(fields),
+            partition_by=list(PARTITIONS),
+            name="history",
+            description="Temporal evolution of a city's entities: one row an instance (Cityloom)",
+            commit_properties=self._commit(number),
+        )
+
+    def _write(self, frame: polars.DataFrame, number: int, **how: Any) -> int:
+        import deltalake
+
+        table = self._table_or_new(number)
+        deltalake.write_deltalake(
+            table,
+            frame.rechunk(),
+            writer_properties=_properties(),
+            commit_properties=self._commit(number),
+            **how,
+        )
+        return int(table.version())
+
+    def _commit(self, number: int) -> deltalake.CommitProperties:
+        import deltalake
+
+        return deltalake.CommitProperties(
+            app_transactions=[deltalake.Transaction(self.owner, number)], max_commit_retries=0
+        )
+
+
+def _properties() -> deltalake.WriterProperties:
+    import deltalake
+
+    packed = deltalake.ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
+    return deltalake.WriterProperties(
+        compression="ZSTD",
+        compression_level=_LEVEL,
+        max_row_group_size=ROW_GROUP,
+        column_properties={column.name: packed for column in COLUMNS if column.packed},
+    )
+
+
+def _parts(table: deltalake.DeltaTable) -> list[Part]:
+    import polars as pl
+
+    adds = pl.DataFrame(table.get_add_actions(flatten=True))
+    if adds.is_empty():
+        return []
+    uris = {uri.rsplit("/", 1)[1]: uri for uri in table.file_uris()}
+    return [
+        Part(
+            uris[add["path"].rsplit("/", 1)[1]],
+            add["tenant"],
+            add["month"],
+            add["rows"],
+            add["bytes"],
+            add["first"],
+            add["last"],
+        )
+        for add in adds.select(
+            "path",
+            tenant="partition.tenant",
+            month="partition.month",
+            rows="num_records",
+            bytes="size_bytes",
+            first="min.entityId",
+            last="max.entityId",
+        ).iter_rows(named=True)
+    ]
+
+
+def _of_tenant(tenant: str | None) -> str:
+    if tenant is None:
+        return "tenant IS NULL"
+    quoted = tenant.replace("'", "''")
+    return f"tenant = '{quoted}'"

@@ -1,0 +1,396 @@
+"""Moving history to the cold tables, in steps of which each may be the last.
+
+1. The city's file says that a change of the tables is under way (`cold.moving`).
+2. The change is committed to the tables. Nobody reads it yet: readers see the version in the file.
+3. In one transaction of the file that version becomes the one to see, and what moved goes from `instance`.
+
+Whoever is killed before 3 has changed nothing: the next change begins by making
+the tables again what they were. What is deleted or replaced between 1 and 3 is
+marked in the file, and neither goes from `instance` in 3 nor comes with the tables.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from cityloom.model.entity import decode_entity
+from cityloom.model.errors import StoreFailed
+from cityloom.store.cold.hidden import Hidden, visible
+from cityloom.store.cold.schema import COLUMNS, ORDER
+from cityloom.store.cold.tables import ColdTables, Part
+from cityloom.store.ports import Store
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.sqlite.snapshot import SqliteTransaction
+from cityloom.store.tables.codec import Row, shape_of
+from cityloom.store.tables.cold import ColdState
+from cityloom.store.tables.cold_rows import Columns, Owner, month_after
+from cityloom.store.tables.snapshot import TablesSnapshot
+
+if TYPE_CHECKING:
+    import polars
+
+T = TypeVar("T")
+
+MOST: Final = 50_000
+"""Instances of one step: the writer is held up for as long as it takes to delete them."""
+
+SHARE: Final = 20
+"""As many times more rows stand in one file of a compacted month: what the memory bears at once."""
+
+_log = structlog.get_logger("cold")
+_decode_texts: Final = msgspec.json.Decoder(list[str]).decode
+
+
+class Series(Struct, frozen=True):
+    """An attribute of one life with old instances: whose it is, and when the oldest was."""
+
+    owner: Owner
+    name: int
+    oldest: int
+
+
+class Mover:
+    """Changes the cold tables: one thing at a time, whoever asks.
+
+    Args:
+        store: of which the file says what counts.
+    """
+
+    def __init__(self, store: Store, tables: ColdTables, most: int = MOST) -> None:
+        self._store = store
+        self._tables = tables
+        self._most = most
+        self._alone = threading.Lock()
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Ends what is under way, before or after its step; nothing can be begun any more."""
+        self._closing.set()
+        with self._alone:
+            pass
+
+    def move(self, before: int, progress: Callable[[float], None] | None = None) -> int:
+        """Moves the instances that are older than `before` (µs); how many.
+
+        Raises:
+            StoreFailed: the tables cannot be written; what moved before that has moved.
+            ConfigurationError: the tables are another city's.
+
+        Cost: a seek for each attribute of each entity, and for each month that it has; a commit for
+        each step of a month.
+        """
+        with self._alone:
+            self._recover()
+            left = self._see(lambda snapshot: sorted(_series(snapshot, before), key=_place))
+            begin = min((one.oldest for one in left), default=before)
+            count = 0
+            while left:
+                end = min(month_after(min(one.oldest for one in left)), before)
+                month: Sequence[Series] = [one for one in left if one.oldest < end]
+                while month:
+                    moved, month = self._move_some(month, end)
+                    count += moved
+                left = self._see(partial(_later, series=left, end=end, before=before))
+                if progress is not None:
+                    progress((end - begin) / (before - begin))
+            return count
+
+    def _move_some(self, series: Sequence[Series], end: int) -> tuple[int, Sequence[Series]]:
+        """Moves what one step bears of the instances with time < end; how many, and what is left."""
+        number = self._begin(end)
+
+        def gather(snapshot: TablesSnapshot) -> tuple[Columns, list[Row], Sequence[Series]]:
+            columns = Columns(snapshot.db, snapshot.origins_of, number)
+            rows: list[Row] = []
+            for place, one in enumerate(series):
+                for row in snapshot.tiers.hot.rows(one.owner.incarnation, one.name, end=end):
+                    if len(rows) >= self._most:
+                        return columns, rows, series[place:]
+                    columns.add(one.owner, row)
+                    rows.append(row)
+            return columns, rows, ()
+
+        columns, rows, left = self._see(gather)
+        version = self._tables.append(columns.frame(), number) if rows else None
+        self._do(lambda tx: _publish(tx, version, rows))
+        return len(rows), left
+
+    def compact(self, few: int = 1, progress: Callable[[float], None] | None = None) -> int:
+        """Writes months anew that are in more than `few` files, or of which instances went; how many.
+
+        What was deleted is no longer in the files that readers see; `vacuum` removes the others.
+
+        Cost: a read and a write of those months.
+        """
+        with self._alone:
+            self._recover()
+            version = self._see(lambda snapshot: snapshot.tiers.cold.state().version)
+            if version is None:
+                return 0
+            months: dict[tuple[str, str], list[Part]] = {}
+            for part in self._tables.files(version):
+                months.setdefault((part.tenant or "", part.month), []).append(part)
+            # What goes from here on is told with this number or a later one, and stays told.
+            number = self._begin(None)
+            count = 0
+            for done, (_, parts) in enumerate(sorted(months.items())):
+                count += self._compact_month(parts, few)
+                if progress is not None:
+                    progress((done + 1) / len(months))
+            self._do(lambda tx: _forget_hidden(tx, number))
+            return count
+
+    def _compact_month(self, parts: list[Part], few: int) -> bool:
+        hidden = self._see(lambda snapshot: snapshot.tiers.cold.hidden())
+        rows = self._tables.scan(parts)
+        if rows is None:
+            return False
+        count = sum(part.rows for part in parts)
+        share = SHARE * self._most
+        with self._tables.using("read"):
+            if len(parts) <= max(few, -(-count // share)) and not _any_hidden(rows, hidden):
+                return False
+        number = self._begin(None)
+        frames = _sorted(rows, hidden, parts[0], count, share)
+        version = self._tables.replace(parts[0], self._watched(frames), number)
+        self._do(lambda tx: _publish(tx, version, []))
+        return True
+
+    def vacuum(self, keep_hours: int) -> int:
+        """Removes the files that readers have not seen for `keep_hours`; how many.
+
+        A backup of the city's file that is older needs them: it can no longer be restored.
+        """
+        with self._alone:
+            self._recover()
+            if self._tables.latest() is None:
+                return 0
+            number = self._begin(None)
+            gone = self._tables.vacuum(keep_hours, number)
+            # It is told in the table's log, as versions of which nothing else is new.
+            version = self._tables.latest()
+            self._do(lambda tx: _publish(tx, version, []))
+            return gone
+
+    # -- the steps ---------------------------------------------------------------
+
+    def _begin(self, reach: int | None) -> int:
+        """Step 1; the number of the change."""
+
+        def work(tx: SqliteTransaction) -> int:
+            tx.db.run(
+                "UPDATE cold SET number = number + 1, moving = 1, reach = max(reach, coalesce(?, reach))",
+                (reach,),
+            )
+            return tx.tiers.cold.state().number
+
+        return self._do(work)
+
+    def _recover(self) -> None:
+        """Makes the tables again what the file says, when a change did not come to its end.
+
+        And then takes out the tenants that were forgotten.
+        """
+        state: ColdState = self._see(lambda snapshot: snapshot.tiers.cold.state())
+        latest = self._tables.latest()
+        if latest is None or latest == (state.version or 0):
+            if state.moving:
+                self._do(lambda tx: _publish(tx, None, []))
+            self._forget_tenants()
+            return
+        _log.warning("a change of the cold history is undone", version=latest, back_to=state.version)
+        number = self._begin(None)
+        version = self._tables.restore(state.version or 0, number)
+        self._do(lambda tx: _publish(tx, version, []))
+        self._forget_tenants()
+
+    def _forget_tenants(self) -> None:
+        """Takes out what the tables hold of tenants that were forgotten."""
+        sql = "SELECT tenant, number FROM cold_forgotten"
+        for tenant, until in self._see(lambda snapshot: snapshot.db.rows(sql)):
+            number = self._begin(None)
+            version = None
+            if self._tables.latest() is not None:
+                version = self._tables.forget(tenant, until, number)
+
+            self._do(partial(_publish, version=version, rows=[], forgotten=(tenant, until)))
+
+    def _see(self, work: Callable[[TablesSnapshot], T]) -> T:
+        self._go_on()
+        with self._store.snapshot() as snapshot:
+            return work(cast(TablesSnapshot, snapshot))
+
+    def _go_on(self) -> None:
+        if self._closing.is_set():
+            raise StoreFailed("the cold history is not changed: the store is closing")
+
+    def _watched(self, frames: Iterator[polars.DataFrame]) -> Iterator[polars.DataFrame]:
+        for frame in frames:
+            self._go_on()
+            yield frame
+
+    def _do(self, work: Callable[[SqliteTransaction], T]) -> T:
+        return self._store.submit(lambda tx: work(cast(SqliteTransaction, tx))).result()
+
+
+def _publish(
+    tx: SqliteTransaction,
+    version: int | None,
+    rows: Sequence[Row],
+    forgotten: tuple[str, int] | None = None,
+) -> None:
+    """Step 3: `version` (None: the same) is seen; `rows` are in it, a `forgotten` tenant is not."""
+    tx.db.run("UPDATE cold SET version = coalesce(?, version), moving = 0", (version,))
+    if forgotten is not None:  # as it was forgotten then: once more meanwhile, and it goes once more
+        tx.db.run("DELETE FROM cold_forgotten WHERE tenant = ? AND number = ?", forgotten)
+    if not rows:
+        return
+    told = (tx.tiers.cold.state().number,)
+    gone = {row[:6] for row in tx.db.rows("SELECT * FROM cold_gone WHERE number = ?", told)}
+    cuts = tx.db.rows("SELECT * FROM cold_cut WHERE number = ?", told)
+    if gone or cuts:
+        rows = [row for row in rows if not (row[:6] in gone or _is_cut(row, cuts))]
+    connection = cast(SqliteSession, tx.db).connection
+    before = connection.total_changes()
+    connection.executemany(
+        "DELETE FROM instance WHERE incarnation = ? AND name = ? AND time = ? AND origin = ? AND tie = ?"
+        " AND dataset = ?",
+        (row[:6] for row in rows),
+    )
+    if connection.total_changes() - before != len(rows):
+        raise AssertionError("what moved to the cold history was changed meanwhile, and nobody told of it")
+    _count(tx, rows)
+
+
+def _count(tx: SqliteTransaction, rows: Sequence[Row]) -> None:
+    observed = {
+        number: shape.observed and not shape.deleted
+        for number in {row.shape for row in rows}
+        for shape in (shape_of(tx.db.shapes.key(number)),)
+    }
+    series: dict[tuple[int, int, int], list[int]] = {}
+    for row in rows:
+        told = series.setdefault((row.incarnation, row.name, row.dataset), [row.time, row.time, 0, 0])
+        told[0], told[1] = min(told[0], row.time), max(told[1], row.time)
+        told[2] += 1
+        told[3] += observed[row.shape]
+    tx.db.change_many(
+        "INSERT INTO cold_series VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " first = min(first, excluded.first), last = max(last, excluded.last),"
+        " count = count + excluded.count, observed = observed + excluded.observed",
+        [(*key, *told) for key, told in series.items()],
+    )
+
+
+def _is_cut(row: Row, cuts: Sequence[tuple[int, int, int, int, int]]) -> bool:
+    return any(
+        row.incarnation == life and row.name == name and dataset in (-1, row.dataset) and row.time < before
+        for life, name, dataset, before, _ in cuts
+    )
+
+
+def _forget_hidden(tx: SqliteTransaction, number: int) -> None:
+    """What was told before change `number` is in no table any more."""
+    tx.db.run("UPDATE cold SET moving = 0")
+    tx.db.run("DELETE FROM cold_gone WHERE number < ?", (number,))
+    tx.db.run("DELETE FROM cold_cut WHERE number < ?", (number,))
+
+
+def _any_hidden(rows: polars.LazyFrame, hidden: Hidden) -> bool:
+    """Whether some of the rows are there no more."""
+    import polars as pl
+
+    if not hidden:
+        return False
+    lives = {*(gone.incarnation for gone in hidden.gone), *(cut.incarnation for cut in hidden.cuts)}
+    involved = rows.filter(pl.col("incarnation").is_in(list(lives))).collect().lazy()
+    return bool(
+        (involved.select(pl.len()).collect() != visible(involved, hidden).select(pl.len()).collect()).item()
+    )
+
+
+def _series(snapshot: TablesSnapshot, before: int) -> Iterator[Series]:
+    """The attributes of all lives that have hot instances older than `before`."""
+    db = snapshot.db
+    for life, tenant, entity_id, body in db.stream("SELECT row, tenant, id, body FROM entity"):
+        names = list(snapshot.tiers.hot.oldest(life, before))
+        if names:
+            types = decode_entity(body).types
+            yield from _owned(
+                snapshot, Owner(db.tenants.key(tenant), _first(types), entity_id, life, ""), names
+            )
+    for life, tenant, entity_id, text in db.stream(
+        "SELECT incarnation, tenant, id, types FROM history_entity"
+    ):
+        names = list(snapshot.tiers.hot.oldest(life, before))
+        if names:
+            types = _decode_texts(text)
+            yield from _owned(
+                snapshot, Owner(db.tenants.key(tenant), _first(types), entity_id, life, ""), names
+            )
+
+
+def _first(types: Sequence[str]) -> str:
+    return types[0] if types else ""
+
+
+def _owned(snapshot: TablesSnapshot, owner: Owner, names: Sequence[tuple[int, int]]) -> Iterator[Series]:
+    for name, oldest in names:
+        attribute = snapshot.db.names.key(name)
+        yield Series(msgspec.structs.replace(owner, attribute=attribute), name, oldest)
+
+
+def _place(series: Series) -> tuple[Any, ...]:
+    """Where a series stands in the files."""
+    owner = series.owner
+    return owner.tenant, owner.type, owner.attribute, owner.entity_id, owner.incarnation
+
+
+def _later(snapshot: TablesSnapshot, series: Sequence[Series], end: int, before: int) -> list[Series]:
+    """The series that have instances with end <= time < before, and when the oldest of these was."""
+    found = []
+    for one in series:
+        if one.oldest < end:
+            rows = snapshot.tiers.hot.rows(one.owner.incarnation, one.name, start=end, end=before)
+            first = next(rows, None)
+            if first is None:
+                continue
+            one = msgspec.structs.replace(one, oldest=first.time)
+        found.append(one)
+    return found
+
+
+def _sorted(
+    rows: polars.LazyFrame, hidden: Hidden, part: Part, count: int, most: int
+) -> Iterator[polars.DataFrame]:
+    """What is left of the rows of a month, in the order of the files, in frames that the memory bears."""
+    import polars as pl
+
+    partition = (pl.lit(part.tenant, pl.String).alias("tenant"), pl.lit(part.month).alias("month"))
+    columns = [column.name for column in COLUMNS]
+    for some in _shares(rows, count, most):
+        yield visible(some, hidden).with_columns(*partition).select(columns).sort(ORDER).collect()
+
+
+def _shares(rows: polars.LazyFrame, count: int, most: int) -> Iterator[polars.LazyFrame]:
+    """Rows in parts of about `most`, by what they are sorted by."""
+    import polars as pl
+
+    if count <= most:
+        yield rows
+        return
+    place = ["type", "attribute", "entityId"]
+    sizes = rows.group_by(place).len().sort(place).collect()
+    share = (sizes["len"].cum_sum() - 1) // most
+    for keys in sizes.with_columns(share=share).partition_by("share"):
+        low, high = keys.select(pl.all().min()), keys.select(pl.all().max())
+        # The bounds let whole row groups be left out; the keys are what is meant.
+        near = (pl.col(name).is_between(pl.lit(low[name][0]), pl.lit(high[name][0])) for name in place)
+        yield rows.filter(*near).join(keys.lazy().select(place), on=place, how="semi")

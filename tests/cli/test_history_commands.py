@@ -1,0 +1,85 @@
+"""`cityloom history` as an operator uses it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+from msgspec.structs import replace
+
+from cityloom.folder import CityFolder
+from tests.cli.test_commands import refused, run, town
+from tests.nodes import NodeProcess
+
+__all__ = ["town"]
+SPAN = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-02T00:00:00Z")
+
+
+def lines(*words: str | Path) -> str:
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def exported(town: Path, to: Path) -> list[tuple[str, str | None]]:
+    asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
+    lines("history", "export", "--data", town, "--out", to, *asked)
+    return sorted(pl.read_parquet(to).select("entityId", "json").iter_rows())
+
+
+def test_history_moves_is_compacted_and_stays_the_same(town: Path, tmp_path: Path) -> None:
+    before = exported(town, tmp_path / "before.parquet")
+    assert len(before) == 2
+    assert "nothing has moved yet" in lines("history", "status", "--data", town)
+    assert "--older-than is required" in refused("history", "move", "--data", town)
+    moved = lines("history", "move", "--data", town, "--older-than", "P1D")
+    assert not moved.startswith("0 ")
+    assert lines("history", "move", "--data", town, "--older-than", "P1D").startswith("0 ")
+    assert "2026-05" in lines("history", "status", "--data", town)
+    assert "ok   history: " in run("doctor", "--data", town).stdout
+    for command in ("compact", "retain", "vacuum"):
+        lines("history", command, "--data", town)
+    with NodeProcess(town):
+        assert exported(town, tmp_path / "after.parquet") == before
+        assert "another node has it open" in refused("history", "compact", "--data", town)
+    backup, again = tmp_path / "backup.tar.gz", tmp_path / "again"
+    lines("backup", "--data", town, "--out", backup)
+    lines("restore", backup, "--data", again)
+    assert exported(again, tmp_path / "again.parquet") == before
+
+
+def test_a_node_moves_what_is_old_enough_by_itself(town: Path, tmp_path: Path) -> None:
+    before = exported(town, tmp_path / "before.parquet")
+    folder = CityFolder(town)
+    folder.write(replace(folder.configuration, settings={"coldAfter": "P1D", "coldUrl": "old"}))
+    with NodeProcess(town):
+        told = lines("history", "status", "--data", town)
+        while "instances older than" not in told:  # the test's own timeout ends it
+            told = lines("history", "status", "--data", town)
+        assert exported(town, tmp_path / "after.parquet") == before
+    assert "coldAfter: P1D" in told
+    assert list((town / "old" / "instances").glob("*/month=2026-05/*.parquet"))
+
+
+def test_doctor_says_when_the_tables_are_lost(town: Path) -> None:
+    lines("history", "move", "--data", town, "--older-than", "P1D")
+    shutil.rmtree(town / "history")
+    told = run("doctor", "--data", town)
+    assert told.returncode == 1
+    assert "cold history" in told.stdout
+
+
+def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
+    asked = ("--type", "X", "--attrs", "y", *SPAN)
+    assert "ends in none of" in refused("history", "export", "--data", town, "--out", "x.txt", *asked)
+    assert "no ISO 8601 duration" in refused("history", "move", "--data", town, "--older-than", "long")
+    assert "no city exists" in refused("history", "compact", "--data", tmp_path)
+
+
+def test_a_process_that_starts_loads_no_tables() -> None:
+    code = "import sys, cityloom.app, cityloom.cli.main; print({'polars', 'deltalake'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
