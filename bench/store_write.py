@@ -1,4 +1,4 @@
-"""How fast the embedded store writes, durably: `python bench/store_write.py FOLDER [--entities N] …`.
+"""How fast a store writes, durably: `python bench/store_write.py FOLDER [--store URL] [--entities N] …`.
 
 Measures, on entities of about 1 kB with five attributes:
 
@@ -7,7 +7,8 @@ Measures, on entities of about 1 kB with five attributes:
 - the same from many threads, one entity a work, which is what group commit is for;
 - appending a numeric series to history in chunks of 10,000, and how many bytes an instance takes.
 
-FOLDER must be on the disk that counts: a RAM disk syncs nothing.
+FOLDER must be on the disk that counts: a RAM disk syncs nothing. With `--store` an empty
+PostgreSQL database is written instead of a file in FOLDER.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -30,7 +32,9 @@ from cityloom.model.entity import DEFAULT_VOCAB, LOCATION, Attribute, Entity, en
 from cityloom.model.events import Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Transaction
+from cityloom.store.ports import Store, Transaction
+from cityloom.store.postgres import PostgresStore
+from cityloom.store.postgres.reading import instance_bytes
 from cityloom.store.sqlite import SqliteStore
 
 TYPE = DEFAULT_VOCAB + "AirQualityObserved"
@@ -74,8 +78,10 @@ def create(numbers: range) -> Any:
 
     def work(tx: Transaction) -> None:
         now = format_datetime(tx.now)
-        for number in numbers:
-            tx.write_entity("", None, make_entity(number, now), cause)
+        entities = [make_entity(number, now) for number in numbers]
+        tx.get_many("", [entity.id for entity in entities])  # as the broker does
+        for entity in entities:
+            tx.write_entity("", None, entity, cause)
 
     return work
 
@@ -103,7 +109,7 @@ def update(numbers: list[int], turn: int) -> Any:
     return work
 
 
-def pipelined(store: SqliteStore, works: list[Any], depth: int = 4) -> float:
+def pipelined(store: Store, works: list[Any], depth: int = 4) -> float:
     """Seconds to commit `works`, `depth` of them under way at once."""
     begin = time.perf_counter()
     under_way: list[Future[Any]] = []
@@ -116,7 +122,7 @@ def pipelined(store: SqliteStore, works: list[Any], depth: int = 4) -> float:
     return time.perf_counter() - begin
 
 
-def threaded(store: SqliteStore, works: list[Any], threads: int) -> float:
+def threaded(store: Store, works: list[Any], threads: int) -> float:
     """Seconds to commit `works` from threads that each wait for their own."""
     todo = iter(works)
     lock = threading.Lock()
@@ -138,8 +144,10 @@ def threaded(store: SqliteStore, works: list[Any], threads: int) -> float:
     return time.perf_counter() - begin
 
 
-def append_series(store: SqliteStore, file: Path, instances: int, chunk: int = 10_000) -> tuple[float, float]:
-    """(instances a second, bytes of the file an instance) of a numeric series."""
+def append_series(
+    store: Store, size: Callable[[], int], instances: int, chunk: int = 10_000
+) -> tuple[float, float]:
+    """(instances a second, bytes an instance) of a numeric series; `size` tells what all take."""
     cause = Cause(kind="run", id="urn:ngsi-ld:ImportRun:bench:1", source="bench")
     name = DEFAULT_VOCAB + "intensity"
     appends = [
@@ -161,12 +169,12 @@ def append_series(store: SqliteStore, file: Path, instances: int, chunk: int = 1
         )
         for first in range(0, instances, chunk)
     ]
-    before = history_bytes(file)
+    before = size()
     begin = time.perf_counter()
     for append in appends:
         store.submit(partial(_append, append, cause)).result()
     seconds = time.perf_counter() - begin
-    return instances / seconds, (history_bytes(file) - before) / instances
+    return instances / seconds, (size() - before) / instances
 
 
 def _append(append: HistoryAppend, cause: Cause, tx: Transaction) -> None:
@@ -193,10 +201,17 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=50_000)
     parser.add_argument("--threads", type=int, default=64)
     parser.add_argument("--instances", type=int, default=300_000)
+    parser.add_argument("--store", default="", help="an empty database: postgresql://…")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "bench.db"
-    store = SqliteStore(file, SystemClock())
+    store: Store
+    if options.store:
+        store = PostgresStore(options.store, SystemClock())
+        size = partial(instance_bytes, options.store)
+    else:
+        store = SqliteStore(file, SystemClock())
+        size = partial(history_bytes, file)
     draw = random.Random(1)
     count = options.entities
     found: dict[str, float] = {
@@ -213,7 +228,7 @@ def main() -> None:
         store, works, options.threads
     )
     found["updated/s, one a work, one after the other"] = 500 / pipelined(store, works[:500], 1)
-    found["appended/s"], found["bytes an instance"] = append_series(store, file, options.instances)
+    found["appended/s"], found["bytes an instance"] = append_series(store, size, options.instances)
     found["file bytes an entity"] = store.stats()["fileBytes"] / count
     store.close()
     print(json.dumps({name: round(value, 1) for name, value in found.items()}, indent=2))

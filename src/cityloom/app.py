@@ -38,7 +38,8 @@ from cityloom.model.errors import OutgoingRefused, Unauthorized
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
 from cityloom.snapshots.service import Snapshots
-from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.ports import Snapshot, Store, Transaction
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
@@ -84,13 +85,7 @@ class Node:
             open_node=settings.loopback and not settings.require_key,
             public_read=settings.public_read,
         )
-        self.store = SqliteStore(
-            folder.store_file,
-            self.clock,
-            queue_items=settings.queue_items,
-            queue_bytes=settings.queue_bytes,
-            cold=folder.cold_place(settings),
-        )
+        self.store = _open_store(folder, settings, self.clock)
         self.outgoing = Outgoing(_outgoing_settings(settings))
         self.contexts = Contexts(
             self.store,
@@ -337,6 +332,16 @@ def _outgoing_settings(settings: Settings) -> OutgoingSettings:
         total_timeout=settings.out_timeout,
         max_bytes=settings.out_max_bytes,
         max_url=settings.max_url,
+    )
+
+
+def _open_store(folder: CityFolder, settings: Settings, clock: Clock) -> Store:
+    """The database that the settings name, or the folder's own file."""
+    items, size = settings.queue_items, settings.queue_bytes
+    if settings.store:
+        return PostgresStore(settings.store, clock, queue_items=items, queue_bytes=size)
+    return SqliteStore(
+        folder.store_file, clock, queue_items=items, queue_bytes=size, cold=folder.cold_place(settings)
     )
 
 

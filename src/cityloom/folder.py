@@ -103,13 +103,19 @@ class CityFolder:
         """The city's settings; what the command line gave (snake_case, not None) goes before the file's.
 
         Raises:
-            ConfigurationError: a setting has an unknown name or a wrong kind.
+            ConfigurationError: a setting has an unknown name or a wrong kind, or two exclude each other.
         """
         try:
             settings = read_settings(self.configuration.settings)
-            return msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
+            settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"{self.path / CONFIGURATION}: settings is invalid: {error}") from None
+        if settings.store and settings.cold_after:
+            raise ConfigurationError(
+                f"{self.path / CONFIGURATION}: coldAfter ({settings.cold_after}) is for the store "
+                "in a file alone: in PostgreSQL all history stays in the database"
+            )
+        return settings
 
     def write(self, configuration: CityConfiguration) -> None:
         """Makes `configuration` the city's."""

@@ -87,6 +87,7 @@ def test_every_command_has_help_with_an_example() -> None:
         "export",
         "backup",
         "restore",
+        "move",
         "doctor",
     ):
         assert command in help_text

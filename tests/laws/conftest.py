@@ -10,8 +10,10 @@ import pytest
 
 from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 from tests.laws.tiered import TieredStore
+from tests.postgres import server
 
 START: Final = 1_780_000_000_000_000
 """Where the simulated clock stands first."""
@@ -44,7 +46,18 @@ class TieredHome(SqliteHome):
         return TieredStore(store)
 
 
-HOMES: Final[dict[str, Callable[[Path], Home]]] = {"sqlite": SqliteHome}
+class PostgresHome:
+    """A database of the tests' own server."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.clock = SimulatedClock(START)
+        self._url = server().database()
+
+    def open(self, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024) -> Store:
+        return PostgresStore(self._url, self.clock, queue_items=queue_items, queue_bytes=queue_bytes)
+
+
+HOMES: Final[dict[str, Callable[[Path], Home]]] = {"postgres": PostgresHome, "sqlite": SqliteHome}
 TIERED: Final[dict[str, Callable[[Path], Home]]] = {**HOMES, "tiered": TieredHome}
 """What the law of history is held on, besides: stores with a cold tier."""
 OF_HISTORY: Final = ("test_history", "test_past", "test_tenants")

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from cityloom.model.errors import Overloaded, StoreFailed
+from cityloom.model.history import HistoryAppend
 from cityloom.query.values import Query
 from cityloom.store.ports import Snapshot, Store, Transaction
-from tests.laws.conftest import Home
-from tests.laws.values import CAUSE, do, lamp, put, see
+from tests.laws.conftest import START, Home
+from tests.laws.values import CAUSE, LAMP, RUN, do, lamp, levels, put, reading, see
 
 
 class Gate:
@@ -81,6 +82,30 @@ def test_a_work_is_in_snapshots_when_its_future_is_done(store: Store) -> None:
     for number in range(20):
         do(store, create(number))
         assert see(store, lambda snapshot, number=number: snapshot.get("", lamp(number).id)) is not None
+
+
+def begin_history(tx: Transaction) -> None:
+    """Gives an entity that is not there a history."""
+    chunk = HistoryAppend(entity_id=lamp(1).id, types=[LAMP], instances=[reading(7, START)])
+    tx.append_history("", chunk, RUN)
+
+
+def test_an_entity_goes_on_with_the_history_that_its_own_work_began(store: Store) -> None:
+    def work(tx: Transaction) -> None:
+        assert tx.get("", lamp(1).id) is None
+        begin_history(tx)
+        tx.write_entity("", None, lamp(1), CAUSE)
+
+    do(store, work)
+    assert levels(store, lamp(1).id) == [7]
+
+
+def test_an_entity_goes_on_with_the_history_that_the_work_before_it_began(store: Store) -> None:
+    gate = Gate(store)
+    futures = [store.submit(begin_history), store.submit(create(1))]
+    gate.open()
+    assert [future.exception(30) for future in futures] == [None, None]
+    assert levels(store, lamp(1).id) == [7]
 
 
 def test_a_snapshot_stays_as_it_is(store: Store) -> None:

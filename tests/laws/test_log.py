@@ -100,3 +100,22 @@ def test_an_event_of_a_deletion_holds_the_whole_entity(store: Store) -> None:
     remove(store, lamp(1).id)
     (event,) = see(store, lambda snapshot: snapshot.events(1))
     assert event.before == lamp(1, scopes=["/x"])
+
+
+def test_stats_tell_what_the_node_is_asked_for(store: Store) -> None:
+    put(store, lamp(1))
+    do(store, lambda tx: tx.move_cursor("maps", 1))
+    stats = store.stats()
+    told = {name: stats[name] for name in ("entities", "firstSeq", "lastSeq", "cursors", "works", "refused")}
+    assert told == {
+        "entities": 1,
+        "firstSeq": 1,
+        "lastSeq": 1,
+        "cursors": {"maps": 1},
+        "works": 2,
+        "refused": 0,
+    }
+    assert stats["fileBytes"] > 0
+    for name in ("deliveriesPending", "deliveriesDead", "queueWorks", "queueBytes", "failedCommits"):
+        assert stats[name] == 0
+    assert stats["commits"] >= 1 <= stats["largestGroup"]

@@ -312,6 +312,7 @@ def run_machine(kind: str, examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", [*sorted(HOMES), pytest.param("tiered", marks=pytest.mark.soak)])
 def test_store_and_model_agree_after_any_works(kind: str) -> None:
     run_machine(kind, 20, 20)

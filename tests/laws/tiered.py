@@ -21,6 +21,7 @@ class TieredStore:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._writes: list[Future[Any]] = []
+        self.cold = store.cold
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         self._move()

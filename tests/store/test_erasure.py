@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cityloom.model.clock import SystemClock
-from cityloom.store.sqlite import SqliteStore, writer
+from cityloom.store.sqlite import SqliteStore
+from cityloom.store.tables import writer
 from tests.laws.values import CAUSE, do, lamp, put
 
 SECRET = "Ada-Lovelace-12-Kensington-Gardens"
@@ -36,7 +37,7 @@ def test_erased_data_are_in_no_file(tmp_path: Path, length: int) -> None:
 
 
 def test_erasure_waits_for_a_reader_and_then_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_WIPE_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "WIPE_AGAIN_SECONDS", 0.01)
     store = SqliteStore(tmp_path / "city.db", SystemClock())
     do(store, lambda tx: tx.put_personal("", "urn:r", {"name": SECRET}, CAUSE))
     put(store, lamp(1))

@@ -16,8 +16,10 @@ from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.query.values import Query
 from cityloom.store.migrations import Migration, migrations
 from cityloom.store.ports import Store
-from cityloom.store.sqlite import SqliteStore, writer
+from cityloom.store.sqlite import SqliteStore
 from cityloom.store.sqlite.connection import APPLICATION_ID, migrate
+from cityloom.store.sqlite.fills import FILLS
+from cityloom.store.tables import writer as group_commit
 from tests.laws.values import CAUSE, do, lamp, put, see
 from tests.store.power import Disk
 
@@ -186,7 +188,7 @@ def test_a_surprise_in_a_commit_answers_everyone_and_the_writer_lives(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "encode_tally", surprise)
+        patch.setattr(group_commit, "encode_tally", surprise)
         with pytest.raises(StoreFailed, match="MemoryError"):
             put(store, lamp(1))
     put(store, lamp(2))
@@ -211,18 +213,18 @@ LATER = Migration(
 def test_migrate_upgrades_an_old_file_and_keeps_what_is_in_it(path: Path) -> None:
     first = migrations("sqlite")[:1]
     connection = apsw.Connection(str(path))
-    migrate(connection, path, first)
+    migrate(connection, path, first, FILLS)
     connection.close()
     store = open_store(path)
     put(store, lamp(1))
     do(store, lambda tx: tx.move_cursor("maps", 1))
     store.close()
     connection = apsw.Connection(str(path))
-    migrate(connection, path, [*migrations("sqlite"), LATER])
+    migrate(connection, path, [*migrations("sqlite"), LATER], FILLS)
     assert connection.execute("SELECT value FROM meta WHERE key = 'version'").get == LATER.number
     assert connection.execute("SELECT consumer, seq, moved FROM cursor").get == ("maps", 1, None)
     assert connection.execute("SELECT count(*) FROM entity").get == 1
-    migrate(connection, path, [*migrations("sqlite"), LATER])
+    migrate(connection, path, [*migrations("sqlite"), LATER], FILLS)
     connection.close()
     with pytest.raises(ConfigurationError, match="newer version"):
         open_store(path)
@@ -231,9 +233,9 @@ def test_migrate_upgrades_an_old_file_and_keeps_what_is_in_it(path: Path) -> Non
 def test_migrate_changes_nothing_when_a_step_fails(path: Path) -> None:
     broken = Migration(LATER.number + 1, "broken", "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);")
     connection = apsw.Connection(str(path))
-    migrate(connection, path, migrations("sqlite"))
+    migrate(connection, path, migrations("sqlite"), FILLS)
     with pytest.raises(apsw.SQLError):
-        migrate(connection, path, [*migrations("sqlite"), LATER, broken])
+        migrate(connection, path, [*migrations("sqlite"), LATER, broken], FILLS)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
     assert not tables & {"half", "extra"}
     assert connection.execute("PRAGMA application_id").get == APPLICATION_ID

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path as FilePath
 from typing import Any
 
 import apsw
@@ -22,8 +23,9 @@ from cityloom.query.values import CqlNode, GeoQuery, Query, ScopeTerm, TypeIs, T
 from cityloom.store.migrations import migrations
 from cityloom.store.sql import place_row, plain_number, scope_key, select_entities
 from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.sights import sight_of, write_sight
+from cityloom.store.sqlite.dialect import SQLITE
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.tables.sights import sight_of, write_sight
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (
@@ -70,14 +72,14 @@ class World:
             self.db.execute("INSERT INTO entity_attribute VALUES (?, ?, ?, ?)", told)
         for scope in {scope_key(each) for each in entity.scopes}:
             self.db.execute("INSERT INTO entity_scope VALUES (?, ?, ?)", (tenant, scope, row))
-        write_sight(Session(self.db), row, tenant, sight_of(entity, types))
+        write_sight(SqliteSession(self.db, FilePath("city.db")), row, tenant, sight_of(entity, types))
         place = place_row(entity, types)
         if place is not None:
             self.db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", (row, *place))
 
     def ask(self, query: Query, after_id: str = "") -> tuple[list[str], list[str]]:
         """Ids that SQL gives, and of them those that the query selects; checks what SQL promises."""
-        select = select_entities(query, TENANT, after_id=after_id)
+        select = select_entities(query, TENANT, SQLITE, after_id=after_id)
         rows = self.db.execute(select.rows(), select.parameters).fetchall()
         assert self.db.execute(select.count(), select.parameters).fetchall() == [(len(rows),)]
         test = matcher(query)
@@ -90,7 +92,7 @@ class World:
         return given, selected
 
     def plan(self, query: Query) -> str:
-        select = select_entities(query, TENANT)
+        select = select_entities(query, TENANT, SQLITE)
         steps = self.db.execute(f"EXPLAIN QUERY PLAN {select.rows(limit=True)}", select.parameters)
         return "\n".join(str(step[3]) for step in steps)
 
@@ -447,7 +449,7 @@ def test_select_entities_binds_every_value() -> None:
     query = Query(
         ids=[evil], attrs=[evil], scope_q=ScopeTerm(f"/{evil}"), q=parse_q("a==1", lambda name: evil + name)
     )
-    select = select_entities(query, TENANT)
+    select = select_entities(query, TENANT, SQLITE)
     assert evil not in select.rows() + select.count()
     assert world.ask(query)[0] == []
 

@@ -35,6 +35,7 @@ class Ageing:
     """Moves what is older than an age.
 
     Args:
+        cold: what moves it; None: this store moves nothing.
         after: the age (ISO 8601 duration); "" is never.
         keep_hours: how long files that are read no more stay.
 
@@ -42,7 +43,7 @@ class Ageing:
         ConfigurationError: `after` is no duration.
     """
 
-    def __init__(self, cold: ColdHistory, clock: Clock, after: str, keep_hours: int) -> None:
+    def __init__(self, cold: ColdHistory | None, clock: Clock, after: str, keep_hours: int) -> None:
         self._cold = cold
         self._clock = clock
         self._keep_hours = keep_hours
@@ -64,7 +65,7 @@ class Ageing:
     def run_once(self) -> Aged:
         """Moves what is due, and once a day puts the tables in order."""
         before = self.before
-        if before is None:
+        if before is None or self._cold is None:
             return Aged()
         moved = self._cold.move(before)
         if before == self._tidied:

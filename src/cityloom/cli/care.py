@@ -1,4 +1,4 @@
-"""`backup`, `restore` and `doctor`: keeping a city well."""
+"""`backup`, `restore`, `move` and `doctor`: keeping a city well."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("backup")(backup)
     app.command("restore")(restore)
     app.command("doctor")(doctor)
+    app.command("move")(move)
 
 
 def backup(
@@ -44,6 +45,11 @@ def backup(
     from cityloom.store.sqlite import copy_database
 
     folder = CityFolder(data)
+    if folder.settings().store:
+        raise ConfigurationError(
+            f"the city in {data} is kept in PostgreSQL: back the database up with pg_dump --format=custom "
+            "(or a base backup and the archived log), and the folder with any copy of files"
+        )
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}: {STORE} is missing")
     part = output.with_name(output.name + ".part")
@@ -142,6 +148,39 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def move(
+    data: _Data,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="An empty database (postgresql://user@host/database).")
+    ],
+) -> None:
+    """Moves a city from its file into PostgreSQL, compares every row by checksum, and serves it from there.
+
+    The node is stopped meanwhile; the file stays beside as it was.
+
+    Example: `cityloom move --data my-city --to postgresql://cityloom@db.example/city`
+    """
+    from cityloom.store.moving import move_to_postgres
+    from cityloom.store.postgres.connection import without_password
+
+    folder = CityFolder(data)
+    if folder.settings().store:
+        raise ConfigurationError(f"the city in {data} is kept in PostgreSQL already")
+    if not folder.store_file.exists():
+        raise ConfigurationError(f"no city exists in {data}: {STORE} is missing")
+    folder.settings(store=to)  # refused before anything moves
+    with progress_bars() as begin:
+        moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"))
+    for each in moved:
+        if each.rows:
+            out.print(f"{each.table:18} {each.rows:>12,} rows  {each.checksum}", markup=False)
+    configuration, shown = folder.configuration, without_password(to)
+    folder.write(msgspec.structs.replace(configuration, settings=configuration.settings | {"store": shown}))
+    if shown != to:
+        out.print("the password was not written into city.yaml: keep it in ~/.pgpass or PGPASSWORD")
+    out.print(f"{data}: the city is in PostgreSQL now. Next: cityloom serve --data {data}", markup=False)
 
 
 def doctor(data: _Data) -> None:

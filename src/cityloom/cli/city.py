@@ -16,6 +16,12 @@ from cityloom.model.errors import ConfigurationError
 SAMPLE = "sample"
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
+_Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="The PostgreSQL database that keeps the city (postgresql://user@host/database)."
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +39,7 @@ def init(
     ] = SAMPLE,
     sources: Annotated[Path | None, typer.Option(help="Where the source files are.")] = None,
     name: Annotated[str, typer.Option(help="The city's name; the profile's when left out.")] = "",
+    store: _Store = None,
 ) -> None:
     """Makes a new city from a profile.
 
@@ -41,11 +48,13 @@ def init(
     folder = CityFolder(data, make=True)
     if not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}: its city.yaml is there")
-    _make(folder, profile, sources, name)
+    _make(folder, profile, sources, name, store)
     out.print(f"{data}: a city of profile {profile}. Next: cityloom import --data {data}")
 
 
-def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> None:
+def _make(
+    folder: CityFolder, profile: str, sources: Path | None, name: str, store: str | None = None
+) -> None:
     from cityloom.connect.profile import builtin_profiles, load_profile
 
     load_profile(profile)
@@ -55,6 +64,7 @@ def _make(folder: CityFolder, profile: str, sources: Path | None, name: str) -> 
             name=name,
             profile=profile if built_in else str(Path(profile).resolve()),
             sources=str(sources.resolve()) if sources is not None else "sources",
+            settings={"store": store} if store else {},
         )
     )
 
@@ -65,6 +75,7 @@ def up(
     sources: Annotated[Path | None, typer.Option(help="Where the source files are.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    store: _Store = None,
 ) -> None:
     """Makes the city when it is missing, imports what is new, and serves it.
 
@@ -90,7 +101,7 @@ def up(
                 settings=configuration.settings,
             )
         )
-    settings = place.settings(host=host, port=port)
+    settings = place.settings(host=host, port=port, store=store)
     refuse_open_door(place, settings)
     listening = listen(settings)
     settings = at(settings, listening)
@@ -115,6 +126,7 @@ def serve(
     data: _Data,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8026); 0 takes a free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
+    store: _Store = None,
 ) -> None:
     """Serves the city kept in a folder (made, empty, when missing).
 
@@ -125,7 +137,7 @@ def serve(
     from cityloom.cli.serving import at, listen, refuse_open_door, run
 
     folder = CityFolder(data, make=True)
-    settings = folder.settings(host=host, port=port)
+    settings = folder.settings(host=host, port=port, store=store)
     configure_logs(settings)
     refuse_open_door(folder, settings)
     listening = listen(settings)
@@ -136,6 +148,7 @@ def import_sources(
     data: _Data,
     source: Annotated[list[str] | None, typer.Argument(help="Which sources; all when left out.")] = None,
     sources: Annotated[Path | None, typer.Option(help="Where the source files are, this once.")] = None,
+    store: _Store = None,
 ) -> None:
     """Imports the city's sources and shows each one's quality report. Importing twice changes nothing.
 
@@ -148,7 +161,7 @@ def import_sources(
     folder = CityFolder(data)
     if folder.is_new:
         raise ConfigurationError(f"no city exists in {data}; make one with: cityloom init --data {data}")
-    settings = folder.settings()
+    settings = folder.settings(store=store)
     configure_logs(settings)
     node = Node(folder, settings)
     reports, failures = asyncio.run(import_all(node, source or [], only_new=False, sources=sources))

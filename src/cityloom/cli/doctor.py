@@ -20,6 +20,7 @@ from cityloom.ld.core_terms import core_context
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, CityloomError, ConfigurationError
 from cityloom.model.time import parse_duration
+from cityloom.store.postgres import examine_postgres
 
 _FREE_WARN = 2 * 1024**3
 _FREE_FAIL = 200 * 1024**2
@@ -79,6 +80,10 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
 
 
 def _check_store(folder: CityFolder) -> Iterator[Finding]:
+    url = folder.settings().store
+    if url:
+        yield from _check_database(url)
+        return
     file = folder.store_file
     if not file.exists():
         yield Finding("warn", "store: none yet", f"it is made by: cityloom serve --data {folder.path}")
@@ -101,8 +106,17 @@ def _check_store(folder: CityFolder) -> Iterator[Finding]:
         )
 
 
+def _check_database(url: str) -> Iterator[Finding]:
+    facts = examine_postgres(url)
+    told = f"store: {facts.name}, {facts.server}, {facts.size / 1e6:,.1f} MB, durable"
+    if facts.version:
+        yield Finding("ok", told, "it is backed up by pg_dump, not by cityloom backup")
+    else:
+        yield Finding("warn", f"{told}; no city in it yet", "cityloom serve makes an empty one there")
+
+
 def _check_cold(folder: CityFolder) -> Iterator[Finding]:
-    if not folder.store_file.exists():
+    if folder.settings().store or not folder.store_file.exists():
         return
     from cityloom.store.sqlite import cold_status, read_database
 

@@ -45,7 +45,7 @@ def status(data: _Data) -> None:
     from cityloom.cli.snapshots import opened
     from cityloom.store.sqlite import cold_status
 
-    folder = CityFolder(data)
+    folder = _city(data)
     settings = folder.settings()
     with opened(data) as snapshot:
         found = cold_status(snapshot)
@@ -114,10 +114,10 @@ def retain(data: _Data) -> None:
     node = Node(folder, folder.settings())
     try:
         gone = asyncio.run(node.upkeep.expire_history())
-        with progress_bars() as begin:
-            months = node.store.cold.compact(1, begin("writing months anew"))
     finally:
         node.close()
+    with _opened(data) as (store, _), progress_bars() as begin:
+        months = store.cold.compact(1, begin("writing months anew"))
     out.print(f"{gone:,} instances deleted, {months:,} months written anew")
 
 
@@ -160,6 +160,7 @@ def export(
     expand = LdContext.core.expand_term
     names = [expand(name) for name in attrs.split(",")]
     span = parse_datetime(start, "--from"), parse_datetime(end, "--to")
+    _city(data)
     with opened(data) as snapshot:
         rows = one_history(snapshot, "", expand(type), names, *span).collect()
     match output.suffix:
@@ -176,9 +177,14 @@ def _city(data: Path) -> CityFolder:
     from cityloom.cli.logs import configure_logs
 
     folder = CityFolder(data)
+    settings = folder.settings()
+    configure_logs(settings)
+    if settings.store:
+        raise ConfigurationError(
+            f"the city in {data} is kept in PostgreSQL, where all history stays in the database"
+        )
     if not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
-    configure_logs(folder.settings())
     return folder
 
 

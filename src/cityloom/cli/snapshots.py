@@ -14,6 +14,7 @@ from cityloom.model.errors import ConfigurationError
 from cityloom.query.parse import parse_type_selection
 from cityloom.query.values import TypeExpression
 from cityloom.store.ports import Snapshot
+from cityloom.store.postgres import read_postgres
 from cityloom.store.sqlite import read_database
 
 
@@ -26,9 +27,13 @@ def selected_types(selection: str | None) -> TypeExpression | None:
 def opened(data: Path) -> Iterator[Snapshot]:
     """The city as it is at one moment; a node may be serving it meanwhile."""
     folder = CityFolder(data)
-    if not folder.store_file.exists():
-        raise ConfigurationError(f"no city exists in {data}")
     settings = folder.settings()
     configure_logs(settings)
+    if settings.store:
+        with read_postgres(settings.store) as snapshot:
+            yield snapshot
+        return
+    if not folder.store_file.exists():
+        raise ConfigurationError(f"no city exists in {data}")
     with read_database(folder.store_file, SystemClock(), folder.cold_place(settings)) as snapshot:
         yield snapshot

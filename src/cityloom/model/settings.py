@@ -36,6 +36,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         str, _setting("URL", "How others reach this node, where a proxy stands before it.")
     ] = ""
 
+    store: Annotated[
+        str,
+        _setting(
+            "URL",
+            "The PostgreSQL database that keeps the city (postgresql://user@host/database); "
+            "empty: the file cityloom.sqlite in the city's folder.",
+        ),
+    ] = ""
+
     # Limits of what comes in
     max_body_bytes: Annotated[int, _setting("bytes", "Largest body of a request.", ge=1)] = 32 * 1024 * 1024
     max_head_bytes: Annotated[
@@ -97,7 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         str,
         _setting(
             "ISO 8601 duration",
-            "Age at which history moves from the store to Delta Lake tables; empty: never.",
+            "Age at which history moves from the store's file to Delta Lake tables; empty: never.",
         ),
     ] = ""
     cold_url: Annotated[

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from cityloom.model.events import Cause, Document, Event
 from cityloom.store.entity_ports import EntityReads, EntityWrites
-from cityloom.store.history_ports import HistoryReads, HistoryWrites
+from cityloom.store.history_ports import ColdHistory, HistoryReads, HistoryWrites
 from cityloom.store.log_ports import (
     DeliveryReads,
     DeliveryWrites,
@@ -73,7 +73,7 @@ class PersonalData(Protocol):
         ...
 
     def erase_personal(self, tenant: str, entity_id: str, party: str) -> bool:
-        """Erases them, beyond recovery from this store's file; the log of readings stays."""
+        """Erases them, beyond recovery from this store's file or table; the log of readings stays."""
         ...
 
     def personal_readings(self, tenant: str, entity_id: str) -> list[dict[str, Any]]:
@@ -109,6 +109,11 @@ class Transaction(
 class Store(Protocol):
     """A city's memory."""
 
+    @property
+    def cold(self) -> ColdHistory | None:
+        """Moves old history to tables of its own; None where the database keeps all of it."""
+        ...
+
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
 
@@ -135,11 +140,20 @@ class Store(Protocol):
         ...
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
-        """Writes a consistent copy to the file `target` while the store is in use."""
+        """Writes a consistent copy to the file `target` while the store is in use.
+
+        Raises:
+            ConfigurationError: it cannot be written, or the database is copied by means of its own.
+        """
         ...
 
     def stats(self) -> dict[str, Any]:
-        """Sizes and counts for `/metrics` and `doctor`."""
+        """Sizes and counts for `/metrics`, `/node` and `doctor`.
+
+        Every store tells `fileBytes`, `entities`, `firstSeq`, `lastSeq`, `cursors`, `deliveriesPending`,
+        `deliveriesDead`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`, `failedCommits` and
+        `largestGroup`; what else it has is its own.
+        """
         ...
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""A query as SQL for the SQLite schema: what narrows the entities down before they are read.
+"""A query as SQL: what narrows the entities down before they are read.
 
 The statement finds a *superset* of what a query selects (or exactly that, and says
 so); `query.evaluate` has the last word. Values are always bound, never spliced.
-Which index leads is decided here, not by the database's planner:
+Which index leads is decided here, not by the database's planner (where it takes such an order):
 
 1. ids are looked up;
-2. a geo query on `location`, or else a filter's, searches the R*Tree, which holds the types too;
+2. a geo query on `location`, or else a filter's, searches the index of places, which holds the types too;
 3. types are walked in order of id, so that a page costs a page;
 4. everything else walks the entities in order of id.
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Struct
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
@@ -49,6 +48,7 @@ from cityloom.query.values import (
     TypeIs,
     TypeOr,
 )
+from cityloom.store.dialect import Dialect
 from cityloom.store.sql_cql2 import FilterParts, filter_boxes
 from cityloom.store.sql_parts import (
     MOST_TERMS,
@@ -61,7 +61,7 @@ from cityloom.store.sql_parts import (
 )
 
 _MOST_SEARCHES: Final = 16
-"""More searches of the R*Tree than this (boxes times types) are made without the types."""
+"""More searches of the index of places than this (boxes times types) are made without the types."""
 _TYPE_WIDTH: Final = 0.5
 """How far a type reaches along its axis of the R*Tree: without a width all boxes have the volume 0,
 and the tree cannot tell good from bad places for them."""
@@ -78,6 +78,7 @@ class Select(Struct, frozen=True):
     _key: Literal["t", "e"]
     _sorts: bool
     _descending: bool
+    _join: str
     parameters: dict[str, Any]
     exact: bool
     ordered: bool
@@ -87,38 +88,38 @@ class Select(Struct, frozen=True):
         page = " LIMIT :limit OFFSET :offset" if limit else ""
         order = f" ORDER BY {self._key}.id{' DESC' if self._descending else ''}{page}"
         if self._sorts:
-            # Sorted without bodies: SQLite would carry every column through its sorter.
             keys = f"SELECT e.row AS row, e.id AS id FROM {self._leading}{self._where()}{order}"
             return (
                 f"WITH k AS MATERIALIZED ({keys}) "
-                "SELECT k.row, k.id, b.body FROM k CROSS JOIN entity b ON b.row = k.row"
+                f"SELECT k.row, k.id, b.body FROM k {self._join} entity b ON b.row = k.row"
             )
-        body = " CROSS JOIN entity e ON e.row = t.row" if self._key == "t" else ""
+        body = f" {self._join} entity e ON e.row = t.row" if self._key == "t" else ""
         return (
             f"SELECT {self._key}.row, {self._key}.id, e.body FROM {self._leading}{body}{self._where()}{order}"
         )
 
     def count(self) -> str:
         """How many rows there are; without reading a body when `exact`."""
-        body = " CROSS JOIN entity e ON e.row = t.row" if self._key == "t" and not self.exact else ""
+        body = f" {self._join} entity e ON e.row = t.row" if self._key == "t" and not self.exact else ""
         return f"SELECT count(*) FROM {self._leading}{body}{self._where()}"
 
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
 
 
-def select_entities(query: Query, tenant: int, *, after_id: str = "") -> Select:
+def select_entities(query: Query, tenant: int, dialect: Dialect, *, after_id: str = "") -> Select:
     """The statement for a query.
 
     Args:
         query: what is asked; its `order_by` is obeyed when it is by id.
         tenant: the tenant's number.
+        dialect: the database's.
         after_id: only ids beyond this one (in the direction of the order), for reading on.
 
     Raises:
         BadRequestData: the reference geometry is invalid.
     """
-    return _Builder(query, tenant).build(after_id)
+    return _Builder(query, tenant, dialect).build(after_id)
 
 
 def place_row(
@@ -148,8 +149,9 @@ def scope_key(scope: str) -> str:
 class _Builder:
     """Puts one statement together."""
 
-    def __init__(self, query: Query, tenant: int) -> None:
+    def __init__(self, query: Query, tenant: int, dialect: Dialect) -> None:
         self._query = query
+        self._dialect = dialect
         self._parameters: dict[str, Any] = {"tenant": tenant, "limit": query.limit, "offset": query.offset}
         self._names: dict[str, str] = {}
         self._body = "e.body"
@@ -158,19 +160,21 @@ class _Builder:
     def build(self, after_id: str) -> Select:
         """Chooses what leads, and adds every condition that is not said by it."""
         query = self._query
-        lead_types = None
+        lead_types, told = None, False
         boxes = self._boxes()
         if query.ids:
             leading, key = "entity e", "e"
             conditions = [
                 "e.tenant = :tenant",
-                f"e.id IN (SELECT value FROM json_each({self._bind(_json(query.ids))}))",
+                self._dialect.is_text_of("e.id", self._bind(self._dialect.texts(query.ids))),
             ]
         elif boxes is not None:
-            # Places are seen through `sight`, which is narrow: bodies are opened only where they decide.
-            leading, key, conditions = self._place(boxes), "e", ["e.tenant = :tenant"]
+            leading, told = self._place(boxes)
+            key, conditions = "e", ["e.tenant = :tenant"]
             self._placed = True
-            self._body = "(SELECT b.body FROM entity b WHERE b.row = e.row)"
+            if not self._dialect.sorts_rows:
+                # Places are seen through `sight`, which is narrow: bodies are opened only where they decide.
+                self._body = "(SELECT b.body FROM entity b WHERE b.row = e.row)"
         elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
             leading, key, conditions = self._types(lead_types), "t", []
         else:
@@ -179,7 +183,7 @@ class _Builder:
         if after_id:
             conditions.append(f"{key}.id {'<' if descending else '>'} {self._bind(after_id)}")
         exact = query.id_pattern is None and query.geo is None
-        for part in self._parts(key, types_lead=lead_types is not None and _is_union(query.types)):
+        for part in self._parts(key, types_lead=(told or lead_types is not None) and _is_union(query.types)):
             exact = exact and part.exact
             if part.sql is not None:
                 conditions.append(part.sql)
@@ -187,8 +191,9 @@ class _Builder:
             leading,
             conditions,
             "t" if key == "t" else "e",
-            boxes is not None and not query.ids,
+            boxes is not None and not query.ids and not self._dialect.sorts_rows,
             descending,
+            self._dialect.join,
             self._parameters,
             exact,
             ordered,
@@ -213,7 +218,7 @@ class _Builder:
         return parts
 
     def _filter(self, node: CqlNode, key: str) -> Part:
-        return FilterParts(self._bind, self._attribute, self._touches, key, self._body).part(node)
+        return FilterParts(self._bind, self._attribute, self._dialect, key, self._body).part(node)
 
     def _bind(self, value: Any) -> str:
         name = f"p{len(self._parameters)}"
@@ -233,21 +238,24 @@ class _Builder:
             found = search_boxes(geo)
         return filter_boxes(self._query.filter) if found is None else found
 
-    def _place(self, boxes: list[Box]) -> str:
-        """The R*Tree searched for each box, and in it for each leading type."""
+    def _place(self, boxes: list[Box]) -> tuple[str, bool]:
+        """The index of places searched for each box (and leading type), and whether it told the types."""
         types = None if self._query.types is None else _leading_types(self._query.types)
-        if types is None or len(types) * len(boxes) > _MOST_SEARCHES:
-            searches = [self._touches(box) for box in boxes]
+        by_type = types is not None and len(types) * len(boxes) <= _MOST_SEARCHES
+        if types is None or not by_type:
+            searches = [self._dialect.place(box, self._bind) for box in boxes]
         else:
             searches = [
-                f"{self._touches(box)} AND type_low <= {self._name(iri)} AND type_high >= {self._name(iri)}"
-                for box in boxes
-                for iri in types
+                self._dialect.place(box, self._bind, self._name(iri)) for box in boxes for iri in types
             ]
-        rows = " UNION ".join(f"SELECT row FROM place WHERE {search}" for search in searches)
+        rows = " UNION ".join(f"SELECT p.row FROM place p WHERE {search}" for search in searches)
         if self._query.geo is not None and self._query.geo.or_absent:
             rows += f" UNION {self._absent(types)}"
-        return f"({rows}) p CROSS JOIN sight e ON e.row = p.row"
+        seen = "entity" if self._dialect.sorts_rows else "sight"
+        return (
+            f"({rows}) p {self._dialect.join} {seen} e ON e.row = p.row",
+            by_type and self._dialect.places_by_type,
+        )
 
     def _absent(self, types: list[str] | None) -> str:
         """The entities (of the leading types) that have no place."""
@@ -256,12 +264,6 @@ class _Builder:
             return f"SELECT row FROM entity a WHERE a.tenant = :tenant AND {lacks}"
         numbers = ", ".join(self._name(iri) for iri in types)
         return f"SELECT row FROM entity_type a WHERE a.tenant = :tenant AND a.type IN ({numbers}) AND {lacks}"
-
-    def _touches(self, box: Box) -> str:
-        return (
-            f"west <= {self._bind(box.east)} AND east >= {self._bind(box.west)} "
-            f"AND south <= {self._bind(box.north)} AND north >= {self._bind(box.south)}"
-        )
 
     def _types(self, types: list[str]) -> str:
         """The walk of one type; of several, merged, an entity that has two of them once."""
@@ -275,14 +277,14 @@ class _Builder:
     def _type_part(self, expression: TypeExpression, key: str) -> Part:
         types = _leading_types(expression) if _is_union(expression) else None
         if types is not None:
-            names = (
-                f"SELECT id FROM name WHERE iri IN (SELECT value FROM json_each({self._bind(_json(types))}))"
-            )
+            wanted = self._dialect.is_text_of("iri", self._bind(self._dialect.texts(types)))
+            names = f"SELECT id FROM name WHERE {wanted}"
             listed = (
-                "EXISTS (SELECT 1 FROM entity_type x "
-                f"WHERE x.tenant = :tenant AND x.type IN ({names}) AND x.id = {key}.id)"
+                "EXISTS (SELECT 1 FROM entity_type x WHERE x.tenant = :tenant"
+                f" AND {self._dialect.is_one_of('x.type', names)} AND x.id = {key}.id)"
             )
-            return Part(f"(e.type IN ({names}) OR {listed})" if self._placed else listed, True)
+            seen = self._placed and not self._dialect.sorts_rows
+            return Part(f"(e.type IN ({names}) OR {listed})" if seen else listed, True)
         match expression:
             case TypeAnd(terms):
                 return all_of([self._type_part(term, key) for term in terms])
@@ -325,12 +327,14 @@ class _Builder:
         """An attribute's number is looked at beside its name, and what is no single number in the body."""
         name, numbers = node.path.attributes[0], self._number_test(node)
         value = self._value_part(node, numbers)
-        if numbers is None or value.sql is None:
+        own = len(node.path.attributes) == 1 and not node.path.members and is_plain_key(name)
+        if numbers is None or not own:
             return all_of([self._path_part(node.path, key, decides=False), value])
+        inside = "" if value.sql is None else f" AND {value.sql}"
         return Part(
             "EXISTS (SELECT 1 FROM entity_attribute a "
             f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row "
-            f"AND ({numbers.format(value='a.number')} OR a.number IS NULL AND {value.sql}))",
+            f"AND ({numbers.format(value='a.number')} OR a.number IS NULL{inside}))",
             False,
         )
 
@@ -343,6 +347,8 @@ class _Builder:
         that time is spent outside the interpreter's lock.
         """
         path = node.path
+        if not self._dialect.reads_bodies:
+            return NOTHING
         if len(path.attributes) > 1 or path.members or not is_plain_key(path.attributes[0]):
             return NOTHING
         test = self._value_test(node, numbers)
@@ -425,10 +431,6 @@ def _is_plain_text(value: Any) -> bool:
 
 def _spellings(value: str | QText) -> tuple[str, ...]:
     return (value.text, value.iri) if isinstance(value, QText) else (value,)
-
-
-def _json(values: Sequence[str]) -> str:
-    return msgspec.json.encode(values).decode()
 
 
 def _is_union(expression: TypeExpression | None) -> bool:

@@ -4,7 +4,7 @@ A part is built for what a node shall be, true or false, since under NOT the fal
 are wanted; of one that is unknown neither is asked. Nearly every condition needs
 its property to be there. Numbers, texts and booleans are compared, and texts matched with
 patterns, inside the body where the outcome is certain not to lose what
-`query.cql2_evaluate` finds; places are found by the R*Tree.
+`query.cql2_evaluate` finds; places are found by their index.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ from cityloom.query.values import (
     CqlRelation,
     CqlText,
 )
-from cityloom.store.sql_like import glob_of_text, is_short, like_condition
+from cityloom.store.dialect import Dialect
+from cityloom.store.sql_like import is_short, like_condition
 from cityloom.store.sql_parts import NOTHING, Part, all_of, any_of, is_number, is_plain_key
 
 _OPPOSITE: Final = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_ALWAYS: Final = Part("1", True)
+_ALWAYS: Final = Part("TRUE", True)
 _MOST_BOXES: Final = 4
 _MOST_SEARCHED: Final = 10
 """More texts than this are not searched for in every compound value."""
@@ -86,21 +87,21 @@ class FilterParts:
         self,
         bind: Callable[[Any], str],
         attribute: Callable[[str, str], Part],
-        touches: Callable[[Box], str],
+        dialect: Dialect,
         key: str,
         body: str,
     ) -> None:
         self._body = body
         self._bind = bind
         self._attribute = attribute
-        self._touches = touches
+        self._dialect = dialect
         self._key = key
 
     def part(self, node: CqlNode, wanted: bool = True) -> Part:
         """What holds for every entity of which `node` is `wanted`."""
         match node:
             case CqlBoolean(value):
-                return Part("1" if value is wanted else "0", True)
+                return Part("TRUE" if value is wanted else "FALSE", True)
             case CqlNot(term):
                 return self.part(term, not wanted)
             case CqlAnd(terms) | CqlOr(terms):
@@ -142,8 +143,8 @@ class FilterParts:
         boxes = filter_boxes(touching)
         if boxes is None:
             return NOTHING
-        searches = " OR ".join(f"({self._touches(box)})" for box in boxes)
-        return Part(f"{self._key}.row IN (SELECT row FROM place WHERE {searches})", False)
+        searches = " OR ".join(f"({self._dialect.place(box, self._bind)})" for box in boxes)
+        return Part(f"{self._key}.row IN (SELECT p.row FROM place p WHERE {searches})", False)
 
     # -- values inside the body ------------------------------------------------------------------------
     def _compare(self, operator: str, left: CqlExpression, right: CqlExpression, wanted: bool) -> Part:
@@ -211,8 +212,7 @@ class FilterParts:
             return NOTHING
         name, *below = value.paths[0].attributes
         if name == "id" and not folds:
-            # An id is a URI: it holds no NUL, at which GLOB would end.
-            return Part(f"{self._key}.id GLOB {self._bind(glob_of_text(pieces))}", True)
+            return Part(self._dialect.id_like(f"{self._key}.id", pieces, self._bind), True)
         # Of a path the text stands somewhere in the instance, but for members that are told, not kept.
         if not is_plain_key(name) or MEMBERS.intersection(below):
             return NOTHING
@@ -238,6 +238,8 @@ class FilterParts:
         return self._some_instance(path.attributes[0], f"{_KIND} = 'object' OR {test}")
 
     def _some_instance(self, name: str, test: str) -> Part:
+        if not self._dialect.reads_bodies:
+            return NOTHING
         instances = self._bind(f'$.attributes."{name}"')
         found = f"SELECT 1 FROM json_each(CAST({self._body} AS TEXT), {instances}) i WHERE {test}"
         return Part(f"EXISTS ({found})", False)

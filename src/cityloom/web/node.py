@@ -23,10 +23,11 @@ _STORE: Final = (
     "commits",
     "failedCommits",
     "largestGroup",
-    "checkpoints",
     "queueWorks",
     "queueBytes",
 )
+_OF_A_FILE: Final = {"logBytes": "walBytes", "checkpoints": "checkpoints"}
+"""What a store in a file tells besides, and how it is called here: a server has a log of its own."""
 _NUMBER: Final[Schema] = {"type": "integer"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
@@ -42,7 +43,11 @@ _NODE: Final = _all_required(
         "now": _TIME,
         "started": _TIME,
         "uptime": {"type": "number", "description": "Seconds."},
-        "store": _all_required(dict.fromkeys((*_STORE, "walBytes"), _NUMBER)),
+        "store": {
+            "type": "object",
+            "required": list(_STORE),
+            "properties": dict.fromkeys((*_STORE, *_OF_A_FILE.values()), _NUMBER),
+        },
         "log": _all_required({"firstSeq": _NUMBER, "lastSeq": _NUMBER}),
         "consumers": {"type": "array", "items": _CONSUMER},
         "deliveries": _all_required({"pending": _NUMBER, "dead": _NUMBER}),
@@ -69,7 +74,8 @@ def node_operations(hub: Hub, clock: Clock) -> list[Operation]:
                 "now": format_datetime(now),
                 "started": format_datetime(started),
                 "uptime": (now - started) / 1e6,
-                "store": {name: stats[name] for name in _STORE} | {"walBytes": stats["logBytes"]},
+                "store": {name: stats[name] for name in _STORE}
+                | {told: stats[name] for name, told in _OF_A_FILE.items() if name in stats},
                 "log": {"firstSeq": stats["firstSeq"], "lastSeq": last},
                 "consumers": [
                     {"name": name, "cursor": cursor, "lag": max(0, last - cursor)}

@@ -10,7 +10,8 @@ export interface NodeState {
   store: {
     entities: number;
     fileBytes: number;
-    walBytes: number;
+    /** Of a store in a file alone. */
+    walBytes?: number;
     works: number;
     commits: number;
     refused: number;

@@ -20,7 +20,7 @@ class Migration(Struct, frozen=True):
     sql: str
 
 
-def migrations(store: Literal["sqlite"]) -> list[Migration]:
+def migrations(store: Literal["postgres", "sqlite"]) -> list[Migration]:
     """The steps of a kind of store, in order, numbered from 1 without a gap."""
     steps = []
     for file in files(__name__).joinpath(store).iterdir():

@@ -8,7 +8,7 @@ from typing import cast
 from msgspec import Struct
 
 from cityloom.store.ports import Snapshot
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 
 class Month(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class ColdStatus(Struct, frozen=True, kw_only=True):
 
 def cold_status(snapshot: Snapshot) -> ColdStatus:
     """What a snapshot sees of the tables. Cost: a read of their log."""
-    reader = cast(SqliteSnapshot, snapshot)
+    reader = cast(TablesSnapshot, snapshot)
     cold = reader.tiers.cold
     state = cold.state()
     months: dict[tuple[str, str], list[int]] = {}
@@ -61,6 +61,6 @@ def cold_files(snapshot: Snapshot) -> list[tuple[Path, str]]:
 
     None where the tables are in object storage: they are not copied.
     """
-    cold = cast(SqliteSnapshot, snapshot).tiers.cold
+    cold = cast(TablesSnapshot, snapshot).tiers.cold
     version = cold.state().version
     return [] if version is None else cold.tables.local_files(version)

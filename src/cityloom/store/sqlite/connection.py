@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -14,9 +14,9 @@ import apsw
 from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import Migration
-from cityloom.store.sqlite.fills import FILLS
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
+Fills = Mapping[str, Callable[[apsw.Connection, Path], None]]
 
 APPLICATION_ID: Final = 0x43_4C_4F_4D
 """Marks a file as Cityloom's own ("CLOM"), so that another program's file is not taken over."""
@@ -151,8 +151,11 @@ def schema_version(connection: apsw.Connection, path: Path) -> int:
     return 0
 
 
-def migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration]) -> None:
+def migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration], fills: Fills) -> None:
     """Brings the schema to the last of `steps`, all or nothing.
+
+    Args:
+        fills: what follows a step's SQL, by the step's name.
 
     Raises:
         ConfigurationError: the file is another program's, or a newer version's.
@@ -168,9 +171,9 @@ def migrate(connection: apsw.Connection, path: Path, steps: Sequence[Migration])
     with connection:
         for step in steps[version:]:
             connection.execute(step.sql)
-            fill = FILLS.get(step.name)
+            fill = fills.get(step.name)
             if fill is not None:
-                fill(connection)
+                fill(connection, path)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (len(steps),))
 

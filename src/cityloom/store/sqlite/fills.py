@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import apsw
 
 from cityloom.model.entity import decode_entity
 from cityloom.store.sql import plain_number
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.sights import sight_of, write_sight
-from cityloom.store.sqlite.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.tables.sights import sight_of, write_sight
+from cityloom.store.tables.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
 
 
-def fill_sights(connection: apsw.Connection) -> None:
+def fill_sights(connection: apsw.Connection, path: Path) -> None:
     """The table `sight`, and in each tally the newest observation, how many are silent, and the last event.
 
     Cost: about 35 µs an entity.
     """
-    session = Session(connection)
+    session = SqliteSession(connection, path)
     found: Tallies = {}
     seq = session.pulse.seq
     for row, tenant, body in connection.cursor().execute("SELECT row, tenant, body FROM entity"):
@@ -43,12 +44,12 @@ def fill_sights(connection: apsw.Connection) -> None:
             )
 
 
-def fill_numbers(connection: apsw.Connection) -> None:
+def fill_numbers(connection: apsw.Connection, path: Path) -> None:
     """The numbers beside the names of attributes.
 
     Cost: about 15 µs an entity.
     """
-    session = Session(connection)
+    session = SqliteSession(connection, path)
     for row, tenant, body in connection.cursor().execute("SELECT row, tenant, body FROM entity"):
         told = [
             (number, tenant, session.names.intern(name), row)
@@ -60,5 +61,8 @@ def fill_numbers(connection: apsw.Connection) -> None:
         )
 
 
-FILLS: Final[dict[str, Callable[[apsw.Connection], None]]] = {"sight": fill_sights, "number": fill_numbers}
+FILLS: Final[dict[str, Callable[[apsw.Connection, Path], None]]] = {
+    "sight": fill_sights,
+    "number": fill_numbers,
+}
 """By the name of the migration after whose SQL they run, in the same transaction."""

@@ -26,10 +26,12 @@ from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import ColdTables, Part
 from cityloom.store.ports import Store
-from cityloom.store.sqlite.codec import Row, shape_of
-from cityloom.store.sqlite.cold import ColdState
-from cityloom.store.sqlite.cold_rows import Columns, Owner, month_after
-from cityloom.store.sqlite.snapshot import SqliteSnapshot, SqliteTransaction
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.sqlite.snapshot import SqliteTransaction
+from cityloom.store.tables.codec import Row, shape_of
+from cityloom.store.tables.cold import ColdState
+from cityloom.store.tables.cold_rows import Columns, Owner, month_after
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 if TYPE_CHECKING:
     import polars
@@ -104,7 +106,7 @@ class Mover:
         """Moves what one step bears of the instances with time < end; how many, and what is left."""
         number = self._begin(end)
 
-        def gather(snapshot: SqliteSnapshot) -> tuple[Columns, list[Row], Sequence[Series]]:
+        def gather(snapshot: TablesSnapshot) -> tuple[Columns, list[Row], Sequence[Series]]:
             columns = Columns(snapshot.db, snapshot.origins_of, number)
             rows: list[Row] = []
             for place, one in enumerate(series):
@@ -220,10 +222,10 @@ class Mover:
 
             self._do(partial(_publish, version=version, rows=[], forgotten=(tenant, until)))
 
-    def _see(self, work: Callable[[SqliteSnapshot], T]) -> T:
+    def _see(self, work: Callable[[TablesSnapshot], T]) -> T:
         self._go_on()
         with self._store.snapshot() as snapshot:
-            return work(cast(SqliteSnapshot, snapshot))
+            return work(cast(TablesSnapshot, snapshot))
 
     def _go_on(self) -> None:
         if self._closing.is_set():
@@ -255,13 +257,14 @@ def _publish(
     cuts = tx.db.rows("SELECT * FROM cold_cut WHERE number = ?", told)
     if gone or cuts:
         rows = [row for row in rows if not (row[:6] in gone or _is_cut(row, cuts))]
-    before = tx.db.connection.total_changes()
-    tx.db.connection.executemany(
+    connection = cast(SqliteSession, tx.db).connection
+    before = connection.total_changes()
+    connection.executemany(
         "DELETE FROM instance WHERE incarnation = ? AND name = ? AND time = ? AND origin = ? AND tie = ?"
         " AND dataset = ?",
         (row[:6] for row in rows),
     )
-    if tx.db.connection.total_changes() - before != len(rows):
+    if connection.total_changes() - before != len(rows):
         raise AssertionError("what moved to the cold history was changed meanwhile, and nobody told of it")
     _count(tx, rows)
 
@@ -278,7 +281,7 @@ def _count(tx: SqliteTransaction, rows: Sequence[Row]) -> None:
         told[0], told[1] = min(told[0], row.time), max(told[1], row.time)
         told[2] += 1
         told[3] += observed[row.shape]
-    tx.db.connection.executemany(
+    tx.db.change_many(
         "INSERT INTO cold_series VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " first = min(first, excluded.first), last = max(last, excluded.last),"
         " count = count + excluded.count, observed = observed + excluded.observed",
@@ -313,7 +316,7 @@ def _any_hidden(rows: polars.LazyFrame, hidden: Hidden) -> bool:
     )
 
 
-def _series(snapshot: SqliteSnapshot, before: int) -> Iterator[Series]:
+def _series(snapshot: TablesSnapshot, before: int) -> Iterator[Series]:
     """The attributes of all lives that have hot instances older than `before`."""
     db = snapshot.db
     for life, tenant, entity_id, body in db.stream("SELECT row, tenant, id, body FROM entity"):
@@ -338,7 +341,7 @@ def _first(types: Sequence[str]) -> str:
     return types[0] if types else ""
 
 
-def _owned(snapshot: SqliteSnapshot, owner: Owner, names: Sequence[tuple[int, int]]) -> Iterator[Series]:
+def _owned(snapshot: TablesSnapshot, owner: Owner, names: Sequence[tuple[int, int]]) -> Iterator[Series]:
     for name, oldest in names:
         attribute = snapshot.db.names.key(name)
         yield Series(msgspec.structs.replace(owner, attribute=attribute), name, oldest)
@@ -350,7 +353,7 @@ def _place(series: Series) -> tuple[Any, ...]:
     return owner.tenant, owner.type, owner.attribute, owner.entity_id, owner.incarnation
 
 
-def _later(snapshot: SqliteSnapshot, series: Sequence[Series], end: int, before: int) -> list[Series]:
+def _later(snapshot: TablesSnapshot, series: Sequence[Series], end: int, before: int) -> list[Series]:
     """The series that have instances with end <= time < before, and when the oldest of these was."""
     found = []
     for one in series:

@@ -9,8 +9,8 @@ import msgspec
 
 from cityloom.store.cold.hidden import visible
 from cityloom.store.ports import Snapshot
-from cityloom.store.sqlite.cold_rows import Columns, Owner, moment
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
+from cityloom.store.tables.cold_rows import Columns, Owner, moment
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 if TYPE_CHECKING:
     import polars
@@ -35,7 +35,7 @@ def one_history(
     """
     import polars as pl
 
-    reader = cast(SqliteSnapshot, snapshot)
+    reader = cast(TablesSnapshot, snapshot)
     db, tiers = reader.db, reader.tiers
     sql = "SELECT row, id FROM entity_type WHERE tenant = ? AND type = ?"
     lives = dict(db.rows(sql, (db.tenants.find(tenant), db.names.find(type))))

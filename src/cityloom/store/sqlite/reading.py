@@ -20,9 +20,9 @@ from cityloom.store.sqlite.connection import (
     opening,
     schema_version,
 )
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
+from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.store import SqliteStore
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 
 @contextmanager
@@ -48,12 +48,12 @@ def read_database(path: Path, clock: Clock, cold: str = "") -> Iterator[Snapshot
             if schema_version(connection, path) != len(migrations("sqlite")):
                 SqliteStore(path, clock, cold=cold).close()
             connection.execute("BEGIN")
-        session = Session(connection, cold_tables(connection, path, cold))
+        session = SqliteSession(connection, path, cold_tables(connection, path, cold))
         try:
-            yield SqliteSnapshot(session)
+            yield TablesSnapshot(session)
         except apsw.Error as error:
             raise failed(path, error) from error
         finally:
-            session.close_cursors()
+            session.close_streams()
     finally:
         connection.close(True)

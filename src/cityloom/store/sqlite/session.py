@@ -1,118 +1,55 @@
-"""One connection and what it has learnt: what every port's code below works on."""
+"""A session on a file: every statement reaches SQLite at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from pathlib import Path
+from typing import Any
 
 import apsw
-import msgspec
-from msgspec import Struct
 
-from cityloom.model.events import Cause
+from cityloom.model.errors import StoreFailed
 from cityloom.store.cold.tables import ColdTables
-from cityloom.store.map_ports import Box
-from cityloom.store.sqlite.interned import Interned, Tenants
-
-_MOST_CAUSES: Final = 4096
-_encode = msgspec.json.Encoder().encode
-_decode_cause = msgspec.json.Decoder(Cause).decode
+from cityloom.store.dialect import Dialect
+from cityloom.store.sqlite.connection import failed
+from cityloom.store.sqlite.dialect import SQLITE
+from cityloom.store.tables.session import Parameters, Session
 
 
-class Pulse(Struct):
-    """The last event's number, the last work's time (µs), the last incarnation given out."""
+class SqliteSession(Session):
+    """A connection to a city's file.
 
-    seq: int
-    at: int
-    incarnation: int
-
-
-class Causes:
-    """Causes by number, and the numbers of the latest ones."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._numbers: dict[Cause, int] = {}
-        self._causes: dict[int, Cause] = {}
-        self._added: list[Cause] = []
-
-    def cause(self, number: int) -> Cause:
-        """The cause with this number."""
-        cause = self._causes.get(number)
-        if cause is None:
-            body = self._connection.execute("SELECT body FROM cause WHERE id = ?", (number,)).get
-            if len(self._causes) > _MOST_CAUSES:
-                self._causes.clear()
-            self._causes[number] = cause = _decode_cause(body)
-        return cause
-
-    def intern(self, cause: Cause) -> int:
-        """The number of `cause`, written unless it was lately."""
-        number = self._numbers.get(cause)
-        if number is None:
-            self._connection.execute("INSERT INTO cause (body) VALUES (?)", (_encode(cause),))
-            number = self._numbers[cause] = self._connection.last_insert_rowid()
-            self._added.append(cause)
-        return number
-
-    def mark(self) -> int:
-        """Where `undo` should go back to."""
-        return len(self._added)
-
-    def undo(self, mark: int) -> None:
-        """Forgets what was added since `mark`."""
-        for cause in self._added[mark:]:
-            self._causes.pop(self._numbers.pop(cause), None)
-        del self._added[mark:]
-
-    def settle(self) -> None:
-        """What was added is committed."""
-        self._added.clear()
-        if len(self._numbers) > _MOST_CAUSES:
-            self._numbers.clear()
-
-
-class Session:
-    """A connection with its interned values.
-
-    A reader's session never adds anything; the writer's undoes with `undo`
-    what a failed work or transaction had added.
+    Args:
+        path: the file, for messages.
     """
 
-    def __init__(self, connection: apsw.Connection, cold_tables: ColdTables | None = None) -> None:
+    def __init__(
+        self, connection: apsw.Connection, path: Path, cold_tables: ColdTables | None = None
+    ) -> None:
+        super().__init__(cold_tables)
         self.connection = connection
-        self.cold_tables = cold_tables
-        self.tenants = Tenants(connection)
-        self.names: Interned[str] = Interned(connection, "name", "iri")
-        self.shapes: Interned[str] = Interned(connection, "shape", "body")
-        self.causes = Causes(connection)
-        self.newest: dict[tuple[int | None, int], tuple[int, int]] = {}
-        """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
-        self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
-        """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
-        self._pulse: Pulse | None = None
+        self._path = path
         self._cursors: set[apsw.Cursor] = set()
+        self._changes = 0
 
     @property
-    def pulse(self) -> Pulse:
-        """The store's counters: the writer's own, kept in memory between commits."""
-        if self._pulse is None:
-            self._pulse = Pulse(*self.row("SELECT seq, at, incarnation FROM pulse"))
-        return self._pulse
+    def dialect(self) -> Dialect:
+        """SQLite's."""
+        return SQLITE
 
-    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The only column of the first row, or None."""
         return self.connection.execute(sql, parameters).get
 
-    def row(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+    def row(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first row as a tuple, or None."""
         return self.connection.execute(sql, parameters).fetchone()
 
-    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """All rows."""
         return self.connection.execute(sql, parameters).fetchall()
 
-    def stream(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Iterator[Any]:
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
         """Rows one after the other; ends at the latest with the snapshot."""
         cursor = self.connection.cursor()
         self._cursors.add(cursor)
@@ -122,45 +59,84 @@ class Session:
             self._cursors.discard(cursor)
             cursor.close(True)
 
-    def run(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> int:
-        """Runs one statement; returns how many rows it changed."""
-        self.connection.execute(sql, parameters)
-        return self.connection.changes()
-
-    def close_cursors(self) -> None:
+    def close_streams(self) -> None:
         """Ends every stream that was not read to its end."""
         for cursor in list(self._cursors):
             cursor.close(True)
         self._cursors.clear()
 
-    def mark(self) -> tuple[int, int, int, int, tuple[int, int]]:
-        """Where `undo` should go back to."""
-        return (
-            self.tenants.mark(),
-            self.names.mark(),
-            self.shapes.mark(),
-            self.causes.mark(),
-            (self.pulse.seq, self.pulse.incarnation),
+    def run(self, sql: str, parameters: Parameters = ()) -> int:
+        """Runs one statement; returns how many rows it changed."""
+        self.connection.execute(sql, parameters)
+        return self.connection.changes()
+
+    def change(self, sql: str, parameters: Parameters) -> None:
+        """A change of one table, made at once."""
+        self.connection.execute(sql, parameters)
+
+    def change_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The same change for many rows of values."""
+        self.connection.executemany(sql, rows)
+
+    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Adds rows; how many there are more."""
+        before = self.connection.total_changes()
+        self.connection.executemany(sql, rows)
+        return self.connection.total_changes() - before
+
+    def begin(self) -> None:
+        """Takes the file's lock for writing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._changes = self.connection.total_changes()
+
+    @property
+    def changed(self) -> bool:
+        """Whether this transaction changed anything."""
+        return self.connection.total_changes() != self._changes
+
+    def commit(self) -> bool:
+        """Commits what was changed."""
+        if not self.changed:
+            self.connection.execute("ROLLBACK")
+            return False
+        pulse = self.pulse
+        self.connection.execute(
+            "UPDATE pulse SET seq = ?, at = ?, incarnation = ?", (pulse.seq, pulse.at, pulse.incarnation)
         )
+        self.connection.execute("COMMIT")
+        return True
 
-    def undo(self, mark: tuple[int, int, int, int, tuple[int, int]]) -> None:
-        """Forgets what was added since `mark`; the time never goes back."""
-        self.tenants.undo(mark[0])
-        self.names.undo(mark[1])
-        self.shapes.undo(mark[2])
-        self.causes.undo(mark[3])
-        self.pulse.seq, self.pulse.incarnation = mark[4]
+    def rollback(self) -> None:
+        """Undoes the transaction, if there is one."""
+        self.close_streams()
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
-    def settle(self) -> None:
-        """Everything added is committed."""
-        self.tenants.settle()
-        self.names.settle()
-        self.shapes.settle()
-        self.causes.settle()
+    def savepoint(self) -> None:
+        """Where `undo_work` goes back to."""
+        self.connection.execute("SAVEPOINT work")
 
+    def keep_work(self) -> None:
+        """What was done since the savepoint belongs to the transaction."""
+        self.close_streams()
+        self.connection.execute("RELEASE work")
 
-class Port:
-    """Base of every port's code: it works on one session."""
+    def undo_work(self) -> None:
+        """Undoes what was done since the savepoint.
 
-    def __init__(self, session: Session) -> None:
-        self.db = session
+        Raises:
+            apsw.AbortError: SQLite has undone the whole transaction.
+        """
+        self.close_streams()
+        if not self.connection.in_transaction:
+            raise apsw.AbortError("the transaction was lost")
+        self.connection.execute("ROLLBACK TO work")
+        self.connection.execute("RELEASE work")
+
+    def is_ours(self, error: BaseException) -> bool:
+        """Whether this is an error of SQLite."""
+        return isinstance(error, apsw.Error)
+
+    def failed(self, error: Exception) -> StoreFailed:
+        """SQLite's error in words for an operator."""
+        return failed(self._path, error)

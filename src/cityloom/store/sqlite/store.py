@@ -31,10 +31,12 @@ from cityloom.store.sqlite.connection import (
     opening,
     sync_folder,
 )
+from cityloom.store.sqlite.fills import FILLS
 from cityloom.store.sqlite.mover import Mover
-from cityloom.store.sqlite.session import Session
-from cityloom.store.sqlite.snapshot import SqliteSnapshot
-from cityloom.store.sqlite.writer import Writer
+from cityloom.store.sqlite.session import SqliteSession
+from cityloom.store.sqlite.snapshot import SqliteTransaction
+from cityloom.store.sqlite.writer import SqliteWriter
+from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")
 
@@ -45,9 +47,9 @@ READERS: Final = 4
 class _Reader:
     """A thread's connection, and how deep in snapshots the thread is."""
 
-    def __init__(self, connection: apsw.Connection, tables: ColdTables) -> None:
-        self.session = Session(connection, tables)
-        self.snapshot = SqliteSnapshot(self.session)
+    def __init__(self, connection: apsw.Connection, path: Path, tables: ColdTables) -> None:
+        self.session = SqliteSession(connection, path, tables)
+        self.snapshot = TablesSnapshot(self.session)
         self.depth = 0
 
 
@@ -60,7 +62,7 @@ class _Snapshot:
         self._reader = reader
         self._path = path
 
-    def __enter__(self) -> SqliteSnapshot:
+    def __enter__(self) -> TablesSnapshot:
         reader = self._reader
         if reader.depth == 0:
             try:
@@ -78,7 +80,7 @@ class _Snapshot:
         reader.depth -= 1
         try:
             if reader.depth == 0:
-                reader.session.close_cursors()
+                reader.session.close_streams()
                 reader.session.connection.execute("COMMIT")
         except apsw.Error as failure:
             raise failed(self._path, failure) from failure
@@ -125,7 +127,15 @@ class SqliteStore:
             self._lock = FileLock(path)
             try:
                 session = self._open(synchronous)
-                self._writer = Writer(session, path, clock, queue_items=queue_items, queue_bytes=queue_bytes)
+                self._writer = SqliteWriter(
+                    session,
+                    SqliteTransaction,
+                    str(path),
+                    clock,
+                    queue_items=queue_items,
+                    queue_bytes=queue_bytes,
+                )
+                self._writer.watch(session)
             except BaseException:
                 self._lock.release()
                 raise
@@ -133,14 +143,14 @@ class SqliteStore:
         self.cold = Mover(self, self._cold_tables)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
-    def _open(self, synchronous: Synchronous) -> Session:
+    def _open(self, synchronous: Synchronous) -> SqliteSession:
         new = not self._path.exists() or self._path.stat().st_size == 0
         if new:
             # Nobody else on this machine reads a city's file: personal data stand in it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = open_writer(self._path, synchronous, self._vfs)
         try:
-            migrate(connection, self._path, migrations("sqlite"))
+            migrate(connection, self._path, migrations("sqlite"), FILLS)
             # What an erasure left in the log of a process that died must not stay there.
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except BaseException:
@@ -149,7 +159,7 @@ class SqliteStore:
         if new:
             sync_folder(self._path)
         self._cold_tables = cold_tables(connection, self._path, self._cold_place)
-        return Session(connection, self._cold_tables)
+        return SqliteSession(connection, self._path, self._cold_tables)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
@@ -172,7 +182,7 @@ class SqliteStore:
         except RuntimeError:
             raise StoreFailed(f"the store {self._path} is closed") from None
 
-    def snapshot(self) -> AbstractContextManager[SqliteSnapshot]:
+    def snapshot(self) -> AbstractContextManager[TablesSnapshot]:
         """A snapshot for this thread; inside another one, the same state."""
         return _Snapshot(self._reader(), self._path)
 
@@ -183,7 +193,7 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    reader = _Reader(open_reader(self._path, self._vfs), self._cold_tables)
+                    reader = _Reader(open_reader(self._path, self._vfs), self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
                 self._readers.append(reader)

@@ -45,7 +45,9 @@ function State({ of: node }: { of: NodeState }) {
         <dl class="figures">
           <Figure name={t('node.entities')} value={numberText(store.entities)} />
           <Figure name={t('node.file')} value={bytesText(store.fileBytes)} />
-          <Figure name={t('node.wal')} value={bytesText(store.walBytes)} />
+          {store.walBytes !== undefined && (
+            <Figure name={t('node.wal')} value={bytesText(store.walBytes)} />
+          )}
           <Figure
             name={t('node.waiting')}
             value={`${numberText(store.queueWorks)} (${bytesText(store.queueBytes)})`}

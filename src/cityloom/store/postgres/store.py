@@ -1,0 +1,217 @@
+"""A city kept in a PostgreSQL database: the writer, the readers, and their end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from cityloom.model.clock import Clock
+from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.migrations import migrations
+from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.postgres.connection import (
+    OURS,
+    check_promises,
+    connect,
+    failed,
+    opening,
+    prepare,
+    store_name,
+    take_lock,
+)
+from cityloom.store.postgres.driver import Driver
+from cityloom.store.postgres.session import PostgresSession
+from cityloom.store.postgres.snapshot import PostgresTransaction
+from cityloom.store.postgres.statement import Types
+from cityloom.store.postgres.writer import PostgresWriter
+from cityloom.store.tables.snapshot import TablesSnapshot
+
+T = TypeVar("T")
+
+READERS: Final = 4
+"""Threads that read."""
+
+
+class _Reader:
+    """A thread's connection, and how deep in snapshots the thread is."""
+
+    def __init__(self, session: PostgresSession) -> None:
+        self.session = session
+        self.snapshot = TablesSnapshot(session)
+        self.depth = 0
+
+
+class PostgresStore:
+    """The port `Store` in one database, in its schema `cityloom`.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`.
+        clock: where every time comes from.
+        queue_items: works that may wait for the writer.
+        queue_bytes: bytes that they may hold together.
+
+    Raises:
+        ConfigurationError: the database cannot be used; one sentence says why.
+    """
+
+    cold = None
+    """All history stays in the database."""
+
+    def __init__(
+        self, url: str, clock: Clock, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._url = url
+        self._name = store_name(url)
+        self._local = threading.local()
+        self._readers: list[_Reader] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        self._types: Types = {}
+        self._driver = Driver()
+        self._session = self._new_session(self._connect_writer, writes=True)
+        try:
+            with opening(self._name):
+                self._session.open()
+                self._session.learn(self._types)
+                # What an erasure left in pages when its node died must not stay there.
+                self._session.rewrite("personal")
+                self._writer = PostgresWriter(
+                    self._session,
+                    PostgresTransaction,
+                    self._name,
+                    clock,
+                    queue_items=queue_items,
+                    queue_bytes=queue_bytes,
+                )
+        except BaseException:
+            self._session.close()
+            self._driver.close()
+            raise
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    def _new_session(self, opener: Callable[[], Any], *, writes: bool = False) -> PostgresSession:
+        return PostgresSession(self._driver, opener, self._name, writes=writes)
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await connect(self._url)
+
+    async def _connect_writer(self) -> asyncpg.Connection:
+        connection = await connect(self._url)
+        try:
+            await take_lock(connection, self._name)
+            await check_promises(connection, self._name)
+            self._types = await prepare(connection, self._name, migrations("postgres"))
+        except BaseException:
+            await connection.close(timeout=5)
+            raise
+        return connection
+
+    def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
+        """Hands a work to the writer; the future resolves when its commit is durable.
+
+        Raises:
+            Overloaded: the queue is full.
+            StoreFailed: the store is closed.
+        """
+        return self._writer.submit(work, size)
+
+    def read(self, work: Callable[[Snapshot], T]) -> Future[T]:
+        """Runs `work` on a reader thread in one snapshot."""
+
+        def run() -> T:
+            with self.snapshot() as snapshot:
+                return work(snapshot)
+
+        try:
+            return self._pool.submit(run)
+        except RuntimeError:
+            raise StoreFailed(f"the store {self._name} is closed") from None
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """A snapshot for this thread, from its first reading on; inside another one, the same state."""
+        return self._snapshot()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[TablesSnapshot]:
+        reader = self._reader()
+        try:
+            if reader.depth == 0:
+                reader.session.tenants.look_again()
+            reader.depth += 1
+            try:
+                yield reader.snapshot
+            finally:
+                reader.depth -= 1
+                if reader.depth == 0:
+                    reader.session.end_reading()
+        except OURS as error:
+            raise failed(self._name, error) from error
+
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            with self._readers_lock:
+                if self._closed:
+                    raise StoreFailed(f"the store {self._name} is closed")
+                reader = _Reader(self._new_session(self._connect))
+                self._readers.append(reader)
+            self._local.reader = reader
+        return reader
+
+    def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Calls `callback(last_seq)` on the writer thread after each commit; returns how to stop that."""
+        return self._writer.on_commit(callback)
+
+    def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
+        """A server has means of its own for this.
+
+        Raises:
+            ConfigurationError: always; it names them.
+        """
+        raise ConfigurationError(
+            f"the store {self._name} is copied by PostgreSQL's own means: "
+            f"pg_dump --format=custom --schema=cityloom --file={target}, or pg_basebackup with its log"
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Sizes and counts for `/metrics` and `doctor`."""
+        works, size = self._writer.waiting
+        counters = self._writer.counters
+        with self._snapshot() as snapshot:
+            pending, dead = snapshot.delivery_counts()
+            return {
+                "fileBytes": snapshot.db.value("SELECT pg_database_size(current_database())"),
+                "entities": snapshot.size(),
+                "firstSeq": snapshot.first_seq(),
+                "lastSeq": snapshot.last_seq(),
+                "cursors": dict(snapshot.cursors()),
+                "deliveriesPending": pending,
+                "deliveriesDead": dead,
+                "queueWorks": works,
+                "queueBytes": size,
+                "works": counters.works,
+                "refused": counters.refused,
+                "commits": counters.commits,
+                "failedCommits": counters.failed_commits,
+                "largestGroup": counters.largest_group,
+            }
+
+    def close(self) -> None:
+        """Finishes what is queued and closes the connections. No snapshot may be in use any more."""
+        if self._closed:
+            return
+        self._writer.close()
+        self._pool.shutdown()
+        with self._readers_lock:
+            self._closed = True
+            for reader in self._readers:
+                reader.session.close()
+            self._readers.clear()
+        self._local = threading.local()
+        self._session.close()
+        self._driver.close()

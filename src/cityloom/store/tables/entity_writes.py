@@ -1,0 +1,350 @@
+"""Changing current entities: the state, its indexes, its history and its event, in one go."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
+from cityloom.model.errors import Conflict
+from cityloom.model.events import AttributeChange, Cause, Event, EventKind
+from cityloom.model.history import Instance
+from cityloom.model.time import format_datetime
+from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
+from cityloom.store.sql import place_row, plain_number, scope_key
+from cityloom.store.tables.entities import EntityReader
+from cityloom.store.tables.history_writes import HistoryWriter
+from cityloom.store.tables.log import Body
+from cityloom.store.tables.session import Session
+from cityloom.store.tables.sights import is_shown, sight_of, write_sight
+from cityloom.store.tables.tallies import (
+    EVERY_TYPE,
+    STALE,
+    Place,
+    Tallies,
+    Tally,
+    Use,
+    add_all,
+    count_attribute,
+    count_entity,
+    count_place,
+    geometry_kind,
+    is_silent,
+    kinds_of,
+    newest,
+)
+
+_Attributes = Mapping[str, Sequence[Attribute]]
+_MOST_SEEN: Final = 10_000
+"""Entities that a work remembers having read."""
+
+
+class EntityWriter(EntityReader, HistoryWriter):
+    """The port `EntityWrites`.
+
+    Args:
+        pending: the counts of the works before this one in the same database transaction.
+    """
+
+    def __init__(self, session: Session, now: int, pending: Tallies) -> None:
+        super().__init__(session, now)
+        self._now_text = format_datetime(now)
+        self._pending = pending
+        self.counted: Tallies = {}
+        self._seen: dict[tuple[str, str], tuple[int | None, Entity | None]] = {}
+
+    def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The current entity, or None; writing it back as `before` then costs no second look."""
+        seen = self._seen.get((tenant, entity_id))
+        if seen is not None:
+            return seen[1]
+        row = self.db.row(
+            "SELECT row, body FROM entity WHERE tenant = ? AND id = ?",
+            (self.db.tenants.find(tenant), entity_id),
+        )
+        entity = decode_entity(row[1]) if row is not None else None
+        self._remember(tenant, entity_id, row[0] if row is not None else None, entity)
+        return entity
+
+    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
+        """Those of these entities that exist, by id; writing them back costs no second look."""
+        wanted = set(entity_ids)
+        unseen = [entity_id for entity_id in wanted if (tenant, entity_id) not in self._seen]
+        found = {row[0]: row for row in self.rows_of(tenant, unseen)}
+        for entity_id in unseen:
+            row = found.get(entity_id)
+            if row is None:
+                self._remember(tenant, entity_id, None, None)
+            else:
+                self._remember(tenant, entity_id, row[1], decode_entity(row[2]))
+        entities = ((entity_id, self.get(tenant, entity_id)) for entity_id in sorted(wanted))
+        return {entity_id: entity for entity_id, entity in entities if entity is not None}
+
+    def tallies(self, tenant: int) -> Tallies:
+        """What is counted of each type of a tenant, this transaction's changes included."""
+        tallies = super().tallies(tenant)
+        for changes in (self._pending, self.counted):
+            add_all(tallies, {key: change for key, change in changes.items() if key[0] == tenant})
+        return tallies
+
+    def create_tenant(self, tenant: str) -> None:
+        """Makes a tenant known (idempotent)."""
+        self.db.tenants.intern(tenant)
+
+    def write_entity(
+        self, tenant: str, before: Entity | None, after: Entity | None, cause: Cause, row: int | None = None
+    ) -> Event | None:
+        """Makes `after` the state of the entity, in one go with its history and its event.
+
+        Raises:
+            Conflict: the stored entity is not `before`.
+        """
+        entity = after if after is not None else before
+        if entity is None:
+            return None
+        number = self.db.tenants.intern(tenant)
+        key = self._check(tenant, number, entity.id, before)
+        if before == after:
+            return None
+        changes = attribute_changes(before, after)
+        if after is None:
+            assert before is not None
+            assert key is not None
+            kind: EventKind = "entityDeleted"
+            self._delete(number, key, before, changes, row)
+        elif before is None:
+            kind = "entityCreated"
+            key = self._create(number, after)
+            self._keep(key, None, after, changes, cause, row)
+        else:
+            assert key is not None
+            kind = "entityUpdated"
+            self._update(number, key, before, after, changes)
+            self._keep(key, before, after, changes, cause, row)
+        self._remember(tenant, entity.id, key if after is not None else None, after)
+        body = Body(
+            kind=kind,
+            entity_id=entity.id,
+            types=entity.types,
+            scopes=entity.scopes,
+            changes=changes if after is not None else [],
+            before=before if after is None else None,
+            row=row,
+        )
+        return self.write_event(tenant, number, cause, body, history=True)
+
+    def _remember(self, tenant: str, entity_id: str, key: int | None, entity: Entity | None) -> None:
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
+        self._seen[tenant, entity_id] = key, entity
+
+    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
+        """The entity's row, None when it is not there."""
+        seen = self._seen.get((tenant, entity_id))
+        if seen is not None and seen[1] is before:
+            return seen[0]
+        row = self.db.row("SELECT row, body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
+        if (row is None) != (before is None) or (
+            before is not None and row[1] != encode_entity(before) and decode_entity(row[1]) != before
+        ):
+            raise Conflict(f"entity {entity_id!r} was changed meanwhile")
+        return row[0] if row is not None else None
+
+    # -- state ---------------------------------------------------------------
+
+    def _create(self, tenant: int, entity: Entity) -> int:
+        key = self.begin_life(tenant, entity.id)
+        self.db.change(
+            "INSERT INTO entity (row, tenant, id, body, modified) VALUES (?, ?, ?, ?, ?)",
+            (key, tenant, entity.id, encode_entity(entity), self.now),
+        )
+        types = self._type_numbers(entity)
+        place = place_row(entity, types)
+        self._change_types(tenant, key, entity.id, [], types)
+        self._change_names(tenant, key, {}, entity.attributes)
+        self._change_scopes(tenant, key, [], entity.scopes)
+        self.change_place(tenant, key, types, None, place)
+        write_sight(self.db, key, tenant, sight_of(entity, types))
+        for type in types:
+            count_entity(self._tally(tenant, type, seen=True), entity, place, 1)
+        self._tally(tenant, EVERY_TYPE).count += 1
+        return key
+
+    def _update(
+        self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
+    ) -> None:
+        self.db.change(
+            "UPDATE entity SET body = ?, modified = ? WHERE row = ?", (encode_entity(after), self.now, key)
+        )
+        old_types = types = self._type_numbers(after)
+        if before.types != after.types:
+            old_types = self._type_numbers(before)
+            self._change_types(tenant, key, after.id, old_types, types)
+        if before.attributes.keys() != after.attributes.keys():
+            self._change_names(tenant, key, before.attributes, after.attributes)
+        self._change_numbers(tenant, key, before, after, changes)
+        if before.scopes != after.scopes:
+            self._change_scopes(tenant, key, before.scopes, after.scopes)
+        moved = old_types != types or any(change.name == LOCATION for change in changes)
+        old_place = place = None
+        if moved:
+            old_place, place = place_row(before, old_types), place_row(after, types)
+            self.change_place(tenant, key, types, old_place, place)
+        shown = moved or any(is_shown(change.name) for change in changes)
+        if shown:
+            sight = sight_of(after, types)
+            if sight != sight_of(before, old_types):
+                write_sight(self.db, key, tenant, sight)
+        for type in old_types:
+            if type not in types:
+                count_entity(self._tally(tenant, type, seen=True), before, old_place, -1)
+        for type in types:
+            tally = self._tally(tenant, type, seen=shown)
+            if type not in old_types:
+                count_entity(tally, after, place, 1)
+                continue
+            _recount_attributes(tally, before, after, changes)
+            if moved and (old_place != place or geometry_kind(before) != geometry_kind(after)):
+                count_place(tally, before, old_place, -1)
+                count_place(tally, after, place, 1)
+
+    def _delete(
+        self, tenant: int, key: int, before: Entity, changes: list[AttributeChange], row: int | None
+    ) -> None:
+        types = self._type_numbers(before)
+        place = place_row(before, types)
+        self.db.change("DELETE FROM entity WHERE row = ?", (key,))
+        self._change_types(tenant, key, before.id, types, [])
+        self._change_names(tenant, key, before.attributes, {})
+        self._change_scopes(tenant, key, before.scopes, [])
+        self.change_place(tenant, key, types, place, None)
+        self.db.change("DELETE FROM sight WHERE row = ?", (key,))
+        for type in types:
+            count_entity(self._tally(tenant, type, seen=True), before, place, -1)
+        self._tally(tenant, EVERY_TYPE).count -= 1
+        self.write_instances(before.id, key, self._instances(changes, row), "")
+        self.end_life(tenant, key, replace(before, modified_at=self._now_text, deleted_at=self._now_text))
+
+    def _keep(
+        self,
+        key: int,
+        before: Entity | None,
+        after: Entity,
+        changes: list[AttributeChange],
+        cause: Cause,
+        row: int | None,
+    ) -> None:
+        """Writes what changed into history."""
+        instances = self._instances(changes, row)
+        if after.scopes != (before.scopes if before is not None else []):
+            scopes = scope_instance(after.scopes, self._now_text)
+            instances.append(Instance(name=SCOPE, attribute=scopes, row=row))
+        self.write_instances(after.id, key, instances, cause.source)
+
+    def _instances(self, changes: list[AttributeChange], row: int | None) -> list[Instance]:
+        instances = []
+        for change in changes:
+            attribute = change.after
+            if attribute is None:
+                assert change.before is not None
+                attribute = tombstone(change.before, self._now_text)
+            instances.append(Instance(name=change.name, attribute=attribute, row=row))
+        return instances
+
+    # -- indexes: touched only where the set changes ----------------------------
+
+    def _type_numbers(self, entity: Entity) -> list[int]:
+        return [self.db.names.intern(type) for type in dict.fromkeys(entity.types)]
+
+    def _change_types(
+        self, tenant: int, key: int, entity_id: str, old: Collection[int], new: Collection[int]
+    ) -> None:
+        for type in old:
+            if type not in new:
+                self.db.change(
+                    "DELETE FROM entity_type WHERE tenant = ? AND type = ? AND id = ?",
+                    (tenant, type, entity_id),
+                )
+        for type in new:
+            if type not in old:
+                self.db.change(
+                    "INSERT INTO entity_type (tenant, type, id, row) VALUES (?, ?, ?, ?)",
+                    (tenant, type, entity_id, key),
+                )
+
+    def _change_names(self, tenant: int, key: int, old: _Attributes, new: _Attributes) -> None:
+        intern = self.db.names.intern
+        gone = [(tenant, intern(name), key) for name in old if name not in new]
+        if gone:
+            self.db.change_many(
+                "DELETE FROM entity_attribute WHERE tenant = ? AND name = ? AND row = ?", gone
+            )
+        came = [(tenant, intern(name), key, plain_number(new[name])) for name in new if name not in old]
+        if came:
+            self.db.change_many(
+                "INSERT INTO entity_attribute (tenant, name, row, number) VALUES (?, ?, ?, ?)", came
+            )
+
+    def _change_numbers(
+        self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
+    ) -> None:
+        """Of attributes that were there and still are, the numbers beside their names."""
+        for name in {change.name for change in changes}:
+            old, new = before.attributes.get(name), after.attributes.get(name)
+            if old is None or new is None:
+                continue
+            number = plain_number(new)
+            if number != plain_number(old):
+                self.db.change(
+                    "UPDATE entity_attribute SET number = ? WHERE tenant = ? AND name = ? AND row = ?",
+                    (number, tenant, self.db.names.intern(name), key),
+                )
+
+    def _change_scopes(self, tenant: int, key: int, old: list[str], new: list[str]) -> None:
+        before, after = set(map(scope_key, old)), set(map(scope_key, new))
+        for scope in before - after:
+            self.db.change(
+                "DELETE FROM entity_scope WHERE tenant = ? AND scope = ? AND row = ?", (tenant, scope, key)
+            )
+        for scope in after - before:
+            self.db.change(
+                "INSERT INTO entity_scope (tenant, scope, row) VALUES (?, ?, ?)", (tenant, scope, key)
+            )
+
+    @abstractmethod
+    def change_place(
+        self, tenant: int, key: int, types: Sequence[int], old: Place | None, new: Place | None
+    ) -> None:
+        """Makes `new` the place of the entity with row `key`, which had `old`; `types` are its types now."""
+
+    def _tally(self, tenant: int, type: int, *, seen: bool = False) -> Tally:
+        tally = self.counted.get((tenant, type))
+        if tally is None:
+            tally = self.counted[tenant, type] = Tally()
+        tally.modified = self.now
+        tally.touched = self.next_seq
+        if seen:
+            tally.seen = tally.touched
+        return tally
+
+
+def _recount_attributes(tally: Tally, before: Entity, after: Entity, changes: list[AttributeChange]) -> None:
+    for name in {change.name for change in changes}:
+        old, new = kinds_of(before, name), kinds_of(after, name)
+        tally.attributes.setdefault(name, Use()).changed = tally.touched
+        if old != new:
+            tally.seen = tally.touched
+            if old:
+                count_attribute(tally, name, old, -1)
+            if new:
+                count_attribute(tally, name, new, 1)
+        if name.endswith(STALE):
+            tally.seen = tally.touched
+            tally.silent += is_silent(after) - is_silent(before)
+    came, went = newest(change.after for change in changes), newest(change.before for change in changes)
+    tally.observed = max(tally.observed, came)
+    if went > came:
+        tally.past = max(tally.past, went)

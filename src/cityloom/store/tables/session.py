@@ -1,0 +1,232 @@
+"""One connection and what it has learnt: what every port's code works on.
+
+How statements reach a database, and when, is each database's own `Session`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.model.errors import StoreFailed
+from cityloom.model.events import Cause
+from cityloom.store.cold.tables import ColdTables
+from cityloom.store.dialect import Dialect
+from cityloom.store.map_ports import Box
+from cityloom.store.tables.interned import Interned, Tenants
+
+Parameters = Sequence[Any] | dict[str, Any]
+"""The values of a statement, in the order of its `?` or by name."""
+Mark = tuple[int, int, int, int, tuple[int, int]]
+_MOST_CAUSES: Final = 4096
+_encode = msgspec.json.Encoder().encode
+_decode_cause = msgspec.json.Decoder(Cause).decode
+
+
+class Pulse(Struct):
+    """The last event's number, the last work's time (µs), the last incarnation given out."""
+
+    seq: int
+    at: int
+    incarnation: int
+
+
+class Causes:
+    """Causes by number, and the numbers of the latest ones."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._numbers: dict[Cause, int] = {}
+        self._causes: dict[int, Cause] = {}
+        self._added: list[Cause] = []
+
+    def cause(self, number: int) -> Cause:
+        """The cause with this number."""
+        cause = self._causes.get(number)
+        if cause is None:
+            body = self._session.value("SELECT body FROM cause WHERE id = ?", (number,))
+            if len(self._causes) > _MOST_CAUSES:
+                self._causes.clear()
+            self._causes[number] = cause = _decode_cause(body)
+        return cause
+
+    def intern(self, cause: Cause, seq: int) -> int:
+        """The number of `cause`: of a new one, that of the event `seq` that it is written for."""
+        number = self._numbers.get(cause)
+        if number is None:
+            self._session.change("INSERT INTO cause (id, body) VALUES (?, ?)", (seq, _encode(cause)))
+            number = self._numbers[cause] = seq
+            self._added.append(cause)
+        return number
+
+    def mark(self) -> int:
+        """Where `undo` should go back to."""
+        return len(self._added)
+
+    def undo(self, mark: int) -> None:
+        """Forgets what was added since `mark`."""
+        for cause in self._added[mark:]:
+            self._causes.pop(self._numbers.pop(cause), None)
+        del self._added[mark:]
+
+    def settle(self) -> None:
+        """What was added is committed."""
+        self._added.clear()
+        if len(self._numbers) > _MOST_CAUSES:
+            self._numbers.clear()
+
+
+class Session(ABC):
+    """A connection with its interned values.
+
+    A reader's session never adds anything; the writer's undoes with `undo`
+    what a failed work or transaction had added.
+
+    Args:
+        cold_tables: where old history may be; None: there is nothing but the database.
+    """
+
+    def __init__(self, cold_tables: ColdTables | None = None) -> None:
+        self.cold_tables = cold_tables
+        self.tenants = Tenants(self)
+        self.names: Interned[str] = Interned(self, "name", "iri")
+        self.shapes: Interned[str] = Interned(self, "shape", "body")
+        self.causes = Causes(self)
+        self.newest: dict[tuple[int | None, int], tuple[int, int]] = {}
+        """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
+        self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
+        """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
+        self._pulse: Pulse | None = None
+
+    @property
+    @abstractmethod
+    def dialect(self) -> Dialect:
+        """How this database says what no two say alike."""
+
+    @property
+    def pulse(self) -> Pulse:
+        """The store's counters: the writer's own, kept in memory between commits."""
+        if self._pulse is None:
+            self._pulse = Pulse(*self.row("SELECT seq, at, incarnation FROM pulse"))
+        return self._pulse
+
+    # -- reading -----------------------------------------------------------------
+
+    @abstractmethod
+    def row(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first row as a tuple, or None."""
+
+    @abstractmethod
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows, as tuples."""
+
+    @abstractmethod
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
+        """Rows one after the other; ends at the latest with the snapshot."""
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The only column of the first row, or None."""
+        row = self.row(sql, parameters)
+        return row[0] if row is not None else None
+
+    # -- writing -----------------------------------------------------------------
+
+    @abstractmethod
+    def run(self, sql: str, parameters: Parameters = ()) -> int:
+        """Runs one statement; returns how many rows it changed."""
+
+    @abstractmethod
+    def change(self, sql: str, parameters: Parameters) -> None:
+        """A change of one table of which nobody needs to know how many rows it changed.
+
+        It may reach the database later, but is seen by what is read after it.
+        """
+
+    @abstractmethod
+    def change_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The same change for many rows of values."""
+
+    @abstractmethod
+    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Adds rows; how many there are more."""
+
+    # -- a transaction that writes ---------------------------------------------------
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begins a transaction that alone may write, and knows the pulse."""
+
+    @abstractmethod
+    def commit(self) -> bool:
+        """Makes the transaction durable and says so with True; ends it with False when it changed nothing.
+
+        Before that the pulse is written.
+        """
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undoes the transaction, if there is one."""
+
+    @abstractmethod
+    def savepoint(self) -> None:
+        """Where `undo_work` goes back to."""
+
+    @abstractmethod
+    def keep_work(self) -> None:
+        """What was done since the savepoint belongs to the transaction."""
+
+    @abstractmethod
+    def undo_work(self) -> None:
+        """Undoes what was done since the savepoint. Raises what the database raises when all is lost."""
+
+    @property
+    @abstractmethod
+    def changed(self) -> bool:
+        """Whether this transaction changed anything."""
+
+    @abstractmethod
+    def is_ours(self, error: BaseException) -> bool:
+        """Whether this is an error of the database."""
+
+    @abstractmethod
+    def failed(self, error: Exception) -> StoreFailed:
+        """The database's error (or a surprise of ours) as the house's own, in words for an operator."""
+
+    def close_streams(self) -> None:  # noqa: B027  (a database may have nothing to do)
+        """Ends every stream that was not read to its end."""
+
+    def mark(self) -> Mark:
+        """Where `undo` should go back to."""
+        return (
+            self.tenants.mark(),
+            self.names.mark(),
+            self.shapes.mark(),
+            self.causes.mark(),
+            (self.pulse.seq, self.pulse.incarnation),
+        )
+
+    def undo(self, mark: Mark) -> None:
+        """Forgets what was added since `mark`; the time never goes back."""
+        self.tenants.undo(mark[0])
+        self.names.undo(mark[1])
+        self.shapes.undo(mark[2])
+        self.causes.undo(mark[3])
+        self.pulse.seq, self.pulse.incarnation = mark[4]
+
+    def settle(self) -> None:
+        """Everything added is committed."""
+        self.tenants.settle()
+        self.names.settle()
+        self.shapes.settle()
+        self.causes.settle()
+
+
+class Port:
+    """Base of every port's code: it works on one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.db = session

@@ -1,0 +1,24 @@
+"""The ports joined: what a reader sees, and what a work may do."""
+
+from __future__ import annotations
+
+from cityloom.store.tables.documents import (
+    DeliveryReader,
+    DeliveryWriter,
+    DocumentReader,
+    DocumentWriter,
+    TimerReader,
+    TimerWriter,
+)
+from cityloom.store.tables.forgetting import TenantForgetter
+from cityloom.store.tables.history import HistoryReader
+from cityloom.store.tables.log import LogReader
+from cityloom.store.tables.map_reads import MapReader
+
+
+class TablesSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
+    """One consistent state of everything: the port `Snapshot`."""
+
+
+class TablesTransaction(MapReader, TenantForgetter, DocumentWriter, DeliveryWriter, TimerWriter):
+    """The port `Transaction`: made for one work, and of no use after it."""

@@ -1,0 +1,100 @@
+"""A city kept in PostgreSQL, by the commands: served, moved there, exported, looked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from tests.cli.test_commands import refused, run, town
+from tests.nodes import NodeProcess
+from tests.postgres import Server, server
+
+__all__ = ["town"]
+
+
+@pytest.fixture
+def place() -> Server:
+    return server()
+
+
+async def lights(url: str) -> dict[str, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/ngsi-ld/v1/entities?type=Streetlight&options=keyValues") as reply,
+    ):
+        return {entity["id"]: entity["powerState"] for entity in await reply.json()}
+
+
+async def test_a_city_is_served_from_a_database(town: Path, place: Server) -> None:
+    database = place.database()
+    imported = run("import", "--data", town, "--store", database)
+    assert imported.returncode == 0, imported.stderr
+    (town / "cityloom.sqlite").unlink()
+    with NodeProcess(town, "--store", database) as node:
+        found = await lights(node.url)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{node.url}/metrics") as metrics,
+        ):
+            assert "cityloom_store_entities 3.0" in await metrics.text()
+        async with aiohttp.ClientSession() as session, session.get(f"{node.url}/node") as told:
+            assert (told.status, (await told.json())["store"]["entities"]) == (200, 3)
+    assert found == {"urn:ngsi-ld:Streetlight:L1": "on", "urn:ngsi-ld:Streetlight:L2": "off"}
+    assert not (town / "cityloom.sqlite").exists()
+
+
+def test_a_city_is_made_for_a_database(tmp_path: Path) -> None:
+    store = "postgresql://clerk@db.example/city"
+    made = run("init", "--data", tmp_path / "city", "--store", store)
+    assert made.returncode == 0, made.stderr
+    assert yaml.safe_load((tmp_path / "city" / "city.yaml").read_text())["settings"] == {"store": store}
+
+
+async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Server, tmp_path: Path) -> None:
+    database = place.database()
+    moved = run("move", "--data", town, "--to", database.replace("postgres@", "postgres:secret@"))
+    assert moved.returncode == 0, moved.stderr
+    (entities,) = [line.split() for line in moved.stdout.splitlines() if line.startswith("entity ")]
+    assert entities[1] == "3"  # two lights, and what is told of their source
+    assert "~/.pgpass" in moved.stdout
+    assert yaml.safe_load((town / "city.yaml").read_text())["settings"] == {"store": database}
+    assert "is kept in PostgreSQL already" in refused("move", "--data", town, "--to", database)
+    with NodeProcess(town) as node:
+        assert len(await lights(node.url)) == 2
+        output = tmp_path / "lights.jsonl"
+        assert run("export", "--data", town, "--type", "Streetlight", "--out", output).returncode == 0
+    ids = [json.loads(line)["id"] for line in output.read_text().splitlines()]
+    assert ids == ["urn:ngsi-ld:Streetlight:L1", "urn:ngsi-ld:Streetlight:L2"]
+    well = run("doctor", "--data", town)
+    assert well.returncode == 0, well.stdout
+    assert "durable" in well.stdout
+    assert "pg_dump" in refused("backup", "--data", town, "--out", tmp_path / "b.tar.gz")
+
+
+def test_in_a_database_all_history_stays_hot(town: Path, place: Server) -> None:
+    database = place.database()
+    configuration = yaml.safe_load((town / "city.yaml").read_text())
+    settings = configuration.setdefault("settings", {})
+    settings["coldAfter"] = "P30D"
+    (town / "city.yaml").write_text(yaml.safe_dump(configuration))
+    told = "coldAfter (P30D) is for the store in a file alone"
+    assert told in refused("move", "--data", town, "--to", database)
+    assert told in refused("serve", "--data", town, "--port", "0", "--store", database)
+    del settings["coldAfter"]
+    settings["store"] = database
+    (town / "city.yaml").write_text(yaml.safe_dump(configuration))
+    for command in ("status", "move", "compact", "retain", "vacuum"):
+        assert "all history stays in the database" in refused("history", command, "--data", town)
+
+
+def test_a_database_that_cannot_be_used_is_one_sentence(town: Path, place: Server) -> None:
+    place.database()
+    said = refused("serve", "--data", town, "--port", "0", "--store", place.url("nowhere"))
+    assert "the database does not exist" in said
+    assert "is no postgresql://host/database" in refused(
+        "serve", "--data", town, "--port", "0", "--store", "mysql://db/city"
+    )
