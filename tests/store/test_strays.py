@@ -37,6 +37,12 @@ def test_mistyped_places_do_not_widen_it(places: list[tuple[float, float]], far:
     assert found == together
 
 
+def test_what_is_far_on_one_axis_counts_on_none() -> None:
+    boxes = [point(123.4, 30.2 + lat) for lat in (0, 0.19, 0, 0.19, 0.19, -0.19, -0.19)]
+    far = point(30.2, 33.4)
+    assert box_without_strays([far, *boxes], around([far, *boxes])) == around(boxes)
+
+
 def test_a_sample_keeps_the_sides_that_are_not_far_away() -> None:
     sample = [point(10 + n / 100, 50) for n in range(5)]
     assert box_without_strays(sample, (9.9, -20, 10.3, 50.1)) == (9.9, 50, 10.3, 50.1)

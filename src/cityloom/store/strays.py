@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Final
 
@@ -18,7 +18,7 @@ def box_without_strays(boxes: Sequence[Box], whole: Box) -> Box:
     """The box around those boxes that do not lie far away from most of them, on either axis.
 
     A side of `whole` that is not far away stays as it is, so that a sample of the boxes is enough and
-    a layer without strays keeps its true box.
+    a layer without strays keeps its true box; unless it is the side of a box that is far on the other axis.
 
     Args:
         boxes: of some of the places, or all.
@@ -29,20 +29,26 @@ def box_without_strays(boxes: Sequence[Box], whole: Box) -> Box:
     """
     if not boxes:
         return whole
-    kept = list(boxes)
     fences = []
+    strays: set[Box] = set()
     for low, high in ((0, 2), (1, 3)):
         middles = [(box[low] + box[high]) / 2 for box in boxes]
         middle = median(middles)
         reach = max(_NEAR, _DEVIATIONS * median([abs(each - middle) for each in middles]))
         fences.append((middle - reach, middle + reach))
-        kept = [box for box in kept if middle - reach <= (box[low] + box[high]) / 2 <= middle + reach]
+        strays |= {box for box, each in zip(boxes, middles, strict=True) if abs(each - middle) > reach}
+    kept = [box for box in boxes if box not in strays]
     if not kept:
         return whole
+
+    def side(place: int, far: bool, furthest: Callable[[Iterable[float]], float]) -> float:
+        of_stray = any(box[place] == whole[place] for box in strays)
+        return furthest(box[place] for box in kept) if far or of_stray else whole[place]
+
     (west, east), (south, north) = fences
     return (
-        whole[0] if whole[0] >= west else min(box[0] for box in kept),
-        whole[1] if whole[1] >= south else min(box[1] for box in kept),
-        whole[2] if whole[2] <= east else max(box[2] for box in kept),
-        whole[3] if whole[3] <= north else max(box[3] for box in kept),
+        side(0, whole[0] < west, min),
+        side(1, whole[1] < south, min),
+        side(2, whole[2] > east, max),
+        side(3, whole[3] > north, max),
     )
