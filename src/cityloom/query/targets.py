@@ -145,10 +145,12 @@ def _language(members: tuple[str, ...], value: Any) -> Target | None:
         return None
     wanted = members[0].lower() if members else "*"
     texts: list[Any] = []
+    found = not members
     for tag, text in sorted(value.items(), key=lambda pair: (pair[0] != "@none", pair[0])):
         if wanted in ("*", tag.lower()):
+            found = True
             texts.extend(text if isinstance(text, list) else [text])
-    return Target(texts, True, "value") if texts or not members else None
+    return Target(texts, True, "value") if found else None
 
 
 def _walk(value: Any, names: tuple[str, ...], raw: tuple[str, ...]) -> Any:
