@@ -407,12 +407,21 @@ def _moment(text: str, place: str) -> int:
 
 
 def _bbox_geometry(bbox: list[Any], place: str) -> dict[str, Any]:
-    """The area of a box; of one over the antimeridian (west beyond east) both its parts."""
+    """The area of a box, or the line or the place that it is when it is flat.
+
+    Of one over the antimeridian (west beyond east) both its parts.
+    """
     if len(bbox) not in (4, 6) or not all(type(each) in (int, float) for each in bbox):
         raise BadRequestData(f"filter is invalid: {place}: bbox takes four or six numbers")
     west, south, east, north = (bbox[index] for index in ((0, 1, 2, 3) if len(bbox) == 4 else (0, 1, 3, 4)))
     if south > north:
         raise BadRequestData(f"filter is invalid: {place}: the south of bbox lies beyond its north")
+    if west == east and south == north:
+        return {"type": "Point", "coordinates": [west, south]}
+    if west == east or south == north:
+        halves = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        lines = [[[low, south], [high, north]] for low, high in halves]
+        return {"type": "MultiLineString", "coordinates": lines}
     if west <= east:
         return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
     parts = [[_ring(west, south, 180.0, north)], [_ring(-180.0, south, east, north)]]
