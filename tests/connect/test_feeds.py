@@ -100,8 +100,11 @@ async def test_url_is_polled_and_its_rows_become_entities(
             return await level() == 6
 
         await until(changed, "the new level")
+        # Here: a poll that the end of the feeds cuts short counts as failed.
+        (source,) = await sources.list(city.call)
+        assert source["status"] == "ok"
     (source,) = await sources.list(city.call)
-    assert (source["status"], source["report"]["read"]) == ("ok", 2)
+    assert source["report"]["read"] == 2
 
 
 async def test_url_that_fails_is_told_and_tried_again(
