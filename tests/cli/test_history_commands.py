@@ -74,7 +74,10 @@ def test_doctor_says_when_the_tables_are_lost(town: Path) -> None:
 
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     asked = ("--type", "X", "--attrs", "y", *SPAN)
-    assert "ends in none of" in refused("history", "export", "--data", town, "--out", "x.txt", *asked)
+    export = ("history", "export", "--data", town, "--out")
+    assert "ends in none of" in refused(*export, "x.txt", *asked)
+    assert "no entity of type X has instances of y" in refused(*export, tmp_path / "x.csv", *asked)
+    assert not (tmp_path / "x.csv").exists()
     assert "no ISO 8601 duration" in refused("history", "move", "--data", town, "--older-than", "long")
     assert "no city exists" in refused("history", "compact", "--data", tmp_path)
 

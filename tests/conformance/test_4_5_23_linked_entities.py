@@ -1,5 +1,7 @@
 """Clauses 4.5.23 and 4.9: what an entity is linked to, retrieved with it and asked for in conditions."""
 
+from pathlib import Path
+
 import pytest
 
 from cityloom.model.settings import Settings
@@ -160,7 +162,7 @@ async def test_entities_met_before_are_not_followed(town: Client) -> None:
     assert [one["id"] for one in (await town.get(ENTITIES, params=params)).json] == [CAR, PARK]
 
 
-async def test_conditions_reach_entities_at_other_sources(node: Client, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_conditions_reach_entities_at_other_sources(node: Client, tmp_path: Path) -> None:
     """4.9 across sources: here the linking entity, there the linked one."""
     (tmp_path / "there").mkdir()
     async with running_node(tmp_path / "there", Settings()) as there:

@@ -158,11 +158,15 @@ def export(
     if output.suffix not in (".parquet", ".arrow", ".csv"):
         raise ConfigurationError(f"--out is invalid: {output} ends in none of .parquet, .arrow, .csv")
     expand = LdContext.core.expand_term
-    names = [expand(name) for name in attrs.split(",")]
+    names = [expand(name.strip()) for name in attrs.split(",")]
     span = parse_datetime(start, "--from"), parse_datetime(end, "--to")
     _city(data)
     with opened(data) as snapshot:
         rows = one_history(snapshot, "", expand(type), names, *span).collect()
+    if not rows.height:
+        raise ConfigurationError(
+            f"nothing is exported: no entity of type {type} has instances of {attrs} from {start} to {end}"
+        )
     match output.suffix:
         case ".parquet":
             rows.write_parquet(output)
