@@ -72,7 +72,7 @@ lint: $(VENV)/.dev web-ui/node_modules/.ready ## Format, lint, types, import rul
 
 test: dev lint ## Everything that CI runs
 	cd web-ui && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm test --silent
-	$(BIN)/pytest -n 2
+	$(BIN)/python scripts/run_tests.py
 
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak
