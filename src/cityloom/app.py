@@ -256,6 +256,11 @@ class Node:
             checks={"store": self._check_store},
         )
 
+    def prepare(self) -> None:
+        """What must be right before it serves. Raises ConfigurationError: the rules of cases are not."""
+        if self._cases_followed is not None:
+            self._cases_followed.prepare()
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""

@@ -23,6 +23,7 @@ from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError, Conflict, Forbidden, ResourceNotFound
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime, parse_datetime
+from tests.postgres import server
 
 HOUR = 3600
 
@@ -184,6 +185,22 @@ async def test_a_part_that_ended_while_nobody_followed_is_completed_once(tmp_pat
                 await until(lambda place=again: place.followed.position >= events(place)[-1].seq)
                 made = [one.move for one in transitions(again, case)]
                 assert made.count("completePart") == 1
+
+
+async def test_cases_live_in_postgresql_as_in_a_file(tmp_path: Path) -> None:
+    with town(tmp_path, url=server().database()) as place:
+        async with followed(place):
+            case, parts = await split(place)
+            for part, department in zip(parts, ("lighting", "roads"), strict=True):
+                await done(place, part, department)
+            await until(lambda: value(place, case, "state") == "pendingClose")
+            later(place, 16 * 60)
+            await until(lambda: value(place, case, "light") == "red")
+            found = await place.cases.queue(place.call(), QueueWish(state=("pendingClose",)))
+            assert [row.id for row in found.cases] == [case]
+            await place.move(case, "close", closing_condition="lit")
+            whole = await place.cases.show(place.call(), case)
+            assert [one.number for one in whole.transitions] == list(range(1, 8))
 
 
 async def test_a_case_is_merged_into_one_that_can_take_it(loomhaven: Town) -> None:

@@ -23,6 +23,8 @@ from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
+from cityloom.store.ports import Store
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 
 SAMPLE = Path(cityloom.__file__).parent / "profiles" / "sample" / "cases.yaml"
@@ -44,7 +46,7 @@ class Open:
 class Town:
     """The rooms that cases stand in."""
 
-    def __init__(self, folder: Path, store: SqliteStore, clock: SimulatedClock, rules: CaseRules) -> None:
+    def __init__(self, folder: Path, store: Store, clock: SimulatedClock, rules: CaseRules) -> None:
         self.store = store
         self.clock = clock
         self.access = Open()
@@ -85,10 +87,15 @@ class Town:
 
 
 @contextmanager
-def town(folder: Path, rules: CaseRules = RULES, clock: SimulatedClock | None = None) -> Iterator[Town]:
+def town(
+    folder: Path, rules: CaseRules = RULES, clock: SimulatedClock | None = None, url: str = ""
+) -> Iterator[Town]:
+    """A city in a folder, or in the database at `url`."""
     folder.mkdir(parents=True, exist_ok=True)
     clock = clock or SimulatedClock(MONDAY)
-    store = SqliteStore(folder / "city.db", clock, synchronous="OFF")
+    store: Store = (
+        PostgresStore(url, clock) if url else SqliteStore(folder / "city.db", clock, synchronous="OFF")
+    )
     try:
         yield Town(folder, store, clock, rules)
     finally:

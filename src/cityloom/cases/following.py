@@ -23,6 +23,7 @@ from cityloom.consumers.timers import Timers
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError, ResourceNotFound
 from cityloom.model.events import Cause, Event
+from cityloom.model.tenants import split_tenant
 from cityloom.model.time import format_datetime
 from cityloom.query.values import Path, QExists, Query, TypeIs
 from cityloom.store.log_ports import Timer
@@ -51,15 +52,21 @@ class CasesFollowed:
         self._timers = Timers(store, ROOM, clock, self._fire, timer_set)
         self._follower = Follower(store, ROOM, self._handle)
 
-    async def start(self) -> None:
+    def prepare(self) -> None:
         """Keeps the versions of the rules; a calendar that is another one moves every open deadline.
 
         Raises:
             ConfigurationError: a version was changed under its old name, or the new calendar has a hole
                 where an open clock needs it: nothing is changed then.
+
+        Cost: nothing when nothing is new; else it waits for the writer.
         """
-        await asyncio.wrap_future(self._store.submit(self._book.keep))
-        await self._exchange()
+        self._store.submit(self._book.keep).result()
+        self._exchange()
+
+    async def start(self) -> None:
+        """Takes its place in the log. Raises as `prepare`, which it does first."""
+        await asyncio.to_thread(self.prepare)
         warning = calendar_warning(self._book.rules.calendar, self._clock.now())
         if warning:
             _log.warning("calendar ends soon", detail=warning)
@@ -130,10 +137,10 @@ class CasesFollowed:
 
     # -- a changed calendar ----------------------------------------------------
 
-    async def _exchange(self) -> None:
+    def _exchange(self) -> None:
         """Rewrites every open case by the present calendar when it is another than before."""
         rules = self._book.rules
-        before = await asyncio.wrap_future(self._store.read(self._book.kept_calendar))
+        before = self._store.read(self._book.kept_calendar).result()
         after = rules.calendar
         cause = Cause(
             kind="system", id=f"system:case-calendar:{after.version[:16]}", operation="changeCalendar"
@@ -141,21 +148,22 @@ class CasesFollowed:
         if before is not None and before.version == after.version:
             return
         if before is not None:
-            moved = await self._recompute(before, after, cause)
+            moved = self._recompute(before, after, cause)
             _log.info("calendar changed", calendar=after.name, version=after.version[:16], deadlines=moved)
-        await asyncio.wrap_future(self._store.submit(lambda tx: self._book.keep_calendar(tx, cause)))
+        self._store.submit(lambda tx: self._book.keep_calendar(tx, cause)).result()
 
-    async def _recompute(self, before: Calendar, after: Calendar, cause: Cause) -> int:
+    def _recompute(self, before: Calendar, after: Calendar, cause: Cause) -> int:
         def look(snapshot: Snapshot) -> list[tuple[str, KeptCase]]:
             query = Query(types=TypeIs(CASE), q=QExists(Path((iri("holder"),))))
             return [
                 (tenant, kept_of(entity))
                 for tenant in snapshot.tenants()
+                if not split_tenant(tenant)[1]  # what is frozen in a snapshot stays as it was
                 for entity in snapshot.scan(tenant, query)
             ]
 
         now = self._clock.now()
-        found = await asyncio.wrap_future(self._store.read(look))
+        found = self._store.read(look).result()
         affected: list[tuple[str, KeptCase, list[DeadlineChange]]] = []
         for tenant, kept in found:
             # First all are reckoned: a hole that one of them meets changes nothing.
@@ -170,7 +178,7 @@ class CasesFollowed:
                 for tenant, kept, told in part:
                     self._rewrite(tx, tenant, kept, told, cause)
 
-            await asyncio.wrap_future(self._store.submit(work))
+            self._store.submit(work).result()
         return sum(len(told) for _, _, told in affected)
 
     def _rewrite(

@@ -15,7 +15,7 @@ from cityloom.cases.city import limits_file, workflow_file
 from cityloom.cases.evidence import Evidence
 from cityloom.cases.keeping import CASE_ID
 from cityloom.cases.kept import CASE, CHANGE, EVIDENCE, TRANSITION, KeptCase, iri, kept_of, read_open
-from cityloom.cases.parties import ANONYMOUS, CITIZEN, Parties, Roles
+from cityloom.cases.parties import ANONYMOUS, Parties, Roles
 from cityloom.cases.rulebook import RuleBook
 from cityloom.cases.views import (
     CaseWhole,
@@ -134,7 +134,7 @@ class CaseReads(Door):
         """
         case_id = full_id(case_id)
         self._may(call, "read", CASES)
-        given = self._roles_of(call, role)
+        given = self._parties.case_roles(call)
         now = self._clock.now()
 
         def work(snapshot: Snapshot) -> CaseWhole:
@@ -223,7 +223,7 @@ class CaseReads(Door):
         if not call.purpose.strip():
             raise BadRequestData("purpose is required: what the personal data are read for")
         rules = self.book.rules
-        roles = Roles(rules.workflow, self._roles_of(call, role), role)
+        roles = Roles(rules.workflow, self._parties.case_roles(call), role)
         if not any(one.role in rules.reporter_roles for one in roles.held("")):
             raise Forbidden(f"role is invalid: only {', '.join(rules.reporter_roles)} may read who reported")
 
@@ -397,11 +397,6 @@ class CaseReads(Door):
     async def _read_any(self, work: Callable[[Snapshot], T]) -> T:
         """A reading work also where the tenant does not exist yet."""
         return await asyncio.wrap_future(self._store.read(work))
-
-    def _roles_of(self, call: Call, role: str) -> Sequence[str] | None:
-        """The roles of the caller; everyone is a citizen."""
-        given = self._parties.case_roles(call)
-        return None if given is None else [*given, CITIZEN] if role == CITIZEN else given
 
     def _holds_a_role(self, call: Call) -> bool:
         given = self._parties.case_roles(call)

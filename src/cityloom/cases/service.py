@@ -7,12 +7,13 @@ machine moves it, and entity, transition and timers are written in one transacti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cityloom.broker.door import Limits, enter_tenant
+from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.case import Act
@@ -21,7 +22,7 @@ from cityloom.cases.evidence import Evidence
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.keeping import CaseWriter, digest
 from cityloom.cases.kept import EVIDENCE, KeptCase, Subject
-from cityloom.cases.parties import Parties, Roles
+from cityloom.cases.parties import CITIZEN, Parties, Roles
 from cityloom.cases.places import Place, Places
 from cityloom.cases.reading import CASES, CaseReads, full_id
 from cityloom.cases.rulebook import RuleBook
@@ -78,12 +79,11 @@ class Cases(CaseReads):
         self._may(call, "write", REPORT)
         _check_report(report)
         rules = self.book.rules
-        roles = Roles(rules.workflow, self._roles_of(call, report.role), report.role)
+        roles = Roles(rules.workflow, self._reporting(call), report.role)
         place = await self._place(call, report)
         body = digest(msgspec.json.encode(report).decode())
 
         def work(tx: Transaction) -> tuple[KeptCase, bool]:
-            enter_tenant(tx, call.tenant)
             writer = CaseWriter(tx, call, self.book, self._schemas)
             known = writer.known_request(report.request_id)
             if known is not None:
@@ -129,7 +129,7 @@ class Cases(CaseReads):
         self._may(call, "write", CASES)
         wish = replace(wish, into=full_id(wish.into), part=full_id(wish.part))
         self._check_departments(wish)
-        given = self._roles_of(call, wish.role)
+        given = self._parties.case_roles(call)
 
         def work(tx: Transaction) -> bool:
             writer = CaseWriter(tx, call, self.book, self._schemas)
@@ -195,6 +195,11 @@ class Cases(CaseReads):
             return found
 
         return await self._write(call, work)
+
+    def _reporting(self, call: Call) -> Sequence[str] | None:
+        """The roles in which the caller may report: everyone is a citizen."""
+        given = self._parties.case_roles(call)
+        return None if given is None else [*given, CITIZEN]
 
     def _check_repeat(self, tx: Transaction, call: Call, kept: KeptCase, number: int, wish: MoveWish) -> None:
         """Raises Conflict: the key of a request came with another move."""
