@@ -17,6 +17,13 @@ from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.broker.ageing import Ageing
 from cityloom.broker.door import Limits
 from cityloom.broker.upkeep import Upkeep
+from cityloom.cases.city import CaseRules, load_rules
+from cityloom.cases.files import EvidenceFiles
+from cityloom.cases.following import CasesFollowed
+from cityloom.cases.kept import CASE
+from cityloom.cases.kept import ROOM as CASES_ROOM
+from cityloom.cases.places import Places
+from cityloom.cases.service import Cases
 from cityloom.connect.feeds import Feeds
 from cityloom.connect.mapping import Mapping as SourceMapping
 from cityloom.connect.profile import Profile, load_profile
@@ -75,15 +82,19 @@ class Node:
         self.clock = clock or SystemClock()
         self.profile: Profile | None = None
         self.mappings: list[SourceMapping] = []
+        self._case_rules: CaseRules | None = None
         if folder.profile:
             loaded = load_profile(folder.profile)
             self.profile, self.mappings = loaded.profile, loaded.mappings
+            if loaded.cases_file is not None:
+                self._case_rules = load_rules(loaded.cases_file)
         self.ld_context = _profile_context(self.profile)
         self.keys = Keys(folder.keys_file, self.clock)
         self.access = KeyAccess(
             self.keys,
             open_node=settings.loopback and not settings.require_key,
             public_read=settings.public_read,
+            public_report=settings.public_report,
         )
         self.store = _open_store(folder, settings, self.clock)
         self.outgoing = Outgoing(_outgoing_settings(settings))
@@ -112,6 +123,7 @@ class Node:
             registry=self.registrations.registry,
             forwarder=self.forwarder,
             settings=settings,
+            owned_types={CASE: CASES_ROOM},
         )
         self.upkeep = Upkeep(self.store, self.clock, self._retention(), limits)
         self.ageing = Ageing(self.store.cold, self.clock, settings.cold_after, settings.cold_keep)
@@ -158,6 +170,8 @@ class Node:
             kinds=(SUBSCRIPTION, COUNTERS),
         )
 
+        self.cases, self._cases_followed = self._make_cases()
+
     def identify(self, headers: Mapping[str, str]) -> str:
         """The party that the headers (lower case) name; "" when they name none.
 
@@ -197,6 +211,22 @@ class Node:
             ],
         )
 
+    def _make_cases(self) -> tuple[Cases | None, CasesFollowed | None]:
+        """The cases of the city, and what runs behind them; None where its profile tells nothing of them."""
+        rules, settings = self._case_rules, self.settings
+        if rules is None:
+            return None, None
+        files = EvidenceFiles(
+            self.folder.evidence,
+            most_bytes=settings.max_photo_bytes,
+            most_pixels=settings.max_photo_pixels,
+        )
+        places = Places(rules.areas, self.ld_context.expand_term)
+        cases = Cases(
+            self.store, self.access, self.clock, rules, parties=self.access, files=files, places=places
+        )
+        return cases, CasesFollowed(self.store, self.clock, cases.book, cases.timer_set)
+
     def _told(self, type: str) -> str:
         """A type as the page hears of it, which has no @context of its own."""
         return LdContext.core.compact_iri(self.ld_context.expand_term(type))
@@ -219,11 +249,17 @@ class Node:
             sources=self.sources,
             schemas=self.broker.schemas,
             personal=self.broker.personal,
+            cases=self.cases,
             city=self.city(),
             clock=self.clock,
             settings=self.settings,
             checks={"store": self._check_store},
         )
+
+    def prepare(self) -> None:
+        """What must be right before it serves. Raises ConfigurationError: the rules of cases are not."""
+        if self._cases_followed is not None:
+            self._cases_followed.prepare()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -232,6 +268,8 @@ class Node:
         await self.subscriptions.start()
         await self.shared.start()
         await self.snapshots.start()
+        if self._cases_followed is not None:
+            await self._cases_followed.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
             asyncio.create_task(self._kept_running("shared subscriptions", self.shared.run)),
@@ -242,6 +280,8 @@ class Node:
             asyncio.create_task(self._kept_running("expiry", self._expire)),
             asyncio.create_task(self._kept_running("cold history", self._age)),
         ]
+        if self._cases_followed is not None:
+            tasks.append(asyncio.create_task(self._kept_running("cases", self._cases_followed.run)))
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ FOLDER/
   history/          tables of history that left the store (setting coldAfter)
   sources/          source files, where the city has them here
   runs/             reject files of connector runs
+  evidence/         photos of cases
 ```
 """
 
@@ -27,6 +28,7 @@ CONFIGURATION = "city.yaml"
 STORE = "cityloom.sqlite"
 KEYS = "keys.json"
 COLD = "history"
+EVIDENCE = "evidence"
 
 
 class CityConfiguration(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -86,6 +88,11 @@ class CityFolder:
     def runs(self) -> Path:
         """Where reject files stand."""
         return self.path / "runs"
+
+    @property
+    def evidence(self) -> Path:
+        """Where the photos of cases stand."""
+        return self.path / EVIDENCE
 
     @property
     def sources(self) -> Path:

@@ -104,6 +104,28 @@ def test_check_shows_the_public_no_secrets_and_no_raw_rows(keys: Keys, resource:
     public.check(call("someone"), "read", resource)
 
 
+def test_a_key_holds_roles_in_cases_and_an_open_node_leaves_them_to_the_caller(keys: Keys) -> None:
+    keys.add("lamps bureau", "writer", [], ["department:lighting", "collector"])
+    closed = KeyAccess(keys, open_node=False, public_read=True)
+    assert closed.case_roles(call("lamps bureau")) == ["department:lighting", "collector"]
+    assert list(closed.case_roles(call()) or ["none"]) == ["none"]
+    assert closed.case_roles(call()) is not None
+    assert KeyAccess(keys, open_node=True, public_read=False).case_roles(call()) is None
+
+
+def test_everyone_reports_where_that_is_open_and_reads_no_more_than_the_status(keys: Keys) -> None:
+    shut = KeyAccess(keys, open_node=False, public_read=True)
+    opened = KeyAccess(keys, open_node=False, public_read=False, public_report=True)
+    for action, resource in (("write", "case reports"), ("read", "case status"), ("read", "case types")):
+        opened.check(call(), action, resource)  # type: ignore[arg-type]
+    with pytest.raises(Unauthorized):
+        shut.check(call(), "write", "case reports")
+    for access in (shut, opened):
+        for action, resource in (("read", "cases"), ("write", "cases"), ("personal", "cases")):
+            with pytest.raises(Unauthorized):
+                access.check(call(), action, resource)  # type: ignore[arg-type]
+
+
 def test_keys_say_which_file_is_invalid(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("[{]")
     with pytest.raises(ConfigurationError, match=r"keys\.json is invalid"):

@@ -144,12 +144,16 @@ def test_export_of_history_holds_the_instances(town: Path, tmp_path: Path) -> No
 
 async def test_backup_of_a_running_city_restores_to_the_same(town: Path, tmp_path: Path) -> None:
     backup, again = tmp_path / "backup.tar.gz", tmp_path / "again"
+    photo = Path("evidence/ab/ab01.jpg")
+    (town / photo).parent.mkdir(parents=True)
+    (town / photo).write_bytes(b"a picture")
     with NodeProcess(town):
         done = run("backup", "--data", town, "--out", backup)
         assert done.returncode == 0, done.stderr
     assert backup.stat().st_mode & 0o077 == 0
     shutil.rmtree(tmp_path / "profile")  # the backup holds the city's own profile
     assert run("restore", backup, "--data", again).returncode == 0
+    assert (again / photo).read_bytes() == b"a picture"
     with NodeProcess(again) as node:
         async with (
             aiohttp.ClientSession() as session,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,14 @@ import msgspec
 import uvicorn
 import yarl
 
+import cityloom
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
+from cityloom.cases.city import load_rules
+from cityloom.cases.files import EvidenceFiles
+from cityloom.cases.kept import CASE, ROOM
+from cityloom.cases.places import Places
+from cityloom.cases.service import Cases
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
@@ -39,6 +45,7 @@ from cityloom.web.routes import Application
 from cityloom.web.services import City, Services
 from cityloom.web.snapshots import read_queries
 
+CASE_RULES = load_rules(Path(cityloom.__file__).parent / "profiles" / "sample" / "cases.yaml")
 API = "/ngsi-ld/v1"
 LD_JSON = "application/ld+json"
 
@@ -49,6 +56,10 @@ class OpenAccess:
     def check(self, call: Call, action: Action, resource: str = "") -> None:
         if call.party == "stranger" or (call.party == "reader" and action != "read"):
             raise Forbidden(f"party {call.party} may not {action} {resource}")
+
+    def case_roles(self, call: Call) -> Sequence[str] | None:
+        """A party holds the roles that it is called by: `intake`, `department:roads,department:water`."""
+        return call.party.split(",") if call.party else None
 
 
 def identify(headers: Mapping[str, str]) -> str:
@@ -148,7 +159,12 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         registry=registrations.registry,
         forwarder=forwarder,
         settings=settings,
+        owned_types={CASE: ROOM},
     )
+    files = EvidenceFiles(
+        folder / "evidence", most_bytes=settings.max_photo_bytes, most_pixels=settings.max_photo_pixels
+    )
+    places = Places(CASE_RULES.areas, LdContext.core.expand_term)
     target = Target(
         broker=broker,
         store=store,
@@ -191,6 +207,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
             personal=broker.personal,
+            cases=Cases(store, access, clock, CASE_RULES, parties=access, files=files, places=places),
             city=City(name={"en": "Testville"}, profile="test", center=(-71.06, 42.36)),
             clock=clock,
             settings=settings,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,16 +34,25 @@ _VERBS: dict[Action, str] = {
     "personal": "read or erase personal data of",
     "admin": "administer",
 }
-_NEVER_PUBLIC = frozenset({"subscriptions", "registrations", "rejects", "metrics", "snapshots"})
+_NEVER_PUBLIC = frozenset({"subscriptions", "registrations", "rejects", "metrics", "snapshots", "cases"})
 """Resources for holders of a key alone: secrets of receivers and of sources, rows as they came, how the
-node is doing."""
+node is doing, what departments tell each other."""
+_REPORTING: dict[Action, frozenset[str]] = {
+    "read": frozenset({"case status", "case types"}),
+    "write": frozenset({"case reports"}),
+}
+"""Resources for everyone where everyone may report."""
 ANY_TENANT = "*"
 CITY = "urn:cityloom:city"
 """The party that the node itself acts as: connectors and feeds. No key can be made for it."""
 
 
 class Key(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One party's key: what it may do, and in which tenants (`*` is all)."""
+    """One party's key: what it may do, and in which tenants (`*` is all).
+
+    `case_roles` are the roles of the workflow of cases in which the party acts: `intake`,
+    `department:roads`, `*` for each.
+    """
 
     id: str
     party: str
@@ -50,6 +60,7 @@ class Key(Struct, frozen=True, kw_only=True, rename="camel"):
     tenants: list[str]
     digest: str
     created: str
+    case_roles: list[str] = []
 
 
 class Keys:
@@ -77,7 +88,7 @@ class Keys:
         self._refresh()
         return self._by_digest.get(_digest(token))
 
-    def add(self, party: str, role: str, tenants: list[str]) -> str:
+    def add(self, party: str, role: str, tenants: list[str], case_roles: Sequence[str] = ()) -> str:
         """Makes a key and returns it: the only time that it can be read.
 
         Raises:
@@ -99,6 +110,7 @@ class Keys:
             tenants=tenants or [ANY_TENANT],
             digest=_digest(token),
             created=format_datetime(self._clock.now()),
+            case_roles=list(case_roles),
         )
         self._write([*self.all(), key])
         return token
@@ -144,12 +156,16 @@ class KeyAccess:
         keys: the city's keys.
         open_node: everyone may do everything (loopback without `requireKey`).
         public_read: everyone may read what the city shows.
+        public_report: everyone may report a case and see what became of it.
     """
 
-    def __init__(self, keys: Keys, *, open_node: bool, public_read: bool) -> None:
+    def __init__(
+        self, keys: Keys, *, open_node: bool, public_read: bool, public_report: bool = False
+    ) -> None:
         self._keys = keys
         self._open = open_node
         self._public_read = public_read
+        self._public_report = public_report
 
     def check(self, call: Call, action: Action, resource: str = "") -> None:
         """Returns when `call.party` may do `action` in `call.tenant`; see `broker.ports.Access`."""
@@ -158,6 +174,7 @@ class KeyAccess:
         key = self._keys.by_party(call.party) if call.party else None
         if key is None:
             public = action == "read" and self._public_read and resource not in _NEVER_PUBLIC
+            public = public or (self._public_report and resource in _REPORTING.get(action, ()))
             if self._open or public:
                 return
             raise Unauthorized("an API key is required: send it as Authorization: Bearer <key>")
@@ -168,6 +185,15 @@ class KeyAccess:
             what = f" {resource}" if resource else " this"
             verb = _VERBS[action]
             raise Forbidden(f"party {key.party!r} has the role {key.role} and may not {verb}{what}")
+
+    def case_roles(self, call: Call) -> Sequence[str] | None:
+        """The roles of the workflow in which the caller acts; None: whichever it names, on an open node."""
+        if call.party == CITY:
+            return None
+        key = self._keys.by_party(call.party) if call.party else None
+        if key is None:
+            return None if self._open else ()
+        return key.case_roles
 
 
 def _digest(token: str) -> str:

@@ -50,6 +50,8 @@ def _check_names(workflow: Workflow) -> None:
     _check_verbs(workflow.parts.clocks, workflow, "parts.clocks", ["department"])
     for name, state in states.items():
         _known([state.step], workflow.steps, f"states.{name}.step", "steps")
+        if state.waits_for:
+            _known([state.waits_for], workflow.roles, f"states.{name}.waitsFor", "roles")
     seen: set[tuple[str, str]] = set()
     used: set[str] = set()
     for number, move in enumerate(workflow.moves):

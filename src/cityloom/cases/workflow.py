@@ -68,11 +68,17 @@ class ClockPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state: in which step, whether it waits for a decision, whether a case ends there, and how."""
+    """A state: in which step, whether it waits for a decision, whether a case ends there, and how.
+
+    `closed` says that the work is done there, though something may still be asked about it;
+    `waits_for` is the role that is to act.
+    """
 
     step: str
+    waits_for: str = field(name="waitsFor", default="")
     title: dict[str, str] = {}
     request: bool = False
+    closed: bool = False
     end: Literal["", "done", "undone"] = ""
 
 
@@ -130,6 +136,16 @@ class Workflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def name(self) -> str:
         """Name and version: what a case and a transition keep."""
         return f"{self.workflow} {self.version}"
+
+    def is_open(self, state: str) -> bool:
+        """Whether something is still to be done in a state."""
+        told = self.states[state]
+        return not told.closed and not told.end
+
+    def holder_of(self, state: str, department: str) -> str:
+        """Who is to act in a state: the department that holds the case, or a role; "" at the end."""
+        role = self.states[state].waits_for
+        return department if department and role and self.roles[role].holder else role
 
     def moves_from(self, state: str) -> list[MovePart]:
         """The moves that leave a state, in the order of the file."""

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from cityloom.cli.console import out, progress_bars
-from cityloom.folder import COLD, CONFIGURATION, KEYS, STORE, CityFolder
+from cityloom.folder import COLD, CONFIGURATION, EVIDENCE, KEYS, STORE, CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError
 
@@ -36,7 +36,7 @@ def backup(
     output: Annotated[Path, typer.Option("--out", help="The backup's file (.tar.gz).")],
 ) -> None:
     """Copies a city, consistently, while it runs: store, cold history, configuration, own profile, keys,
-    reject files.
+    reject files, photos.
 
     Cold history in object storage is not copied: its versions are kept for `coldKeep` hours.
 
@@ -96,6 +96,8 @@ def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path,
             yield file, f"{COLD}/{name}"
     yield folder.keys_file, KEYS
     yield folder.runs, "runs"
+    # Photos are never changed, and stand before a case names them: all that the copy names are here.
+    yield folder.evidence, EVIDENCE
 
 
 def restore(

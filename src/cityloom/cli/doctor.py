@@ -190,6 +190,8 @@ def _check_profile(folder: CityFolder) -> Iterator[Finding]:
         return
     profile = load_profile(folder.profile)
     yield Finding("ok", f"profile: {profile.profile.name}, {len(profile.mappings)} sources")
+    if profile.cases_file is not None:
+        yield from _check_cases(profile.cases_file)
     missing: list[str] = []
     for mapping in profile.mappings:
         if mapping.path:
@@ -203,6 +205,24 @@ def _check_profile(folder: CityFolder) -> Iterator[Finding]:
             f"sources: no file in {folder.sources} for {', '.join(missing[:5])}"
             + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
             "set `sources` in city.yaml, or name the folder with --sources",
+        )
+
+
+def _check_cases(file: Path) -> Iterator[Finding]:
+    from cityloom.cases.city import load_rules
+    from cityloom.cases.following import calendar_warning
+
+    rules = load_rules(file)
+    warning = calendar_warning(rules.calendar, SystemClock().now())
+    if warning:
+        yield Finding(
+            "warn", f"cases: {warning}", "list the next year under `years` before deadlines reach it"
+        )
+    else:
+        yield Finding(
+            "ok",
+            f"cases: {rules.workflow.name}, {len(rules.limits.told.types)} types, "
+            f"{len(rules.departments)} departments, calendar to {rules.calendar.last}",
         )
 
 

@@ -30,12 +30,17 @@ def add(
     data: _Data,
     role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")] = "reader",
     tenant: Annotated[list[str] | None, typer.Option(help="Only these tenants; all when left out.")] = None,
+    case_role: Annotated[
+        list[str] | None,
+        typer.Option(help="A role in cases: intake, department:roads; * for each. May be given again."),
+    ] = None,
 ) -> None:
     """Makes a key and shows it, this once.
 
     Example: `cityloom key add "lamps bureau" --role writer --data my-city`
     """
-    token = Keys(CityFolder(data, make=True).keys_file, SystemClock()).add(party, role, tenant or [])
+    keys = Keys(CityFolder(data, make=True).keys_file, SystemClock())
+    token = keys.add(party, role, tenant or [], case_role or [])
     print(token)
 
 
@@ -52,7 +57,7 @@ def list_keys(data: _Data) -> None:
 
     Example: `cityloom key list --data my-city`
     """
-    table = Table("party", "role", "tenants", "since")
+    table = Table("party", "role", "in cases", "tenants", "since")
     for key in Keys(CityFolder(data).keys_file, SystemClock()).all():
-        table.add_row(key.party, key.role, ", ".join(key.tenants), key.created)
+        table.add_row(key.party, key.role, ", ".join(key.case_roles), ", ".join(key.tenants), key.created)
     print_whole(table)

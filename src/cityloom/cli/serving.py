@@ -78,6 +78,12 @@ def run(node: Node, listening: socket.socket) -> None:
     """
     # The writer thread waits less for its turn beside a busy event loop: twice the writes, measured.
     sys.setswitchinterval(0.0005)
+    try:
+        node.prepare()
+    except BaseException:
+        listening.close()
+        node.close()
+        raise
     config = uvicorn.Config(
         create_app(node),
         http=bounded_protocol(node.settings),

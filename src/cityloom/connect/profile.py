@@ -52,7 +52,8 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     """What a city is.
 
     `crs` is that of sources which name none; `map_crs` the city's own, in which
-    its maps can be asked for besides the common ones (`EPSG:26986`).
+    its maps can be asked for besides the common ones (`EPSG:26986`). `cases` is the file of what its
+    cases go by, relative to the profile's folder; the room of cases reads it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     attribution: list[Attribution] = []
     retention: dict[str, str] = {}
     groups: list[Group] = []
+    cases: str = ""
 
 
 class City(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,11 @@ class City(Struct, frozen=True, kw_only=True):
     profile: Profile
     mappings: list[Mapping]
     folder: Path
+
+    @property
+    def cases_file(self) -> Path | None:
+        """What the city's cases go by; None where it keeps none."""
+        return self.folder / self.profile.cases if self.profile.cases else None
 
     def mapping(self, source: str) -> Mapping | None:
         """The mapping of one source."""

@@ -53,7 +53,9 @@ class Timers:
                 _log.exception("timer failed", consumer=self._consumer)
                 delay = _AFTER_FAILURE
             try:
-                await asyncio.wait_for(self._wake.wait(), delay)
+                # Not `wait_for`: cancelled just when it is woken, it goes on as if nothing was (3.11).
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cityloom.model.entity import Attribute, Entity
 
-CauseKind = Literal["request", "run", "feed", "retention", "system"]
+CauseKind = Literal["request", "run", "feed", "retention", "system", "transition", "timer"]
 
 EventKind = Literal[
     "entityCreated",
@@ -29,7 +29,7 @@ class Cause(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Why an event happened: the root of its lineage.
 
     `id` is unique: a request's id (`request:<uuid>`), a connector run's
-    (`urn:ngsi-ld:ImportRun:…`). `source`, `file`, `sha256` name the source
+    (`urn:ngsi-ld:ImportRun:…`), a case's transition, a timer's. `source`, `file`, `sha256` name the source
     that a run read. `party` is the identity that asked ("" on an open node).
     """
 

@@ -31,6 +31,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
             "yes/no", "Anyone may read entities, history, lineage, maps and sources without an API key."
         ),
     ] = False
+    public_report: Annotated[
+        bool,
+        _setting("yes/no", "Anyone may report a case, with photos, and see its status without an API key."),
+    ] = False
     require_key: Annotated[bool, _setting("yes/no", "Ask for an API key on loopback too.")] = False
     public_url: Annotated[
         str, _setting("URL", "How others reach this node, where a proxy stands before it.")
@@ -65,6 +69,11 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     max_query: Annotated[int, _setting("characters", "Longest q, scopeQ or geometry in a query.", ge=1)] = (
         65_536
     )
+
+    max_photo_bytes: Annotated[int, _setting("bytes", "Largest photo of a case.", ge=1)] = 12 * 1024 * 1024
+    max_photo_pixels: Annotated[
+        int, _setting("pixels", "Most pixels of a photo, known before it is unpacked.", ge=1)
+    ] = 50_000_000
 
     # Limits of what is answered
     page_default: Annotated[int, _setting("entities", "Page size when none is asked.", ge=1)] = 20

@@ -28,10 +28,10 @@ class Incoming:
         path: the variables of the resource's path, decoded.
         raw_path: the whole path as it came, percent-encoded.
         accept: the media type to answer with.
+        receive: gives the body, where it is no JSON.
     """
 
     __slots__ = (
-        "_receive",
         "accept",
         "call",
         "headers",
@@ -40,6 +40,7 @@ class Incoming:
         "params",
         "path",
         "raw_path",
+        "receive",
         "services",
     )
 
@@ -57,7 +58,7 @@ class Incoming:
         self.method = method
         self.raw_path = raw_path
         self.headers = headers
-        self._receive = receive
+        self.receive = receive
         self.path: dict[str, str] = {}
         self.params: Params
         self.options: frozenset[str] = frozenset()
@@ -95,7 +96,7 @@ class Incoming:
         """
         content_type(self.headers, self.method)
         settings = self.services.settings
-        body = await read_body(self._receive, self.headers, settings.max_body_bytes)
+        body = await read_body(self.receive, self.headers, settings.max_body_bytes)
         return decode_json(body, settings.max_depth, settings.max_values)
 
     async def document(self) -> tuple[dict[str, Any], LdContext]:

@@ -102,7 +102,18 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "timeproperty": (_TEXT, "observedAt, createdAt, modifiedAt or deletedAt."),
     "repeats": ({"enum": ["keep", "omit"]}, "Whether instances that a source delivered again are told."),
     "timerel": ({"enum": ["before", "after", "between"]}, "Temporal relationship (4.11)."),
-    "type": (_TEXT, "Selection of entity types (4.17); of layers: names, comma separated."),
+    "type": (_TEXT, "Selection of entity types (4.17); of layers: names, of cases: codes, comma separated."),
+    "actingFor": (_TEXT, "The department for which a role acts."),
+    "actor": (_TEXT, "Who does it: a reference, on a node without keys."),
+    "area": (_TEXT, "Ids of areas, comma separated."),
+    "caption": (_TEXT, "What a photo shows."),
+    "department": (_TEXT, "Codes of departments, comma separated."),
+    "holder": (_TEXT, "Who is to act: roles or departments, comma separated."),
+    "light": (_TEXT, "green, amber or red, comma separated."),
+    "role": (_TEXT, "The role in which the caller acts."),
+    "state": (_TEXT, "States of cases, comma separated."),
+    "status": ({"enum": ["open", "closed", "all"]}, "Which cases; open without it."),
+    "step": (_TEXT, "Steps of cases, comma separated."),
     "until": (_DATE_TIME, "End of the window, included."),
 }
 """Schema and meaning of every query parameter; a test sees to it that none is missing."""
@@ -183,6 +194,8 @@ def more_parameters(operation: Operation) -> dict[str, Any]:
 
 
 def _request(operation: Operation) -> dict[str, Any]:
+    if operation.takes:
+        return {"required": True, "content": {media_type: {} for media_type in operation.takes}}
     media_types = [JSON]
     if _is_ngsi_ld(operation):
         media_types.append(LD_JSON)
@@ -196,7 +209,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status in operation.statuses:
         response: dict[str, Any] = {"description": _MEANINGS.get(status, "Success.")}
-        if status in (200, 206, 207, 503) and operation.response is not None:
+        if status in (200, 201, 206, 207, 503) and operation.response is not None:
             media_types = operation.answers or (JSON,)
             response["content"] = {name: {"schema": operation.response} for name in media_types}
         responses[str(status)] = response

@@ -69,7 +69,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     words of the parameter `f`, each with its media type. `statuses` are
     those of success. `any_params` says that parameters are not looked at, `more_params`
     which others the handler looks at itself.
-    `request` and `response` are JSON Schemas, for the OpenAPI document.
+    `request` and `response` are JSON Schemas, for the OpenAPI document; `takes` are the media types of
+    a body that is no JSON.
     `rest` names the variable at the end of the path that takes all that follows, slashes too.
     `refuses_no_id` says that this method on the path that ends where its identifier should follow
     is answered with BadRequestData, and not with 405 as any other.
@@ -93,6 +94,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     rest: str = ""
     refuses_no_id: bool = False
     secret_path: bool = False
+    takes: tuple[str, ...] = ()
     request: Schema | None = None
     response: Schema | None = None
 

@@ -15,6 +15,7 @@ from cityloom.model.errors import ResourceNotFound
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web import (
     batch,
+    cases,
     city,
     discovery,
     entities,
@@ -77,6 +78,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     sources.OPERATIONS,
     schemas.OPERATIONS,
     personal.OPERATIONS,
+    cases.OPERATIONS,
     sensorthings.OPERATIONS,
     health.OPERATIONS,
 )

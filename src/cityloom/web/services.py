@@ -14,6 +14,7 @@ from msgspec import Struct
 from cityloom.broker.personal import Personal
 from cityloom.broker.ports import Access, BatchResult, Broker, Call, EntityMap
 from cityloom.broker.schemas import Schemas
+from cityloom.cases.service import Cases
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.ld.limits import Limits, limits_of
@@ -264,7 +265,8 @@ class Services:
 
     `alias` gives the pseudonym of a tenant of this node (5.2.40). `store` is for reads that
     are no business of the broker's: layers, the log, tenants. `checks` are what `/health` asks
-    besides: name -> an awaitable that raises when something is wrong.
+    besides: name -> an awaitable that raises when something is wrong. `cases` are None in a city whose
+    profile tells nothing of them.
     """
 
     broker: Broker
@@ -282,6 +284,7 @@ class Services:
     sources: Sources
     schemas: Schemas
     personal: Personal
+    cases: Cases | None
     city: City
     clock: Clock
     settings: Settings

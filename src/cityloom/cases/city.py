@@ -1,0 +1,141 @@
+"""A city's own files of cases: workflow, limits, calendar, departments, grades of areas.
+
+The format of `cases.yaml` is described in docs/cases.md; the structs below are its truth.
+Everything is read and checked whole before a case meets it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.limits import Limit, LimitTable, load_limits, make_limits, parse_limit
+from cityloom.cases.load import load_workflow, make_workflow
+from cityloom.cases.machine import Machine
+from cityloom.cases.workflow import Workflow
+from cityloom.model.errors import BadRequestData, ConfigurationError
+from cityloom.yamlfile import convert, load_yaml
+
+
+class DepartmentPart(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A department: its name by language."""
+
+    title: dict[str, str] = {}
+
+
+class AreasPart(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Which entities of the live picture are the city's areas, and of which grade each is.
+
+    `type` is a type as the profile's mappings name it; `grades` is by the areas' ids.
+    """
+
+    type: str
+    grades: dict[str, str] = {}
+
+
+class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """`cases.yaml`: files are named relative to it; without `workflow` or `limits` the package's count.
+
+    `reporter_roles` are the roles that may read who reported; `no_place` are points (lon, lat) that
+    stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move.
+    """
+
+    workflow: str = ""
+    limits: str = ""
+    calendar: str
+    departments: dict[str, DepartmentPart]
+    areas: AreasPart | None = None
+    no_place: list[tuple[float, float]] = []
+    reporter_roles: tuple[str, ...] = ("intake", "hotline", "collector")
+    stale: str = "10wd"
+
+
+class CaseRules(Struct, frozen=True, kw_only=True):
+    """What a city's cases go by, found whole.
+
+    `calendar_file` is the calendar's plain content, by which a later one can tell what it changes.
+    """
+
+    workflow: Workflow
+    limits: LimitTable
+    calendar: Calendar
+    calendar_file: dict[str, Any]
+    departments: dict[str, DepartmentPart]
+    areas: AreasPart | None
+    no_place: list[tuple[float, float]]
+    reporter_roles: tuple[str, ...]
+    stale: Limit
+
+    def grade_of(self, area: str) -> str:
+        """The grade of an area; "" where none is said."""
+        return self.areas.grades.get(area, "") if self.areas is not None else ""
+
+
+def load_rules(file: Path) -> CaseRules:
+    """Reads `cases.yaml` and the files that it names.
+
+    Raises:
+        ConfigurationError: one sentence that names the file, the key and what is wrong.
+    """
+    told = convert(load_yaml(file), CasesFile, str(file), "")
+    workflow = load_workflow(file.parent / told.workflow) if told.workflow else load_workflow()
+    limits = load_limits(file.parent / told.limits) if told.limits else load_limits()
+    calendar_file = load_yaml(file.parent / told.calendar)
+    calendar = make_calendar(calendar_file, str(file.parent / told.calendar))
+    try:
+        _check(told, workflow, limits)
+        stale = parse_limit(told.stale, "stale")
+        Machine(workflow, limits)
+    except (BadRequestData, ConfigurationError) as error:
+        raise ConfigurationError(f"{file}: {error.detail}") from None
+    return CaseRules(
+        workflow=workflow,
+        limits=limits,
+        calendar=calendar,
+        calendar_file=calendar_file,
+        departments=told.departments,
+        areas=told.areas,
+        no_place=[(0.0, 0.0), *told.no_place],
+        reporter_roles=told.reporter_roles,
+        stale=stale,
+    )
+
+
+def _check(told: CasesFile, workflow: Workflow, limits: LimitTable) -> None:
+    if not told.departments:
+        raise BadRequestData("departments is required: at least one, cases are dispatched to them")
+    for code, department in told.departments.items():
+        if not code or not any(department.title.values()):
+            raise BadRequestData(f"departments.{code}.title is required: its name by language")
+    for role in told.reporter_roles:
+        if role not in workflow.roles:
+            raise BadRequestData(f"reporterRoles is invalid: {role!r} does not exist in {workflow.name}")
+    for area, grade in (told.areas.grades if told.areas is not None else {}).items():
+        if grade not in limits.told.grades:
+            raise BadRequestData(f"areas.grades.{area} is invalid: {grade!r} does not exist in {limits.name}")
+
+
+def workflow_file(workflow: Workflow) -> dict[str, Any]:
+    """A workflow as plain values, from which `kept_workflow` makes it again."""
+    values: dict[str, Any] = msgspec.to_builtins(workflow)
+    return values
+
+
+def kept_workflow(values: dict[str, Any]) -> Workflow:
+    """A workflow that was kept."""
+    return make_workflow(values, "a workflow that was kept")
+
+
+def limits_file(limits: LimitTable) -> dict[str, Any]:
+    """A table of limits as plain values, from which `kept_limits` makes it again."""
+    values: dict[str, Any] = msgspec.to_builtins(limits.told)
+    return values
+
+
+def kept_limits(values: dict[str, Any]) -> LimitTable:
+    """A table of limits that was kept."""
+    return make_limits(values, "limits that were kept")

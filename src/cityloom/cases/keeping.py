@@ -1,0 +1,179 @@
+"""Cases within one work of the writer: read, moved and written with their transitions and timers.
+
+Everything here runs on the writer's thread, in the transaction of the work: a process that dies
+has moved a case or has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from cityloom.broker.ports import Call
+from cityloom.broker.schemas import SchemaRules
+from cityloom.broker.writer import EntityWriter
+from cityloom.cases.calendar import Calendar
+from cityloom.cases.case import Act, Case, Moved
+from cityloom.cases.kept import CASE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
+from cityloom.cases.machine import Machine
+from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.timing import due_of, set_timers
+from cityloom.cases.workflow import Workflow
+from cityloom.model.errors import Conflict, ResourceNotFound
+from cityloom.model.events import Cause
+from cityloom.model.time import format_datetime
+from cityloom.store.ports import Transaction
+
+CASE_ID: Final = "urn:ngsi-ld:Case:"
+_COUNTER: Final = "caseCounter"
+REQUEST: Final = "caseRequest"
+
+
+class CaseWriter:
+    """The cases of one work.
+
+    `timer_set` tells after it whether a timer was set.
+    """
+
+    def __init__(self, tx: Transaction, call: Call, book: RuleBook, schemas: SchemaRules) -> None:
+        self.tx = tx
+        self._call = call
+        self._book = book
+        self._schemas = schemas
+        self.timer_set = False
+
+    @property
+    def _calendar(self) -> Calendar:
+        return self._book.rules.calendar
+
+    def new_id(self) -> str:
+        """The id of a case that is new: the city's year, and a number that goes on."""
+        zone = ZoneInfo(self._calendar.time_zone)
+        year = str(datetime.fromtimestamp(self.tx.now / 1e6, UTC).astimezone(zone).year)
+        kept = self.tx.document(self._call.tenant, _COUNTER, year)
+        number = 1 if kept is None else kept.body + 1
+        self.tx.set_state(self._call.tenant, _COUNTER, year, number)
+        return f"{CASE_ID}{year}-{number:06d}"
+
+    def find(self, case_id: str) -> KeptCase:
+        """A case as it is now. Raises ResourceNotFound."""
+        entity = self.tx.get(self._call.tenant, case_id)
+        if entity is None or CASE not in entity.types:
+            raise ResourceNotFound(f"case {case_id} does not exist")
+        return kept_of(entity)
+
+    def workflow(self, kept: KeptCase) -> Workflow:
+        """The workflow that a case goes by."""
+        return self._book.workflow(self.tx, kept.case.workflow)
+
+    def machine(self, kept: KeptCase) -> Machine:
+        """What moves a case."""
+        return self._book.machine(self.tx, kept.case.workflow, kept.limits)
+
+    def begin(self, case_id: str, subject: Subject) -> KeptCase:
+        """A draft, not written yet."""
+        rules = self._book.rules
+        case = self._book.machine(self.tx, rules.workflow.name, rules.limits.name).begin(case_id)
+        return KeptCase(
+            case=case,
+            subject=subject,
+            reported_at=self.tx.now,
+            limits=rules.limits.name,
+            calendar=rules.calendar.version,
+        )
+
+    def move(self, kept: KeptCase, act: Act, key: str = "") -> KeptCase:
+        """Moves a case and writes all that comes of it.
+
+        Args:
+            kept: the case as `find` or `begin` gave it.
+            key: of the request, so that a repeat is recognised.
+
+        Raises:
+            Conflict: the case has moved on since the actor looked: who moved it is told.
+            and what `Machine.apply` raises.
+        """
+        if act.seen is not None and act.seen != kept.case.number:
+            raise self._moved_on(kept.case, act)
+        if act.into:
+            self._check_target(act.into)
+        moved = self.machine(kept).apply(kept.case, act, self._calendar)
+        requests = kept.requests | ({digest(key): moved.case.number} if key else {})
+        after = replace(kept, case=moved.case, requests=requests)
+        self._record(moved)
+        self.put(after, self._cause(moved), kept if kept.case.number else None)
+        for part in moved.parts:
+            self._record(part)
+            begun = replace(kept, case=part.case, reported_at=act.at, requests={})
+            self.put(begun, self._cause(part), None)
+        return after
+
+    def put(self, kept: KeptCase, cause: Cause, before: KeptCase | None, *, anew: bool = False) -> None:
+        """Writes the entity of a case and its timers, as they are at the time of this work.
+
+        Args:
+            before: the case as it was kept; None sets every timer.
+            anew: sets also the timers that stay the same.
+        """
+        rules, calendar, tenant, now = self._book.rules, self._calendar, self._call.tenant, self.tx.now
+        kept = replace(kept, calendar=calendar.version)
+        workflow = self.workflow(kept)
+        call = replace(self._call, cause=cause)
+        writer = EntityWriter(self.tx, call, {}, "", self._schemas)
+        stored = writer.find(kept.case.id)
+        entity = entity_of(kept, workflow, rules, calendar, now)
+        writer.put(kept.case.id, written(entity, stored, writer.now))
+        after = due_of(kept, workflow, rules, calendar, now)
+        was = {} if before is None else due_of(before, self.workflow(before), rules, calendar, now)
+        if set_timers(self.tx, tenant, was, after, anew=anew):
+            self.timer_set = True
+
+    def known_request(self, key: str) -> dict[str, Any] | None:
+        """The report that came with this key before: `{case, body}`."""
+        kept = self.tx.document(self._call.tenant, REQUEST, digest(key)) if key else None
+        return None if kept is None else kept.body
+
+    def remember_request(self, key: str, case_id: str, body: str) -> None:
+        """Keeps the key of a report with the digest of what was reported."""
+        if key:
+            self.tx.set_state(self._call.tenant, REQUEST, digest(key), {"case": case_id, "body": body})
+
+    def _record(self, moved: Moved) -> None:
+        transition = moved.transition
+        self.tx.put_document(self._call.tenant, TRANSITION, transition.id, transition, self._cause(moved))
+
+    def _cause(self, moved: Moved) -> Cause:
+        act = moved.transition.act
+        return Cause(kind="transition", id=moved.transition.id, party=self._call.party, operation=act.move)
+
+    def _check_target(self, into: str) -> None:
+        """Raises ResourceNotFound or Conflict: nothing can be merged into this case."""
+        target = self.find(into)
+        case = target.case
+        if case.part_of:
+            raise Conflict(f"into is invalid: case {into} is a part of {case.part_of}; merge into that")
+        if self.workflow(target).states[case.state].end:
+            told = f"it was merged into {case.into}" if case.into else f"it has ended ({case.state})"
+            raise Conflict(f"into is invalid: nothing can be merged into case {into}: {told}")
+        if not case.number:
+            raise Conflict(f"into is invalid: case {into} was not reported yet")
+
+    def _moved_on(self, case: Case, act: Act) -> Conflict:
+        number = case.number
+        last = self.tx.document(self._call.tenant, TRANSITION, f"{case.id}:transition:{number}")
+        who = "" if last is None else f" by {last.body['act']['actor']} as {last.body['act']['role']}"
+        return Conflict(
+            f"case {case.id} has moved on: its move {number} was {case.last}{who} at "
+            f"{format_datetime(case.at)}, and move {act.seen} was the last that was seen; look again",
+            number=number,
+            lastMove=case.last,
+        )
+
+
+def digest(text: str) -> str:
+    """What is kept of a request's key or body."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,98 @@
+"""The versions of workflow and limits that cases go by: an old case keeps the old rule.
+
+Each version is kept whole in the store when a node first starts with it, so that a case finds
+the one that it was reported under. A version never changes: what is changed gets another name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.city import CaseRules, kept_limits, kept_workflow, limits_file, workflow_file
+from cityloom.cases.limits import LimitTable
+from cityloom.cases.machine import Machine
+from cityloom.cases.workflow import Workflow
+from cityloom.model.errors import ConfigurationError, ResourceNotFound
+from cityloom.model.events import Cause
+from cityloom.store.ports import DocumentReads, Transaction
+
+WORKFLOW: Final = "caseWorkflow"
+LIMITS: Final = "caseLimits"
+CALENDAR: Final = "caseCalendar"
+CURRENT: Final = "current"
+"""The id of the document that holds the calendar by which entities were written last."""
+_CAUSE: Final = Cause(kind="system", id="system:case-rules", operation="keepRules")
+
+
+class RuleBook:
+    """Finds the machine of a case.
+
+    Args:
+        rules: those by which cases are reported now.
+    """
+
+    def __init__(self, rules: CaseRules) -> None:
+        self.rules = rules
+        self._workflows: dict[str, Workflow] = {rules.workflow.name: rules.workflow}
+        self._limits: dict[str, LimitTable] = {rules.limits.name: rules.limits}
+        self._machines: dict[tuple[str, str], Machine] = {}
+
+    def keep(self, tx: Transaction) -> None:
+        """Keeps the present versions.
+
+        Raises:
+            ConfigurationError: one was changed and bears its old version.
+        """
+        rules = self.rules
+        for kind, name, values in (
+            (WORKFLOW, rules.workflow.name, workflow_file(rules.workflow)),
+            (LIMITS, rules.limits.name, limits_file(rules.limits)),
+        ):
+            kept = tx.document("", kind, name)
+            if kept is None:
+                tx.put_document("", kind, name, values, _CAUSE)
+            elif kept.body != values:
+                raise ConfigurationError(
+                    f"{name} was changed and has its old version: give it another `version`, "
+                    f"cases that were reported before go by the old one"
+                )
+
+    def kept_calendar(self, tx: DocumentReads) -> Calendar | None:
+        """The calendar by which entities were written last; None where there is none yet."""
+        kept = tx.document("", CALENDAR, CURRENT)
+        return None if kept is None else make_calendar(kept.body, "the calendar that was kept")
+
+    def keep_calendar(self, tx: Transaction, cause: Cause) -> None:
+        """Makes the present calendar the one by which entities are written."""
+        tx.put_document("", CALENDAR, CURRENT, self.rules.calendar_file, cause)
+
+    def workflow(self, reads: DocumentReads, name: str) -> Workflow:
+        """A workflow by name and version. Raises ResourceNotFound."""
+        found = self._workflows.get(name)
+        if found is None:
+            found = self._workflows[name] = kept_workflow(_body(reads, WORKFLOW, name))
+        return found
+
+    def limits(self, reads: DocumentReads, name: str) -> LimitTable:
+        """A table of limits by its name. Raises ResourceNotFound."""
+        found = self._limits.get(name)
+        if found is None:
+            found = self._limits[name] = kept_limits(_body(reads, LIMITS, name))
+        return found
+
+    def machine(self, reads: DocumentReads, workflow: str, limits: str) -> Machine:
+        """What moves the cases of a version. Raises ResourceNotFound."""
+        found = self._machines.get((workflow, limits))
+        if found is None:
+            found = Machine(self.workflow(reads, workflow), self.limits(reads, limits))
+            self._machines[workflow, limits] = found
+        return found
+
+
+def _body(reads: DocumentReads, kind: str, name: str) -> dict[str, Any]:
+    document = reads.document("", kind, name)
+    if document is None:
+        raise ResourceNotFound(f"{name} does not exist: no case was reported by it here")
+    body: dict[str, Any] = document.body
+    return body
