@@ -31,7 +31,9 @@ def main() -> int:
         return code
     code = pytest(*failed)
     if code == 0:
-        print("\nUNSTEADY, to be mended (failed beside others, passed alone):", *failed, sep="\n  ", flush=True)
+        print(
+            "\nUNSTEADY, to be mended (failed beside others, passed alone):", *failed, sep="\n  ", flush=True
+        )
     return code
 
 

@@ -178,6 +178,11 @@ class PostgresStore:
             f"pg_dump --format=custom --schema=cityloom --file={target}, or pg_basebackup with its log"
         )
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now; "" when it can."""
+        return self._writer.trouble.reason
+
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics` and `doctor`."""
         works, size = self._writer.waiting
@@ -198,6 +203,7 @@ class PostgresStore:
                 "refused": counters.refused,
                 "commits": counters.commits,
                 "failedCommits": counters.failed_commits,
+                "writable": int(not self._writer.trouble),
                 "largestGroup": counters.largest_group,
             }
 
