@@ -61,10 +61,10 @@ class Server:
         """Where a database is."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def database(self, name: str = "city") -> str:
+    def database(self, name: str = "city", tablespace: str = "pg_default") -> str:
         """The address of a database that holds no city, whatever was in it."""
         if name not in self._databases:
-            self.execute("postgres", f"CREATE DATABASE {name}")
+            self.execute("postgres", f"CREATE DATABASE {name} TABLESPACE {tablespace}")
             self.execute(name, "CREATE EXTENSION postgis; CREATE EXTENSION btree_gist")
             self._databases.add(name)
         self.execute(
@@ -75,6 +75,11 @@ class Server:
             "DROP SCHEMA IF EXISTS cityloom CASCADE",
         )
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Takes a database away."""
+        self.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+        self._databases.discard(name)
 
     def execute(self, database: str, sql: str) -> None:
         """Runs statements as an administrator."""

@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from cityloom.model.clock import Clock
-from cityloom.model.errors import Overloaded, StoreFailed, StoreUnreachable
+from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
 from cityloom.store.tables.session import Mark, Session
 from cityloom.store.tables.snapshot import TablesTransaction
@@ -155,7 +155,8 @@ class Writer:
         while (first := self._next()) is not None:
             if self.trouble:
                 self._answer([Done(each.future, None, self.trouble.refusal()) for each in first])
-                self._try_again()
+                if self.has_room():
+                    self._try_again()
             elif first:
                 self._answer(self._commit_group(first[0]))
             if not self.trouble:
@@ -215,8 +216,7 @@ class Writer:
             failure = db.failed(error)
             if db.is_ours(error):
                 self.trouble.begin(failure, error)
-                if not isinstance(failure, StoreUnreachable):
-                    self._commit_little()
+                self._try_again()
             else:
                 _log.exception("commit failed", works=len(group))
             return [done._replace(error=done.error or failure) for done in group]
@@ -250,7 +250,7 @@ class Writer:
 
     def _try_again(self) -> None:
         """Ends the trouble when a small commit succeeds and there is room for more."""
-        if self.has_room() and self._commit_little():
+        if self._commit_little() and self.has_room():
             self.trouble.end()
 
     def _commit_little(self) -> bool:
