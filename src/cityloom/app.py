@@ -335,6 +335,7 @@ def _outgoing_settings(settings: Settings) -> OutgoingSettings:
         allow_private=settings.out_allow_private,
         allow_hosts=tuple(settings.out_allow_hosts),
         total_timeout=settings.out_timeout,
+        max_connections=settings.out_connections,
         max_bytes=settings.out_max_bytes,
         max_url=settings.max_url,
     )
