@@ -18,7 +18,6 @@ from cityloom.store.postgres.connection import (
     OURS,
     check_promises,
     connect,
-    failed,
     opening,
     prepare,
     store_name,
@@ -150,7 +149,7 @@ class PostgresStore:
                 if reader.depth == 0:
                     reader.session.end_reading()
         except OURS as error:
-            raise failed(self._name, error) from error
+            raise reader.session.failed(error) from error
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._local, "reader", None)
