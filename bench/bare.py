@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from cityloom.model.settings import Settings
+from cityloom.web.load import Load
 from cityloom.web.protocol import bounded_protocol
 
 
@@ -43,10 +44,11 @@ def bare(body: bytes) -> Any:
 
 def main() -> None:
     """Serves until it is ended."""
+    settings = Settings()
     uvicorn.run(
         bare(Path(sys.argv[2]).read_bytes()),
         port=int(sys.argv[1]),
-        http=bounded_protocol(Settings()),
+        http=bounded_protocol(settings, Load(settings.max_requests, settings.max_held_bytes), 10_000),
         ws="none",
         loop="uvloop",
         lifespan="off",

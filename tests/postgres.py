@@ -9,9 +9,11 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,18 @@ class Server:
         atexit.register(self._end)
 
     def start(self) -> None:
-        """Starts the server and waits until it answers."""
+        """Starts the server and waits until it answers; what is left of one that was killed goes first."""
+        for attempt in range(100):
+            try:
+                self._start()
+            except RuntimeError:
+                if attempt == 99 or not (self._data / "postmaster.pid").exists():
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def _start(self) -> None:
         options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=50"
         self._run(
             "pg_ctl", "--wait", "--silent", f"--log={self._folder / 'log'}", f"--options={options}", "start"
@@ -57,14 +70,25 @@ class Server:
         """Stops it; with `immediate` as a crash would."""
         self._run("pg_ctl", "--wait", "--silent", f"--mode={mode}", "stop")
 
+    def kill(self) -> None:
+        """SIGKILL to the server's first process; the others see that and end."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def kill_backend(self) -> None:
+        """SIGKILL to one of the processes that serve a store: the server begins again from its log."""
+        sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'cityloom' ORDER BY random() LIMIT 1"
+        for (pid,) in self.fetch("postgres", sql):
+            os.kill(pid, signal.SIGKILL)
+
     def url(self, database: str, user: str = USER) -> str:
         """Where a database is."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def database(self, name: str = "city") -> str:
+    def database(self, name: str = "city", tablespace: str = "pg_default") -> str:
         """The address of a database that holds no city, whatever was in it."""
         if name not in self._databases:
-            self.execute("postgres", f"CREATE DATABASE {name}")
+            self.execute("postgres", f"CREATE DATABASE {name} TABLESPACE {tablespace}")
             self.execute(name, "CREATE EXTENSION postgis; CREATE EXTENSION btree_gist")
             self._databases.add(name)
         self.execute(
@@ -75,6 +99,11 @@ class Server:
             "DROP SCHEMA IF EXISTS cityloom CASCADE",
         )
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Takes a database away."""
+        self.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+        self._databases.discard(name)
 
     def execute(self, database: str, sql: str) -> None:
         """Runs statements as an administrator."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
@@ -30,6 +31,7 @@ from cityloom.connect.profile import Profile, load_profile
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.consumers.failures import Failures
 from cityloom.federation.broker import FederatedBroker
 from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
@@ -61,6 +63,8 @@ _UPKEEP_EVERY = 60.0
 """Seconds between two rounds of retention and trimming of the log."""
 _EXPIRY_EVERY = 1.0
 """Seconds between two looks for transient entities that expired: who is told of it hears it so much later."""
+_WELL_AFTER = 60.0
+"""Seconds after which a background part that fails had been well."""
 _AGE_EVERY = 3600.0
 """Seconds between two looks for history that is old enough to move."""
 
@@ -305,14 +309,15 @@ class Node:
 
     async def _kept_running(self, name: str, run: _Run) -> None:
         """A background part that fails is told and begun again: the node goes on."""
-        wait = 1.0
+        failures = Failures("background part failed", part=name)
         while True:
+            begun = time.monotonic()
             try:
                 await run()
-            except Exception:
-                _log.exception("background part failed", part=name, again_in=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 60.0)
+            except Exception as error:
+                if time.monotonic() - begun > _WELL_AFTER:
+                    failures.well()
+                await asyncio.sleep(failures.failed(error))
 
     async def _expire(self) -> None:
         while True:
@@ -370,6 +375,7 @@ def _outgoing_settings(settings: Settings) -> OutgoingSettings:
         allow_private=settings.out_allow_private,
         allow_hosts=tuple(settings.out_allow_hosts),
         total_timeout=settings.out_timeout,
+        max_connections=settings.out_connections,
         max_bytes=settings.out_max_bytes,
         max_url=settings.max_url,
     )

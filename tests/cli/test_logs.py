@@ -51,3 +51,35 @@ def test_value_that_is_no_json_is_told_by_its_repr() -> None:
     (line,) = lines_of("log.info('odd', value=object, text='straße')")
     assert line["value"] == "<class 'object'>"
     assert line["text"] == "straße"
+
+
+def test_lines_that_nobody_takes_are_bounded_and_counted_and_the_first_are_told_later() -> None:
+    script = """
+import os, time
+reading, writing = os.pipe()
+told = os.dup(2)
+os.dup2(writing, 2)
+os.set_blocking(2, False)  # as a disk that is full: what does not fit fails
+for number in range(50_000):
+    log.info("counted", number=number)
+    if number % 1000 == 0:
+        time.sleep(0.01)
+time.sleep(0.2)
+text = b""
+while b"lines were lost" not in text:
+    text += os.read(reading, 1_000_000)
+log.info("after")
+while not text.endswith(b"}\\n") or b"after" not in text:
+    text += os.read(reading, 1_000_000)
+os.set_blocking(2, True)
+os.dup2(told, 2)
+os.write(2, text)
+"""
+    lines = lines_of(script)
+    counted = [line["number"] for line in lines if line["event"] == "counted"]
+    lost = sum(line["lines"] for line in lines if line["event"] == "log lines were lost")
+    assert counted == sorted(set(counted))
+    assert counted[:500] == list(range(500))
+    assert lost > 10_000
+    assert len(counted) + lost == 50_000
+    assert lines[-1]["event"] == "after"

@@ -43,6 +43,10 @@ class TieredStore:
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
         self._store.backup(target, progress)
 
+    @property
+    def trouble(self) -> str:
+        return self._store.trouble
+
     def stats(self) -> dict[str, Any]:
         return self._store.stats()
 

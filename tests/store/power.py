@@ -83,6 +83,8 @@ class Disk:
         self.syncs = 0
         self.cut_after = cut_after
         self.room = full_after
+        self.fails: set[str] = set()
+        """What cannot be done for now: "write", "sync"."""
         self._vfs = _Vfs(self)
 
     def cut(self) -> None:
@@ -90,13 +92,15 @@ class Disk:
         with self.lock:
             self.off = True
 
-    def tick(self) -> None:
-        """Counts an operation; the power may go with it."""
+    def tick(self, operation: str) -> None:
+        """Counts an operation; the power may go with it, or it fails."""
         self.operations += 1
         if self.cut_after is not None and self.operations > self.cut_after:
             self.off = True
         if self.off:
             raise PowerLost("the power is off")
+        if operation in self.fails:
+            raise apsw.IOError(f"the {operation} failed")
 
     def leave(self, folder: Path, loss: Loss, draw: random.Random) -> None:
         """Writes the files as they are when the power is back."""
@@ -118,7 +122,7 @@ class _Vfs(apsw.VFS):
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         with self._disk.lock:
-            self._disk.tick()
+            self._disk.tick("delete")
             super().xDelete(filename, syncdir)
             self._disk.files.pop(filename, None)
 
@@ -139,7 +143,7 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data: bytes, offset: int) -> None:
         with self._disk.lock:
-            self._disk.tick()
+            self._disk.tick("write")
             if self._disk.room is not None:
                 self._disk.room -= len(data)
                 if self._disk.room < 0:
@@ -149,12 +153,12 @@ class _File(apsw.VFSFile):
 
     def xTruncate(self, newsize: int) -> None:
         with self._disk.lock:
-            self._disk.tick()
+            self._disk.tick("truncate")
             super().xTruncate(newsize)
             self._content.pending.append(newsize)
 
     def xSync(self, flags: int) -> None:
         with self._disk.lock:
-            self._disk.tick()
+            self._disk.tick("sync")
             self._disk.syncs += 1
             self._content.sync()

@@ -20,7 +20,7 @@ from cityloom.store.sqlite import SqliteStore
 from cityloom.store.sqlite.connection import APPLICATION_ID, migrate
 from cityloom.store.sqlite.fills import FILLS
 from cityloom.store.tables import writer as group_commit
-from tests.laws.values import CAUSE, do, lamp, put, see
+from tests.laws.values import do, lamp, put, see
 from tests.store.power import Disk
 
 ROOT = Path(__file__).parents[2]
@@ -140,43 +140,6 @@ def test_open_refuses_a_read_only_file(path: Path) -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "city.db cannot be used: it is read-only" in found.stdout, found.stderr
-
-
-def test_a_full_disk_fails_the_write_and_the_store_goes_on(path: Path) -> None:
-    disk = Disk()
-    store = open_store(path, disk.name)
-    put(store, lamp(1))
-    disk.room = 0
-    with pytest.raises(StoreFailed, match=r"city\.db failed: the disk is full"):
-        put(store, lamp(2))
-    assert see(store, lambda snapshot: snapshot.count("", Query())) == 1
-    disk.room = None
-    event = put(store, lamp(3))
-    assert event is not None
-    assert event.seq == 2
-    assert see(store, lambda snapshot: [event.seq for event in snapshot.events(0)]) == [1, 2]
-    assert store.stats()["failedCommits"] == 1
-    store.close()
-    disk.unregister()
-
-
-def test_a_full_disk_fails_every_work_of_the_group(path: Path) -> None:
-    disk = Disk()
-    store = open_store(path, disk.name)
-    big = "x" * 100_000
-    disk.room = 20_000
-    futures = [
-        store.submit(lambda tx, n=n: tx.write_entity("", None, lamp(n, big if n == 5 else "on"), CAUSE))
-        for n in range(10)
-    ]
-    failed = [isinstance(future.exception(30), StoreFailed) for future in futures]
-    assert failed[5]
-    disk.room = None
-    kept = see(store, lambda snapshot: {entity.id for entity in snapshot.query("", Query())})
-    assert kept == {lamp(n).id for n in range(10) if not failed[n]}
-    put(store, lamp(20))
-    store.close()
-    disk.unregister()
 
 
 def test_a_surprise_in_a_commit_answers_everyone_and_the_writer_lives(

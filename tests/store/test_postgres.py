@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from cityloom.model.clock import SimulatedClock
-from cityloom.model.errors import BadRequestData, ConfigurationError, StoreFailed
+from cityloom.model.errors import BadRequestData, ConfigurationError, StoreUnreachable
 from cityloom.query.values import GeoQuery, Query, TypeIs
 from cityloom.store.migrations import migrations
 from cityloom.store.postgres import PostgresStore, examine_postgres, read_postgres
@@ -21,6 +21,7 @@ from cityloom.store.sql import select_entities
 from tests.laws.conftest import START
 from tests.laws.values import CAUSE, LAMP, do, lamp, placed_lamp, put, see
 from tests.postgres import Server, server
+from tests.store.test_trouble import until
 
 NEAR_THE_TOP = GeoQuery(
     georel="intersects",
@@ -101,7 +102,7 @@ def test_a_lost_connection_fails_what_it_carried_and_is_made_anew(
 ) -> None:
     put(store, lamp(1))
     assert see(store, lambda snapshot: snapshot.get("", lamp(1).id)) == lamp(1)
-    with pytest.raises(StoreFailed, match="connection"):
+    with pytest.raises(StoreUnreachable, match="connection"):
         do(store, lambda tx: (place.break_connections(), tx.get("", lamp(1).id)))
     put(store, lamp(2))
     assert see(store, lambda snapshot: [each.id for each in snapshot.query("", Query())]) == [
@@ -136,9 +137,10 @@ def test_what_was_answered_survives_a_crash_of_the_server(place: Server, url: st
     with ThreadPoolExecutor(4) as crew:
         list(crew.map(lambda number: put(store, lamp(number)), range(50)))
     place.stop("immediate")
-    with pytest.raises(StoreFailed):
+    with pytest.raises(StoreUnreachable):
         put(store, lamp(99))
     place.start()
+    until(lambda: not store.trouble)
     put(store, lamp(50))
     assert see(store, lambda snapshot: snapshot.count("", Query())) == 51
     assert [event.seq for event in see(store, lambda snapshot: snapshot.events(0))] == list(range(1, 52))

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.nodes import COMMAND, NodeProcess
-from tests.trouble.asking import API, ENTITIES, ask, is_well, receiver
+from tests.trouble.asking import API, ENTITIES, ask, receiver
 
 SIZE = 24 * 1024 * 1024
 TEXT = "x" * 50_000
@@ -132,12 +132,18 @@ async def test_full_disk_refuses_writes_loses_none_and_takes_them_again(disk: Pa
             assert answer.status in (207, 507)
             assert b"the disk is full" in answer.body
 
-            # What was written can be read while nothing can be written.
-            assert await is_well(node)
+            # What was written can be read while nothing can be written, and the node says so.
+            health = await ask(node, "GET", "/health")
+            assert (health.status, health.json["status"]) == (200, "readOnly")
+            assert health.json["checks"] == {"store": "ok", "writing": "failed"}
+            assert "cityloom_store_writable 0.0" in (await ask(node, "GET", "/metrics")).body.decode()
             answer = await ask(node, "GET", f"{ENTITIES}?type=Disk&count=true&limit=0")
             assert answer.headers["NGSILD-Results-Count"] == str(len(acknowledged))
 
             ballast.unlink()
+            async with asyncio.timeout(30):
+                while (await ask(node, "GET", "/health")).json["status"] != "ok":
+                    await asyncio.sleep(0.05)
             assert await write("urn:disk:after", 1) == 201
             await _check(node, acknowledged)
             async with asyncio.timeout(60):
@@ -148,7 +154,11 @@ async def test_full_disk_refuses_writes_loses_none_and_takes_them_again(disk: Pa
             node.start()
             await _check(node, acknowledged)
             assert node.stop() == 0
-    assert "Traceback" not in node.log.read_text()
+    said = node.log.read_text()
+    assert "Traceback" not in said
+    # The ends of each trouble, and not every request that it cost.
+    for end in ("the store cannot be written", "the store can be written again"):
+        assert 1 <= said.count(end) <= 4
 
 
 async def _check(node: NodeProcess, acknowledged: dict[str, int]) -> None:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope
 from cityloom.model.settings import Settings
 from cityloom.web.edge import Edge
 from cityloom.web.headers import Headers
+from cityloom.web.load import Load
 from cityloom.web.page import add_page
 from cityloom.web.paths import Paths
 
@@ -37,7 +38,7 @@ def client(tmp_path: Path) -> httpx.AsyncClient:
     (assets / "licences.md").write_text("free")
     paths = Paths(_Nowhere())
     add_page(paths, tmp_path)
-    app = Edge(paths, Settings(), lambda operation, status, seconds: None)
+    app = Edge(paths, Settings(), lambda operation, status, seconds: None, Load(10, 1000))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 

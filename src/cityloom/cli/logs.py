@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import sys
 import threading
 import time
@@ -21,6 +22,12 @@ from cityloom.model.settings import Settings
 
 _HELD_SECONDS: Final = 0.05
 """How long a line may wait for others."""
+_AGAIN_SECONDS: Final = 0.5
+"""How soon lines are tried again that could not be written."""
+_HELD_LINES: Final = 20_000
+"""Lines that wait for a pipe that nobody reads."""
+_KEPT_BYTES: Final = 64 * 1024
+"""Of lines that could not be written, to be written later."""
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -28,8 +35,9 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 class _Lines:
     """A stream of log lines that fails nobody and holds up nobody.
 
-    The log may stand on a disk that is full; whoever has something to log is at work then, on
-    the writer's thread above all, and must not end for it. Lines that were lost are counted, and
+    The log may stand on a disk that is full, or go to a pipe that nobody reads; whoever has something
+    to log is at work then, on the writer's thread above all, and must not end or wait for it. The first
+    lines that could not be written are kept, which tell why; those after them are counted, and both are
     told when there is room again. Lines are written a few at a time by a thread of their own, at
     the latest after `_HELD_SECONDS`, and with the process: a line apiece would cost as much as an answer.
     """
@@ -37,6 +45,7 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lost = 0
+        self._kept = b""
         self._held: deque[str] = deque()
         self._some = threading.Event()
         self._writing = threading.Lock()
@@ -45,25 +54,38 @@ class _Lines:
 
     def write(self, text: str) -> None:
         """Takes whole lines."""
+        if len(self._held) >= _HELD_LINES:
+            self._lost += 1
+            return
         self._held.append(text)
         if not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
-        """Writes what is held back."""
+        """Writes what is held back, or as much of it as can be."""
         with self._writing:
             lines = [self._held.popleft() for _ in range(len(self._held))]
-            if not lines:
-                return
-            if self._lost:
-                lines.insert(0, f'{{"event": "log lines were lost", "lines": {self._lost}}}\n')
-            try:
-                self._stream.write("".join(lines))
-                self._stream.flush()
-            except (OSError, ValueError):
-                self._lost += len(lines) - (self._lost > 0)
-            else:
-                self._lost = 0
+            self._kept = self._write(self._kept)
+            if not self._kept and self._lost:
+                told, self._lost = self._lost, 0
+                self._kept = self._write(b'{"event": "log lines were lost", "lines": %d}\n' % told)
+            fresh = "".join(lines).encode("utf-8", "backslashreplace")
+            self._keep(self._kept + fresh if self._kept else self._write(fresh))
+
+    def _write(self, text: bytes) -> bytes:
+        """What of `text` could not be written."""
+        try:
+            while text:
+                text = text[os.write(self._stream.fileno(), text) :]
+        except (OSError, ValueError):
+            pass
+        return text
+
+    def _keep(self, text: bytes) -> None:
+        """Keeps the first whole lines of `text`, and counts the others."""
+        end = len(text) if len(text) <= _KEPT_BYTES else text.rfind(b"\n", 0, _KEPT_BYTES) + 1
+        self._kept = text[:end]
+        self._lost += text.count(b"\n", end)
 
     def _run(self) -> None:
         while True:
@@ -71,6 +93,9 @@ class _Lines:
             time.sleep(_HELD_SECONDS)
             self._some.clear()
             self.flush()
+            if self._kept:  # tried again, though nobody should have more to say
+                time.sleep(_AGAIN_SECONDS)
+                self._some.set()
 
 
 class _JsonLogger:

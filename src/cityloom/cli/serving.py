@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import resource
 import socket
 import sys
 from types import FrameType
 
 import msgspec
+import structlog
 import uvicorn
 
 from cityloom.app import Node, create_app
@@ -17,6 +19,9 @@ from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.settings import Settings
 from cityloom.web.protocol import bounded_protocol
 
+_log = structlog.get_logger("serving")
+_OTHER_FILES = 512
+"""Files that a node opens for itself: its store, its log, what it reads."""
 _GRACE = 3
 """Seconds that open connections have to end when the node stops."""
 
@@ -45,6 +50,20 @@ def listen(settings: Settings) -> socket.socket:
             f"port {settings.port} on {settings.host} cannot be used ({why}); choose another with --port"
         ) from None
     return listening
+
+
+def room_for_connections(settings: Settings) -> int:
+    """How many connections may be open: as many as are set, if the system lets us open so many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + settings.out_connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            room = max(16, soft - settings.out_connections - _OTHER_FILES, soft // 2)
+            _log.warning("the system allows fewer connections than maxConnections", files=soft, most=room)
+            return min(settings.max_connections, room)
+    return settings.max_connections
 
 
 def at(settings: Settings, listening: socket.socket) -> Settings:
@@ -84,9 +103,10 @@ def run(node: Node, listening: socket.socket) -> None:
         listening.close()
         node.close()
         raise
+    app = create_app(node)
     config = uvicorn.Config(
-        create_app(node),
-        http=bounded_protocol(node.settings),
+        app,
+        http=bounded_protocol(node.settings, app.load, room_for_connections(node.settings)),
         ws="none",
         loop="uvloop",
         lifespan="on",

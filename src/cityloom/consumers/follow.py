@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-import structlog
-
+from cityloom.consumers.failures import Failures
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -24,9 +23,6 @@ class Outcome(NamedTuple):
 
 Handler = Callable[[Sequence[Event]], Awaitable[Outcome | None]]
 
-_log = structlog.get_logger("consumers")
-_RETRY_FIRST = 0.1
-_RETRY_LAST = 30.0
 IDLE_MARK = 1000
 """Events without work after which the cursor is moved all the same."""
 
@@ -98,18 +94,21 @@ class Follower:
         def read(snapshot: Snapshot) -> list[Event]:
             return snapshot.events(after, batch)
 
-        return await asyncio.wrap_future(self._store.read(read))
+        failures = Failures("log not read", consumer=self._name)
+        while True:
+            try:
+                return await asyncio.wrap_future(self._store.read(read))
+            except CityloomError as error:
+                await asyncio.sleep(failures.failed(error))
 
     async def _until_handled(self, events: Sequence[Event]) -> Outcome | None:
         """A failing handler is tried again, ever more slowly: an event is never skipped."""
-        wait = _RETRY_FIRST
+        failures = Failures("consumer failed", consumer=self._name, seq=events[0].seq)
         while True:
             try:
                 return await self._handle(events)
-            except Exception:
-                _log.exception("consumer failed", consumer=self._name, seq=events[0].seq, retry_in=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _RETRY_LAST)
+            except Exception as error:
+                await asyncio.sleep(failures.failed(error))
 
     async def _commit(self, outcome: Outcome | None, position: int) -> int:
         def commit(tx: Transaction) -> None:
@@ -117,15 +116,13 @@ class Follower:
                 outcome.work(tx)
             tx.move_cursor(self._name, position)
 
-        wait = _RETRY_FIRST
+        failures = Failures("cursor not kept", consumer=self._name)
         while True:
             try:
                 await asyncio.wrap_future(self._store.submit(commit))
             except CityloomError as error:
-                _log.error("cursor not kept", consumer=self._name, reason=error.detail, retry_in=wait)
+                await asyncio.sleep(failures.failed(error))
             else:
                 if outcome is not None:
                     outcome.then()
                 return position
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _RETRY_LAST)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
+from cityloom.consumers.failures import Failures
 from cityloom.consumers.follow import Outcome
 from cityloom.model.clock import Clock
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 
-_log = structlog.get_logger("consumers")
 _LONGEST_SLEEP = 60.0
-_AFTER_FAILURE = 1.0
 
 
 class Timers:
@@ -40,6 +37,7 @@ class Timers:
 
     async def run(self) -> None:
         """Fires timers until it is cancelled."""
+        failures = Failures("timer failed", consumer=self._consumer)
         while True:
             self._wake.clear()
             try:
@@ -49,9 +47,9 @@ class Timers:
                 if due:
                     continue
                 delay = await self._delay()
-            except Exception:
-                _log.exception("timer failed", consumer=self._consumer)
-                delay = _AFTER_FAILURE
+                failures.well()
+            except Exception as error:
+                delay = failures.failed(error)
             try:
                 # Not `wait_for`: cancelled just when it is woken, it goes on as if nothing was (3.11).
                 async with asyncio.timeout(delay):

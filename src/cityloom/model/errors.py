@@ -156,6 +156,12 @@ class StoreFailed(CityloomError):
     title = "The store could not keep the write"
 
 
+class StoreUnreachable(StoreFailed):
+    """The database cannot be reached; try again."""
+
+    title = "The store cannot be reached"
+
+
 class OutgoingRefused(CityloomError):
     """An outgoing call goes where the settings do not let it go."""
 

@@ -57,6 +57,20 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     request_timeout: Annotated[
         float, _setting("seconds", "Time in which a request must have come in whole.", ge=0.01)
     ] = 60.0
+    answer_timeout: Annotated[
+        float,
+        _setting("seconds", "Time in which a client must take some of its answer (4 kB a second).", ge=0.01),
+    ] = 60.0
+    max_connections: Annotated[
+        int, _setting("connections", "Most open connections; the next ones get 503.", ge=1)
+    ] = 10_000
+    max_requests: Annotated[
+        int, _setting("requests", "Most requests under way at once; the next ones get 503.", ge=1)
+    ] = 5000
+    max_held_bytes: Annotated[
+        int,
+        _setting("bytes", "Bodies under way and answers not yet taken, all together; beyond: 503.", ge=1),
+    ] = 256 * 1024 * 1024
     max_values: Annotated[int, _setting("values", "Most JSON values in a body.", ge=1)] = 2_000_000
     max_depth: Annotated[int, _setting("levels", "Deepest nesting of JSON.", ge=1)] = 64
     max_batch: Annotated[int, _setting("entities", "Most entities of a batch.", ge=1)] = 10_000
@@ -138,6 +152,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     out_allow_hosts: Annotated[
         list[str], _setting("host names", "When not empty, the only hosts that may be called.")
     ] = []
+    out_connections: Annotated[
+        int, _setting("connections", "Outgoing calls at once, of all kinds together.", ge=1)
+    ] = 1000
     out_timeout: Annotated[float, _setting("seconds", "Longest outgoing call.", ge=0.01)] = 10.0
     out_max_bytes: Annotated[int, _setting("bytes", "Largest answer of an outgoing call.", ge=1)] = (
         4 * 1024 * 1024

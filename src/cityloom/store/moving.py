@@ -48,7 +48,7 @@ _SEEDED: Final = frozenset(("meta", "pulse", "tenant"))
 """The tables that are not empty even where no city is."""
 _LEFT: Final = {"meta": "key NOT IN ('version', 'cold')"}
 """What the two schemas say each of themselves."""
-_COLD: Final = frozenset(("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten"))
+_COLD: Final = frozenset(("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten", "cold_file"))
 """What the file says of its cold tables: of no meaning where nothing is in them."""
 Progress = Callable[[float], None]
 Row = Sequence[Any]

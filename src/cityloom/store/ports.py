@@ -147,12 +147,17 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now (507, or 503 where a server is away); "" when it can."""
+        ...
+
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics`, `/node` and `doctor`.
 
         Every store tells `fileBytes`, `entities`, `firstSeq`, `lastSeq`, `cursors`, `deliveriesPending`,
-        `deliveriesDead`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`, `failedCommits` and
-        `largestGroup`; what else it has is its own.
+        `deliveriesDead`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`, `failedCommits`,
+        `largestGroup` and `writable` (1 or 0); what else it has is its own.
         """
         ...
 

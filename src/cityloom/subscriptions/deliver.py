@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from cityloom.consumers.failures import Failures
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
@@ -99,6 +100,8 @@ class Deliverer:
         self._touched: set[tuple[str, str]] = set()
         self._gone: dict[tuple[str, str], str] = {}
         self._flush = asyncio.Event()
+        self._keeping = Failures("results not kept")
+        self._sending = Failures("delivery failed")
 
     async def run(self) -> None:
         """Sends until it is cancelled; call `take_up` before."""
@@ -207,9 +210,11 @@ class Deliverer:
             waiting = heapq.heappop(lane.waiting)
             try:
                 await self._deliver(lane, waiting)
-            except Exception:
-                _log.exception("delivery failed", id=waiting.id, subscription=waiting.subscription)
-                heapq.heappush(lane.waiting, waiting._replace(due=self._clock.now() + 1_000_000))
+            except Exception as error:
+                pause = round(self._sending.failed(error) * 1e6)
+                heapq.heappush(lane.waiting, waiting._replace(due=self._clock.now() + pause))
+            else:
+                self._sending.well()
         del self._lanes[key]
         if not any(uri == key[0] for uri, _ in self._lanes):
             # Nothing is left to send there, so nothing is known of it that would hold up what comes.
@@ -335,11 +340,12 @@ class Deliverer:
         try:
             await asyncio.wrap_future(self._store.submit(work))
         except CityloomError as error:
-            _log.error("results not kept", reason=error.detail)
             self._results = results + self._results
             self._touched |= touched.keys()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._keeping.failed(error))
             self._flush.set()
+        else:
+            self._keeping.well()
 
 
 def _all_pending(after: str, snapshot: Snapshot) -> list[Delivery]:

@@ -24,8 +24,10 @@ from cityloom.model.errors import Forbidden
 from cityloom.model.settings import Settings
 from cityloom.web.headers import Headers
 from cityloom.web.incoming import TENANT_HEADER
+from cityloom.web.load import Counted, Load
 from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
+from cityloom.web.resource import NGSI_LD_ROOT
 
 log = structlog.get_logger("cityloom.access")
 
@@ -33,6 +35,7 @@ REQUEST_ID: Final = "x-request-id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+_BODILESS: Final = frozenset({"GET", "HEAD"})
 _TENANT: Final = TENANT_HEADER.lower().encode()
 
 Observe = Callable[[str, int, float], None]
@@ -49,9 +52,10 @@ class Edge:
 
     """
 
-    def __init__(self, paths: Paths, settings: Settings, observe: Observe) -> None:
+    def __init__(self, paths: Paths, settings: Settings, observe: Observe, load: Load) -> None:
         self._paths = paths
         self._observe = observe
+        self._load = load
         self._hosts: frozenset[str] | None = None
         if settings.loopback:
             public = urlsplit(settings.public_url).hostname
@@ -91,6 +95,24 @@ class Edge:
             )
 
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
+        load, path = self._load, scope["path"]
+        overloaded = load.refusal(path)
+        if overloaded is not None:
+            return problem_response(overloaded, ngsi_ld=path.startswith(NGSI_LD_ROOT))
+        load.requests += 1
+        if scope["method"] in _BODILESS:
+            try:
+                return await self._found(scope, receive, headers)
+            finally:
+                load.requests -= 1
+        body = Counted(receive, load)
+        try:
+            return await self._found(scope, body, headers)
+        finally:
+            load.requests -= 1
+            load.release(body.held)
+
+    async def _found(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
         if self._hosts is not None and _host(headers) not in self._hosts:
             refusal = Forbidden(
                 "header Host is invalid: this node answers for loopback alone (setting publicUrl)"

@@ -1,4 +1,4 @@
-"""`/health`: whether the node can do its work."""
+"""`/health`: whether the node can do its work, or only half of it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ log = structlog.get_logger("cityloom.web")
 
 _PATIENCE: Final = 5.0
 """Seconds until a check that does not answer counts as failed."""
+_reasons: Final[dict[str, str]] = {}
+"""Why each check failed last; "" where it passed."""
 
 
 async def check_health(incoming: Incoming) -> Response:
-    """`GET /health`: 200 when every check passes, else 503; open to all, so it says which, not why."""
+    """`GET /health`: 200 when every check passes, else 503; open to all, so it says which, not why.
+
+    A node that can be read and not written says `readOnly`, with 200: whoever reads is served by it.
+    """
     services = incoming.services
 
     results = {}
@@ -28,12 +33,23 @@ async def check_health(incoming: Incoming) -> Response:
         try:
             await asyncio.wait_for(check(), _PATIENCE)
             results[name] = "ok"
-        except Exception:
-            log.exception("health check failed", check=name)
+        except Exception as error:
             results[name] = "failed"
+            _fared(name, str(error) or repr(error))
+        else:
+            _fared(name, "")
     healthy = all(result == "ok" for result in results.values())
-    body = {"status": "ok" if healthy else "failed", "version": __version__, "checks": results}
+    results["writing"] = "failed" if services.store.trouble else "ok"
+    status = "failed" if not healthy else "ok" if results["writing"] == "ok" else "readOnly"
+    body = {"status": status, "version": __version__, "checks": results}
     return plain_json(body, 200 if healthy else 503, headers={"Cache-Control": "no-store"})
+
+
+def _fared(check: str, reason: str) -> None:
+    """Tells why a check fails when that changes, not whenever somebody asks."""
+    if reason and reason != _reasons.get(check):
+        log.error("health check failed", check=check, reason=reason)
+    _reasons[check] = reason
 
 
 OPERATIONS = [
@@ -48,7 +64,7 @@ OPERATIONS = [
             "type": "object",
             "required": ["status", "version", "checks"],
             "properties": {
-                "status": {"enum": ["ok", "failed"]},
+                "status": {"enum": ["ok", "readOnly", "failed"]},
                 "version": {"type": "string"},
                 "checks": {"type": "object", "additionalProperties": {"enum": ["ok", "failed"]}},
             },

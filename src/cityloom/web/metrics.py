@@ -30,6 +30,14 @@ class Metrics:
         self.listeners = Gauge(
             "cityloom_event_listeners", "Open streams of server-sent events.", registry=self.registry
         )
+        self.requests = Gauge(
+            "cityloom_requests_under_way", "Requests that wait for their answer.", registry=self.registry
+        )
+        self.held = Gauge(
+            "cityloom_held_bytes",
+            "Bytes of bodies under way and of answers not yet taken.",
+            registry=self.registry,
+        )
         self.registry.register(_StoreCollector(store))
 
     def observe(self, operation: str, status: int, seconds: float) -> None:

@@ -42,6 +42,7 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.OutgoingFailed: 502,
     errors.SourceFailed: 502,
     errors.Overloaded: 503,
+    errors.StoreUnreachable: 503,
     errors.LdContextNotAvailable: 504,
     errors.SourceTimedOut: 504,
     errors.StoreFailed: 507,
@@ -80,7 +81,7 @@ def problem_response(error: CityloomError, *, ngsi_ld: bool) -> Response:
     headers = {}
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.StoreUnreachable):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = str(error.extra.get("allow", ""))

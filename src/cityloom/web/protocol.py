@@ -1,8 +1,9 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds that it does not have: of a request's head and of its time.
+"""HTTP/1.1 as uvicorn speaks it, with bounds that it does not have: of a request's head and of its
+time, of connections, and of the time that an answer waits for its reader.
 
 It knows bytes, connections and time. It must never know what a request asks for.
 
-Source: RFC 9110 section 15.5.9 (408); RFC 6585 section 5 (431); RFC 9112.
+Source: RFC 9110 section 15.5.9 (408); RFC 6585 section 5 (431); RFC 9110 section 15.6.4 (503); RFC 9112.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cityloom.model.settings import Settings
+from cityloom.web.load import Load
 from cityloom.web.problem import PROBLEM_MEDIA_TYPE
 
 _TITLES: Final = {
     HTTPStatus.BAD_REQUEST: "The request is no HTTP",
     HTTPStatus.REQUEST_TIMEOUT: "The request took too long to come in",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head of the request is larger than this node allows",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The node is busy",
 }
+_TAKEN: Final = 4096
+"""Bytes a second that a client must take of an answer, so that it does not stand in memory for ever."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -29,20 +34,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     A client that sends a head without end is answered 431, one that does not
     send its request within the time 408, and what is no HTTP 400; then the
-    connection is closed.
+    connection is closed. One connection too many is answered 503. A client
+    that does not take its answer is cut off.
     """
 
     max_head_bytes: int
     request_timeout: float
+    answer_timeout: float
+    max_connections: int
+    load: Load
 
     _head_bytes = 0
     _in_head = True
     _timer: asyncio.TimerHandle | None = None
     _due: float | None = None
+    _watch: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client came: its first request is awaited."""
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{self.max_connections} connections are open: the most that this node takes",
+            )
+            return
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,6 +67,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         if self._timer is not None:
             self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        self.load.unread.discard(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -81,6 +101,40 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """The client takes its answer more slowly than it is made."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """It has taken nearly all."""
+        super().resume_writing()
+        self._unread = 0
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing was asked for a while: the connection is closed, when all was taken."""
+        super().timeout_keep_alive_handler()
+        self._watch_reader()
+
+    def _watch_reader(self) -> None:
+        if self._watch is not None:
+            return
+        self._unread = self.transport.get_write_buffer_size()
+        if self._unread:
+            self.load.unread.add(self.transport)
+            self._watch = self.loop.call_later(self.answer_timeout, self._look_at_reader)
+
+    def _look_at_reader(self) -> None:
+        """Looks whether the client took its part of what waits for it, or all of it meanwhile."""
+        self._watch = None
+        left = self.transport.get_write_buffer_size()
+        if not left:
+            self.load.unread.discard(self.transport)
+        elif self._unread and left > self._unread - _TAKEN * self.answer_timeout:
+            self.transport.abort()
+        else:
+            self._watch_reader()
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
@@ -129,16 +183,29 @@ class BoundedProtocol(HttpToolsProtocol):
             )
             head = (
                 f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {PROBLEM_MEDIA_TYPE}\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"content-length: {len(body)}\r\n{_again(status)}connection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
         self.transport.close()
+        self._watch_reader()
 
 
-def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
-    """The protocol with the bounds of `settings`, for uvicorn's `http`."""
+def _again(status: HTTPStatus) -> str:
+    return "retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+
+
+def bounded_protocol(settings: Settings, load: Load, connections: int) -> type[BoundedProtocol]:
+    """The protocol with the bounds of `settings`, for uvicorn's `http`.
+
+    Args:
+        load: where answers are told that nobody takes.
+        connections: the most that may be open.
+    """
     bounds: dict[str, Any] = {
         "max_head_bytes": settings.max_head_bytes,
         "request_timeout": settings.request_timeout,
+        "answer_timeout": settings.answer_timeout,
+        "max_connections": connections,
+        "load": load,
     }
     return type("CityProtocol", (BoundedProtocol,), bounds)

@@ -44,6 +44,7 @@ from cityloom.web.events import events_operations
 from cityloom.web.headers import Headers
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
+from cityloom.web.load import Load
 from cityloom.web.metrics import Metrics
 from cityloom.web.node import node_operations
 from cityloom.web.ogc_api import api_operation
@@ -114,7 +115,8 @@ class Application:
         lifespan: what runs as long as the application does.
 
     `hub` ends the streams of events on `close()`, which a node does before it stops; they would
-    otherwise hold it up. `paths` are all that it answers.
+    otherwise hold it up. `paths` are all that it answers, and `load` is
+    what it holds for those who ask.
     """
 
     def __init__(self, services: Services, lifespan: Lifespan[Application] | None = None) -> None:
@@ -124,7 +126,10 @@ class Application:
         self.paths = Paths(_Nowhere(services))
         add_resources(self.paths, services, operations(services, self.hub, metrics))
         add_page(self.paths)
-        self._edge = Edge(self.paths, services.settings, metrics.observe)
+        self.load = Load(services.settings.max_requests, services.settings.max_held_bytes)
+        metrics.requests.set_function(lambda: self.load.requests)
+        metrics.held.set_function(lambda: self.load.held)
+        self._edge = Edge(self.paths, services.settings, metrics.observe, self.load)
         self._life = Router(lifespan=lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.cold.files import Kept, secure
 from cityloom.store.cold.schema import COLUMNS, PARTITIONS, ROW_GROUP
 
 if TYPE_CHECKING:
     import deltalake
     import polars
 
+LOG: Final = "_delta_log"
+_POINTER: Final = "_last_checkpoint"
 TABLE: Final = "instances"
 """The table's folder below the place of the tables."""
 _VERSIONS: Final = 8
@@ -171,6 +174,42 @@ class ColdTables:
                 self._known.clear()
             return len(gone)
 
+    def secure(self, version: int, known: Collection[str]) -> list[Kept]:
+        """Makes the files of a version durable, but those that are `known` to be; what they hold.
+
+        Nothing is to be done where the tables are in object storage.
+
+        Raises:
+            StoreFailed: the disk failed, or a file is not there.
+        """
+        files = self.local_files(version)
+        if not files:
+            return []
+        place = Path(self.place).absolute()
+        with self.using("written"):
+            kept = secure(place, ((file.absolute(), name) for file, name in files if name not in known))
+            # Where readers begin to read the log. It is written anew, so nothing is kept of it.
+            pointer = Path(self.url).absolute() / LOG / _POINTER
+            if pointer.exists():
+                secure(place, [(pointer, "")])
+            return kept
+
+    def drop_after(self, version: int) -> None:
+        """Takes away what the log holds of later versions, of which a power cut may have left anything.
+
+        Nobody but this city writes the tables, and it never saw them. Nothing is to be done where the
+        tables are in object storage.
+        """
+        if "://" in self.place:
+            return
+        log = Path(self.url) / LOG
+        with self.using("written"):
+            for file in log.glob("*"):
+                if file.name == _POINTER or (file.name[:20].isdigit() and int(file.name[:20]) > version):
+                    file.unlink()
+            if version < 0 and log.exists():
+                log.rmdir()
+
     def local_files(self, version: int) -> list[tuple[Path, str]]:
         """The files that make up a version, each with its path below the place; none where it is a URL."""
         if "://" in self.place:
@@ -178,7 +217,7 @@ class ColdTables:
         folder = Path(self.url)
         log = [
             file
-            for file in sorted(folder.glob("_delta_log/*"))
+            for file in sorted(folder.glob(f"{LOG}/*"))
             if file.name[:20].isdigit() and int(file.name[:20]) <= version
         ]
         files = [*log, *(Path(part.uri) for part in self.files(version))]

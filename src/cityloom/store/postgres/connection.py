@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError, StoreFailed, StoreUnreachable
 from cityloom.store.migrations import Migration
 from cityloom.store.postgres.statement import Types
 
@@ -38,6 +38,18 @@ counted last. A plan that turns over when the statistics grow old costs a hundre
 OURS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What the driver raises. `TimeoutError` is an `OSError`."""
 
+AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""The server is away, for a while: it may be asked again, on another connection. The driver's internal
+errors are among them: it is at odds with a server that ended in the middle of an answer."""
+
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (asyncpg.DiskFullError, "the disk is full"),
     (asyncpg.InvalidAuthorizationSpecificationError, "the user or password is invalid"),
@@ -49,6 +61,8 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (asyncpg.DataCorruptedError, "it is damaged: restore a backup"),
     (asyncpg.PostgresConnectionError, "the connection was lost"),
     (asyncpg.AdminShutdownError, "the connection was lost"),
+    (asyncpg.CrashShutdownError, "the connection was lost"),
+    (asyncpg.InternalClientError, "the connection was lost"),
     (asyncpg.ConnectionDoesNotExistError, "the connection was lost"),
     (TimeoutError, "it does not answer"),
     (OSError, "it cannot be reached"),
@@ -79,7 +93,8 @@ def without_password(url: str) -> str:
 
 def failed(name: str, error: Exception) -> StoreFailed:
     """PostgreSQL's error (or a surprise of ours) as the house's own."""
-    return StoreFailed(f"the store {name} failed: {reason(error)}")
+    kind = StoreUnreachable if isinstance(error, AWAY) else StoreFailed
+    return kind(f"the store {name} failed: {reason(error)}")
 
 
 def reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ import asyncpg
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, StoreFailed
 from cityloom.store.dialect import Dialect
-from cityloom.store.postgres.connection import OURS, failed
+from cityloom.store.postgres.connection import AWAY, OURS, failed
 from cityloom.store.postgres.dialect import POSTGRES
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.statement import Bulk, Statement, Types, bulk, statement
@@ -107,6 +107,19 @@ class PostgresSession(Session):
                 await connection.execute(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {table}")
                 await connection.execute(f"TRUNCATE {table}")
                 await connection.execute(f"INSERT INTO {table} SELECT * FROM kept")
+
+        self._driver.run(work())
+
+    def take_room(self, rows: int) -> None:
+        """Takes room for so many short rows beside the city's tables, and gives it back."""
+
+        async def work() -> None:
+            connection = await self._connected()
+            async with connection.transaction():
+                await connection.execute(
+                    "CREATE TEMP TABLE room ON COMMIT DROP AS"
+                    f" SELECT md5(n::text) || md5(n::text) AS text FROM generate_series(1, {rows}) AS n"
+                )
 
         self._driver.run(work())
 
@@ -375,7 +388,15 @@ class PostgresSession(Session):
         return isinstance(error, OURS)
 
     def failed(self, error: Exception) -> StoreFailed:
-        """The error in words for an operator."""
+        """The error in words for an operator; a connection that it leaves in doubt is used no more."""
+
+        async def end() -> None:
+            if self._open is not None:
+                self._open.terminate()
+                self._open = None
+
+        if isinstance(error, AWAY):
+            self._driver.run(end())
         return failed(self._name, error)
 
 

@@ -18,7 +18,6 @@ from cityloom.store.postgres.connection import (
     OURS,
     check_promises,
     connect,
-    failed,
     opening,
     prepare,
     store_name,
@@ -150,7 +149,7 @@ class PostgresStore:
                 if reader.depth == 0:
                     reader.session.end_reading()
         except OURS as error:
-            raise failed(self._name, error) from error
+            raise reader.session.failed(error) from error
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._local, "reader", None)
@@ -178,6 +177,11 @@ class PostgresStore:
             f"pg_dump --format=custom --schema=cityloom --file={target}, or pg_basebackup with its log"
         )
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now; "" when it can."""
+        return self._writer.trouble.reason
+
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics` and `doctor`."""
         works, size = self._writer.waiting
@@ -198,6 +202,7 @@ class PostgresStore:
                 "refused": counters.refused,
                 "commits": counters.commits,
                 "failedCommits": counters.failed_commits,
+                "writable": int(not self._writer.trouble),
                 "largestGroup": counters.largest_group,
             }
 

@@ -1,7 +1,8 @@
 """Moving history to the cold tables, in steps of which each may be the last.
 
 1. The city's file says that a change of the tables is under way (`cold.moving`).
-2. The change is committed to the tables. Nobody reads it yet: readers see the version in the file.
+2. The change is committed to the tables and made durable: a power cut must not take from them what goes
+   from the file. Nobody reads it yet: readers see the version in the file.
 3. In one transaction of the file that version becomes the one to see, and what moved goes from `instance`.
 
 Whoever is killed before 3 has changed nothing: the next change begins by making
@@ -22,6 +23,7 @@ from msgspec import Struct
 
 from cityloom.model.entity import decode_entity
 from cityloom.model.errors import StoreFailed
+from cityloom.store.cold.files import Kept
 from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import ColdTables, Part
@@ -119,7 +121,7 @@ class Mover:
 
         columns, rows, left = self._see(gather)
         version = self._tables.append(columns.frame(), number) if rows else None
-        self._do(lambda tx: _publish(tx, version, rows))
+        self._show(version, rows)
         return len(rows), left
 
     def compact(self, few: int = 1, progress: Callable[[float], None] | None = None) -> int:
@@ -159,8 +161,7 @@ class Mover:
                 return False
         number = self._begin(None)
         frames = _sorted(rows, hidden, parts[0], count, share)
-        version = self._tables.replace(parts[0], self._watched(frames), number)
-        self._do(lambda tx: _publish(tx, version, []))
+        self._show(self._tables.replace(parts[0], self._watched(frames), number))
         return True
 
     def vacuum(self, keep_hours: int) -> int:
@@ -175,8 +176,7 @@ class Mover:
             number = self._begin(None)
             gone = self._tables.vacuum(keep_hours, number)
             # It is told in the table's log, as versions of which nothing else is new.
-            version = self._tables.latest()
-            self._do(lambda tx: _publish(tx, version, []))
+            self._show(self._tables.latest())
             return gone
 
     # -- the steps ---------------------------------------------------------------
@@ -199,16 +199,22 @@ class Mover:
         And then takes out the tenants that were forgotten.
         """
         state: ColdState = self._see(lambda snapshot: snapshot.tiers.cold.state())
-        latest = self._tables.latest()
+        try:
+            latest = self._tables.latest()
+        except StoreFailed as error:
+            if not state.moving:
+                raise
+            _log.warning("a change of the cold history was cut off", reason=error.detail)
+            self._tables.drop_after(-1 if state.version is None else state.version)
+            latest = self._tables.latest()
         if latest is None or latest == (state.version or 0):
             if state.moving:
-                self._do(lambda tx: _publish(tx, None, []))
+                self._show(None)
             self._forget_tenants()
             return
         _log.warning("a change of the cold history is undone", version=latest, back_to=state.version)
         number = self._begin(None)
-        version = self._tables.restore(state.version or 0, number)
-        self._do(lambda tx: _publish(tx, version, []))
+        self._show(self._tables.restore(state.version or 0, number))
         self._forget_tenants()
 
     def _forget_tenants(self) -> None:
@@ -219,8 +225,26 @@ class Mover:
             version = None
             if self._tables.latest() is not None:
                 version = self._tables.forget(tenant, until, number)
+            self._show(version, forgotten=(tenant, until))
 
-            self._do(partial(_publish, version=version, rows=[], forgotten=(tenant, until)))
+    def _show(
+        self, version: int | None, rows: Sequence[Row] = (), forgotten: tuple[str, int] | None = None
+    ) -> None:
+        """Step 3, when every file of the version is durable."""
+        kept: list[Kept] = []
+        if version is not None:
+            known = self._see(lambda snapshot: snapshot.db.rows("SELECT path FROM cold_file"))
+            kept = self._tables.secure(version, {path for (path,) in known})
+            there = {name for _, name in self._tables.local_files(version)}
+            gone = [row for row in known if row[0] not in there]
+
+        def work(tx: SqliteTransaction) -> None:
+            if version is not None:
+                tx.db.change_many("DELETE FROM cold_file WHERE path = ?", gone)
+                tx.db.change_many("INSERT OR REPLACE INTO cold_file VALUES (?, ?, ?)", kept)
+            _publish(tx, version, rows, forgotten)
+
+        self._do(work)
 
     def _see(self, work: Callable[[TablesSnapshot], T]) -> T:
         self._go_on()

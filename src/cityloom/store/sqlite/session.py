@@ -33,6 +33,11 @@ class SqliteSession(Session):
         self._changes = 0
 
     @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return self._path.parent
+
+    @property
     def dialect(self) -> Dialect:
         """SQLite's."""
         return SQLITE

@@ -212,6 +212,11 @@ class SqliteStore:
         """
         copy_database(self._path, Path(target), progress)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now; "" when it can."""
+        return self._writer.trouble.reason
+
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics` and `doctor`."""
         works, size = self._writer.waiting
@@ -234,6 +239,7 @@ class SqliteStore:
                 "refused": counters.refused,
                 "commits": counters.commits,
                 "failedCommits": counters.failed_commits,
+                "writable": int(not self._writer.trouble),
                 "largestGroup": counters.largest_group,
                 "checkpoints": counters.checkpoints,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Final
 
 import apsw
@@ -17,6 +18,9 @@ CHECKPOINT_PAGES: Final = 8192
 LONG_LOG: Final = 8
 """Times that the log may grow before readers are waited for, so that it can begin anew."""
 
+ROOM: Final = 4 * 1024 * 1024
+"""Bytes that a disk that was full must have again before writes are taken."""
+
 _log = structlog.get_logger("store")
 
 
@@ -25,6 +29,7 @@ class SqliteWriter(Writer):
 
     _log_pages = 0
     _moved_pages = 0
+    _stuck = ""
 
     def watch(self, session: SqliteSession) -> None:
         """Begins to look after the write-ahead log of the writing connection, before anything is written."""
@@ -34,6 +39,12 @@ class SqliteWriter(Writer):
     def _saw_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
         return apsw.SQLITE_OK
+
+    def has_room(self) -> bool:
+        """Whether a disk that was full has room again: for more than the little that is tried."""
+        if not isinstance(self.trouble.error, apsw.FullError):
+            return True
+        return shutil.disk_usage(self._session.folder).free >= ROOM
 
     def tidy(self) -> None:
         """Moves the write-ahead log into the file when it is long, and empties it after an erasure."""
@@ -55,9 +66,12 @@ class SqliteWriter(Writer):
         except apsw.BusyError:
             return  # a reader stands in the way: tried again after the next commit or soon
         except apsw.Error as error:
-            _log.error("checkpoint failed", reason=str(error))
+            if str(error) != self._stuck:  # once, not with every commit until it is over
+                _log.error("checkpoint failed", reason=str(error))
+            self._stuck = str(error)
             return
         finally:
             connection.set_busy_timeout(BUSY_MS)
+        self._stuck = ""
         self.wipe = False
         self.counters.checkpoints += 1

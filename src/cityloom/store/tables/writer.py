@@ -2,7 +2,8 @@
 
 A work is answered only when the commit that holds it is durable. It runs in a
 savepoint of its own, so a refusal undoes that work alone; a failed commit
-answers every work in it with StoreFailed, and the writer goes on.
+answers every work in it with StoreFailed, and writes are refused until the
+writer has found that it can commit again (`Trouble`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cityloom.store.ports import Transaction
 from cityloom.store.tables.session import Mark, Session
 from cityloom.store.tables.snapshot import TablesTransaction
 from cityloom.store.tables.tallies import Tallies, add_all, decode_tally, encode_tally
+from cityloom.store.tables.trouble import TRY_SECONDS, Trouble
 
 GROUP_SECONDS: Final = 0.05
 """How long works may join a group: nobody waits longer for others' works than this and one work."""
@@ -94,6 +96,7 @@ class Writer:
         self.wipe = False
         self._callbacks: list[Callable[[int], None]] = []
         self.counters = Counters()
+        self.trouble = Trouble(name)
         session.pulse  # noqa: B018  (read before the thread starts: a damaged file is told at once)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -108,8 +111,10 @@ class Writer:
 
         Raises:
             Overloaded: the queue is full.
-            StoreFailed: the store is closed.
+            StoreFailed: the store is closed, or cannot be written.
         """
+        if self.trouble:
+            raise self.trouble.refusal()
         future: Future[Any] = Future()
         # A future that runs cannot be cancelled: whoever goes away does not stop their write.
         future.set_running_or_notify_cancel()
@@ -148,9 +153,14 @@ class Writer:
 
     def _run(self) -> None:
         while (first := self._next()) is not None:
-            if first:
+            if self.trouble:
+                self._answer([Done(each.future, None, self.trouble.refusal()) for each in first])
+                if self.has_room():
+                    self._try_again()
+            elif first:
                 self._answer(self._commit_group(first[0]))
-            self.tidy()
+            if not self.trouble:
+                self.tidy()
 
     def _next(self) -> list[Waiting] | None:
         """The next work; an empty list when there is tidying to do instead; None at the end."""
@@ -158,7 +168,8 @@ class Writer:
             while not self._queue:
                 if self._closing:
                     return None
-                if not self._changed.wait(WIPE_AGAIN_SECONDS if self.wipe else None):
+                again = TRY_SECONDS if self.trouble else WIPE_AGAIN_SECONDS if self.wipe else None
+                if not self._changed.wait(again):
                     return []
             return [self._take()]
 
@@ -199,10 +210,15 @@ class Writer:
                 self.counters.commits += 1
         except Exception as error:  # whatever it was, everyone is answered and the thread lives on
             self._give_up(mark)
+            self.counters.failed_commits += 1
             if waiting is not None:
                 group.append(Done(waiting.future, None, None))
-            _log.error("commit failed", reason=str(error), works=len(group))
             failure = db.failed(error)
+            if db.is_ours(error):
+                self.trouble.begin(failure, error)
+                self._try_again()
+            else:
+                _log.exception("commit failed", works=len(group))
             return [done._replace(error=done.error or failure) for done in group]
         db.settle()
         self.wipe = self.wipe or wipe
@@ -232,6 +248,31 @@ class Writer:
         db.keep_work()
         return Done(waiting.future, result, None), transaction
 
+    def _try_again(self) -> None:
+        """Ends the trouble when a small commit succeeds and there is room for more."""
+        if self._commit_little() and self.has_room():
+            self.trouble.end()
+
+    def _commit_little(self) -> bool:
+        """Commits next to nothing; whether that is possible.
+
+        After a commit that failed at its very end it stands where that one would have stood in a log of
+        the database: a process that is killed now would find it there when it starts again.
+        """
+        try:
+            self._db.begin()
+            self._db.run("UPDATE pulse SET seq = seq")
+            self._db.commit()
+        except Exception as error:
+            self._give_up(None)
+            self.trouble.begin(self._db.failed(error), error)
+            return False
+        return True
+
+    def has_room(self) -> bool:
+        """Whether it is worth while to try again, as far as that can be told without trying."""
+        return True
+
     def _write_tallies(self, pending: Tallies) -> None:
         for key, change in pending.items():
             body = self._db.value("SELECT body FROM tally WHERE tenant = ? AND type = ?", key)
@@ -256,7 +297,6 @@ class Writer:
             _log.error("rollback failed", reason=str(error))
         if mark is not None:
             db.undo(mark)
-        self.counters.failed_commits += 1
 
     def _answer(self, group: list[Done]) -> None:
         for future, result, error in group:
