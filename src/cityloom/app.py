@@ -17,6 +17,7 @@ import structlog
 from cityloom.access.keys import CITY, KeyAccess, Keys
 from cityloom.broker.ageing import Ageing
 from cityloom.broker.door import Limits
+from cityloom.broker.ports import Call
 from cityloom.broker.upkeep import Upkeep
 from cityloom.cases.city import CaseRules, load_rules
 from cityloom.cases.files import EvidenceFiles
@@ -44,6 +45,7 @@ from cityloom.ld.contexts import Contexts, ContextSettings
 from cityloom.ld.limits import limits_of
 from cityloom.model.clock import Clock, SystemClock
 from cityloom.model.errors import OutgoingRefused, Unauthorized
+from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
 from cityloom.snapshots.service import Snapshots
@@ -259,6 +261,10 @@ class Node:
             settings=self.settings,
             checks={"store": self._check_store},
         )
+
+    def own_call(self, operation: str) -> Call:
+        """The call by which the city itself does something."""
+        return Call(party=CITY, cause=Cause(kind="system", id=f"system:{operation}", operation=operation))
 
     def prepare(self) -> None:
         """What must be right before it serves. Raises ConfigurationError: the rules of cases are not."""

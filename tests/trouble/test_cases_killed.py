@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from cases.tiny import tiny_city
 from cityloom.cases.case import Transition
 from cityloom.cases.city import load_rules
 from cityloom.cases.kept import CASE, TRANSITION, kept_of
@@ -20,25 +21,6 @@ from cityloom.query.values import Query, TypeIs
 from cityloom.store.sqlite import SqliteStore
 from tests.nodes import NodeProcess
 
-PROFILE = """
-name: tiny
-title: {en: Tiny town}
-center: [123.4, 30.2]
-timeZone: Asia/Shanghai
-cases: cases.yaml
-"""
-CASES = """
-calendar: calendar.yaml
-departments:
-  roads: {title: {en: Roads}}
-  lighting: {title: {en: Lighting}}
-"""
-CALENDAR = """
-calendar: tiny
-timeZone: Asia/Shanghai
-week: {mon-fri: ["08:00-12:00", "14:00-18:00"], sat: [], sun: []}
-years: {2024..2060: {}}
-"""
 GIVEN: dict[str, Any] = {
     "reason": "because",
     "finding": "so it is",
@@ -120,13 +102,7 @@ class Actor:
 
 async def rounds(folder: Path, count: int, seed: int) -> tuple[int, int]:
     """How many moves were answered, and how many lost against the other."""
-    profile = folder / "profile"
-    profile.mkdir(parents=True)
-    for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR)):
-        (profile / f"{name}.yaml").write_text(text)
-    city = folder / "city"
-    city.mkdir()
-    (city / "city.yaml").write_text(f"profile: {profile}\n")
+    city, file = tiny_city(folder)
     chance = random.Random(seed)
     actors = [Actor("anna", seed + 1), Actor("bo", seed + 2)]
     node = NodeProcess(city)
@@ -138,13 +114,13 @@ async def rounds(folder: Path, count: int, seed: int) -> tuple[int, int]:
         await asyncio.gather(*tasks)
         node.start()
     assert node.stop() == 0
-    check(city, profile, actors)
+    check(city, file, actors)
     return sum(len(actor.answered) for actor in actors), sum(actor.lost for actor in actors)
 
 
-def check(city: Path, profile: Path, actors: list[Actor]) -> None:
+def check(city: Path, file: Path, actors: list[Actor]) -> None:
     """Every answered move is there once; the acts of each case make it again; the log tells each once."""
-    rules = load_rules(profile / "cases.yaml")
+    rules = load_rules(file)
     machine = Machine(rules.workflow, rules.limits)
     store = SqliteStore(city / "cityloom.sqlite", SystemClock())
     try:

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -348,6 +349,7 @@ async def test_the_queue_is_filtered_and_ordered_by_promise_left(node: Client) -
     fast = await report(node, type="flooded-road")
     lamp = await handling(node)
     rows = (await node.get("/cases")).json
+    when = rows["cases"][0]
     assert [one["id"] for one in rows["cases"]] == [fast, lamp, slow]
     assert rows["total"] == 3
     for query, ids in (
@@ -361,6 +363,8 @@ async def test_the_queue_is_filtered_and_ordered_by_promise_left(node: Client) -
         ("light=red", []),
         ("status=closed", []),
         ("orderBy=id&limit=2", [slow, fast]),
+        (f"since={quote(when['reportedAt'])}&orderBy=id", [fast, lamp]),
+        (f"until={quote(when['reportedAt'])}&orderBy=id", [slow, fast]),
     ):
         found = (await node.get(f"/cases?{query}")).json
         assert [one["id"] for one in found["cases"]] == ids, query

@@ -10,6 +10,12 @@ from cityloom.cases.deadlines import Countdown, Reading
 from cityloom.cases.limits import Limit, Matter, Resolved
 
 
+class Promise(Struct, frozen=True, omit_defaults=True):
+    """A promise that was given as a date (microseconds since 1970), whatever the table says; None: none."""
+
+    by: int | None = None
+
+
 class Part(Struct, frozen=True, omit_defaults=True):
     """One department's share of a case that was split: the id of its own case, and whether that is done."""
 
@@ -82,6 +88,7 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel",
     into: str = ""
     part: str = ""
     extension: Limit | None = None
+    promise: Promise | None = None
     closing_condition: str = ""
 
 

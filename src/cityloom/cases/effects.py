@@ -23,6 +23,10 @@ def _dispatch(case: Case, act: Act) -> Case:
     return replace(case, department=act.department)
 
 
+def _hold(case: Case, act: Act) -> Case:
+    return replace(case, department=act.department) if act.department else case
+
+
 def _count_return(case: Case, act: Act) -> Case:
     returned = (
         case.returned_by if case.department in case.returned_by else (*case.returned_by, case.department)
@@ -60,6 +64,7 @@ def _complete_part(case: Case, act: Act) -> Case:
 
 EFFECTS: Final[Mapping[str, Effect]] = {
     "dispatch": Effect(_dispatch, "the department that is named holds the case", "department"),
+    "hold": Effect(_hold, "the department that is named, if one is, has it already"),
     "assign": Effect(
         lambda case, act: replace(case, worker=act.worker), "the field worker is assigned", "worker"
     ),

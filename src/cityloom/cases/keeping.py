@@ -74,14 +74,14 @@ class CaseWriter:
         """What moves a case."""
         return self._book.machine(self.tx, kept.case.workflow, kept.limits)
 
-    def begin(self, case_id: str, subject: Subject) -> KeptCase:
-        """A draft, not written yet."""
+    def begin(self, case_id: str, subject: Subject, reported_at: int | None = None) -> KeptCase:
+        """A draft, not written yet; it was reported now, or when another system says."""
         rules = self._book.rules
         case = self._book.machine(self.tx, rules.workflow.name, rules.limits.name).begin(case_id)
         return KeptCase(
             case=case,
             subject=subject,
-            reported_at=self.tx.now,
+            reported_at=self.tx.now if reported_at is None else reported_at,
             limits=rules.limits.name,
             calendar=rules.calendar.version,
         )

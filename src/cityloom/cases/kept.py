@@ -44,8 +44,8 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
 
     `location` is lon, lat in CRS84 degrees, `area` the id of the area that holds it; `place` is
     `unknown` where a report came without a place or on a point that stands for none. `about` is the
-    entity that is meant (a lamp), `source` the id that another system gave. `reporter` names which
-    personal data were given, never the data. `grade` is that of the area.
+    entity that is meant (a lamp), `source` the id that another system gave, `service` what
+    that calls this. `reporter` names which personal data were given, never the data.
     """
 
     description: str = ""
@@ -56,6 +56,7 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     about: str = ""
     channel: str = ""
     source: str = ""
+    service: str = ""
     reporter: tuple[str, ...] = ()
 
 
@@ -92,6 +93,12 @@ def read_open(case: Case, calendar: Calendar, at: int) -> list[Reading]:
     return found
 
 
+def is_late(case: Case, calendar: Calendar, at: int) -> bool | None:
+    """Whether the promise is past at a time, or was when it ended; None without a promise: not "on time"."""
+    promise = case.countdown(PROMISE)
+    return None if promise is None else read(promise, calendar, max(at, case.at)).light == "red"
+
+
 def worst_light(readings: list[Reading]) -> Light | None:
     """The light of a case: red where any of its clocks is red."""
     return max((reading.light for reading in readings), key=_LIGHTS.index, default=None)
@@ -117,6 +124,7 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
         "place": subject.place,
         "channel": subject.channel,
         "sourceId": subject.source,
+        "serviceName": subject.service,
         "transitions": case.number,
         "lastMove": case.last,
         "movedAt": _moment(case.at),

@@ -19,11 +19,16 @@ from cityloom.cases.worktime import DAY, MINUTE
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
 
-Unit = Literal["urgentMinute", "urgentHour", "urgentDay", "workMinute", "workHour", "workDay"]
-By = Literal["conditionAndGrade", "condition", "typeAndGrade", "type", "default", "stage"]
+Unit = Literal["microsecond", "urgentMinute", "urgentHour", "urgentDay", "workMinute", "workHour", "workDay"]
+By = Literal["conditionAndGrade", "condition", "typeAndGrade", "type", "default", "stage", "given"]
 
 _HOUR: Final = 60 * MINUTE
-_URGENT: Final[dict[Unit, int]] = {"urgentMinute": MINUTE, "urgentHour": _HOUR, "urgentDay": DAY}
+_URGENT: Final[dict[Unit, int]] = {
+    "microsecond": 1,
+    "urgentMinute": MINUTE,
+    "urgentHour": _HOUR,
+    "urgentDay": DAY,
+}
 _SHORT: Final[dict[str, Unit]] = {
     "Umin": "urgentMinute",
     "Uh": "urgentHour",
@@ -37,7 +42,11 @@ _TEXT: Final = re.compile(r"(?:(U)([1-9]\d{0,5})(min|h|d)|([1-9]\d{0,5})(wmin|wh
 
 
 class Limit(Struct, frozen=True):
-    """A length of time: urgent units run on through nights and holidays, work units do not."""
+    """A length of time: urgent units run on through nights and holidays, work units do not.
+
+    In microseconds it is what lies between a report and a promise that was given as a date: no
+    table has such, and it is below 0 where the date was past already.
+    """
 
     amount: int
     unit: Unit
@@ -54,6 +63,8 @@ class Limit(Struct, frozen=True):
         return self.amount * (_URGENT.get(self.unit) or (MINUTE if self.unit == "workMinute" else _HOUR))
 
     def __str__(self) -> str:
+        if self.unit == "microsecond":
+            return f"U{self.amount / 1_000_000:.15g}s"
         short = _LONG[self.unit]
         return f"U{self.amount}{short[1:]}" if self.continuous else f"{self.amount}{short}"
 

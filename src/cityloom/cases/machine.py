@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from cityloom.cases import deadlines
 from cityloom.cases.calendar import Calendar
-from cityloom.cases.case import Act, Case, Moved, Transition
+from cityloom.cases.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.deadlines import Countdown
 from cityloom.cases.effects import EFFECTS
 from cityloom.cases.guards import GUARDS
-from cityloom.cases.limits import LimitTable, Matter, Resolved
+from cityloom.cases.limits import Limit, LimitTable, Matter, Resolved
 from cityloom.cases.workflow import ALL, INPUTS, VERBS, ClockVerbs, MovePart, Verb, Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict, Forbidden
 from cityloom.model.time import format_datetime
@@ -226,7 +226,7 @@ class Machine:
         """One clock by one verb; a promise that was never made is passed over."""
         countdown = case.countdown(clock)
         if verb == "start":
-            resolved = self._resolve(clock, case.matter)
+            resolved = self._resolve(clock, case.matter, act)
             if resolved is None:
                 return case
             return _with(case, None, [deadlines.start(clock, resolved.limit, act.at)], {clock: resolved})
@@ -252,11 +252,21 @@ class Machine:
             done = deadlines.extend(countdown, act.extension) if act.extension else countdown
         return _with(case, countdown, [done], {})
 
-    def _resolve(self, clock: str, matter: Matter) -> Resolved | None:
+    def _resolve(self, clock: str, matter: Matter, act: Act) -> Resolved | None:
         source = self._workflow.clocks[clock].limit
+        if source == "promise" and act.promise is not None:
+            return self._given(act.promise, act.at)
         if source == "promise":
             return self._limits.promise(matter)
         return self._limits.handling(matter) if source == "handling" else self._limits.stage(clock)
+
+    def _given(self, promise: Promise, at: int) -> Resolved | None:
+        """A promise that was given as a date, as the time that is left until then."""
+        if promise.by is None:
+            return None
+        told = self._limits.told
+        limit = Limit(promise.by - at, "microsecond")
+        return Resolved(limit=limit, by="given", row="date", scheme=told.scheme, version=told.version)
 
     def _check_role(self, role: str) -> None:
         if role not in self._workflow.roles:

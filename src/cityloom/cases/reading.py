@@ -8,15 +8,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from cityloom.broker.door import Door, Limits
+from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.cases.case import Transition
-from cityloom.cases.city import limits_file, workflow_file
 from cityloom.cases.evidence import Evidence
 from cityloom.cases.keeping import CASE_ID
 from cityloom.cases.kept import CASE, CHANGE, EVIDENCE, TRANSITION, KeptCase, iri, kept_of, read_open
 from cityloom.cases.parties import ANONYMOUS, Parties, Roles
 from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.rules_told import RulesTold
 from cityloom.cases.views import (
     CaseWhole,
     MoveView,
@@ -31,8 +31,8 @@ from cityloom.cases.views import (
 from cityloom.cases.wishes import QueueWish
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
-from cityloom.model.errors import BadRequestData, Conflict, Forbidden, ResourceNotFound, Unauthorized
-from cityloom.model.time import format_datetime
+from cityloom.model.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthorized
+from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import (
     AnyOf,
     OrderBy,
@@ -42,6 +42,7 @@ from cityloom.query.values import (
     QCompare,
     QExists,
     QNode,
+    QTime,
     Query,
     TypeIs,
 )
@@ -51,7 +52,6 @@ T = TypeVar("T")
 CASES: Final = "cases"
 STATUS: Final = "case status"
 """The resource of a public status, which a node may open to everyone."""
-TYPES: Final = "case types"
 ORDERS: Final = {
     "promise": ("promisedBy", False),
     "-promise": ("promisedBy", True),
@@ -62,14 +62,12 @@ ORDERS: Final = {
     "id": ("id", False),
     "-id": ("id", True),
 }
-MOST_PHOTOS: Final = 30
-"""Photos of one case."""
 _PAGE: Final = 20
 """Documents of a case that are read at once."""
 _EVERY: Final = 10**9
 
 
-class CaseReads(Door):
+class CaseReads(RulesTold):
     """What is told of cases.
 
     Args:
@@ -87,8 +85,7 @@ class CaseReads(Door):
         parties: Parties,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(store, access, clock, limits)
-        self.book = book
+        super().__init__(store, access, clock, book, limits)
         self._parties = parties
 
     async def queue(self, call: Call, wish: QueueWish) -> Queue:
@@ -251,49 +248,6 @@ class CaseReads(Door):
             raise ResourceNotFound(f"photo {evidence_id[:64]!r} of case {case_id} does not exist")
         return found
 
-    def types(self, call: Call) -> dict[str, Any]:
-        """Types with their conditions, and departments: codes and names by language."""
-        self._may(call, "read", TYPES)
-        rules = self.book.rules
-        limits, told = rules.limits, rules.limits.told
-        return {
-            "scheme": told.scheme,
-            "version": told.version,
-            "grades": told.grades,
-            "types": [
-                {
-                    "code": code,
-                    "title": row.title,
-                    "conditions": [
-                        {"code": one, "title": told.conditions[one].title}
-                        for one in limits.conditions_of(code)
-                    ],
-                }
-                for code, row in told.types.items()
-            ],
-            "departments": [
-                {"code": code, "title": department.title} for code, department in rules.departments.items()
-            ],
-        }
-
-    def limits_table(self, call: Call) -> dict[str, Any]:
-        """The table of limits by which cases are reported now."""
-        self._may(call, "read", TYPES)
-        return limits_file(self.book.rules.limits)
-
-    def workflow_told(self, call: Call) -> dict[str, Any]:
-        """The workflow by which cases are reported now."""
-        self._may(call, "read", TYPES)
-        return workflow_file(self.book.rules.workflow)
-
-    def calendar_told(self, call: Call) -> dict[str, Any]:
-        """The calendar as it is written, with its version and the days that it knows."""
-        self._may(call, "read", TYPES)
-        rules = self.book.rules
-        calendar = rules.calendar
-        known = {"version": calendar.version, "first": str(calendar.first), "last": str(calendar.last)}
-        return {**rules.calendar_file, **known}
-
     # -- parts ---------------------------------------------------------------
 
     def _query(self, wish: QueueWish) -> Query:
@@ -325,9 +279,15 @@ class CaseReads(Door):
         ):
             if values:
                 terms.append(_is(attribute, values))
+        reported = Path((iri("reportedAt"),))
+        if wish.since:
+            terms.append(QCompare(reported, ">=", _time(wish.since, "since")))
+        if wish.until:
+            terms.append(QCompare(reported, "<=", _time(wish.until, "until")))
         name, descending = ORDERS[wish.order_by]
         path = Path(("id" if name == "id" else iri(name),))
         return Query(
+            ids=[full_id(one) for one in wish.ids],
             types=TypeIs(CASE),
             q=QAnd(terms) if terms else None,
             order_by=OrderBy([OrderTerm(path, descending)]),
@@ -398,10 +358,6 @@ class CaseReads(Door):
         """A reading work also where the tenant does not exist yet."""
         return await asyncio.wrap_future(self._store.read(work))
 
-    def _holds_a_role(self, call: Call) -> bool:
-        given = self._parties.case_roles(call)
-        return given is None or bool(given)
-
     def _actor(self, call: Call, named: str) -> str:
         """Who acts: the party, or on a node that is open to all whoever is named."""
         if call.party or not named:
@@ -410,27 +366,6 @@ class CaseReads(Door):
             raise Unauthorized("an API key is required: actor cannot be named without one")
         return named
 
-    async def _check_open(self, call: Call, case_id: str, *, anyone: bool) -> None:
-        """Before a photo is unpacked: raises ResourceNotFound or Conflict."""
-        await self._read(
-            call,
-            lambda snapshot: self._check_takes_photos(
-                snapshot, call, kept_of(self._entity(snapshot, call, case_id)), anyone=anyone
-            ),
-        )
-
-    def _check_takes_photos(self, reads: DocumentReads, call: Call, kept: KeptCase, *, anyone: bool) -> None:
-        case = kept.case
-        workflow = self.book.workflow(reads, case.workflow)
-        if workflow.states[case.state].end:
-            raise Conflict(f"case {case.id} has ended ({case.state}): it takes no photo")
-        if anyone and case.number > 1:
-            raise Forbidden(
-                "without a role in cases, photos can be added only to a report that nobody took up"
-            )
-        if len(self._bodies(reads, call, EVIDENCE, case.id)) >= MOST_PHOTOS:
-            raise Conflict(f"case {case.id} has {MOST_PHOTOS} photos, and takes no more")
-
 
 _WORDS: Final = {TRANSITION: "transition", EVIDENCE: "evidence", CHANGE: "change"}
 
@@ -438,6 +373,10 @@ _WORDS: Final = {TRANSITION: "transition", EVIDENCE: "evidence", CHANGE: "change
 def full_id(case_id: str) -> str:
     """A case's id: its number alone (`2026-000123`) is short for it."""
     return case_id if not case_id or ":" in case_id else CASE_ID + case_id
+
+
+def _time(text: str, name: str) -> QTime:
+    return QTime(text, parse_datetime(text, f"parameter {name}"))
 
 
 def _is(attribute: str, values: Sequence[str]) -> QCompare:

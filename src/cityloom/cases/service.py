@@ -21,7 +21,7 @@ from cityloom.cases.city import CaseRules
 from cityloom.cases.evidence import Evidence
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.keeping import CaseWriter, digest
-from cityloom.cases.kept import EVIDENCE, KeptCase, Subject
+from cityloom.cases.kept import EVIDENCE, KeptCase, Subject, kept_of
 from cityloom.cases.parties import CITIZEN, Parties, Roles
 from cityloom.cases.places import Place, Places
 from cityloom.cases.reading import CASES, CaseReads, full_id
@@ -30,13 +30,15 @@ from cityloom.cases.views import CaseWhole, PublicCase
 from cityloom.cases.wishes import LONGEST, MoveWish, Report, check_text
 from cityloom.ld.names import is_uri
 from cityloom.model.clock import Clock
-from cityloom.model.errors import BadRequestData, Conflict
+from cityloom.model.errors import BadRequestData, Conflict, Forbidden
 from cityloom.model.time import format_datetime
-from cityloom.store.ports import Store, Transaction
+from cityloom.store.ports import DocumentReads, Store, Transaction
 
 REPORT: Final = "case reports"
 """The resource of a report, which a node may open to everyone."""
 _SHORT: Final = 200
+MOST_PHOTOS: Final = 30
+"""Photos of one case."""
 
 
 class Cases(CaseReads):
@@ -195,6 +197,31 @@ class Cases(CaseReads):
             return found
 
         return await self._write(call, work)
+
+    def _holds_a_role(self, call: Call) -> bool:
+        given = self._parties.case_roles(call)
+        return given is None or bool(given)
+
+    async def _check_open(self, call: Call, case_id: str, *, anyone: bool) -> None:
+        """Before a photo is unpacked: raises ResourceNotFound or Conflict."""
+        await self._read(
+            call,
+            lambda snapshot: self._check_takes_photos(
+                snapshot, call, kept_of(self._entity(snapshot, call, case_id)), anyone=anyone
+            ),
+        )
+
+    def _check_takes_photos(self, reads: DocumentReads, call: Call, kept: KeptCase, *, anyone: bool) -> None:
+        case = kept.case
+        workflow = self.book.workflow(reads, case.workflow)
+        if workflow.states[case.state].end:
+            raise Conflict(f"case {case.id} has ended ({case.state}): it takes no photo")
+        if anyone and case.number > 1:
+            raise Forbidden(
+                "without a role in cases, photos can be added only to a report that nobody took up"
+            )
+        if len(self._bodies(reads, call, EVIDENCE, case.id)) >= MOST_PHOTOS:
+            raise Conflict(f"case {case.id} has {MOST_PHOTOS} photos, and takes no more")
 
     def _reporting(self, call: Call) -> Sequence[str] | None:
         """The roles in which the caller may report: everyone is a citizen."""

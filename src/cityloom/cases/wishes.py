@@ -116,9 +116,15 @@ class MoveWish(
 
 
 class QueueWish(Struct, frozen=True, kw_only=True):
-    """Which cases, in which order: `status` is open, closed or all; `order_by` one of `ORDERS`."""
+    """Which cases, in which order: `status` is open, closed or all; `order_by` one of `reading.ORDERS`.
 
+    `since` and `until` (ISO 8601, both included) are about the report.
+    """
+
+    ids: tuple[str, ...] = ()
     status: str = "open"
+    since: str = ""
+    until: str = ""
     state: tuple[str, ...] = ()
     step: tuple[str, ...] = ()
     department: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ INPUTS: Final = (
     "into",
     "part",
     "extension",
+    "promise",
     "closingCondition",
 )
 """What an act can bring, by its name in the data."""

@@ -49,6 +49,8 @@ async def query_cases(incoming: Incoming) -> Response:
         raise BadRequestData(f"parameter limit is invalid: the most is {settings.page_max}")
     wish = QueueWish(
         status=params.text("status") or "open",
+        since=params.text("since") or "",
+        until=params.text("until") or "",
         state=tuple(params.names("state")),
         step=tuple(params.names("step")),
         department=tuple(params.names("department")),
@@ -170,6 +172,8 @@ OPERATIONS = [
         params=frozenset(
             {
                 "status",
+                "since",
+                "until",
                 "state",
                 "step",
                 "department",

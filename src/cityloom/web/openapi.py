@@ -114,6 +114,7 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "state": (_TEXT, "States of cases, comma separated."),
     "status": ({"enum": ["open", "closed", "all"]}, "Which cases; open without it."),
     "step": (_TEXT, "Steps of cases, comma separated."),
+    "since": (_DATE_TIME, "Begin of the window, included."),
     "until": (_DATE_TIME, "End of the window, included."),
 }
 """Schema and meaning of every query parameter; a test sees to it that none is missing."""

@@ -1,0 +1,188 @@
+"""`cityloom cases`: the queue, a case and its moves at a running node; past requests as cases."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.table import Table
+
+from cityloom.cli.console import out, print_whole, progress_bars
+from cityloom.model.errors import CityloomError, ConfigurationError
+
+_Url = Annotated[str, typer.Option(help="Where the node answers.")]
+_Key = Annotated[str, typer.Option(help="An API key; or in the environment, as CITYLOOM_KEY.")]
+_Case = Annotated[str, typer.Argument(help="The case: 2026-000123, or its whole id.")]
+_NODE = "http://127.0.0.1:8026"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Cases: what the city has to close, in time.")
+    group.command("list")(list_cases)
+    group.command("show")(show)
+    group.command("move")(move)
+    group.command("import")(import_cases)
+    app.add_typer(group, name="cases")
+
+
+def list_cases(
+    url: _Url = _NODE,
+    key: _Key = "",
+    status: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    state: Annotated[str, typer.Option(help="Only these states, with commas.")] = "",
+    holder: Annotated[
+        str, typer.Option(help="Only those that these roles or departments are to act on.")
+    ] = "",
+    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+) -> None:
+    """Lists cases by the promise that is left, from a running node.
+
+    Example: `cityloom cases list --holder intake,dispatcher`
+    """
+    wanted = {"status": status, "state": state, "holder": holder, "limit": str(limit)}
+    found = _ask("GET", url, "/cases", key, params={name: text for name, text in wanted.items() if text})
+    shown = Table("case", "state", "holder", "type", "light", "promised by", "reported")
+    for row in found["cases"]:
+        promises: list[dict[str, Any]] = [clock for clock in row["clocks"] if clock["clock"] == "promise"]
+        promise = promises[0] if promises else {}
+        shown.add_row(
+            row["id"].rpartition(":Case:")[2],
+            row["state"],
+            row.get("holder", ""),
+            row.get("type", ""),
+            row.get("light") or "",
+            promise.get("deadline") or promise.get("state", "none"),
+            row["reportedAt"],
+        )
+    print_whole(shown)
+    out.print(f"{len(found['cases'])} of {found['total']:,}")
+
+
+def show(case: _Case, url: _Url = _NODE, key: _Key = "") -> None:
+    """Shows a case: its clocks, what happened, and the moves that are open.
+
+    Example: `cityloom cases show 2026-000123`
+    """
+    _print(_ask("GET", url, f"/cases/{quote(case)}", key))
+
+
+def move(
+    case: _Case,
+    name: Annotated[str, typer.Argument(metavar="MOVE", help="The move, as `show` names it.")],
+    given: Annotated[
+        list[str] | None, typer.Argument(help="What it needs: reason=TEXT, department=CODE, ...")
+    ] = None,
+    role: Annotated[str, typer.Option(help="In which role, where it could be several.")] = "",
+    acting_for: Annotated[str, typer.Option(help="For which department.")] = "",
+    seen: Annotated[
+        int | None, typer.Option(help="The last transition that was seen; now's when left out.")
+    ] = None,
+    url: _Url = _NODE,
+    key: _Key = "",
+) -> None:
+    """Moves a case at a running node.
+
+    Example: `cityloom cases move 2026-000123 dispatch department=roads`
+    """
+    path = f"/cases/{quote(case)}"
+    body: dict[str, Any] = {"move": name, "role": role, "actingFor": acting_for}
+    for text in given or []:
+        member, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigurationError(f"{text!r} is invalid: name=value is required, as in reason=TEXT")
+        body[member] = value.split(",") if member in ("evidence", "departments") else value
+    body["seen"] = _ask("GET", url, path, key)["seen"] if seen is None else seen
+    _print(_ask("POST", url, f"{path}/moves", key, json=body))
+
+
+def import_cases(
+    data: Annotated[Path, typer.Option("--data", help="The city's folder; no node may be serving it.")],
+    kind: Annotated[str, typer.Option("--type", help="The entities that are past requests.")] = (
+        "Open311ServiceRequest"
+    ),
+) -> None:
+    """Makes a case of each past request of the live picture, with its own times. Twice changes nothing.
+
+    Example: `cityloom cases import --data my-city`
+    """
+    from cityloom.app import Node
+    from cityloom.cases.past import PastReport, PastRequests
+    from cityloom.cli.logs import configure_logs
+    from cityloom.folder import CityFolder
+
+    folder = CityFolder(data)
+    settings = folder.settings()
+    configure_logs(settings)
+    node = Node(folder, settings)
+    try:
+        if node.cases is None:
+            raise ConfigurationError(
+                f"the city in {data} keeps no cases: its profile names no file of `cases`"
+            )
+        node.prepare()
+        importer = PastRequests(node.store, node.access, node.cases.book, node.ld_context.expand_term)
+        with progress_bars() as begin:
+            bar = begin(f"cases of {kind}")
+
+            def told(report: PastReport) -> None:
+                bar((report.made + report.known + report.refused_count) / max(report.read, 1))
+
+            report = asyncio.run(importer.run(node.own_call("importCases"), kind, told))
+    finally:
+        node.close()
+    out.print(
+        f"{report.read:,} requests: {report.made:,} new cases, {report.closed:,} closed, "
+        f"{report.known:,} known before, {report.without_promise:,} without a promise, "
+        f"{report.refused_count:,} refused"
+    )
+    for id, reason in report.refused:
+        out.print(f"{id}: {reason}", markup=False)
+    if report.refused_count:
+        raise typer.Exit(1)
+
+
+def _print(whole: dict[str, Any]) -> None:
+    row = whole["case"]
+    out.print(
+        f"{row['id']}: {row['state']}, {row['status']}, with {row.get('holder') or 'nobody'}", markup=False
+    )
+    for name in ("type", "condition", "description", "address", "area"):
+        if row.get(name):
+            out.print(f"{name}: {row[name]}", markup=False)
+    clocks = Table("clock", "state", "light", "deadline", "left, s")
+    for clock in row["clocks"]:
+        clocks.add_row(
+            clock["clock"], clock["state"], clock["light"], clock.get("deadline") or "", f"{clock['left']:,}"
+        )
+    print_whole(clocks)
+    history = Table("", "move", "to", "at", "by", "reason")
+    for one in whole["transitions"]:
+        by = f"{one['actor']} ({one['role']})"
+        history.add_row(str(one["number"]), one["move"], one["toState"], one["at"], by, one.get("reason", ""))
+    print_whole(history)
+    moves = Table("open move", "role", "needs")
+    for one in whole["moves"]:
+        moves.add_row(one["move"], one["role"], ", ".join(one["needs"]))
+    print_whole(moves)
+
+
+def _ask(method: str, url: str, path: str, key: str, **options: Any) -> dict[str, Any]:
+    """One request. Raises CityloomError: what the node says is wrong, or that it does not answer."""
+    import httpx
+
+    key = key or os.environ.get("CITYLOOM_KEY", "")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        reply = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=60, **options)
+        answer = reply.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise CityloomError(f"no node answers at {url}: {error}") from None
+    if reply.is_error:
+        raise CityloomError(str(answer.get("detail", answer)))
+    told: dict[str, Any] = answer
+    return told

@@ -1,0 +1,61 @@
+"""`cityloom cases` against a real node, and past requests made cases in its folder."""
+
+from pathlib import Path
+
+import httpx
+from typer.testing import CliRunner
+
+from cases.tiny import tiny_city
+from cityloom.cli.main import app
+from cityloom.model.errors import CityloomError
+from tests.nodes import NodeProcess
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, ["cases", *words], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def refused(*words: str) -> str:
+    try:
+        run(*words)
+    except CityloomError as error:
+        return error.detail
+    raise AssertionError("it was not refused")
+
+
+def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_path: Path) -> None:
+    city, _ = tiny_city(tmp_path)
+    with NodeProcess(city) as node:
+        made = httpx.post(f"{node.url}/cases", json={"type": "street-light", "description": "lamp [out]"})
+        case = made.json()["id"].rpartition(":")[2]
+        url = ("--url", node.url)
+        listed = run("list", *url)
+        assert case in listed
+        assert "1 of 1" in listed
+        shown = run("show", case, *url)
+        assert "lamp [out]" in shown
+        assert "askVerify" in shown
+        moved = run("move", case, "reject", "reason=there is no lamp", *url)
+        assert "rejected, closed, with nobody" in moved
+        assert "0 of 0" in run("list", *url)
+        assert "is not possible there" in refused("move", case, "accept", "--role", "intake", *url)
+        assert "has moved on" in refused("move", case, "accept", "--seen", "1", *url)
+        assert "name=value is required" in refused("move", case, "reject", "reason", *url)
+        assert "does not exist" in refused("show", "1999-000001", *url)
+        for number, closed in ((1, "2011-07-02T00:00:00Z"), (2, "2011-06-30T00:00:00Z")):
+            past = {
+                "id": f"urn:ngsi-ld:Open311ServiceRequest:tiny:{number}",
+                "type": "Open311ServiceRequest",
+                "requested_datetime": {"type": "Property", "value": "2011-07-01T00:00:00Z"},
+                "closed_datetime": {"type": "Property", "value": closed},
+            }
+            assert httpx.post(f"{node.url}/ngsi-ld/v1/entities", json=past).status_code == 201
+    assert "no node answers" in refused("list", "--url", "http://127.0.0.1:9")
+    done = CliRunner().invoke(app, ["cases", "import", "--data", str(city)], env={"COLUMNS": "200"})
+    assert done.exit_code == 1
+    assert "2 requests: 1 new cases, 1 closed, 0 known before, 1 without a promise, 1 refused" in done.output
+    assert "closed_datetime is invalid" in done.output
