@@ -69,9 +69,11 @@ async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Serve
         assert run("export", "--data", town, "--type", "Streetlight", "--out", output).returncode == 0
     ids = [json.loads(line)["id"] for line in output.read_text().splitlines()]
     assert ids == ["urn:ngsi-ld:Streetlight:L1", "urn:ngsi-ld:Streetlight:L2"]
-    well = run("doctor", "--data", town)
+    well = run("doctor", "--data", town, "--deep")
     assert well.returncode == 0, well.stdout
     assert "durable" in well.stdout
+    assert "data_checksums is off" in well.stdout
+    assert "rows can be read" in well.stdout
     assert "pg_dump" in refused("backup", "--data", town, "--out", tmp_path / "b.tar.gz")
 
 

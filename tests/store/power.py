@@ -149,7 +149,8 @@ class _File(apsw.VFSFile):
                 if self._disk.room < 0:
                     raise apsw.FullError("database or disk is full")
             super().xWrite(data, offset)
-            self._content.pending.append((offset, bytes(data)))
+            # As it is in the file: what writes it adds its checksum to a page.
+            self._content.pending.append((offset, bytes(super().xRead(len(data), offset))))
 
     def xTruncate(self, newsize: int) -> None:
         with self._disk.lock:

@@ -8,9 +8,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 from aiohttp import web
 
+import cityloom.store.sqlite  # noqa: F401  (so that what is written here has its checksums)
 from tests.nodes import COMMAND, NodeProcess
 from tests.trouble.asking import API, ENTITIES, ask, receiver
 
@@ -203,8 +205,8 @@ def _foreign(store: Path) -> None:
 
 
 def _newer(store: Path) -> None:
-    with sqlite3.connect(store) as later:
-        later.execute("UPDATE meta SET value = 999 WHERE key = 'version'")
+    later = apsw.Connection(str(store))
+    later.execute("UPDATE meta SET value = 999 WHERE key = 'version'")
     later.close()
 
 

@@ -185,14 +185,27 @@ def move(
     out.print(f"{data}: the city is in PostgreSQL now. Next: cityloom serve --data {data}", markup=False)
 
 
-def doctor(data: _Data) -> None:
+def doctor(
+    data: _Data,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all of the store and of cold history, and compare checksums.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="With --deep: take damaged pages of the file as they are. "
+            "Only after another program wrote to it while no node ran.",
+        ),
+    ] = False,
+) -> None:
     """Looks at store, disk, clock, port, profile, sources, contexts and page, and says what to do.
 
-    Example: `cityloom doctor --data my-city`
+    Example: `cityloom doctor --data my-city --deep`
     """
     from cityloom.cli.doctor import examine
 
-    findings = list(examine(data))
+    findings = list(examine(data, deep=deep, accept=accept))
     marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
     for finding in findings:
         out.print(marks[finding.state], finding.what)

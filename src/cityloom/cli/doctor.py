@@ -8,10 +8,12 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from cityloom.access.keys import Keys
+from cityloom.cli.deep import examine_deeply
+from cityloom.cli.findings import Finding
 from cityloom.cli.logs import configure_logs
 from cityloom.connect.files import find_files
 from cityloom.connect.profile import load_profile
@@ -26,16 +28,13 @@ _FREE_WARN = 2 * 1024**3
 _FREE_FAIL = 200 * 1024**2
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at, and what to do about it."""
+def examine(data: Path, *, deep: bool = False, accept: bool = False) -> Iterator[Finding]:
+    """Every finding of `doctor`, in order.
 
-    state: Literal["ok", "warn", "fail"]
-    what: str
-    advice: str = ""
-
-
-def examine(data: Path) -> Iterator[Finding]:
-    """Every finding of `doctor`, in order."""
+    Args:
+        deep: reads all of the city.
+        accept: see `examine_deeply`.
+    """
     if not data.is_dir():
         yield Finding("fail", f"folder: {data} does not exist", f"make a city: cityloom init --data {data}")
         return
@@ -51,6 +50,8 @@ def examine(data: Path) -> Iterator[Finding]:
         _check_contexts,
         _check_page,
     ]
+    if deep:
+        checks.insert(1, partial(examine_deeply, accept=accept))
     try:
         folder = CityFolder(data)
     except CityloomError as error:
@@ -111,6 +112,18 @@ def _check_database(url: str) -> Iterator[Finding]:
     told = f"store: {facts.name}, {facts.server}, {facts.size / 1e6:,.1f} MB, durable"
     if facts.version:
         yield Finding("ok", told, "it is backed up by pg_dump, not by cityloom backup")
+        if facts.damaged:
+            yield Finding(
+                "fail",
+                f"store: {facts.damaged:,} pages did not hold what was written",
+                "look for them with pg_amcheck, and restore a dump",
+            )
+        elif not facts.checksums:
+            yield Finding(
+                "warn",
+                "store: data_checksums is off, so that a page which the disk spoiled is not noticed",
+                "pg_checksums --enable, with the server stopped",
+            )
     else:
         yield Finding("warn", f"{told}; no city in it yet", "cityloom serve makes an empty one there")
 

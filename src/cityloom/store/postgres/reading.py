@@ -14,6 +14,7 @@ from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot
 from cityloom.store.postgres.connection import (
     OURS,
+    SCHEMA,
     check_promises,
     connect,
     failed,
@@ -29,12 +30,18 @@ T = TypeVar("T")
 
 
 class Facts(Struct, frozen=True):
-    """What `doctor` tells of a database; `version` of the schema, 0 where no city is in it yet."""
+    """What `doctor` tells of a database.
+
+    `version` of the schema, 0 where no city is in it yet; whether the server keeps `checksums` of
+    pages, and how many it has found `damaged`.
+    """
 
     name: str
     server: str
     version: int
     size: int
+    checksums: bool
+    damaged: int
 
 
 @contextmanager
@@ -89,7 +96,33 @@ def examine_postgres(url: str) -> Facts:
             f"PostgreSQL {server.major}.{server.minor}",
             await schema_version(connection),
             await connection.fetchval("SELECT pg_database_size(current_database())"),
+            await connection.fetchval("SELECT current_setting('data_checksums')") == "on",
+            await connection.fetchval(
+                "SELECT coalesce(checksum_failures, 0) FROM pg_stat_database"
+                " WHERE datname = current_database()"
+            ),
         )
+
+    return _look(url, look)
+
+
+def read_through(url: str) -> int:
+    """Reads every row of the city, with what stands beside its table; how many there are.
+
+    Raises:
+        ConfigurationError: something cannot be read.
+
+    Cost: a read of all tables, and a checksum of each row's text.
+    """
+
+    async def look(connection: asyncpg.Connection) -> int:
+        rows = 0
+        for (table,) in await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'", SCHEMA
+        ):
+            # The whole of each row is looked at, so that none of it is left where it is.
+            rows += await connection.fetchval(f'SELECT count(md5(t::text)) FROM {SCHEMA}."{table}" AS t')
+        return rows
 
     return _look(url, look)
 

@@ -10,6 +10,7 @@ from typing import Final
 import apsw
 
 from cityloom.model.errors import ConfigurationError
+from cityloom.store.sqlite.checksums import begin_copy
 from cityloom.store.sqlite.connection import check_place, opening, sync_folder
 
 _STEP: Final = 1024
@@ -20,7 +21,8 @@ def copy_database(path: Path, target: Path, progress: Callable[[float], None] | 
     """Copies the file `path` as it is at one moment.
 
     The copy is made under another name and gets its own when it is whole and
-    durable, so a copy that exists is a good one. While it is made the
+    durable, so a copy that exists is a good one: a page of `path` that does not hold what was
+    written ends it. While it is made the
     write-ahead log of `path` grows with what is written meanwhile.
 
     Args:
@@ -53,6 +55,7 @@ def copy_database(path: Path, target: Path, progress: Callable[[float], None] | 
 def _copy(source: apsw.Connection, part: Path, progress: Callable[[float], None] | None) -> None:
     copy = apsw.Connection(str(part))
     try:
+        begin_copy(copy)
         copy.execute("PRAGMA synchronous=FULL")
         # One read transaction for all: the copy is of one moment, and writers do not make it start again.
         source.execute("BEGIN; SELECT seq FROM pulse").fetchall()

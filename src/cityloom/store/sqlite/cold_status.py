@@ -7,6 +7,7 @@ from typing import cast
 
 from msgspec import Struct
 
+from cityloom.store.cold.files import Kept
 from cityloom.store.ports import Snapshot
 from cityloom.store.tables.snapshot import TablesSnapshot
 
@@ -64,3 +65,9 @@ def cold_files(snapshot: Snapshot) -> list[tuple[Path, str]]:
     cold = cast(TablesSnapshot, snapshot).tiers.cold
     version = cold.state().version
     return [] if version is None else cold.tables.local_files(version)
+
+
+def kept_files(snapshot: Snapshot) -> list[Kept]:
+    """The files of the tables as they were when they were made durable; none in object storage."""
+    reader = cast(TablesSnapshot, snapshot)
+    return [Kept(*row) for row in reader.db.rows("SELECT path, size, digest FROM cold_file ORDER BY path")]

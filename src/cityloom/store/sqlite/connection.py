@@ -14,6 +14,7 @@ import apsw
 from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import Migration
+from cityloom.store.sqlite.checksums import seal
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 Fills = Mapping[str, Callable[[apsw.Connection, Path], None]]
@@ -39,6 +40,8 @@ _REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
 
 def reason(error: Exception) -> str:
     """Why SQLite failed, in words for an operator."""
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
+        return f"it is damaged, a page does not hold what was written: see cityloom doctor --deep ({error})"
     for kind, words in _REASONS:
         if isinstance(error, kind):
             return f"{words} ({error})"
@@ -102,7 +105,8 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
     """The one connection that writes.
 
     FULL syncs the write-ahead log at every commit: only then is a commit
-    durable. Checkpoints are made by the writer between commits, not by SQLite
+    durable. Each page has a checksum (`checksums`), so that one which a disk
+    spoiled is refused and never told. Checkpoints are made by the writer between commits, not by SQLite
     inside one, so that nobody waits for them. `temp_store` in memory keeps the
     savepoints' journal off the disk.
     """
@@ -111,6 +115,7 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
     connection.set_busy_timeout(BUSY_MS)
     schema_version(connection, path)  # before anything of another program's file is changed
     connection.execute("PRAGMA page_size=4096")
+    seal(connection, path)
     if connection.execute("PRAGMA journal_mode=WAL").get != "wal":
         raise ConfigurationError(f"the store {path} cannot be used: its disk keeps no write-ahead log")
     for pragma in (

@@ -83,7 +83,9 @@ class _Snapshot:
                 reader.session.close_streams()
                 reader.session.connection.execute("COMMIT")
         except apsw.Error as failure:
-            raise failed(self._path, failure) from failure
+            # A disk that failed has ended the transaction already: that is why, not that it is over.
+            first = error if isinstance(error, apsw.Error) else failure
+            raise failed(self._path, first) from first
         if isinstance(error, apsw.Error):
             raise failed(self._path, error) from error
 
