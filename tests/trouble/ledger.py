@@ -202,11 +202,16 @@ class Writer:
         self._counts["instances looked at"] += len(values)
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> Any:
-        async with session.get(API + path) as reply:
-            if reply.status == 404:
-                return None
-            assert reply.status == 200, await reply.text()
-            return await reply.json()
+        async with asyncio.timeout(60):
+            while True:
+                async with session.get(API + path) as reply:
+                    if reply.status == 200:
+                        return await reply.json()
+                    if reply.status == 404:
+                        return None
+                    # A server of which one process was killed takes a moment to end the others.
+                    assert reply.status == 503, await reply.text()
+                await asyncio.sleep(0.05)
 
     def missing(self) -> set[tuple[str, str, int]]:
         """The notifications that it was owed and has not had."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import apsw
 import pytest
 from aiohttp import web
 
-import cityloom.store.sqlite  # noqa: F401  (so that what is written here has its checksums)
+from cityloom.model.clock import SimulatedClock
+from cityloom.model.errors import StoreFailed
+from cityloom.store.sqlite import SqliteStore, kept_files
+from tests.laws.conftest import START
+from tests.laws.tiered import LATER
+from tests.laws.values import HOUR, append, history, reading, see
 from tests.nodes import COMMAND, NodeProcess
 from tests.trouble.asking import API, ENTITIES, ask, receiver
 
@@ -174,6 +180,26 @@ async def _check(node: NodeProcess, acknowledged: dict[str, int]) -> None:
             break
         kept |= {entity["id"]: entity["number"] for entity in page.json}
     assert kept == acknowledged
+
+
+def test_full_disk_stops_a_move_of_history_until_there_is_room(disk: Path) -> None:
+    store = SqliteStore(disk / "city.db", SimulatedClock(START))
+    for number in range(4):
+        append(store, f"urn:disk:{number}", *(reading(hour, START + hour * HOUR) for hour in range(500)))
+    expected = [history(store, f"urn:disk:{number}") for number in range(4)]
+    ballast = fill(disk)
+    with pytest.raises(StoreFailed):
+        store.cold.move(LATER)
+    assert [history(store, f"urn:disk:{number}") for number in range(4)] == expected
+    ballast.unlink()
+    deadline = time.monotonic() + 30
+    while store.trouble:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    store.cold.move(LATER)
+    assert [history(store, f"urn:disk:{number}") for number in range(4)] == expected
+    assert see(store, kept_files) != []
+    store.close()
 
 
 def test_start_on_a_full_disk_says_so(disk: Path) -> None:
