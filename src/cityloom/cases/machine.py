@@ -13,8 +13,8 @@ from cityloom.cases.calendar import Calendar
 from cityloom.cases.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.deadlines import Countdown
 from cityloom.cases.effects import EFFECTS
-from cityloom.cases.guards import GUARDS
-from cityloom.cases.limits import Limit, LimitTable, Matter, Resolved
+from cityloom.cases.guards import GUARDS, Escalates
+from cityloom.cases.limits import Limit, Limits, Matter, Resolved
 from cityloom.cases.workflow import ALL, INPUTS, VERBS, ClockVerbs, MovePart, Verb, Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict, Forbidden
 from cityloom.model.time import format_datetime
@@ -34,17 +34,18 @@ class AllowedMove(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
 
 
 class Machine:
-    """Moves cases by one workflow and one table of limits.
+    """Moves cases by one workflow, one table of limits and one rule of what goes up (the workflow's own).
 
     Raises:
         ConfigurationError: the table has no limit for a stage that the workflow times.
     """
 
-    def __init__(self, workflow: Workflow, limits: LimitTable) -> None:
+    def __init__(self, workflow: Workflow, limits: Limits, escalates: Escalates | None = None) -> None:
         self._workflow = workflow
         self._limits = limits
+        self._escalates: Escalates = escalates or workflow.escalation
         for name, clock in workflow.clocks.items():
-            if clock.limit == "stage" and name not in limits.stages:
+            if clock.limit == "stage" and not limits.times(name):
                 raise ConfigurationError(
                     f"stages.{name} is required in {limits.name}: the workflow {workflow.name} times it"
                 )
@@ -99,12 +100,16 @@ class Machine:
         move = self._find(case, act)
         matter = self._matter(case, move, act)
         self._check_given(move, act, matter)
-        moved = replace(case, matter=matter)
+        moved = replace(case, matter=matter, ruled=case.ruled | act.ruled, begun=case.begun or act.at)
         for effect in move.effects:
             moved = EFFECTS[effect].apply(moved, act)
         to, verbs = move.to, move.clocks
-        if move.instead is not None and GUARDS[move.instead.when].holds(moved, self._workflow.escalation):
+        if move.instead is not None and GUARDS[move.instead.when].holds(moved, self._escalates):
             to, verbs = move.instead.to, move.instead.clocks
+            decides = GUARDS[move.instead.when].rule
+            rule = None if decides is None else decides(moved, self._escalates)
+            if rule is not None:
+                moved = replace(moved, ruled=moved.ruled | {"escalation": rule})
         after = self._step(case, moved, to, verbs, act, calendar)
         if "split" not in move.effects:
             return after
@@ -118,6 +123,7 @@ class Machine:
                     matter=matter,
                     department=part.department,
                     part_of=case.id,
+                    begun=moved.begun,
                 )
                 for part in moved.parts
             )
@@ -181,7 +187,7 @@ class Machine:
                 f"not with {acting_for or 'none'}"
             )
         for name in move.guards:
-            if not GUARDS[name].holds(case, self._workflow.escalation):
+            if not GUARDS[name].holds(case, self._escalates):
                 return Conflict(f"case {case.id} does not allow {move.move}: {GUARDS[name].refusal}")
         return None
 
