@@ -121,7 +121,7 @@ class RuledEscalation:
         return self._known[key]
 
 
-class CaseRules:
+class CaseTables:
     """The rules of cases: the tables that the files bring, what a table must fit, machines by rulebook.
 
     Args:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import cityloom
-from cityloom.caserules import CaseRules, RuledEscalation, RuledLimits, limits_file
+from cityloom.caserules import CaseTables, RuledEscalation, RuledLimits, limits_file
 from cityloom.cases.calendar import load_calendar
 from cityloom.cases.case import Act, Case, RuleRow
 from cityloom.cases.limits import LimitTable, Matter, load_limits, make_limits
@@ -79,17 +79,17 @@ def test_a_table_gives_the_limits_of_the_file_in_its_order_of_resolution(told: L
 
 
 @pytest.fixture(scope="module")
-def case_rules() -> CaseRules:
-    return CaseRules(load_workflow(), load_limits())
+def case_rules() -> CaseTables:
+    return CaseTables(load_workflow(), load_limits())
 
 
-def test_the_tables_that_a_new_city_begins_with_are_whole(case_rules: CaseRules) -> None:
+def test_the_tables_that_a_new_city_begins_with_are_whole(case_rules: CaseTables) -> None:
     assert [one.kind for one in case_rules.base] == ["limits", "escalation"]
     for table in case_rules.base:
         assert [*check_table(table), *case_rules.check(table)] == []
 
 
-def limits_with(case_rules: CaseRules, rows: list[dict[str, Any]], first: bool = True) -> DecisionTable:
+def limits_with(case_rules: CaseTables, rows: list[dict[str, Any]], first: bool = True) -> DecisionTable:
     told = limits_file(load_limits().told)
     made = [RowPart(**one) for one in rows]
     return compile_table(replace(told, rows=[*made, *told.rows] if first else [*told.rows, *made]))
@@ -126,19 +126,19 @@ def limits_with(case_rules: CaseRules, rows: list[dict[str, Any]], first: bool =
     ],
 )
 def test_limits_that_do_not_fit_the_city_are_named(
-    case_rules: CaseRules, row: dict[str, Any], first: bool, says: str
+    case_rules: CaseTables, row: dict[str, Any], first: bool, says: str
 ) -> None:
     found = [str(one) for one in case_rules.check(limits_with(case_rules, [row], first))]
     assert any(says in one for one in found), found
 
 
-def test_limits_without_a_row_for_everything_else_are_named(case_rules: CaseRules) -> None:
+def test_limits_without_a_row_for_everything_else_are_named(case_rules: CaseTables) -> None:
     told = limits_file(load_limits().told)
     cut = compile_table(replace(told, rows=[row for row in told.rows if row.id != "handling default"]))
     assert "no row gives handling a limit" in " ".join(one.says for one in case_rules.check(cut))
 
 
-def test_escalation_by_the_table_is_that_of_the_workflow(case_rules: CaseRules) -> None:
+def test_escalation_by_the_table_is_that_of_the_workflow(case_rules: CaseTables) -> None:
     workflow = load_workflow()
     ruled = RuledEscalation(case_rules.base[1])
     for returned_by in range(6):
@@ -152,7 +152,7 @@ def adopted(table: DecisionTable, since: str) -> Version:
     return Version(table=table.told, state="adopted", adopted_from=since, adopted_at=1)
 
 
-def test_a_case_keeps_the_rule_of_the_day_on_which_it_began(case_rules: CaseRules) -> None:
+def test_a_case_keeps_the_rule_of_the_day_on_which_it_began(case_rules: CaseTables) -> None:
     quick = limits_with(
         case_rules,
         [{"id": "quick", "when": {"clock": "handling", "condition": "light-out"}, "then": {"limit": "2wh"}}],
@@ -166,12 +166,11 @@ def test_a_case_keeps_the_rule_of_the_day_on_which_it_began(case_rules: CaseRule
             case.decided["handle"].version,
             str(case.decided["handle"].limit),
         )
-        assert case.begun == NOON
     assert limits["2026-12-31"] == ("handling light-out", "2026-11-30", "1wd")
     assert limits["2027-01-01"][0::2] == ("quick", "2wh")
 
 
-def test_an_escalation_keeps_the_row_that_decided_it(case_rules: CaseRules) -> None:
+def test_an_escalation_keeps_the_row_that_decided_it(case_rules: CaseTables) -> None:
     once = read_table(
         {
             "decisionTable": "up",
@@ -202,7 +201,7 @@ def test_an_escalation_keeps_the_row_that_decided_it(case_rules: CaseRules) -> N
     assert case.ruled["escalation"] == RuleRow(table="up", version="1", row="lamps")
 
 
-def test_a_route_names_the_row_that_says_it_and_the_case_keeps_it(case_rules: CaseRules) -> None:
+def test_a_route_names_the_row_that_says_it_and_the_case_keeps_it(case_rules: CaseTables) -> None:
     book = Rulebook([adopted(read_table(ROUTING), "2026-01-01")], case_rules.base)
     case = Case(id="c", state="draft", workflow="w", matter=Matter(type="street-light"))
     found = case_rules.route(book, "2026-12-01", case, "north")

@@ -40,6 +40,7 @@ def holds(text: str, value: Any, type: Type) -> bool:
         ("not([1..3], 7)", "number", [0, 3.5, 8], [1, 2, 3, 7, None]),
         ("not(null)", "number", [0], [None]),
         ("-5", "number", [-5], [5]),
+        (">= 4.8, 0.3", "number", [4.8, 0.3], [4.7999]),
         ("true", "boolean", [True], [False, None]),
         ("> 2026-02-28", "date", ["2026-03-01", date(2027, 1, 1)], ["2026-02-28"]),
         ("[PT30M..PT2H]", "duration", ["PT30M", "PT90M"], ["PT29M59S", "P1D"]),

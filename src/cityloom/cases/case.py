@@ -42,8 +42,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     one did. `exempt` says that an appeal took it out of the statistics. `countdowns` are all its
     clocks, those that ended too; of each name the last one counts. `decided` is which row of which
     table of limits each clock was given its limit by, `ruled` by which row of which rule it was
-    opened, dispatched and escalated last. `begun` is the time of its first move: rules that come
-    into force later are not for it, nor for its parts.
+    opened, dispatched and escalated last.
     """
 
     id: str
@@ -67,7 +66,6 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     countdowns: tuple[Countdown, ...] = ()
     decided: dict[str, Resolved] = {}
     ruled: dict[str, RuleRow] = {}
-    begun: int = 0
 
     def countdown(self, clock: str) -> Countdown | None:
         """The clock of this name that counts, if it was ever started."""

@@ -100,7 +100,7 @@ class Machine:
         move = self._find(case, act)
         matter = self._matter(case, move, act)
         self._check_given(move, act, matter)
-        moved = replace(case, matter=matter, ruled=case.ruled | act.ruled, begun=case.begun or act.at)
+        moved = replace(case, matter=matter, ruled=case.ruled | act.ruled)
         for effect in move.effects:
             moved = EFFECTS[effect].apply(moved, act)
         to, verbs = move.to, move.clocks
@@ -123,7 +123,6 @@ class Machine:
                     matter=matter,
                     department=part.department,
                     part_of=case.id,
-                    begun=moved.begun,
                 )
                 for part in moved.parts
             )

@@ -88,13 +88,13 @@ class Rulebook:
             return found.table
         return next((table for table in self._base if table.kind == kind), None)
 
-    def openings(self, day: str, at: int) -> list[DecisionTable]:
+    def openings(self, day: str, at: int | None = None) -> list[DecisionTable]:
         """The tables of opening conditions of a day, those alone that were adopted before `at` (µs)."""
         found = []
         for name, line in sorted(self._lines.items()):
             if name in KINDS:
                 continue
-            one = self._on([one for one in line if one.known < at], day)
+            one = self._on([one for one in line if at is None or one.known < at], day)
             if one is not None and one.table.kind == "opening":
                 found.append(one.table)
         ids = {table.id for table in found}

@@ -70,6 +70,16 @@ def check_during(text: str, place: str) -> None:
         raise BadRequestData(f"{place} is invalid: {text!r} is shorter than {_SHORTEST} minutes")
 
 
+def longest(text: str) -> int | None:
+    """The longest that something can last while a rule looks that says `text`, µs; None: without end."""
+    if not text:
+        return None
+    if text == "night":
+        return _DAY // 2
+    since, until = _minutes(text)
+    return (until - since) % 1440 * 60_000_000
+
+
 def active_during(text: str, zone: tzinfo, lon: float, lat: float) -> Active | None:
     """When a rule looks that says `text` (see `check_during`), at a place; None is always."""
     if not text:

@@ -9,6 +9,7 @@ fault's own, so that a value that trembles about its mark opens one case and not
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,8 +17,8 @@ from msgspec.structs import replace
 
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_duration
-from cityloom.rules.daytime import Active, check_during, lasted
-from cityloom.rules.sets import Names, Values
+from cityloom.rules.daytime import Active, check_during, lasted, longest
+from cityloom.rules.sets import Names, Values, meets
 from cityloom.rules.table import DecisionTable, Row
 from cityloom.rules.unary import parse_tests, plain
 
@@ -91,13 +92,12 @@ class Opening(Struct, frozen=True, kw_only=True):
 class Heard(Struct, frozen=True, kw_only=True):
     """A value that was told of an attribute; `gone`: it has no value any more.
 
-    `instance` is the id of the instance, `firing` of the event that told it.
+    `firing` names what told it: the number of the event, or the time of a value that was there before.
     """
 
     at: int
+    firing: str
     value: Any = None
-    instance: str = ""
-    firing: str = ""
     gone: bool = False
 
 
@@ -122,15 +122,19 @@ def _rule(table: DecisionTable, row: Row) -> OpeningRule:
         raise BadRequestData(f"{place}, value is invalid: either value or silence is required, not both")
     if silence and (wait or out.get("overWhen")):
         raise BadRequestData(f"{place}, silence is invalid: it goes neither with for nor with overWhen")
-    check_during(out.get("during", ""), f"{place}, during")
+    during = out.get("during", "")
+    check_during(during, f"{place}, during")
+    window = longest(during)
+    if window is not None and wait >= window:
+        raise BadRequestData(
+            f"{place}, for is invalid: {out['for']} is not shorter than {during} (night: PT12H)"
+        )
     over = parse_tests(out["overWhen"], "any", f"{place}, overWhen") if out.get("overWhen") else None
     if over is not None and fault is not None:
         if type(over) is not type(fault):
             raise BadRequestData(
                 f"{place}, overWhen is invalid: it is about another kind of values than value"
             )
-        from cityloom.rules.sets import meets
-
         if meets(over, fault):
             raise BadRequestData(f"{place}, overWhen is invalid: a value would be the fault and its end")
     return OpeningRule(
@@ -143,51 +147,40 @@ def _rule(table: DecisionTable, row: Row) -> OpeningRule:
         over=over,
         wait=wait,
         silence=silence,
-        during=out.get("during", ""),
+        during=during,
         case_type=out.get("caseType", ""),
         case_condition=out.get("caseCondition", ""),
         description=out.get("description", ""),
     )
 
 
-def hear(
-    rule: OpeningRule, was: Watched | None, heard: Heard, active: Active | None
-) -> tuple[Watched | None, bool]:
-    """Where a rule stands after a value was told; True: a case is due at once.
+def hear(rule: OpeningRule, was: Watched | None, heard: Heard, active: Active | None) -> Watched | None:
+    """Where a rule stands after a value was told; a case is due at `due`, which may be at once.
 
     Args:
         active: when the rule looks at this entity; None is always.
     """
     if heard.gone:
-        return None, False
+        return None
     if rule.silence:
         due = lasted(active, heard.at + rule.silence, 0)
-        firing = f"{heard.instance}"
-        return (
-            Watched(status="waiting", since=heard.at, firing=firing, due=due, evidence=_evidence((), heard)),
-            False,
-        )
+        return Watched(status="waiting", since=heard.at, firing=heard.firing, due=due)
     if was is not None and was.status == "open":
-        return (None if rule.is_over(heard.value) else was), False
+        return None if rule.is_over(heard.value) else was
     if not rule.is_fault(heard.value):
-        return None, False
+        return None
     if was is not None:
-        return replace(was, evidence=_evidence(was.evidence, heard)), False
+        return was
     due = lasted(active, heard.at, rule.wait)
-    now = Watched(
-        status="waiting", since=heard.at, firing=heard.firing, due=due, evidence=_evidence((), heard)
-    )
-    return now, due == heard.at
+    return Watched(status="waiting", since=heard.at, firing=heard.firing, due=due)
 
 
 def open_case(
     rule: OpeningRule, was: Watched, *, tenant: str, entity: str, attribute: str, at: int
 ) -> tuple[Watched, Opening]:
     """The case that is due, and where the rule stands then."""
-    digest = hashlib.sha256(
-        "\x1f".join((tenant, rule.table, rule.row, entity, attribute, was.firing)).encode()
-    ).hexdigest()
-    case = f"urn:ngsi-ld:Case:{digest[:32]}"
+    named = "\x1f".join((tenant, rule.table, rule.row, entity, attribute, was.firing))
+    case = f"urn:ngsi-ld:Case:{hashlib.sha256(named.encode()).hexdigest()[:32]}"
     opening = Opening(
         case=case,
         tenant=tenant,
@@ -208,15 +201,26 @@ def open_case(
     ), opening
 
 
-_MOST_EVIDENCE = 20
+def faults(rule: OpeningRule, told: Iterable[Heard], active: Active | None, until: int) -> Iterator[Watched]:
+    """The faults of which each would have opened a case, of the values of one attribute in order of time.
 
+    Args:
+        until: microseconds since 1970; what is due later is not told.
 
-def _evidence(before: tuple[str, ...], heard: Heard) -> tuple[str, ...]:
-    """The instances that fired: the first, and of the others the latest."""
-    if not heard.instance:
-        return before
-    told = (*before, heard.instance)
-    return told if len(told) <= _MOST_EVIDENCE else (told[0], *told[-(_MOST_EVIDENCE - 1) :])
+    Yields:
+        where the rule stood when each was due.
+    """
+    was: Watched | None = None
+    for heard in told:
+        if was is not None and was.status == "waiting" and was.due is not None and was.due <= heard.at:
+            yield was
+            was = replace(was, status="open")
+        was = hear(rule, was, heard, active)
+        if was is not None and was.status == "waiting" and was.due is not None and was.due <= heard.at:
+            yield was
+            was = replace(was, status="open")
+    if was is not None and was.status == "waiting" and was.due is not None and was.due <= until:
+        yield was
 
 
 def _holds(values: Values, value: Any) -> bool:

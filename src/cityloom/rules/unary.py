@@ -80,13 +80,14 @@ def plain(value: Any, type: Type, place: str) -> Any:
     """
     if value is None:
         return None
-    if type == "number" and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return value
+    if type in ("number", "any") and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        # 4.8 as it is written is the 4.8 of the table, which a binary fraction is a little below.
+        return Decimal(repr(value)) if isinstance(value, float) else value
     if type == "boolean" and isinstance(value, bool):
         return value
     if type in ("string", "any") and isinstance(value, str):
         return value
-    if type == "any" and isinstance(value, int | float):
+    if type == "any" and isinstance(value, bool):
         return value
     if isinstance(value, date):
         value = value.isoformat()
