@@ -14,6 +14,7 @@ import pytest
 
 from cityloom.model.clock import SystemClock
 from cityloom.model.events import Event
+from cityloom.model.time import parse_datetime
 from cityloom.rules.kept import read_table
 from cityloom.rules.opening import Heard, faults, opening_rules
 from cityloom.rules.watch import CONSUMER
@@ -64,7 +65,8 @@ def expected(store: SqliteStore) -> set[tuple[str, str, int]]:
     for event in events:
         for change in event.changes:
             if change.name == iri("level") and change.after is not None and event.at > adopted:
-                heard = Heard(at=event.at, firing=str(event.seq), value=change.after.value)
+                at = parse_datetime(change.after.modified_at or "")
+                heard = Heard(at=at, firing=str(event.seq), value=change.after.value)
                 told.setdefault(event.entity_id, []).append(heard)
     return {
         (rule.row, river, fault.since)

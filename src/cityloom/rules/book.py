@@ -8,7 +8,7 @@ the day before the next one begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from msgspec import Struct
@@ -100,6 +100,14 @@ class Rulebook:
         ids = {table.id for table in found}
         return [*found, *(one for one in self._base if one.kind == "opening" and one.id not in ids)]
 
+    def begun(self, table: DecisionTable, zone: tzinfo) -> int:
+        """When a version came into force: at the start of its first day, or when adopted on that (µs)."""
+        for line in self._lines.values():
+            for one in line:
+                if one.table.digest == table.digest and one.since:
+                    return max(midnight(date.fromisoformat(one.since), zone), one.known)
+        return 0
+
     def with_table(self, table: DecisionTable) -> Rulebook:
         """The same, but this table in force on every day: for a replay."""
         book = Rulebook(base=[*self._base])
@@ -180,6 +188,11 @@ def holds_until(versions: Sequence[Version], one: Version) -> str:
 def day_of(at: int, zone: tzinfo) -> str:
     """The city's day of an instant (microseconds since 1970)."""
     return datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(zone).date().isoformat()
+
+
+def midnight(day: date, zone: tzinfo) -> int:
+    """When a day begins in the city, in microseconds since 1970."""
+    return round(datetime.combine(day, time(), zone).timestamp() * 1_000_000)
 
 
 def _line(told: TableFile) -> str:

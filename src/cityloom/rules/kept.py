@@ -250,11 +250,12 @@ class Rules(Door):
     async def table(self, call: Call, table: str, version: str) -> DecisionTable:
         """A version made ready. Raises ResourceNotFound."""
         self._may(call, "read", _RESOURCE)
+        return await self._read(call, lambda reads: self.version(reads, call.tenant, table, version))
+
+    def version(self, reads: DocumentReads, tenant: str, table: str, version: str) -> DecisionTable:
+        """As `table`, in a snapshot or transaction."""
         based = self._of_base(table, version)
-        if based is not None:
-            return based
-        found = await self._read(call, lambda reads: _require(reads, call.tenant, table, version))
-        return compile_table(found.table)
+        return compile_table(_require(reads, tenant, table, version).table) if based is None else based
 
     # -- within ------------------------------------------------------------
 

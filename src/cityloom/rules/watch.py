@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from cityloom.broker.door import settled
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.model.clock import Clock
-from cityloom.model.entity import LOCATION, Attribute, Entity
+from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.events import Event
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import Query, TypeIs
@@ -54,6 +54,15 @@ class CaseOpener(Protocol):
 Indexed = dict[tuple[str, str], list[OpeningRule]]
 
 
+class _Sweep(NamedTuple):
+    """A tenant whose rules changed: the digests of its tables, its rules, when each table came into force."""
+
+    tenant: str
+    name: tuple[str, ...]
+    indexed: Indexed
+    begun: dict[str, int]
+
+
 class OpeningWatch:
     """Watches the entities of a city by its opening rules.
 
@@ -81,6 +90,7 @@ class OpeningWatch:
         self._active: dict[tuple[str, str], dict[str, State]] = {}
         self._indexed: dict[tuple[str, ...], Indexed] = {}
         self._swept: dict[str, tuple[str, ...]] = {}
+        self._one_sweep = asyncio.Lock()
         self._being_swept: set[tuple[str, str]] = set()
         timer_set = asyncio.Event()
         self._timer_set = timer_set
@@ -165,9 +175,11 @@ class OpeningWatch:
                     )
                     after = change.after
                     if after is None or after.deleted_at is not None:
-                        heard = Heard(at=event.at, firing=str(event.seq), gone=True)
+                        heard = Heard(at=event.at, firing="", gone=True)
                     else:
-                        heard = Heard(at=event.at, firing=str(event.seq), value=value_of(after))
+                        # As history has it, so that a replay reads the same times.
+                        told = event.at if after.modified_at is None else parse_datetime(after.modified_at)
+                        heard = Heard(at=told, firing=str(told), value=value_of(after))
                     if swept or matters(rule, known.get(place.key), heard):
                         yield Signal(
                             place=place,
@@ -273,76 +285,79 @@ class OpeningWatch:
 
         Cost: where no rule changed, a small read for each tenant; else a walk through the entities.
         """
-        now = self._clock.now()
+        async with self._one_sweep:
+            for sweep in await asyncio.wrap_future(self._store.read(self._to_sweep)):
+                for type in sorted({type for type, _ in sweep.indexed}):
+                    await self._sweep_type(sweep, type)
+                self._swept[sweep.tenant] = sweep.name
 
-        def read(reads: Snapshot) -> dict[str, tuple[tuple[str, ...], Indexed]]:
-            day = day_of(now, self._rules.zone)
-            found = {}
-            for tenant in reads.tenants():
-                book = self._rules.book(reads, tenant)
-                name = tuple(table.digest for table in book.openings(day))
-                if name != self._swept.get(tenant, ()):
-                    found[tenant] = (name, self._index(book, day))
-            return found
+    def _to_sweep(self, reads: Snapshot) -> list[_Sweep]:
+        """The tenants whose rules are others than those that were swept by last."""
+        zone = self._rules.zone
+        day = day_of(self._clock.now(), zone)
+        found = []
+        for tenant in reads.tenants():
+            book = self._rules.book(reads, tenant)
+            tables = book.openings(day)
+            name = tuple(table.digest for table in tables)
+            if name != self._swept.get(tenant, ()):
+                begun = {table.id: book.begun(table, zone) for table in tables}
+                found.append(_Sweep(tenant, name, self._index(book, day), begun))
+        return found
 
-        for tenant, (name, indexed) in (await asyncio.wrap_future(self._store.read(read))).items():
-            for type in sorted({type for type, _ in indexed}):
-                await self._sweep_type(tenant, type, indexed)
-            self._swept[tenant] = name
+    async def _sweep_type(self, sweep: _Sweep, type: str) -> None:
+        def read(reads: Snapshot) -> list[str]:
+            return [entity.id for entity in reads.scan(sweep.tenant, Query(types=TypeIs(type=type)))]
 
-    async def _sweep_type(self, tenant: str, type: str, indexed: Indexed) -> None:
-        query = Query(types=TypeIs(type=type), limit=_SWEPT_AT_ONCE)
-        while True:
-
-            def read(reads: Snapshot, query: Query = query) -> list[Entity]:
-                return reads.query(tenant, query)
-
-            entities = await asyncio.wrap_future(self._store.read(read))
-            ids = [entity.id for entity in entities]
-            if not ids:
-                return
-            outcome = self._sweep_work(tenant, type, ids, indexed)
+        ids = await asyncio.wrap_future(self._store.read(read))
+        for first in range(0, len(ids), _SWEPT_AT_ONCE):
+            some = ids[first : first + _SWEPT_AT_ONCE]
+            outcome = self._sweep_work(sweep, type, some)
             # What is told of them meanwhile counts, though it is not known yet where a rule stands.
-            self._being_swept = {(tenant, id) for id in ids}
+            self._being_swept = {(sweep.tenant, id) for id in some}
             try:
                 await settled(self._store.submit(outcome.work))
                 outcome.then()
             finally:
                 self._being_swept = set()
-            query = replace(query, offset=query.offset + len(ids))
 
-    def _sweep_work(self, tenant: str, type: str, ids: Sequence[str], indexed: Indexed) -> Outcome:
+    def _sweep_work(self, sweep: _Sweep, type: str, ids: Sequence[str]) -> Outcome:
         changed: list[State] = []
 
         def work(tx: Transaction) -> None:
             changed.clear()
-            for entity in tx.get_many(tenant, ids).values():
-                for (of, name), rules in indexed.items():
-                    if of != type:
-                        continue
-                    for instance in entity.attributes.get(name, ()):
+            for entity in tx.get_many(sweep.tenant, ids).values():
+                for (of, name), rules in sweep.indexed.items():
+                    for instance in entity.attributes.get(name, ()) if of == type else ():
                         for rule in rules:
                             place = Place(
-                                tenant=tenant,
+                                tenant=sweep.tenant,
                                 table=rule.table,
                                 row=rule.row,
                                 entity=entity.id,
                                 attribute=name,
                                 dataset=instance.dataset_id,
                             )
-                            self._take_up(tx, place, rule, instance, changed)
+                            self._take_up(tx, place, rule, instance, sweep.begun[rule.table], changed)
 
         return Outcome(work, partial(self._settle, changed))
 
     def _take_up(
-        self, tx: Transaction, place: Place, rule: OpeningRule, instance: Attribute, changed: list[State]
+        self,
+        tx: Transaction,
+        place: Place,
+        rule: OpeningRule,
+        instance: Attribute,
+        begun: int,
+        changed: list[State],
     ) -> None:
         if _watched(tx, place) is not None:
             return
         modified = instance.modified_at or instance.created_at
         told = tx.now if modified is None else parse_datetime(modified)
-        # A fault counts from when the rule began to look, a silence from what was heard last.
-        heard = Heard(at=told if rule.silence else tx.now, firing=str(told), value=value_of(instance))
+        # A fault counts from when the rule came into force, a silence from what was heard last.
+        since = told if rule.silence else max(told, begun)
+        heard = Heard(at=since, firing=str(told), value=value_of(instance))
         if rule.silence or rule.is_fault(heard.value):
             self._take(tx, Signal(place=place, rule=rule, heard=heard, modified=modified), changed)
 
