@@ -21,15 +21,20 @@ from cityloom.caserules import CaseTables
 from cityloom.cases import deadlines
 from cityloom.cases.calendar import Calendar
 from cityloom.cases.case import Act, Case, Transition
+from cityloom.cases.evaluation import EvaluationRules, evaluate
 from cityloom.cases.guards import GUARDS
+from cityloom.cases.kept import TRANSITION, kept_of
 from cityloom.cases.machine import Machine
+from cityloom.cases.measures import Period, Record
 from cityloom.cases.workflow import Workflow
+from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.time import format_datetime
 from cityloom.rules.book import Rulebook, day_of
 from cityloom.rules.replay import Relived
 from cityloom.store.ports import Snapshot
 
+_PAGE: Final = 500
 _BIRTH: Final = 1
 """How many transitions a part has by its birth, which is the whole's act."""
 
@@ -37,13 +42,14 @@ _BIRTH: Final = 1
 class LivedCase(Struct, frozen=True, kw_only=True):
     """What is recorded of a case that is no part: its transitions in order, and those of its parts by id.
 
-    `area` is where it was, as routing asks for it.
+    `area` is where it was, as routing asks for it; `ruled_at` when it began (µs), whose day decides.
     """
 
     case: str
     transitions: tuple[Transition, ...]
     parts: dict[str, tuple[Transition, ...]] = {}
     area: str = ""
+    ruled_at: int
 
 
 class RelivedCase(Struct, frozen=True, kw_only=True):
@@ -55,6 +61,7 @@ class RelivedCase(Struct, frozen=True, kw_only=True):
     left_at: int
     left: str
     calendar: Calendar
+    area: str = ""
 
     @property
     def case(self) -> str:
@@ -108,11 +115,20 @@ class ReplayedCases:
     Args:
         load: reads what is recorded.
         zone: the city's time zone, in which a case has its day.
+        readings: keeps what clocks read with each transition, as scores need it; takes half as long again.
     """
 
     def __init__(
-        self, workflow: Workflow, tables: CaseTables, calendar: Calendar, zone: tzinfo, load: Load
+        self,
+        workflow: Workflow,
+        tables: CaseTables,
+        calendar: Calendar,
+        zone: tzinfo,
+        load: Load,
+        *,
+        readings: bool = False,
     ) -> None:
+        self._readings = readings
         self._tables = tables
         self._calendar = calendar
         self._zone = zone
@@ -131,9 +147,10 @@ class ReplayedCases:
 
     def relive(self, lived: LivedCase, book: Rulebook) -> list[RelivedCase]:
         """The case and its parts under a book of rules."""
-        day = day_of(lived.transitions[0].act.at, self._zone)
+        day = day_of(lived.ruled_at, self._zone)
         machine = self._tables.machine(book, day)
         run = _Run(machine, self._calendar, self._holders, self._up)
+        run.area, run.by = lived.area, self._calendar if self._readings else None
         # Where the rule in force sent the case is known by the book of its day alone, see `_department`.
         whole, born = run.through(
             machine.begin(lived.case),
@@ -174,7 +191,7 @@ Department = Callable[[Case, Act], str]
 
 
 class _Run:
-    """Recorded acts through a machine."""
+    """Recorded acts through a machine; `by` is the calendar by which readings are taken, None takes none."""
 
     def __init__(
         self, machine: Machine, calendar: Calendar, holders: set[str], up: set[tuple[str, str]]
@@ -183,6 +200,8 @@ class _Run:
         self._calendar = calendar
         self._holders = holders
         self._up = up
+        self.area = ""
+        self.by: Calendar | None = None
 
     def through(
         self,
@@ -205,7 +224,7 @@ class _Run:
             if act.role in self._holders and act.acting_for == held and held != case.department:
                 act = replace(act, acting_for=case.department)
             try:
-                moved = self._machine.apply(case, act, None)
+                moved = self._machine.apply(case, act, self.by)
             except CityloomError as error:
                 left_at, left = each.number, error.detail
                 break
@@ -222,6 +241,7 @@ class _Run:
             left_at=left_at,
             left=left,
             calendar=self._calendar,
+            area=self.area,
         )
         return relived, born
 
@@ -238,13 +258,32 @@ def _essence(transition: Transition) -> tuple[Any, ...]:
     )
 
 
+def recorded_cases(reads: Snapshot, tenant: str, since: int, until: int) -> list[LivedCase]:
+    """What the store has of the cases that were reported in [since, until), microseconds.
+
+    Cost: reads every transition that is kept.
+    """
+    transitions: list[Transition] = []
+    after = ""
+    while page := reads.documents(tenant, TRANSITION, after):
+        transitions += [msgspec.convert(document.body, Transition) for document in page]
+        after = page[-1].id
+    cases = sorted({one.case for one in transitions})
+    told: dict[str, tuple[str, int]] = {}
+    for first in range(0, len(cases), _PAGE):
+        for id, entity in reads.get_many(tenant, cases[first : first + _PAGE]).items():
+            kept = kept_of(entity)
+            told[id] = (kept.subject.area, kept.ruled_at)
+    return lived_cases(transitions, lambda case: told.get(case, ("", 0)), since, until)
+
+
 def lived_cases(
-    transitions: Iterable[Transition], areas: Callable[[str], str], since: int, until: int
+    transitions: Iterable[Transition], told: Callable[[str], tuple[str, int]], since: int, until: int
 ) -> list[LivedCase]:
     """Recorded transitions, in any order, by case; parts with their whole.
 
     Args:
-        areas: the area of a case by its id.
+        told: the area of a case by its id, and when it began (0: with its first transition).
         since, until: of the report, in microseconds, [since, until).
     """
     by_case: dict[str, list[Transition]] = {}
@@ -256,12 +295,37 @@ def lived_cases(
         if found[0].from_state == "":
             wholes.setdefault(case.partition(":part:")[0], {})[case] = tuple(found)
     return [
-        LivedCase(case=case, transitions=tuple(found), parts=wholes.get(case, {}), area=areas(case))
+        LivedCase(
+            case=case,
+            transitions=tuple(found),
+            parts=wholes.get(case, {}),
+            area=told(case)[0],
+            ruled_at=told(case)[1] or found[0].act.at,
+        )
         for case, found in ordered.items()
         if found[0].from_state and since <= found[0].act.at < until
     ]
 
 
-def read_transition(body: Any) -> Transition:
-    """A transition as it is kept."""
-    return msgspec.convert(body, Transition)
+class EvaluationScores:
+    """Scores of cases by the city's evaluation, as at the end of the period (`rules.replay.Scoring`)."""
+
+    def __init__(self, rules: EvaluationRules, workflow: Workflow, calendar: Calendar, clock: Clock) -> None:
+        self._rules = rules
+        self._workflow = workflow
+        self._calendar = calendar
+        self._clock = clock
+
+    def scores(self, relived: Sequence[Relived]) -> dict[str, float | None]:
+        """Indicators and scores of all, by name; None where there is nothing to score."""
+        records = [
+            Record(case=one.value, transitions=one.transitions, area=one.area)
+            for one in relived
+            if isinstance(one, RelivedCase)
+        ]
+        now = self._clock.now()
+        found = evaluate(
+            records, Period(since=0, until=now, now=now), self._rules, self._workflow, self._calendar
+        )
+        told: dict[str, float | None] = {f"indicator {one.indicator}": one.value for one in found.figures}
+        return told | {f"score {one.score}": one.value for one in found.scores}

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from cityloom.cases.case import Case, RuleRow
 from cityloom.cases.guards import Escalation
+from cityloom.cases.kept import KeptCase
 from cityloom.cases.limits import By, Limits, LimitTable, Matter, Resolved, TableFile, parse_limit
 from cityloom.cases.machine import Machine
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
-from cityloom.rules.book import Rulebook
+from cityloom.rules.book import Rulebook, day_of
 from cityloom.rules.checks import Finding
+from cityloom.rules.kept import Rules
 from cityloom.rules.sets import Names
 from cityloom.rules.table import (
     Decision,
@@ -28,6 +30,7 @@ from cityloom.rules.table import (
     compile_table,
 )
 from cityloom.rules.table import TableFile as RuleFile
+from cityloom.store.ports import DocumentReads
 
 HANDLING: Final = "handling"
 PROMISE: Final = "promise"
@@ -126,31 +129,41 @@ class CaseTables:
 
     Args:
         codes: types, conditions, grades and stages of the city, with the limits of its file.
+        departments: those that a case can be sent to; none are not looked at.
     """
 
-    def __init__(self, workflow: Workflow, codes: LimitTable) -> None:
+    def __init__(self, workflow: Workflow, codes: LimitTable, departments: Collection[str] = ()) -> None:
         self._workflow = workflow
         self._codes = codes
+        self._departments = departments
         self._stages = tuple(name for name, clock in workflow.clocks.items() if clock.limit == "stage")
         self.base: tuple[DecisionTable, ...] = (
             compile_table(limits_file(codes.told)),
             compile_table(escalation_file(workflow)),
         )
-        self._machines: dict[tuple[str, str], Machine] = {}
+        self._machines: dict[tuple[str, ...], Machine] = {}
 
-    def machine(self, book: Rulebook, day: str) -> Machine:
-        """What moves the cases that began on a day."""
-        limits, escalation = book.in_force("limits", day), book.in_force("escalation", day)
-        key = (limits.digest if limits else "", escalation.digest if escalation else "")
+    def machine(
+        self, book: Rulebook, day: str, workflow: Workflow | None = None, codes: LimitTable | None = None
+    ) -> Machine:
+        """What moves the cases that began on a day; by versions of the files that are kept, where given."""
+        workflow, codes = workflow or self._workflow, codes or self._codes
+        limits, escalation = book.adopted("limits", day), book.adopted("escalation", day)
+        key = (
+            workflow.name,
+            codes.name,
+            limits.digest if limits else "",
+            escalation.digest if escalation else "",
+        )
         if key not in self._machines:
-            ruled: Limits = self._codes if limits is None else RuledLimits(limits, self._codes)
+            ruled: Limits = codes if limits is None else RuledLimits(limits, codes)
             goes_up = None if escalation is None else RuledEscalation(escalation)
-            self._machines[key] = Machine(self._workflow, ruled, goes_up)
+            self._machines[key] = Machine(workflow, ruled, goes_up)
         return self._machines[key]
 
     def route(self, book: Rulebook, day: str, case: Case, area: str) -> tuple[str, RuleRow] | None:
         """The department that a case goes to, and the row that says so; None: no rule speaks of it."""
-        table = book.in_force("routing", day)
+        table = book.adopted("routing", day)
         if table is None:
             return None
         decision = table.decide({**given(case.matter), "area": area or None})
@@ -179,6 +192,9 @@ class CaseTables:
                 code = row.outputs.get(output)
                 if code is not None and code not in codes:
                     yield _wrong(place, f"{output} {code!r} does not exist in {self._codes.name}")
+            department = row.outputs.get("department")
+            if department is not None and self._departments and department not in self._departments:
+                yield _wrong(place, f"department {department!r} does not exist in the city's cases.yaml")
             if table.kind == "limits" and "limit" in row.outputs:
                 try:
                     parse_limit(row.outputs["limit"], "limit")
@@ -218,6 +234,29 @@ class CaseTables:
                 return
             if not found:
                 yield _wrong("rows", f"no row gives {clock} a limit where nothing more is known")
+
+
+class RuledCases:
+    """Adopted rules as cases ask for them (`cases.rulebook.Ruled`)."""
+
+    def __init__(self, tables: CaseTables, rules: Rules) -> None:
+        self._tables = tables
+        self._rules = rules
+
+    def machine(
+        self, reads: DocumentReads, tenant: str, kept: KeptCase, workflow: Workflow, limits: LimitTable
+    ) -> Machine | None:
+        """What moves a case: by the rules of the day on which it began."""
+        book = self._rules.book(reads, tenant)
+        return self._tables.machine(book, self._day(kept), workflow, limits)
+
+    def route(self, reads: DocumentReads, tenant: str, kept: KeptCase) -> tuple[str, RuleRow] | None:
+        """The department that a case goes to, and the row that says so; None where no rule speaks of it."""
+        book = self._rules.book(reads, tenant)
+        return self._tables.route(book, self._day(kept), kept.case, kept.subject.area)
+
+    def _day(self, kept: KeptCase) -> str:
+        return day_of(kept.ruled_at or kept.reported_at, self._rules.zone)
 
 
 def given(matter: Matter) -> dict[str, Any]:

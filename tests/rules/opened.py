@@ -65,6 +65,9 @@ class Opener:
         if tx.document(opening.tenant, OPENED, opening.case) is None:
             tx.put_document(opening.tenant, OPENED, opening.case, opening, CAUSE)
 
+    def opened(self) -> None:
+        return
+
 
 def iri(name: str) -> str:
     return DEFAULT_VOCAB + name

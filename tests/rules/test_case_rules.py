@@ -166,7 +166,7 @@ def test_a_case_keeps_the_rule_of_the_day_on_which_it_began(case_rules: CaseTabl
             case.decided["handle"].version,
             str(case.decided["handle"].limit),
         )
-    assert limits["2026-12-31"] == ("handling light-out", "2026-11-30", "1wd")
+    assert limits["2026-12-31"] == ("light-out", "2026-11-30", "1wd")
     assert limits["2027-01-01"][0::2] == ("quick", "2wh")
 
 

@@ -54,7 +54,7 @@ class Lives:
             made, area = live(number, machine, ROUTED if routed else None)
             self.transitions += made
             self.areas |= {one.case: area for one in made}
-        self.lived = lived_cases(self.transitions, lambda case: self.areas[case], 0, FOREVER)
+        self.lived = lived_cases(self.transitions, lambda case: (self.areas[case], 0), 0, FOREVER)
         self.past = ReplayedCases(WORKFLOW, TABLES, CALENDAR, ZONE, lambda *_: self.lived)
 
 
@@ -142,7 +142,7 @@ def test_a_changed_limit_is_all_acts_run_through_the_machine_with_that_limit(liv
 def test_what_is_recorded_otherwise_is_told_apart(lives: Lives) -> None:
     machine = machine_of(changed_limits())
     made, _ = live(10_000, machine)
-    other = lived_cases(made, lambda _: "north", 0, FOREVER)
+    other = lived_cases(made, lambda _: ("north", 0), 0, FOREVER)
     table = lives.book.in_force("limits", "2026-06-01")
     assert table is not None
     found = replay_cases(lives.past, [*lives.lived[:5], *other], lives.book, table)
@@ -204,7 +204,7 @@ def test_an_earlier_escalation_leaves_the_record_and_says_where(lives: Lives) ->
 
 def test_scores_are_of_the_same_cases_before_and_after(lives: Lives) -> None:
     class Late:
-        def scores(self, relived: Sequence[Relived]) -> dict[str, float]:
+        def scores(self, relived: Sequence[Relived]) -> dict[str, float | None]:
             late = [one for one in relived if one.facts().get("light handle") == "red"]
             return {"late": len(late) / len(relived)}
 
@@ -218,8 +218,8 @@ def test_scores_are_of_the_same_cases_before_and_after(lives: Lives) -> None:
 
 def test_only_cases_that_were_reported_in_the_period_are_lived_again(lives: Lives) -> None:
     middle = sorted(one.transitions[0].act.at for one in lives.lived)[COUNT // 2]
-    early = lived_cases(lives.transitions, lambda _: "", 0, middle)
-    late = lived_cases(reversed(lives.transitions), lambda _: "", middle, FOREVER)
+    early = lived_cases(lives.transitions, lambda _: ("", 0), 0, middle)
+    late = lived_cases(reversed(lives.transitions), lambda _: ("", 0), middle, FOREVER)
     assert len(early) + len(late) == COUNT
     assert {one.case for one in early} & {one.case for one in late} == set()
 

@@ -81,12 +81,15 @@ class Rulebook:
         for line in self._lines.values():
             line.sort(key=lambda one: one.since)
 
-    def in_force(self, kind: Kind, day: str) -> DecisionTable | None:
-        """The table of a kind of which there is one at a time; None where none is in force."""
+    def adopted(self, kind: Kind, day: str) -> DecisionTable | None:
+        """The adopted table of a kind of which there is one at a time; None where none is in force."""
         found = self._on(self._lines.get(kind, []), day)
-        if found is not None:
-            return found.table
-        return next((table for table in self._base if table.kind == kind), None)
+        return None if found is None else found.table
+
+    def in_force(self, kind: Kind, day: str) -> DecisionTable | None:
+        """The table of a kind of which there is one at a time, adopted or else of the files; or None."""
+        based = (table for table in self._base if table.kind == kind)
+        return self.adopted(kind, day) or next(based, None)
 
     def openings(self, day: str, at: int | None = None) -> list[DecisionTable]:
         """The tables of opening conditions of a day, those alone that were adopted before `at` (µs)."""

@@ -56,8 +56,8 @@ class CasePast(Protocol):
 class Scoring(Protocol):
     """How a city is scored, such as the evaluation of cases."""
 
-    def scores(self, relived: Sequence[Relived]) -> dict[str, float]:
-        """Scores by name."""
+    def scores(self, relived: Sequence[Relived]) -> dict[str, float | None]:
+        """Scores by name; None where there is nothing to score."""
         ...
 
 
@@ -91,8 +91,8 @@ class Replay(Struct, frozen=True, kw_only=True, rename="camel"):
     unlike: list[str] = []
     opened: list[dict[str, Any]] = []
     not_opened: list[dict[str, Any]] = []
-    scores_before: dict[str, float] = {}
-    scores_after: dict[str, float] = {}
+    scores_before: dict[str, float | None] = {}
+    scores_after: dict[str, float | None] = {}
 
 
 def replay_cases(

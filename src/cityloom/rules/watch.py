@@ -50,6 +50,10 @@ class CaseOpener(Protocol):
         """Opens the case in this transaction, with the evidence; one that is there already is left alone."""
         ...
 
+    def opened(self) -> None:
+        """Told on the event loop, after a commit with which cases may have been opened."""
+        ...
+
 
 Indexed = dict[tuple[str, str], list[OpeningRule]]
 
@@ -438,6 +442,7 @@ class OpeningWatch:
             self._remember(state)
         if changed:
             self._timer_set.set()
+            self._opener.opened()
 
     def _remember(self, state: State) -> None:
         name = (state.place.tenant, state.place.entity)
