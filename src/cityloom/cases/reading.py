@@ -157,6 +157,7 @@ class CaseReads(RulesTold):
                 returned_by=case.returned_by,
                 appealed=case.appealed,
                 exempt=case.exempt,
+                ruled=case.ruled,
             )
 
         return await self._read(call, work)
