@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -58,6 +58,7 @@ def limit_tables(draw: st.DrawFn) -> LimitTable:
     )
 
 
+@settings(deadline=None)
 @given(limit_tables())
 def test_a_table_gives_the_limits_of_the_file_in_its_order_of_resolution(told: LimitTable) -> None:
     ruled = RuledLimits(compile_table(limits_file(told.told)), told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityloom.broker.ports import Call
@@ -176,6 +176,7 @@ async def test_a_decision_is_explained_on_any_day(rules: Rules, call: Call, cloc
 DAYS = [f"2026-12-{day:02d}" for day in range(1, 13)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(DAYS), st.one_of(st.just(""), st.sampled_from(DAYS))),

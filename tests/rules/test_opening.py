@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -66,6 +66,7 @@ def counted(told: dict[int, int], wait: int, hours: tuple[int, int] | None, over
     return found
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.integers(0, LENGTH), st.integers(1, 6), max_size=40),
     st.sampled_from([0, 1, 30, 600]),
@@ -88,6 +89,7 @@ def test_cases_are_opened_at_the_minutes_that_a_count_finds(
     assert [(one.due or 0) - START for one in found] == [m * MINUTE for m in counted(told, wait, hours, over)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, LENGTH), unique=True, min_size=1, max_size=30))
 def test_a_silence_is_due_after_each_gap(minutes: list[int]) -> None:
     minutes.sort()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityloom.model.errors import BadRequestData, ConfigurationError, TooComplexQuery
@@ -124,6 +124,7 @@ ROWS = st.lists(st.tuples(GRADES, SIZES), min_size=1, max_size=5)
 POINTS = [(grade, size / 2) for grade in ("A", "B", None) for size in range(9)]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_overlaps_gaps_and_dead_rows_are_those_that_a_count_of_points_finds(
     rows: list[tuple[str, str]],

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityloom.model.errors import BadRequestData, TooComplexQuery
@@ -132,6 +132,7 @@ def number_tests(draw: st.DrawFn) -> tuple[str, Any]:
     return text, lambda v: any(part[1](v) for part in parts)
 
 
+@settings(deadline=None)
 @given(number_tests(), number_tests())
 def test_sets_of_numbers_are_cut_joined_and_spelled_as_comparisons_say(one: Any, other: Any) -> None:
     (text, first), (other_text, second) = one, other
@@ -149,6 +150,7 @@ def _between() -> list[float]:
     return [n / 4 for n in range(-17, 18)]
 
 
+@settings(deadline=None)
 @given(st.lists(number_tests(), max_size=3))
 def test_atoms_are_apart_make_up_the_whole_and_are_not_cut(tests: list[Any]) -> None:
     sets = [parse_tests(text, "number", "a") for text, _ in tests]
@@ -163,6 +165,7 @@ def test_atoms_are_apart_make_up_the_whole_and_are_not_cut(tests: list[Any]) -> 
 NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True)
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, st.booleans(), st.booleans())
 def test_sets_of_names_are_cut_and_joined_as_names_are(
     one: list[str], other: list[str], one_not: bool, other_not: bool

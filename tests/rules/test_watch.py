@@ -17,8 +17,12 @@ from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import TemporalQuery
 from cityloom.rules.kept import Rules
 from cityloom.rules.watch import CONSUMER, OpeningWatch
+from cityloom.store.ports import Store
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 from tests.broker.conftest import OpenAccess
+from tests.postgres import server
+from tests.rules.conftest import ZONE
 from tests.rules.opened import RULES, Opener, iri, opened, thing
 
 CALL = Call(cause=Cause(kind="request", id="r"))
@@ -34,7 +38,7 @@ def at(text: str) -> int:
 class Town:
     """A store, a broker, rules and their watch, on a clock that the test moves."""
 
-    def __init__(self, store: SqliteStore, clock: SimulatedClock, rules: Rules) -> None:
+    def __init__(self, store: Store, clock: SimulatedClock, rules: Rules) -> None:
         self.store = store
         self.clock = clock
         self.rules = rules
@@ -231,3 +235,21 @@ async def test_a_restart_goes_on_where_the_watch_stood(town: Town) -> None:
         await other.tell("River", "level", 5.1, "1 20:46")
     assert sorted(town.cases()) == [("dark", "1T20:30"), ("river", "1T20:01")]
     assert calls == 1
+
+
+async def test_the_same_holds_in_a_database() -> None:
+    clock = SimulatedClock(at("1 08:00"))
+    store = PostgresStore(server().database(), clock)
+    try:
+        rules = Rules(store, OpenAccess(), clock, zone=ZONE)
+        await rules.create(CALL, RULES)
+        await rules.adopt(CALL, "live", "1", since="2026-12-01")
+        async with watching(Town(store, clock, rules)) as town:
+            await town.tell("River", "level", 4.6, "1 09:00")
+            await town.tell("River", "level", 3.6, "1 09:10")
+            await town.tell("Streetlight", "powerState", "off", "1 20:00")
+            await town.move("1 20:31")
+            assert town.cases() == [("river", "1T09:00"), ("silent", "1T11:10"), ("dark", "1T20:30")]
+            assert len(opened(store)[2].evidence) == 1
+    finally:
+        store.close()

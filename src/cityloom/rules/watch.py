@@ -28,6 +28,7 @@ from cityloom.rules.book import Rulebook, day_of
 from cityloom.rules.daytime import Active, active_during
 from cityloom.rules.kept import RULE, Rules
 from cityloom.rules.opening import Heard, Opening, OpeningRule, Watched, hear, open_case, opening_rules
+from cityloom.rules.table import DecisionTable
 from cityloom.rules.watched import NO_RULE, Place, Signal, State, matters, point_of, value_of
 from cityloom.store.history_ports import Window
 from cityloom.store.log_ports import Timer
@@ -92,6 +93,7 @@ class OpeningWatch:
         self._expand = expand
         self._centre = centre
         self._active: dict[tuple[str, str], dict[str, State]] = {}
+        self._read: dict[str, list[OpeningRule]] = {}
         self._indexed: dict[tuple[str, ...], Indexed] = {}
         self._swept: dict[str, tuple[str, ...]] = {}
         self._one_sweep = asyncio.Lock()
@@ -377,7 +379,7 @@ class OpeningWatch:
         if found is None:
             found = {}
             for table in tables:
-                for rule in opening_rules(table):
+                for rule in self._rules_in(table):
                     for type in rule.entity_types:
                         for attribute in rule.attributes:
                             key = (self._expand(type), self._expand(attribute))
@@ -385,11 +387,17 @@ class OpeningWatch:
             self._indexed[name] = found
         return found
 
+    def _rules_in(self, table: DecisionTable) -> list[OpeningRule]:
+        found = self._read.get(table.digest)
+        if found is None:
+            found = self._read[table.digest] = opening_rules(table)
+        return found
+
     def _rule_of(self, tx: Transaction, place: Place, at: int) -> OpeningRule | None:
         """The rule of a place as it is in force at a time; None where there is none any more."""
         for table in self._rules.book(tx, place.tenant).openings(day_of(at, self._rules.zone), at):
             if table.id == place.table:
-                return next((rule for rule in opening_rules(table) if rule.row == place.row), None)
+                return next((rule for rule in self._rules_in(table) if rule.row == place.row), None)
         return None
 
     def _looking(self, tx: Transaction, rule: OpeningRule, place: Place) -> Active | None:
