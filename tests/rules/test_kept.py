@@ -18,6 +18,7 @@ from cityloom.rules.table import DecisionTable
 from cityloom.store.sqlite import SqliteStore
 from tests.broker.conftest import OpenAccess
 from tests.rules.conftest import Made
+from tests.rules.opened import RULES
 from tests.rules.tables import ROUTING, routing
 
 
@@ -214,3 +215,13 @@ def test_the_first_table_of_a_kind_may_begin_today() -> None:
         "a",
         7,
     )
+
+
+def test_a_rule_looks_at_nothing_that_was_told_before_it_was_adopted() -> None:
+    draft = Version(table=read_table(RULES).told)
+    version = adopt([], draft, since="2026-12-01", until="", today="2026-12-01", by="", at=700)
+    book = Rulebook([version])
+    assert book.openings("2026-12-01", 700) == []
+    assert [one.id for one in book.openings("2026-12-01", 701)] == ["live"]
+    assert book.openings("2026-11-30", 701) == []
+    assert [one.id for one in book.openings("2026-12-01")] == ["live"]

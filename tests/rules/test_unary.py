@@ -180,3 +180,20 @@ def test_sets_of_names_are_cut_and_joined_as_names_are(
         assert meet(a, b).holds(name) == (in_a and in_b)
         assert join(a, b).holds(name) == (in_a or in_b)
         assert parse_tests(spell(a, "string"), "string", "a").holds(name) == in_a
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("< 2, >= 2", "not(null)"),
+        ("[1..2), [2..3]", "[1..3]"),
+        ("(1..2), (2..3)", "(1..2), (2..3)"),
+        ("not(2), 2", ""),
+    ],
+)
+def test_what_makes_up_one_interval_is_one(text: str, told: str) -> None:
+    if told:
+        assert spell(parse_tests(text, "number", "cell"), "number") == told
+    else:
+        with pytest.raises(BadRequestData, match="is not expected here"):
+            parse_tests(text, "number", "cell")

@@ -148,6 +148,41 @@ async def test_a_lamp_that_comes_back_too_late_has_its_case_though_the_timer_was
     assert town.cases()[1:] == [("dark", "1T21:30")]
 
 
+class Unhurried(OpeningWatch):
+    """A watch whose timers never fire."""
+
+    async def run(self) -> None:
+        await self._follower.run()
+
+
+async def test_a_case_is_due_by_its_time_though_no_timer_fires(
+    store: SqliteStore, clock: SimulatedClock, rules: Rules
+) -> None:
+    clock.set(at("1 19:00"))
+    await rules.create(CALL, RULES)
+    await rules.adopt(CALL, "live", "1", since="2026-12-01")
+    town = Town(store, clock, rules)
+    town.watch = Unhurried(store, clock, rules, town.opener, expand=iri, centre=(121.47, 31.23))
+
+    async def told(kind: str, name: str, value: Any, when: str) -> None:
+        clock.set(at(when))
+        item = thing(kind, 1, name, value)
+        await town.broker.batch(CALL, "upsert-update", [Item(id=item.id, entity=item)])
+        with store.snapshot() as reads:
+            last = max(event.seq for event in reads.events(0, 1000) if event.kind.startswith("entity"))
+        async with asyncio.timeout(20):
+            while town.watch.position < last:
+                await asyncio.sleep(0.002)
+
+    async with watching(town):
+        await told("Streetlight", "powerState", "off", "1 20:00")
+        await told("Streetlight", "powerState", "on", "1 20:45")
+        await told("River", "level", 1, "1 21:00")
+        await told("River", "level", 1, "1 23:30")
+        await told("River", "level", 1, "2 01:00")
+    assert town.cases() == [("dark", "1T20:30"), ("silent", "1T23:00")]
+
+
 async def test_a_bin_must_be_full_in_one_go_within_the_hours_of_the_rule(town: Town) -> None:
     await town.tell("Bin", "fill", 0.95, "1 21:50")
     await town.move("1 22:29")

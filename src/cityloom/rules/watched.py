@@ -65,8 +65,11 @@ def matters(rule: OpeningRule, state: State | None, heard: Heard) -> bool:
     """Whether a value can change where a rule stands: most values of most sensors change nothing."""
     watched = None if state is None else state.watched
     if rule.silence:
-        # While it is heard of, the timer looks when that was last: not every value is a write.
-        return watched is None or watched.status == "open" or heard.gone
+        # While it is heard of, the timer looks when that was last: not every value is a write. One that
+        # comes when the timer should have fired is looked at before it counts.
+        if watched is None or watched.status == "open" or heard.gone:
+            return True
+        return watched.due is not None and heard.at >= watched.due
     if watched is not None:
         return True
     return not heard.gone and rule.is_fault(heard.value)
