@@ -13,7 +13,7 @@ from typing import Any, Final
 from cityloom.cases.case import Case, RuleRow
 from cityloom.cases.guards import Escalation
 from cityloom.cases.kept import KeptCase
-from cityloom.cases.limits import By, Limits, LimitTable, Matter, Resolved, TableFile, parse_limit
+from cityloom.cases.limits import By, Limit, Limits, LimitTable, Matter, Resolved, TableFile, parse_limit
 from cityloom.cases.machine import Machine
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
@@ -78,6 +78,11 @@ class RuledLimits:
         if found is None:
             raise ConfigurationError(f"{self.name}: no row speaks of {stage}")
         return found
+
+    def given(self, limit: Limit) -> Resolved:
+        """A limit that no row says: it was given with the act."""
+        table = self._table
+        return Resolved(limit=limit, by="given", row="date", scheme=table.id, version=table.version)
 
     def conditions_of(self, kind: str) -> list[str]:
         """The filing conditions of a type."""

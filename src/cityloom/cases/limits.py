@@ -169,6 +169,10 @@ class Limits(Protocol):
         """How long a step of the city's own may take."""
         ...
 
+    def given(self, limit: Limit) -> Resolved:
+        """A limit that no row says: it was given with the act."""
+        ...
+
     def conditions_of(self, kind: str) -> list[str]:
         """The filing conditions of a type."""
         ...
@@ -216,6 +220,11 @@ class LimitTable(Struct, frozen=True, kw_only=True):
         return Resolved(
             limit=self.stages[stage], by="stage", row=stage, scheme=told.scheme, version=told.version
         )
+
+    def given(self, limit: Limit) -> Resolved:
+        """A limit that no row says: it was given with the act."""
+        told = self.told
+        return Resolved(limit=limit, by="given", row="date", scheme=told.scheme, version=told.version)
 
     def conditions_of(self, kind: str) -> list[str]:
         """The filing conditions of a type."""

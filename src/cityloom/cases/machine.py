@@ -275,9 +275,7 @@ class Machine:
         """A promise that was given as a date, as the time that is left until then."""
         if promise.by is None:
             return None
-        told = self._limits.told
-        limit = Limit(promise.by - at, "microsecond")
-        return Resolved(limit=limit, by="given", row="date", scheme=told.scheme, version=told.version)
+        return self._limits.given(Limit(promise.by - at, "microsecond"))
 
     def _check_role(self, role: str) -> None:
         if role not in self._workflow.roles:
