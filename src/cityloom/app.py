@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -19,7 +20,11 @@ from cityloom.broker.ageing import Ageing
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Call
 from cityloom.broker.upkeep import Upkeep
+from cityloom.caseopening import OpenedCases
+from cityloom.casereplay import EvaluationScores, ReplayedCases, recorded_cases
+from cityloom.caserules import CaseTables, RuledCases
 from cityloom.cases.city import CaseRules, load_rules
+from cityloom.cases.evaluation import load_evaluation
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.following import CasesFollowed
 from cityloom.cases.kept import CASE
@@ -48,6 +53,10 @@ from cityloom.model.errors import OutgoingRefused, Unauthorized
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.rules.jobs import Replays
+from cityloom.rules.kept import Rules
+from cityloom.rules.past import OpeningPast
+from cityloom.rules.watch import OpeningWatch
 from cityloom.snapshots.service import Snapshots
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
@@ -176,7 +185,19 @@ class Node:
             kinds=(SUBSCRIPTION, COUNTERS),
         )
 
+        self._zone = ZoneInfo(self.profile.time_zone if self.profile is not None else "UTC")
+        self._tables = self._case_tables()
+        self.rules = Rules(
+            self.store,
+            self.access,
+            self.clock,
+            zone=self._zone,
+            base=() if self._tables is None else self._tables.base,
+            checks=self._tables,
+        )
         self.cases, self._cases_followed = self._make_cases()
+        self.rule_replays = self._make_replays()
+        self._openings = self._make_openings()
 
     def identify(self, headers: Mapping[str, str]) -> str:
         """The party that the headers (lower case) name; "" when they name none.
@@ -229,9 +250,55 @@ class Node:
         )
         places = Places(rules.areas, self.ld_context.expand_term)
         cases = Cases(
-            self.store, self.access, self.clock, rules, parties=self.access, files=files, places=places
+            self.store,
+            self.access,
+            self.clock,
+            rules,
+            parties=self.access,
+            files=files,
+            places=places,
+            ruled=None if self._tables is None else RuledCases(self._tables, self.rules),
         )
         return cases, CasesFollowed(self.store, self.clock, cases.book, cases.timer_set)
+
+    def _case_tables(self) -> CaseTables | None:
+        """What decision tables of cases must fit; None where the city has no cases."""
+        rules = self._case_rules
+        return None if rules is None else CaseTables(rules.workflow, rules.limits, rules.departments)
+
+    def _make_replays(self) -> Replays:
+        """Replays of rules over the past, scored as the city scores its cases."""
+        rules, tables = self._case_rules, self._tables
+        past, scoring = None, None
+        if rules is not None and tables is not None:
+            past = ReplayedCases(
+                rules.workflow, tables, rules.calendar, self._zone, recorded_cases, readings=True
+            )
+            evaluation = load_evaluation(rules.workflow)
+            scoring = EvaluationScores(evaluation, rules.workflow, rules.calendar, self.clock)
+        openings = OpeningPast(expand=self.ld_context.expand_term, zone=self._zone, centre=self.city().center)
+        return Replays(
+            self.store,
+            self.access,
+            self.clock,
+            self.rules,
+            openings=openings,
+            cases=past,
+            scoring=scoring,
+        )
+
+    def _make_openings(self) -> OpeningWatch | None:
+        """What watches the live picture by opening rules; None where the city has no cases."""
+        if self.cases is None:
+            return None
+        return OpeningWatch(
+            self.store,
+            self.clock,
+            self.rules,
+            OpenedCases(self.cases.book, self.cases.places, self.cases.timer_set),
+            expand=self.ld_context.expand_term,
+            centre=self.city().center,
+        )
 
     def _told(self, type: str) -> str:
         """A type as the page hears of it, which has no @context of its own."""
@@ -256,6 +323,8 @@ class Node:
             schemas=self.broker.schemas,
             personal=self.broker.personal,
             cases=self.cases,
+            rules=self.rules,
+            rule_replays=self.rule_replays,
             city=self.city(),
             clock=self.clock,
             settings=self.settings,
@@ -280,6 +349,9 @@ class Node:
         await self.snapshots.start()
         if self._cases_followed is not None:
             await self._cases_followed.start()
+        if self._openings is not None:
+            await self._openings.start()
+        await self.rule_replays.start()
         tasks = [
             asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
             asyncio.create_task(self._kept_running("shared subscriptions", self.shared.run)),
@@ -292,12 +364,15 @@ class Node:
         ]
         if self._cases_followed is not None:
             tasks.append(asyncio.create_task(self._kept_running("cases", self._cases_followed.run)))
+        if self._openings is not None:
+            tasks.append(asyncio.create_task(self._kept_running("opening rules", self._openings.run)))
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.rule_replays.close()
             await self.snapshots.close()
             await self.contexts.flush()
             await self.outgoing.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ from cityloom.model.clock import SystemClock
 from cityloom.model.errors import Forbidden, Unauthorized
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
+from cityloom.rules.jobs import Replays
+from cityloom.rules.kept import Rules
+from cityloom.rules.past import OpeningPast
 from cityloom.snapshots.service import Snapshots
 from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
@@ -190,6 +194,14 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         problem=problem_of,
         kinds=(SUBSCRIPTION, COUNTERS),
     )
+    rules = Rules(store, access, clock, zone=UTC)
+    replays = Replays(
+        store,
+        access,
+        clock,
+        rules,
+        openings=OpeningPast(expand=LdContext.core.expand_term, zone=UTC, centre=(-71.06, 42.36)),
+    )
     try:
         yield Services(
             broker=broker,
@@ -208,12 +220,15 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             schemas=broker.schemas,
             personal=broker.personal,
             cases=Cases(store, access, clock, CASE_RULES, parties=access, files=files, places=places),
+            rules=rules,
+            rule_replays=replays,
             city=City(name={"en": "Testville"}, profile="test", center=(-71.06, 42.36)),
             clock=clock,
             settings=settings,
             checks={},
         )
     finally:
+        await replays.close()
         await snapshots.close()
         await outgoing.close()
         store.close()

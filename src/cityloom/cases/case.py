@@ -24,6 +24,14 @@ class Part(Struct, frozen=True, omit_defaults=True):
     done: bool = False
 
 
+class RuleRow(Struct, frozen=True, kw_only=True):
+    """The row of a version of a decision table that decided something."""
+
+    table: str
+    version: str
+    row: str
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A case between two moves. Nothing in it names a person.
 
@@ -33,7 +41,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     departments that returned it, each once; `last_return` is the number of the transition by which
     one did. `exempt` says that an appeal took it out of the statistics. `countdowns` are all its
     clocks, those that ended too; of each name the last one counts. `decided` is which row of which
-    table of limits each clock was given its limit by.
+    table of limits each clock was given its limit by, `ruled` by which row of which rule it was
+    opened, dispatched and escalated last.
     """
 
     id: str
@@ -56,6 +65,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     into: str = ""
     countdowns: tuple[Countdown, ...] = ()
     decided: dict[str, Resolved] = {}
+    ruled: dict[str, RuleRow] = {}
 
     def countdown(self, clock: str) -> Countdown | None:
         """The clock of this name that counts, if it was ever started."""
@@ -67,7 +77,7 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel",
 
     `actor` is a reference to who acts, never a name; `acting_for` the department of an actor
     who acts for one; `at` microseconds since 1970. `seen` is how many transitions the actor
-    had seen: if there are more by now, the act is refused.
+    had seen: if there are more by now, the act is refused. `ruled` are the rules that the act follows.
     """
 
     move: str
@@ -90,6 +100,7 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel",
     extension: Limit | None = None
     promise: Promise | None = None
     closing_condition: str = ""
+    ruled: dict[str, RuleRow] = {}
 
 
 class Transition(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from cityloom.cases.case import Case
+from cityloom.cases.case import Case, RuleRow
+from cityloom.cases.limits import Matter
+
+
+class Escalates(Protocol):
+    """Says when a case goes up."""
+
+    def goes_up(self, matter: Matter, returned_by: int, redone: int) -> RuleRow | None:
+        """The rule by which it goes up, returned by so many departments or redone so often; or None."""
+        ...
 
 
 class Escalation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,12 +28,27 @@ class Escalation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     departments: int
     redone: int
 
+    def goes_up(self, matter: Matter, returned_by: int, redone: int) -> RuleRow | None:
+        """The same for every matter."""
+        row = "departments" if returned_by >= self.departments else "redone"
+        up = returned_by >= self.departments or redone >= self.redone
+        return RuleRow(table="workflow", version="", row=row) if up else None
+
+
+def _returned(case: Case, escalates: Escalates) -> RuleRow | None:
+    return escalates.goes_up(case.matter, len(case.returned_by), 0)
+
+
+def _redone(case: Case, escalates: Escalates) -> RuleRow | None:
+    return escalates.goes_up(case.matter, 0, case.redone + case.reopened)
+
 
 class Guard(NamedTuple):
-    """A condition on a case, and the sentence for whoever is stopped by it."""
+    """A condition on a case, the sentence for whoever is stopped by it, and the rule where one decides."""
 
-    holds: Callable[[Case, Escalation], bool]
+    holds: Callable[[Case, Escalates], bool]
     refusal: str
+    rule: Callable[[Case, Escalates], RuleRow | None] | None = None
 
 
 GUARDS: Final[Mapping[str, Guard]] = {
@@ -46,11 +70,13 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "notAppealed": Guard(lambda case, _: not case.appealed, "it was appealed once already"),
     "returnedBySeveral": Guard(
-        lambda case, escalation: len(case.returned_by) >= escalation.departments,
+        lambda case, escalates: _returned(case, escalates) is not None,
         "not enough departments have returned it",
+        _returned,
     ),
     "redoneOften": Guard(
-        lambda case, escalation: case.redone + case.reopened >= escalation.redone,
+        lambda case, escalates: _redone(case, escalates) is not None,
         "it was not redone often enough",
+        _redone,
     ),
 }

@@ -72,7 +72,25 @@ class CaseWriter:
 
     def machine(self, kept: KeptCase) -> Machine:
         """What moves a case."""
-        return self._book.machine(self.tx, kept.case.workflow, kept.limits)
+        return self._book.machine_of(self.tx, self._call.tenant, kept)
+
+    def routed(self, kept: KeptCase, act: Act) -> Act:
+        """An act that dispatches a case, by the routing rule where it names no department or that one.
+
+        A case that went up is instructed by who it went up to, not by the rule.
+        """
+        workflow = self.workflow(kept)
+        up = {move.instead.to for move in workflow.moves if move.instead is not None}
+        dispatches = any(
+            move.move == act.move and "dispatch" in move.effects
+            for move in workflow.moves_from(kept.case.state)
+        )
+        if self._book.ruled is None or not dispatches or kept.case.state in up:
+            return act
+        found = self._book.ruled.route(self.tx, self._call.tenant, kept)
+        if found is None or act.department not in ("", found[0]):
+            return act
+        return replace(act, department=found[0], ruled={"routing": found[1]})
 
     def begin(self, case_id: str, subject: Subject, reported_at: int | None = None) -> KeptCase:
         """A draft, not written yet; it was reported now, or when another system says."""
@@ -84,6 +102,7 @@ class CaseWriter:
             reported_at=self.tx.now if reported_at is None else reported_at,
             limits=rules.limits.name,
             calendar=rules.calendar.version,
+            ruled_at=self.tx.now,
         )
 
     def move(self, kept: KeptCase, act: Act, key: str = "") -> KeptCase:

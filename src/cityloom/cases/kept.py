@@ -65,6 +65,7 @@ class KeptCase(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
 
     `limits` names the table that it goes by, `calendar` the version that its entity was last written
     by. `requests` are the digests of the keys of requests that were done, with the transition of each.
+    `ruled_at` is when it, or the whole that it is a part of, began: the rules of that day are for it.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class KeptCase(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     limits: str
     calendar: str
     requests: dict[str, int] = {}
+    ruled_at: int = 0
 
 
 def kept_of(entity: Entity) -> KeptCase:

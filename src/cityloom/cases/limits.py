@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -145,6 +145,43 @@ class Resolved(Struct, frozen=True, kw_only=True):
     version: str
 
 
+class Limits(Protocol):
+    """What says how long something may take: a `LimitTable`, or rules over its codes."""
+
+    @property
+    def name(self) -> str:
+        """Which table in which version, for a person."""
+        ...
+
+    def times(self, stage: str) -> bool:
+        """Whether there is a limit for a step of the city's own."""
+        ...
+
+    def handling(self, matter: Matter) -> Resolved:
+        """How long the department has. Raises BadRequestData: a code does not exist."""
+        ...
+
+    def promise(self, matter: Matter) -> Resolved | None:
+        """What the citizen is promised, if anything. Raises BadRequestData: a code does not exist."""
+        ...
+
+    def stage(self, stage: str) -> Resolved:
+        """How long a step of the city's own may take."""
+        ...
+
+    def given(self, limit: Limit) -> Resolved:
+        """A limit that no row says: it was given with the act."""
+        ...
+
+    def conditions_of(self, kind: str) -> list[str]:
+        """The filing conditions of a type."""
+        ...
+
+    def check(self, matter: Matter) -> None:
+        """Raises BadRequestData: a code does not exist, or the condition is not one of the type's."""
+        ...
+
+
 class LimitTable(Struct, frozen=True, kw_only=True):
     """A table that was found whole."""
 
@@ -173,12 +210,21 @@ class LimitTable(Struct, frozen=True, kw_only=True):
                 return self._resolved(terms.promise, by, row)
         return None
 
+    def times(self, stage: str) -> bool:
+        """Whether the table has a limit for a step of the city's own."""
+        return stage in self.stages
+
     def stage(self, stage: str) -> Resolved:
         """How long a step of the city's own may take, which the table has."""
         told = self.told
         return Resolved(
             limit=self.stages[stage], by="stage", row=stage, scheme=told.scheme, version=told.version
         )
+
+    def given(self, limit: Limit) -> Resolved:
+        """A limit that no row says: it was given with the act."""
+        told = self.told
+        return Resolved(limit=limit, by="given", row="date", scheme=told.scheme, version=told.version)
 
     def conditions_of(self, kind: str) -> list[str]:
         """The filing conditions of a type."""

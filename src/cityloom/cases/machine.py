@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from cityloom.cases import deadlines
 from cityloom.cases.calendar import Calendar
 from cityloom.cases.case import Act, Case, Moved, Promise, Transition
-from cityloom.cases.deadlines import Countdown
+from cityloom.cases.deadlines import Countdown, Reading
 from cityloom.cases.effects import EFFECTS
-from cityloom.cases.guards import GUARDS
-from cityloom.cases.limits import Limit, LimitTable, Matter, Resolved
+from cityloom.cases.guards import GUARDS, Escalates
+from cityloom.cases.limits import Limit, Limits, Matter, Resolved
 from cityloom.cases.workflow import ALL, INPUTS, VERBS, ClockVerbs, MovePart, Verb, Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict, Forbidden
 from cityloom.model.time import format_datetime
@@ -34,17 +34,18 @@ class AllowedMove(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
 
 
 class Machine:
-    """Moves cases by one workflow and one table of limits.
+    """Moves cases by one workflow, one table of limits and one rule of what goes up (the workflow's own).
 
     Raises:
         ConfigurationError: the table has no limit for a stage that the workflow times.
     """
 
-    def __init__(self, workflow: Workflow, limits: LimitTable) -> None:
+    def __init__(self, workflow: Workflow, limits: Limits, escalates: Escalates | None = None) -> None:
         self._workflow = workflow
         self._limits = limits
+        self._escalates: Escalates = escalates or workflow.escalation
         for name, clock in workflow.clocks.items():
-            if clock.limit == "stage" and name not in limits.stages:
+            if clock.limit == "stage" and not limits.times(name):
                 raise ConfigurationError(
                     f"stages.{name} is required in {limits.name}: the workflow {workflow.name} times it"
                 )
@@ -77,11 +78,11 @@ class Machine:
             if not self._refusal(case, move, role, acting_for)
         ]
 
-    def apply(self, case: Case, act: Act, calendar: Calendar) -> Moved:
+    def apply(self, case: Case, act: Act, calendar: Calendar | None) -> Moved:
         """The case after an act, with the transition for the log; the case itself is not changed.
 
         Args:
-            calendar: by which clocks are read.
+            calendar: by which clocks are read; None reads none, which takes half the time.
 
         Returns:
             the case, its transition, and for a split the same of each part
@@ -99,12 +100,16 @@ class Machine:
         move = self._find(case, act)
         matter = self._matter(case, move, act)
         self._check_given(move, act, matter)
-        moved = replace(case, matter=matter)
+        moved = replace(case, matter=matter, ruled=case.ruled | act.ruled)
         for effect in move.effects:
             moved = EFFECTS[effect].apply(moved, act)
         to, verbs = move.to, move.clocks
-        if move.instead is not None and GUARDS[move.instead.when].holds(moved, self._workflow.escalation):
+        if move.instead is not None and GUARDS[move.instead.when].holds(moved, self._escalates):
             to, verbs = move.instead.to, move.instead.clocks
+            decides = GUARDS[move.instead.when].rule
+            rule = None if decides is None else decides(moved, self._escalates)
+            if rule is not None:
+                moved = replace(moved, ruled=moved.ruled | {"escalation": rule})
         after = self._step(case, moved, to, verbs, act, calendar)
         if "split" not in move.effects:
             return after
@@ -125,12 +130,18 @@ class Machine:
         return after._replace(parts=born)
 
     def _step(
-        self, before: Case, moved: Case, to: str, verbs: ClockVerbs, act: Act, calendar: Calendar
+        self, before: Case, moved: Case, to: str, verbs: ClockVerbs, act: Act, calendar: Calendar | None
     ) -> Moved:
         """The case in its new state, its clocks moved and read."""
         moved = self._run_clocks(moved, verbs, act)
         after = replace(moved, state=to, number=before.number + 1, at=act.at, last=act.move)
-        touched = [one for one in after.countdowns if one.state != "stopped" or one not in before.countdowns]
+        readings: tuple[Reading, ...] = ()
+        if calendar is not None:
+            readings = tuple(
+                deadlines.read(one, calendar, act.at)
+                for one in after.countdowns
+                if one.state != "stopped" or one not in before.countdowns
+            )
         transition = Transition(
             case=after.id,
             number=after.number,
@@ -138,7 +149,7 @@ class Machine:
             from_state=before.state,
             to_state=to,
             act=act,
-            readings=tuple(deadlines.read(one, calendar, act.at) for one in touched),
+            readings=readings,
             decided={clock: by for clock, by in after.decided.items() if before.decided.get(clock) != by},
             workflow=self._workflow.name,
             limits=self._limits.name,
@@ -181,7 +192,7 @@ class Machine:
                 f"not with {acting_for or 'none'}"
             )
         for name in move.guards:
-            if not GUARDS[name].holds(case, self._workflow.escalation):
+            if not GUARDS[name].holds(case, self._escalates):
                 return Conflict(f"case {case.id} does not allow {move.move}: {GUARDS[name].refusal}")
         return None
 
@@ -264,9 +275,7 @@ class Machine:
         """A promise that was given as a date, as the time that is left until then."""
         if promise.by is None:
             return None
-        told = self._limits.told
-        limit = Limit(promise.by - at, "microsecond")
-        return Resolved(limit=limit, by="given", row="date", scheme=told.scheme, version=told.version)
+        return self._limits.given(Limit(promise.by - at, "microsecond"))
 
     def _check_role(self, role: str) -> None:
         if role not in self._workflow.roles:

@@ -146,7 +146,7 @@ class CaseReads(RulesTold):
                 workflow=case.workflow,
                 limits=kept.limits,
                 steps=steps_of(kept, workflow, transitions),
-                moves=self._moves(snapshot, kept, roles),
+                moves=self._moves(snapshot, call.tenant, kept, roles),
                 transitions=[transition_view(case, one) for one in transitions],
                 evidence=self._evidence(snapshot, call, case_id),
                 parts=[msgspec.to_builtins(part) for part in case.parts],
@@ -157,6 +157,7 @@ class CaseReads(RulesTold):
                 returned_by=case.returned_by,
                 appealed=case.appealed,
                 exempt=case.exempt,
+                ruled=case.ruled,
             )
 
         return await self._read(call, work)
@@ -300,9 +301,9 @@ class CaseReads(RulesTold):
             raise ResourceNotFound(f"case {case_id[:200]} does not exist")
         return entity
 
-    def _moves(self, reads: DocumentReads, kept: KeptCase, roles: Roles) -> list[MoveView]:
+    def _moves(self, reads: DocumentReads, tenant: str, kept: KeptCase, roles: Roles) -> list[MoveView]:
         case = kept.case
-        machine = self.book.machine(reads, case.workflow, kept.limits)
+        machine = self.book.machine_of(reads, tenant, kept)
         limits = self.book.limits(reads, kept.limits)
         found = []
         for standing in roles.held(case.department):

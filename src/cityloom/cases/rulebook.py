@@ -6,10 +6,12 @@ the one that it was reported under. A version never changes: what is changed get
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.case import RuleRow
 from cityloom.cases.city import CaseRules, kept_limits, kept_workflow, limits_file, workflow_file
+from cityloom.cases.kept import KeptCase
 from cityloom.cases.limits import LimitTable
 from cityloom.cases.machine import Machine
 from cityloom.cases.workflow import Workflow
@@ -25,15 +27,31 @@ CURRENT: Final = "current"
 _CAUSE: Final = Cause(kind="system", id="system:case-rules", operation="keepRules")
 
 
+class Ruled(Protocol):
+    """Rules that are adopted while a node runs: of each case those of the day on which it began."""
+
+    def machine(
+        self, reads: DocumentReads, tenant: str, kept: KeptCase, workflow: Workflow, limits: LimitTable
+    ) -> Machine | None:
+        """What moves a case; None where no rule was adopted: the files decide."""
+        ...
+
+    def route(self, reads: DocumentReads, tenant: str, kept: KeptCase) -> tuple[str, RuleRow] | None:
+        """The department that a case goes to, and the row that says so; None where no rule speaks of it."""
+        ...
+
+
 class RuleBook:
     """Finds the machine of a case.
 
     Args:
         rules: those by which cases are reported now.
+        ruled: rules that are adopted while the node runs; None where there are none.
     """
 
-    def __init__(self, rules: CaseRules) -> None:
+    def __init__(self, rules: CaseRules, ruled: Ruled | None = None) -> None:
         self.rules = rules
+        self.ruled = ruled
         self._workflows: dict[str, Workflow] = {rules.workflow.name: rules.workflow}
         self._limits: dict[str, LimitTable] = {rules.limits.name: rules.limits}
         self._machines: dict[tuple[str, str], Machine] = {}
@@ -80,6 +98,14 @@ class RuleBook:
         if found is None:
             found = self._limits[name] = kept_limits(_body(reads, LIMITS, name))
         return found
+
+    def machine_of(self, reads: DocumentReads, tenant: str, kept: KeptCase) -> Machine:
+        """What moves a case. Raises ResourceNotFound."""
+        found = None
+        if self.ruled is not None:
+            workflow, limits = self.workflow(reads, kept.case.workflow), self.limits(reads, kept.limits)
+            found = self.ruled.machine(reads, tenant, kept, workflow, limits)
+        return found or self.machine(reads, kept.case.workflow, kept.limits)
 
     def machine(self, reads: DocumentReads, workflow: str, limits: str) -> Machine:
         """What moves the cases of a version. Raises ResourceNotFound."""

@@ -25,7 +25,7 @@ from cityloom.cases.kept import EVIDENCE, KeptCase, Subject, kept_of
 from cityloom.cases.parties import CITIZEN, Parties, Roles
 from cityloom.cases.places import Place, Places
 from cityloom.cases.reading import CASES, CaseReads, full_id
-from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.rulebook import RuleBook, Ruled
 from cityloom.cases.views import CaseWhole, PublicCase
 from cityloom.cases.wishes import LONGEST, MoveWish, Report, check_text
 from cityloom.ld.names import is_uri
@@ -48,6 +48,7 @@ class Cases(CaseReads):
         parties: who holds which role.
         files: where photos are kept.
         places: where the city's areas are.
+        ruled: rules that are adopted while the node runs.
 
     `timer_set` is set when a timer was set, `book` has the rules.
     """
@@ -62,9 +63,10 @@ class Cases(CaseReads):
         parties: Parties,
         files: EvidenceFiles,
         places: Places,
+        ruled: Ruled | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(store, access, clock, RuleBook(rules), parties=parties, limits=limits)
+        super().__init__(store, access, clock, RuleBook(rules, ruled), parties=parties, limits=limits)
         self.files = files
         self.places = places
         self._schemas = SchemaRules()
@@ -150,7 +152,7 @@ class Cases(CaseReads):
                 at=tx.now,
             )
             _check_evidence(tx, call, case_id, act.evidence)
-            writer.move(kept, act, wish.request_id)
+            writer.move(kept, writer.routed(kept, act), wish.request_id)
             return writer.timer_set
 
         self._tell(await self._write(call, work, size=4 * LONGEST))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from cityloom.cases.calendar import Calendar
-from cityloom.cases.case import Case, Transition
+from cityloom.cases.case import Case, RuleRow, Transition
 from cityloom.cases.deadlines import Light, Reading
 from cityloom.cases.evidence import Evidence
 from cityloom.cases.kept import PROMISE, KeptCase, read_open, worst_light
@@ -116,7 +116,8 @@ class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
 class CaseWhole(Struct, frozen=True, kw_only=True, rename="camel"):
     """A case with all that is known of it.
 
-    `seen` is the number to send with the next move. `changes` are deadlines that an edited calendar moved.
+    `seen` is the number to send with the next move. `changes` are deadlines that an edited calendar moved,
+    `ruled` the rows of the rules by which it was opened, dispatched and escalated.
     """
 
     case: CaseRow
@@ -135,6 +136,7 @@ class CaseWhole(Struct, frozen=True, kw_only=True, rename="camel"):
     returned_by: tuple[str, ...] = ()
     appealed: bool = False
     exempt: bool = False
+    ruled: dict[str, RuleRow] = {}
 
 
 class PublicStep(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

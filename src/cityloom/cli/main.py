@@ -8,7 +8,7 @@ import sys
 import typer
 
 from cityloom import __version__
-from cityloom.cli import care, cases, city, history, keys, out_of_the_city
+from cityloom.cli import care, cases, city, history, keys, out_of_the_city, rules
 from cityloom.cli.console import err
 from cityloom.model.errors import CityloomError
 
@@ -44,6 +44,7 @@ care.add_to(app)
 history.add_to(app)
 cases.add_to(app)
 keys.add_to(app)
+rules.add_to(app)
 
 
 def main() -> None:

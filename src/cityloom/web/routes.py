@@ -31,6 +31,7 @@ from cityloom.web import (
     past,
     personal,
     registrations,
+    rules,
     schemas,
     search,
     sensorthings,
@@ -80,6 +81,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     schemas.OPERATIONS,
     personal.OPERATIONS,
     cases.OPERATIONS,
+    rules.OPERATIONS,
     sensorthings.OPERATIONS,
     health.OPERATIONS,
 )

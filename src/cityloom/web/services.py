@@ -24,6 +24,8 @@ from cityloom.model.entity import Entity
 from cityloom.model.settings import Settings
 from cityloom.query.sources import SourceQuery
 from cityloom.query.values import Query, TemporalQuery
+from cityloom.rules.jobs import Replays
+from cityloom.rules.kept import Rules
 from cityloom.store.ports import Store
 
 
@@ -285,6 +287,8 @@ class Services:
     schemas: Schemas
     personal: Personal
     cases: Cases | None
+    rules: Rules
+    rule_replays: Replays
     city: City
     clock: Clock
     settings: Settings

@@ -1,0 +1,224 @@
+"""`cityloom rules`: decision tables of a running node, from the terminal; files are checked without one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.table import Table
+
+from cityloom.cli.console import err, out, print_whole, progress_bars
+from cityloom.folder import CityFolder
+from cityloom.model.errors import BadRequestData, ConfigurationError
+
+_Node = Annotated[str, typer.Option("--node", help="The node, such as http://127.0.0.1:8026.")]
+_Key = Annotated[
+    str, typer.Option("--key", envvar="CITYLOOM_KEY", help="An API key, where the node asks for one.")
+]
+_Tenant = Annotated[str, typer.Option(help="The tenant; left out: the default one.")]
+_TableId = Annotated[str, typer.Argument(metavar="TABLE", help="The id of the decision table.")]
+_VersionId = Annotated[str, typer.Argument(metavar="VERSION", help="Its version.")]
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The table's YAML file.")]
+_NODE: Final = "http://127.0.0.1:8026"
+_LOOK_EVERY: Final = 0.2
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Decision tables: who comes, how fast, what opens a case.")
+    group.command("list")(list_rules)
+    group.command("check")(check)
+    group.command("put")(put)
+    group.command("replay")(replay)
+    group.command("adopt")(adopt)
+    app.add_typer(group, name="rules")
+
+
+def list_rules(node: _Node = _NODE, key: _Key = "", tenant: _Tenant = "") -> None:
+    """Lists every version of every table, and when it holds.
+
+    Example: `cityloom rules list`
+    """
+    table = Table("table", "version", "kind", "rows", "state", "from", "until", "adopted by")
+    for one in _ask("GET", node, "/rules", key, tenant):
+        days = (one.get("from") or "", one.get("until") or "", one.get("adoptedBy") or "")
+        table.add_row(
+            one["decisionTable"], one["version"], one["kind"], str(one["rows"]), one["state"], *days
+        )
+    print_whole(table)
+
+
+def check(
+    file: _File,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A city's folder, whose codes and departments it must fit.")
+    ] = None,
+) -> None:
+    """Checks a table whole: what is wrong, and what no row speaks of. Asks no node.
+
+    Example: `cityloom rules check who-comes.yaml --data my-city`
+    """
+    from cityloom.rules.kept import read_table
+    from cityloom.rules.kinds import check_table
+    from cityloom.rules.load import read_file
+
+    try:
+        table = read_table(read_file(file))
+    except BadRequestData as error:
+        raise ConfigurationError(f"{file}: {error.detail}") from None
+    found = check_table(table)
+    if data is not None:
+        found += _city_findings(CityFolder(data), table)
+    for one in found:
+        out.print(f"{one.level}: {one}", markup=False)
+    wrong = sum(one.level == "error" for one in found)
+    if wrong:
+        raise ConfigurationError(f"{file}: {wrong} errors; the table cannot be adopted")
+    out.print(f"{table.id} {table.version}: {len(table.rows)} rows, whole", markup=False)
+
+
+def put(file: _File, node: _Node = _NODE, key: _Key = "", tenant: _Tenant = "") -> None:
+    """Sends a table to the node as a draft, or edits the draft that is there.
+
+    Example: `cityloom rules put who-comes.yaml`
+    """
+    from cityloom.rules.load import read_file
+
+    values = read_file(file)
+    name, version = str(values.get("decisionTable", "")), str(values.get("version", ""))
+    known = any(
+        (one["decisionTable"], one["version"], one["state"]) == (name, version, "draft")
+        for one in _ask("GET", node, "/rules", key, tenant)
+    )
+    if known:
+        _ask("PUT", node, _path(name, version), key, tenant, values)
+    else:
+        _ask("POST", node, "/rules", key, tenant, values)
+    out.print(f"{name} {version}: a draft", markup=False)
+
+
+def replay(
+    table: _TableId,
+    version: _VersionId,
+    since: Annotated[str, typer.Option("--from", help="The first day; a year before the last.")] = "",
+    until: Annotated[str, typer.Option("--until", help="The last day; yesterday.")] = "",
+    output: Annotated[Path | None, typer.Option("--out", help="A JSON file for all that came of it.")] = None,
+    node: _Node = _NODE,
+    key: _Key = "",
+    tenant: _Tenant = "",
+) -> None:
+    """Lives the past again under a version: which cases would change, in what, and how scores move.
+
+    Example: `cityloom rules replay who-comes 2027-01 --from 2026-01-01 --until 2026-12-31`
+    """
+    asked = _ask(
+        "POST", node, _path(table, version) + "/replays", key, tenant, {"from": since, "until": until}
+    )
+    with progress_bars() as begin:
+        move = begin(f"replaying {table} {version}")
+        while asked["status"] == "running":
+            time.sleep(_LOOK_EVERY)
+            asked = _ask("GET", node, f"/rules/replays/{asked['id']}", key, tenant)
+            move(asked["progress"])
+    if asked["status"] == "failed":
+        raise ConfigurationError(f"the replay failed: {asked['error']}")
+    if output is not None:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(asked), indent=2) + b"\n")
+    _tell(asked["result"])
+
+
+def adopt(
+    table: _TableId,
+    version: _VersionId,
+    since: Annotated[
+        str, typer.Option("--from", help="The first day on which it decides; as the table says.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", help="The last day; open.")] = "",
+    node: _Node = _NODE,
+    key: _Key = "",
+    tenant: _Tenant = "",
+) -> None:
+    """Lets a draft decide from a day on; after that it never changes. For who may administer.
+
+    Example: `cityloom rules adopt who-comes 2027-01 --from 2027-01-01`
+    """
+    days = {"from": since, "until": until}
+    told = _ask("POST", node, _path(table, version) + "/adopt", key, tenant, days)
+    end = f" until {told['until']}" if told["until"] else ""
+    out.print(f"{table} {version} decides from {told['from']}{end}", markup=False)
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """The outcome of a replay for a person: the first changes, counts, and the scores that move."""
+    changes = Table("case", "what", "before", "after")
+    for one in result["changed"][:50]:
+        for number, each in enumerate(one["changes"]):
+            changes.add_row(
+                "" if number else one["case"], each["fact"], str(each["before"]), str(each["after"])
+            )
+    for name in ("opened", "notOpened"):
+        for one in result[name][:50]:
+            opened = ("no", "yes") if name == "opened" else ("yes", "no")
+            changes.add_row(one["entity"], f"{one['caseType']} at {one['at']}", *opened)
+    if changes.row_count:
+        print_whole(changes)
+    scores = Table("score", "before", "after")
+    for name, before in result["scoresBefore"].items():
+        after = result["scoresAfter"].get(name)
+        if before != after:
+            scores.add_row(name, _number(before), _number(after))
+    if scores.row_count:
+        print_whole(scores)
+    changed = len(result["changed"]) + len(result["opened"]) + len(result["notOpened"])
+    out.print(f"{changed:,} of {result['cases']:,} cases would change", markup=False)
+    if result["unlike"]:
+        err.print(
+            f"{len(result['unlike']):,} cases are left out: the rules of their days do not give their record",
+            markup=False,
+        )
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
+
+
+def _city_findings(folder: CityFolder, table: Any) -> list[Any]:
+    from cityloom.caserules import CaseTables
+    from cityloom.cases.city import load_rules
+    from cityloom.connect.profile import load_profile
+
+    file = load_profile(folder.profile).cases_file if folder.profile else None
+    if file is None:
+        raise ConfigurationError(f"the city in {folder.path} has no cases.yaml in its profile")
+    rules = load_rules(file)
+    return CaseTables(rules.workflow, rules.limits, rules.departments).check(table)
+
+
+def _path(table: str, version: str) -> str:
+    from urllib.parse import quote
+
+    return f"/rules/{quote(table, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _ask(method: str, node: str, path: str, key: str, tenant: str, body: Any = None) -> Any:
+    """The node's answer. Raises ConfigurationError: it refuses, or cannot be reached."""
+    import httpx
+
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
+    headers |= {"NGSILD-Tenant": tenant} if tenant else {}
+    data = None if body is None else msgspec.json.encode(body)
+    try:
+        answer = httpx.request(
+            method, node.rstrip("/") + path, content=data, headers=headers, timeout=60, trust_env=False
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ConfigurationError(f"{node} could not be reached: {error}") from None
+    told = msgspec.json.decode(answer.content) if answer.content else None
+    if answer.is_error:
+        detail = told.get("detail") if isinstance(told, dict) else answer.text[:300]
+        raise ConfigurationError(f"{node} answered {answer.status_code}: {detail}")
+    return told
