@@ -119,6 +119,27 @@ def test_duplicates_are_all_that_are_near_and_no_other(
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
 
 
+@pytest.mark.parametrize("corner", [(0.0, 0.001), (10.002, 50.0), (-71.06, 42.36), (20.0, 84.0)])
+@pytest.mark.parametrize("east", [True, False])
+def test_the_limit_is_kept_to_the_centimetre(corner: tuple[float, float], east: bool) -> None:
+    def apart(metres: float) -> tuple[float, float]:
+        """The position so far to the east or the south, found by halving."""
+        low, high = 0.0, 0.01
+        for _ in range(60):
+            middle = (low + high) / 2
+            place = (corner[0] + middle, corner[1]) if east else (corner[0], corner[1] - middle)
+            low, high = (middle, high) if _vincenty(corner, place) < metres else (low, middle)
+        return place
+
+    new = Told(case="new", type="lamp", at=0, place=corner)
+    others = [
+        Told(case=f"{metres}", type="lamp", at=hours, place=apart(metres))
+        for metres in (49.99, 50.01)
+        for hours in (24 * HOUR, -24 * HOUR - 1)
+    ]
+    assert [one.case for one in duplicates(new, others, RULES)] == ["49.99"]
+
+
 def test_the_reason_tells_distance_and_time_in_both_languages() -> None:
     new = Told(case="new", type="lamp", at=100 * HOUR, place=(0.0, 0.0), text="Lamp is out at the bus stop")
     other = Told(

@@ -102,7 +102,11 @@ def _random(seed: int) -> list[Arrival]:
         if draw.random() < 0.15:
             hour, kind, area = draw.uniform(0, 22), draw.choice("ab"), draw.choice(["n", "s"])
             arrivals += [(kind, area, _at(day, hour + draw.random())) for _ in range(draw.randint(5, 60))]
-    return sorted(arrivals, key=lambda one: one[2])
+    arrivals.sort(key=lambda one: one[2])
+    for _ in range(len(arrivals) // 20):  # some are told late
+        late = draw.randrange(len(arrivals))
+        arrivals.insert(min(late + draw.randrange(30), len(arrivals)), arrivals.pop(late))
+    return arrivals
 
 
 @given(seed=st.integers(0, 2**32), share=st.floats(0, 1))
@@ -164,6 +168,21 @@ def test_what_is_told_late_is_counted_in_its_own_hour() -> None:
     assert on_time.state().counts == late.state().counts
     late.arrived("lamp", "", _at(START - timedelta(days=200), 9))
     assert on_time.state().counts == late.state().counts
+
+
+def test_what_is_told_late_changes_what_is_usual_at_once() -> None:
+    days = [START + timedelta(days=number) for number in range(28)]
+    today = START + timedelta(days=28)
+    first = [("lamp", "", _at(today, 9 + one / 60)) for one in range(6)]
+    late = [("lamp", "", _at(day, 9 + one / 60)) for day in days for one in range(6)]
+    then = [("lamp", "", _at(today, 9.5 + one / 60)) for one in range(8)]
+    rule = {"perYear": 1e-6}
+    surprised, told = _detector(**rule), _detector(**rule)
+    for detector in (surprised, told):
+        _run(detector, [("lamp", "", _at(START - timedelta(days=1), 0))])
+    assert _run(told, first + late) == []
+    assert _run(told, then) == []
+    assert _run(surprised, [("lamp", "", _at(today, 8)), *first, *then]) != []
 
 
 def test_a_free_day_is_compared_with_free_days() -> None:

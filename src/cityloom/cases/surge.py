@@ -373,7 +373,7 @@ def sentence(surge: Surge) -> dict[str, str]:
     """Why it was raised, in words for a person, in English and Chinese; type and area by their codes."""
     first = (surge.hour - surge.window + 1) % _HOURS
     hours = f"{first:02d}:00–{surge.hour + 1:02d}:00"
-    odds = f"{1 / max(surge.chance, 1e-15):,.0f}"
+    odds = f"{1 / max(surge.chance, 1e-9):,.0f}"
     days = f"{surge.days[0]}…{surge.days[-1]}" if surge.days else "–"
     where = f"{surge.type} in {surge.area}" if surge.area else surge.type
     return {

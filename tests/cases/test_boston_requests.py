@@ -1,16 +1,18 @@
-"""The requests of Boston from July to December 2011, hour by hour as if live: the storms are surges."""
+"""The requests of Boston from July to December 2011, hour by hour as if live: storms, and duplicates."""
 
 import csv
 import gzip
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import cityloom
 from cityloom.cases.calendar import load_calendar
+from cityloom.cases.duplicates import DuplicateRules, Nearness, Told, duplicates
 from cityloom.cases.surge import Surge, SurgeDetector, SurgeRule, free_days, sentence
 from tests.real_city import DATA, NEEDED
 
@@ -20,13 +22,21 @@ HOUR = 3_600_000_000
 TREES = "Tree Emergencies"
 
 
+@cache
+def _rows() -> list[tuple[int, dict[str, str]]]:
+    """All requests with the time at which they were opened, in that order."""
+    with gzip.open(DATA / "boston_311_2011h2" / "cases.csv.gz", "rt", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: (row["open_dt"], row["case_enquiry_id"]))
+    return [
+        (int(datetime.fromisoformat(row["open_dt"]).replace(tzinfo=ZONE).timestamp()) * 1_000_000, row)
+        for row in rows
+    ]
+
+
 def _requests() -> Iterator[tuple[str, str, int]]:
     """(type, neighbourhood, opened) of all requests, in the order in which they were opened."""
-    with gzip.open(DATA / "boston_311_2011h2" / "cases.csv.gz", "rt", encoding="utf-8") as file:
-        rows = [(row["open_dt"], row["type"], row["neighborhood"]) for row in csv.DictReader(file)]
-    for opened, kind, area in sorted(rows):
-        local = datetime.fromisoformat(opened).replace(tzinfo=ZONE)
-        yield kind, area, int(local.astimezone(UTC).timestamp()) * 1_000_000
+    for at, row in _rows():
+        yield row["type"], row["neighborhood"], at
 
 
 def _live() -> list[Surge]:
@@ -63,6 +73,7 @@ def test_storms_raise_tree_emergencies_in_time_and_hardly_anything_else_does() -
     in_alarm = {
         hour for surge in trees for hour in range(surge.since // HOUR, -(-(surge.until or 0) // HOUR))
     }
+    print(len(in_alarm), "clock hours in alarm")
     assert len(in_alarm) <= 50
     assert {at[:5] for at in begun} == {"08-19", "08-28", "10-30"}
     # No number of the rule was fitted to a type; halves of the types, by chance, are told beside each other.
@@ -72,3 +83,30 @@ def test_storms_raise_tree_emergencies_in_time_and_hardly_anything_else_does() -
     print(len(alarms) - len(whole_city), "in areas; by halves of the types:", dict(halves), dict(kinds))
     print(Counter(surge.type for surge in whole_city).most_common())
     assert len(whole_city) <= 100
+
+
+def test_duplicates_are_proposed_for_some_and_found_more_often_where_the_city_said_so() -> None:
+    rules = DuplicateRules(
+        version="boston", default=Nearness(metres=50, hours=24), nowhere=((-71.0587, 42.3594),)
+    )
+    before: dict[str, deque[Told]] = {}
+    placed = Counter[bool]()
+    proposed = Counter[bool]()
+    for at, row in _rows():
+        place = (float(row["longitude"]), float(row["latitude"]))
+        new = Told(case=row["case_enquiry_id"], type=row["type"], at=at, place=place)
+        of_type = before.setdefault(new.type, deque())
+        while of_type and of_type[0].at < at - 24 * HOUR:
+            of_type.popleft()
+        found = duplicates(new, of_type, rules)
+        of_type.append(new)
+        said = row["closure_code"] == "Duplicate"
+        placed[said] += rules.placed(place)
+        proposed[said] += bool(found)
+        assert rules.placed(place) or not found
+        assert all(0 <= -one.apart <= 24 * HOUR and one.metres <= 50.05 for one in found)
+    print(proposed.total(), "of", placed.total(), "with a place have one that may be the same;")
+    print(proposed[True], "of", placed[True], "that the City closed as duplicates")
+    assert placed.total() == 58_251 - 4_775
+    assert proposed.total() < 0.2 * placed.total()
+    assert proposed[True] / placed[True] > 2 * proposed[False] / placed[False]
