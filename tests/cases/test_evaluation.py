@@ -28,6 +28,7 @@ RULES = load_evaluation(WORKFLOW)
 DATA = load_yaml(Path(cityloom.cases.__file__).parent / "evaluation.yaml")
 LATE = START + 300 * 24 * HOUR
 ALL = Period(since=0, until=LATE, now=LATE)
+CLOSING = ("close", "closeElsewhere")
 CLOSED = ("closed", "followUp", "appealed", "appealReview", "evaluated")
 MONOTONE = ("area", "department", "shiftLeader")
 
@@ -173,7 +174,7 @@ def test_figures_are_what_counting_states_and_clocks_gives(seed: int) -> None:
     due, closed, on_time = set(), set(), set()
     for record in cases:
         case, log = record.case, record.transitions
-        first = next((one for one in log if one.move == "close"), None)
+        first = next((one for one in log if one.move in CLOSING), None)
         promise = case.countdown("promise")
         undone = case.state in ("rejected", "voided", "merged")
         assert promise is not None or not log
@@ -187,7 +188,7 @@ def test_figures_are_what_counting_states_and_clocks_gives(seed: int) -> None:
         due.add(case.id)
         if case.state in CLOSED:
             closed.add(case.id)
-            last = [one for one in log if one.move == "close"][-1]
+            last = [one for one in log if one.move in CLOSING][-1]
             light = next(one.light for one in last.readings if one.clock == "promise")
             if light != "red":
                 on_time.add(case.id)
@@ -250,7 +251,7 @@ def _close_fewer(seed: int, since: int, length: int) -> None:
     for number, record in enumerate(cases):
         if record.case.state not in CLOSED:
             continue
-        closing = max(one.number for one in record.transitions if one.move == "close")
+        closing = max(one.number for one in record.transitions if one.move in CLOSING)
         fewer = [*cases[:number], replayed(record, closing - 1), *cases[number + 1 :]]
         for period in periods:
             for by in ("", "department", "area"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,16 +12,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from PIL import Image
 
 from cases.town import MONDAY, RULES, SAMPLE, Town, town, until
+from cityloom.access.keys import KeyAccess, Keys
 from cityloom.cases.case import Transition
 from cityloom.cases.city import CaseRules, load_rules
 from cityloom.cases.kept import CLOCK_ID, TRANSITION, iri, kept_of
 from cityloom.cases.machine import Machine
-from cityloom.cases.wishes import QueueWish
+from cityloom.cases.wishes import MoveWish, QueueWish, Report, Reporter
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Entity
-from cityloom.model.errors import ConfigurationError, Conflict, Forbidden, ResourceNotFound
+from cityloom.model.errors import ConfigurationError, Conflict, Forbidden, ResourceNotFound, Unauthorized
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime, parse_datetime
 from tests.postgres import server
@@ -335,6 +338,46 @@ async def test_someone_without_a_role_reports_and_no_more(loomhaven: Town) -> No
     assert whole.moves == []
     with pytest.raises(Forbidden):
         await loomhaven.move(case, "accept", party="nobody")
+
+
+def photo() -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(written, "PNG")
+    return written.getvalue()
+
+
+async def test_with_keys_everyone_may_report_where_that_is_open_and_no_more(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json", SimulatedClock(MONDAY))
+    keys.add("clerk", "officer", [], ["intake"])
+    keys.add("app", "writer", [])
+    keys.add("guest", "reader", [], ["intake"])
+    access = KeyAccess(keys, open_node=False, public_read=False, public_report=True)
+    with town(tmp_path / "city", access=access) as place:
+        anyone, cases = place.call(), place.cases
+        case = (await cases.report(anyone, Report(type="street-light", reporter=Reporter(phone="555")))).id
+        assert (await cases.status(anyone, case)).state == "reported"
+        assert (await cases.add_photo(anyone, case, photo())).by == "urn:cityloom:anonymous"
+        assert (await cases.report(place.call("app"), Report(type="street-light"))).status == "open"
+        with pytest.raises(Unauthorized, match="actor cannot be named"):
+            await cases.report(anyone, Report(type="street-light", actor="the mayor"))
+        for refused in (
+            cases.show(anyone, case),
+            cases.queue(anyone, QueueWish()),
+            cases.move(anyone, case, MoveWish(move="accept", seen=1)),
+            cases.reporter(place.call("", "curious"), case),
+        ):
+            with pytest.raises(Unauthorized):
+                await refused
+        for party, wanted in (("app", "holds no role"), ("guest", "may not write")):
+            with pytest.raises(Forbidden, match=wanted):
+                await cases.move(place.call(party), case, MoveWish(move="accept", seen=1))
+        with pytest.raises(Forbidden, match="personal data"):
+            await cases.reporter(place.call("guest", "call back"), case)
+        assert await cases.reporter(place.call("clerk", "call back"), case) == {"phone": "555"}
+        whole = await cases.move(place.call("clerk"), case, MoveWish(move="accept", seen=1))
+        assert whole.transitions[-1].actor == "clerk"
+        with pytest.raises(Forbidden, match="nobody took up"):
+            await cases.add_photo(anyone, case, photo())
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_late_agrees_with_the_flag_of_every_request_of_boston(boston: Town) -> N
             case = machine.begin(request.case_id)
             for act in importer.acts_of(request):
                 case = machine.apply(case, act, BOSTON.calendar).case
+            assert BOSTON.limits.told.types[case.matter.type].title["en"] == row["type"]
             yield case, row["ontime"]
 
     assert counted(moved()) == EXPECTED

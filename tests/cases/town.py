@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cityloom
+from cityloom.access.keys import KeyAccess
 from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Action, Call
 from cityloom.cases.city import CaseRules, load_rules
@@ -44,12 +45,23 @@ class Open:
 
 
 class Town:
-    """The rooms that cases stand in."""
+    """The rooms that cases stand in.
 
-    def __init__(self, folder: Path, store: Store, clock: SimulatedClock, rules: CaseRules) -> None:
+    Args:
+        access: who may do what; without it everyone may do everything.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        clock: SimulatedClock,
+        rules: CaseRules,
+        access: Open | KeyAccess | None = None,
+    ) -> None:
         self.store = store
         self.clock = clock
-        self.access = Open()
+        self.access = access or Open()
         self.files = EvidenceFiles(folder / "evidence", most_bytes=2_000_000, most_pixels=4_000_000)
         self.cases = Cases(
             store,
@@ -88,7 +100,11 @@ class Town:
 
 @contextmanager
 def town(
-    folder: Path, rules: CaseRules = RULES, clock: SimulatedClock | None = None, url: str = ""
+    folder: Path,
+    rules: CaseRules = RULES,
+    clock: SimulatedClock | None = None,
+    url: str = "",
+    access: KeyAccess | None = None,
 ) -> Iterator[Town]:
     """A city in a folder, or in the database at `url`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +113,7 @@ def town(
         PostgresStore(url, clock) if url else SqliteStore(folder / "city.db", clock, synchronous="OFF")
     )
     try:
-        yield Town(folder, store, clock, rules)
+        yield Town(folder, store, clock, rules, access)
     finally:
         store.close()
 

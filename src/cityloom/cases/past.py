@@ -149,7 +149,7 @@ class PastRequests:
     def acts_of(self, request: PastRequest) -> list[Act]:
         """What happened to a request, as far as it is known."""
         reported = Act(
-            move="report",
+            move="takeOver",
             actor=CITY,
             role="city",
             at=request.opened,
