@@ -14,7 +14,7 @@ This module never touches a connection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -156,6 +156,7 @@ class _Builder:
         self._names: dict[str, str] = {}
         self._body = "e.body"
         self._placed = False
+        self._row = ""
 
     def build(self, after_id: str) -> Select:
         """Chooses what leads, and adds every condition that is not said by it."""
@@ -172,13 +173,16 @@ class _Builder:
             leading, told = self._place(boxes)
             key, conditions = "e", ["e.tenant = :tenant"]
             self._placed = True
+            # What a place's row decides is looked at before that row is opened elsewhere.
+            self._row = "p.row"
             if not self._dialect.sorts_rows:
                 # Places are seen through `sight`, which is narrow: bodies are opened only where they decide.
-                self._body = "(SELECT b.body FROM entity b WHERE b.row = e.row)"
+                self._body = "(SELECT b.body FROM entity b WHERE b.row = p.row)"
         elif query.types is not None and (lead_types := _leading_types(query.types)) is not None:
             leading, key, conditions = self._types(lead_types), "t", []
         else:
             leading, key, conditions = "entity e", "e", ["e.tenant = :tenant"]
+        self._row = self._row or f"{key}.row"
         ordered, descending = _order_of(query.order_by)
         if after_id:
             conditions.append(f"{key}.id {'<' if descending else '>'} {self._bind(after_id)}")
@@ -204,15 +208,15 @@ class _Builder:
         if query.types is not None and not types_lead:
             parts.append(self._type_part(query.types, key))
         if query.attrs:
-            parts.append(any_of([self._attribute(name, key) for name in query.attrs]))
+            parts.append(any_of([self._attribute(name) for name in query.attrs]))
         if query.q is not None:
-            parts.append(self._q_part(query.q, key))
+            parts.append(self._q_part(query.q))
         if query.scope_q is not None:
-            parts.append(self._scope_part(query.scope_q, key))
+            parts.append(self._scope_part(query.scope_q))
         if query.geo is not None:
             # What has a place has a location.
             told = query.geo.or_absent or (self._placed and query.geo.geoproperty == LOCATION)
-            parts.append(NOTHING if told else self._attribute(query.geo.geoproperty, key))
+            parts.append(NOTHING if told else self._attribute(query.geo.geoproperty))
         if query.filter is not None:
             parts.append(self._filter(query.filter, key))
         return parts
@@ -277,14 +281,13 @@ class _Builder:
     def _type_part(self, expression: TypeExpression, key: str) -> Part:
         types = _leading_types(expression) if _is_union(expression) else None
         if types is not None:
-            wanted = self._dialect.is_text_of("iri", self._bind(self._dialect.texts(types)))
-            names = f"SELECT id FROM name WHERE {wanted}"
+            is_wanted = self._one_of_types(types)
             listed = (
                 "EXISTS (SELECT 1 FROM entity_type x WHERE x.tenant = :tenant"
-                f" AND {self._dialect.is_one_of('x.type', names)} AND x.id = {key}.id)"
+                f" AND {is_wanted('x.type')} AND x.id = {key}.id)"
             )
             seen = self._placed and not self._dialect.sorts_rows
-            return Part(f"(e.type IN ({names}) OR {listed})" if seen else listed, True)
+            return Part(f"({is_wanted('e.type')} OR {listed})" if seen else listed, True)
         match expression:
             case TypeAnd(terms):
                 return all_of([self._type_part(term, key) for term in terms])
@@ -293,47 +296,55 @@ class _Builder:
             case _:
                 raise AssertionError(expression)
 
-    def _attribute(self, name: str, key: str) -> Part:
+    def _one_of_types(self, types: list[str]) -> Callable[[str], str]:
+        """What says that an operand is the number of one of some types."""
+        if len(types) == 1:
+            return lambda operand: f"{operand} = {self._name(types[0])}"
+        wanted = self._dialect.is_text_of("iri", self._bind(self._dialect.texts(types)))
+        names = f"SELECT id FROM name WHERE {wanted}"
+        return lambda operand: self._dialect.is_one_of(operand, names)
+
+    def _attribute(self, name: str) -> Part:
         return Part(
             "EXISTS (SELECT 1 FROM entity_attribute a "
-            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row)",
+            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {self._row})",
             True,
         )
 
-    def _q_part(self, node: QNode, key: str) -> Part:
+    def _q_part(self, node: QNode) -> Part:
         """Every comparison needs its attribute to be there; only existence is decided by that."""
         match node:
             case QExists(path):
-                return self._path_part(path, key, decides=len(path.attributes) == 1 and not path.members)
+                return self._path_part(path, decides=len(path.attributes) == 1 and not path.members)
             case QCompare():
-                return self._compare_part(node, key)
+                return self._compare_part(node)
             case QAnd(terms):
-                return all_of([self._q_part(term, key) for term in terms])
+                return all_of([self._q_part(term) for term in terms])
             case QOr(terms):
-                return any_of([self._q_part(term, key) for term in terms])
+                return any_of([self._q_part(term) for term in terms])
             case QLinks(relationship, ids):
                 to_one = QCompare(Path((relationship,)), "==", AnyOf(list(ids)))
-                parts = [self._path_part(to_one.path, key, decides=False)]
+                parts = [self._path_part(to_one.path, decides=False)]
                 return all_of([*parts, self._value_part(to_one, None)] if len(ids) <= MOST_TERMS else parts)
             case QLinked():
                 return NOTHING
 
-    def _path_part(self, path: Path, key: str, *, decides: bool) -> Part:
+    def _path_part(self, path: Path, *, decides: bool) -> Part:
         if path.attributes[0] in MEMBERS:
             return NOTHING
-        return Part(self._attribute(path.attributes[0], key).sql, decides)
+        return Part(self._attribute(path.attributes[0]).sql, decides)
 
-    def _compare_part(self, node: QCompare, key: str) -> Part:
+    def _compare_part(self, node: QCompare) -> Part:
         """An attribute's number is looked at beside its name, and what is no single number in the body."""
         name, numbers = node.path.attributes[0], self._number_test(node)
         value = self._value_part(node, numbers)
         own = len(node.path.attributes) == 1 and not node.path.members and is_plain_key(name)
         if numbers is None or not own:
-            return all_of([self._path_part(node.path, key, decides=False), value])
+            return all_of([self._path_part(node.path, decides=False), value])
         inside = "" if value.sql is None else f" AND {value.sql}"
         return Part(
             "EXISTS (SELECT 1 FROM entity_attribute a "
-            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {key}.row "
+            f"WHERE a.tenant = :tenant AND a.name = {self._name(name)} AND a.row = {self._row} "
             f"AND ({numbers.format(value='a.number')} OR a.number IS NULL{inside}))",
             False,
         )
@@ -387,22 +398,22 @@ class _Builder:
             return None
         return f"{{value}} IN ({', '.join(self._bind(each) for each in literals)})"
 
-    def _scope_part(self, expression: ScopeExpression, key: str) -> Part:
+    def _scope_part(self, expression: ScopeExpression) -> Part:
         match expression:
             case ScopeTerm(scope):
-                return self._scope_term(scope, key)
+                return self._scope_term(scope)
             case ScopeAnd(terms):
-                return all_of([self._scope_part(term, key) for term in terms])
+                return all_of([self._scope_part(term) for term in terms])
             case ScopeOr(terms):
-                return any_of([self._scope_part(term, key) for term in terms])
+                return any_of([self._scope_part(term) for term in terms])
 
-    def _scope_term(self, scope: str, key: str) -> Part:
+    def _scope_term(self, scope: str) -> Part:
         levels = scope_key(scope).split("/")[1:]
         if "+" not in levels and levels[-1] != "#":
             wanted = self._bind("/" + "/".join(levels))
             return Part(
                 "EXISTS (SELECT 1 FROM entity_scope s "
-                f"WHERE s.tenant = :tenant AND s.scope = {wanted} AND s.row = {key}.row)",
+                f"WHERE s.tenant = :tenant AND s.scope = {wanted} AND s.row = {self._row})",
                 True,
             )
         fixed = levels[: next(index for index, level in enumerate(levels) if level in ("+", "#"))]
@@ -413,7 +424,7 @@ class _Builder:
         own, low, high = (self._bind(stem + end) for end in ("", "/", "0"))
         within = f"s.scope = {own} OR s.scope > {low} AND s.scope < {high}"
         return Part(
-            f"{key}.row IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
+            f"{self._row} IN (SELECT s.row FROM entity_scope s WHERE s.tenant = :tenant AND ({within}))",
             "+" not in levels,
         )
 
