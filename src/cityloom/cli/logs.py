@@ -137,7 +137,7 @@ class _JsonLogger:
         if level < self._level:
             return
         line = {**structlog.contextvars.get_contextvars(), **fields, "event": event, "level": name}
-        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line["timestamp"] = datetime.now(UTC)
         self._write(_encode(line).decode() + "\n")
 
 

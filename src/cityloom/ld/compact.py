@@ -45,6 +45,8 @@ Previous = Mapping[tuple[str, str], Attribute]
 
 _TELLING_MEMBERS: Final = frozenset((*INFERRED, *TELLING, "dataset", "type", "@type", "@context"))
 _SCALARS: Final = frozenset((str, int, float, bool))
+_AS_IT_IS: Final = frozenset(("Property", "Relationship", "ListProperty"))
+"""The kinds of which a scalar is written as it is kept."""
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -170,8 +172,9 @@ class Writer:
         path: tuple[str, ...],
     ) -> None:
         """Adds attributes under their compacted names."""
+        compact_key, write = self.ld_context.compact_key, self.attribute
         for name, instances in attributes.items():
-            document[self.ld_context.compact_key(name)] = self.attribute(name, instances, previous, path)
+            document[compact_key(name)] = write(name, instances, previous, path)
 
     def attribute(
         self, name: str, instances: Sequence[Attribute], previous: Previous, path: tuple[str, ...]
@@ -195,13 +198,14 @@ class Writer:
     ) -> Any:
         """One instance, normalized or concise; in an array of several (not `alone`) always an object."""
         before = previous.get((name, attribute.dataset_id)) if previous else None
-        if is_deleted(attribute):
+        value: Any = attribute.value
+        scalar = type(value) in _SCALARS
+        if value == NULL if scalar else is_deleted(attribute):
             return self.deleted(attribute, before, alone)
         kind = KINDS[attribute.kind or "Property"]
-        value: Any = attribute.value
         document: dict[str, Any] = {"type": kind.name}
-        if type(value) in _SCALARS and kind.name == "Property":
-            document["value"] = value
+        if scalar and kind.name in _AS_IT_IS:
+            document[kind.member] = value
         elif kind.name == "LanguageProperty" and self.form.lang is not None:
             tag, text = choose_language(value, self.form.lang)
             document["type"], document["value"], document["lang"] = "Property", text, tag
@@ -210,7 +214,7 @@ class Writer:
         self.add_members(document, kind, attribute)
         if before is not None and before.value is not UNSET:
             self.add_previous(document, before)
-        if kind.linked and self.linked is not None:
+        if self.linked is not None and kind.linked:
             joined = self.joined(name, attribute, path)
             if found := [one for one in joined if type(one) is dict]:
                 document[kind.linked] = found if type(value) is list else found[0]

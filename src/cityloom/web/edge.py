@@ -22,8 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from cityloom.model.errors import Forbidden
 from cityloom.model.settings import Settings
-from cityloom.web.headers import Headers
-from cityloom.web.incoming import TENANT_HEADER
+from cityloom.web.headers import TENANT, Headers
 from cityloom.web.load import Counted, Load
 from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
@@ -36,7 +35,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _BODILESS: Final = frozenset({"GET", "HEAD"})
-_TENANT: Final = TENANT_HEADER.lower().encode()
+_TENANT: Final = TENANT.encode()
 
 Observe = Callable[[str, int, float], None]
 """Is told of every request: operation ("" where nothing was routed), status, seconds."""
@@ -76,7 +75,7 @@ class Edge:
             tell = response.raw_headers
             tell.append((b"x-request-id", request_id.encode()))
             tell.append(_NO_SNIFFING)
-            tenant = headers.get(TENANT_HEADER)
+            tenant = headers.get(TENANT)
             if tenant is not None:
                 tell.append((_TENANT, tenant.encode("latin-1")))
             await response(scope, receive, send)
