@@ -33,6 +33,9 @@ log = structlog.get_logger("cityloom.access")
 REQUEST_ID: Final = "x-request-id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_FROM_ELSEWHERE: Final = Forbidden(
+    "header Host is invalid: this node answers for loopback alone (setting publicUrl)"
+)
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _TENANT: Final = TENANT.encode()
@@ -98,27 +101,17 @@ class Edge:
         overloaded = load.refusal(path)
         if overloaded is not None:
             return problem_response(overloaded, ngsi_ld=path.startswith(NGSI_LD_ROOT))
+        if self._hosts is not None and _host(headers) not in self._hosts:
+            return problem_response(_FROM_ELSEWHERE, ngsi_ld=False)
+        endpoint, variables = self._paths.find(path)
+        body = None if scope["method"] in _BODILESS else Counted(receive, load)
         load.requests += 1
-        if scope["method"] in _BODILESS:
-            try:
-                return await self._found(scope, receive, headers)
-            finally:
-                load.requests -= 1
-        body = Counted(receive, load)
         try:
-            return await self._found(scope, body, headers)
+            return await endpoint.answer(scope, body or receive, headers, variables)
         finally:
             load.requests -= 1
-            load.release(body.held)
-
-    async def _found(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
-        if self._hosts is not None and _host(headers) not in self._hosts:
-            refusal = Forbidden(
-                "header Host is invalid: this node answers for loopback alone (setting publicUrl)"
-            )
-            return problem_response(refusal, ngsi_ld=False)
-        endpoint, variables = self._paths.find(scope["path"])
-        return await endpoint.answer(scope, receive, headers, variables)
+            if body is not None:
+                load.release(body.held)
 
 
 _PROCESS: Final = os.urandom(8).hex()

@@ -141,7 +141,9 @@ def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
     It sees the file through the memory of the process: every commit of another connection empties
     a cache of SQLite's own, and to fill that again by system calls costs more than to look.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs, statementcachesize=256)
+    # One thread has it: SQLite need not lock it against others.
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
     for pragma in ("query_only=1", f"mmap_size={_MAPPED}", "cache_size=-32768", "trusted_schema=0"):
         connection.execute(f"PRAGMA {pragma}")
