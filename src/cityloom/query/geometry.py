@@ -137,6 +137,10 @@ def _quick_bounds(geojson: Any) -> tuple[float, float, float, float] | None:
     return (float(bounds[0]), float(bounds[1]), float(bounds[2]), float(bounds[3]))
 
 
+_NUMBERS: Final = frozenset((int, float))
+"""JSON's numbers; true and false are none."""
+
+
 def point_of(geojson: Any) -> tuple[float, float] | None:
     """(lon, lat) of a GeoJSON Point, or None when it is something else."""
     if not isinstance(geojson, dict) or geojson.get("type") != "Point":
@@ -145,9 +149,7 @@ def point_of(geojson: Any) -> tuple[float, float] | None:
     if not isinstance(coordinates, list) or len(coordinates) < 2:
         return None
     lon, lat = coordinates[0], coordinates[1]
-    if isinstance(lon, bool) or isinstance(lat, bool):
-        return None
-    if not isinstance(lon, int | float) or not isinstance(lat, int | float):
+    if type(lon) not in _NUMBERS or type(lat) not in _NUMBERS:
         return None
     return float(lon), float(lat)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.query.compare import temporal
@@ -67,27 +68,40 @@ _TYPE_WIDTH: Final = 0.5
 and the tree cannot tell good from bad places for them."""
 
 
+BODIES: Final = (
+    "SELECT CAST(group_concat(CAST(b.body AS TEXT), char(10) ORDER BY k.key) AS BLOB)"
+    " FROM json_each(?) k CROSS JOIN entity b ON b.row = k.value"
+)
+"""The bodies of some rows (as JSON), in this order, a line each: one step of SQLite for all of them.
+
+At each step the interpreter may go to another thread and come back late.
+"""
+
+
 class Select(Struct, frozen=True):
     """A statement over the entities that a query may select.
 
     `exact`: every row is an answer. `ordered`: rows come in the query's own order (else by id).
+    `sorts`: rows are found, and then sorted; `keys` and `BODIES` read them with the fewest steps.
+    `left` is what of the query rows are still to be tested for.
     """
 
     _leading: str
     _conditions: list[str]
     _key: Literal["t", "e"]
-    _sorts: bool
+    sorts: bool
     _descending: bool
     _join: str
     parameters: dict[str, Any]
     exact: bool
     ordered: bool
+    left: Query
 
     def rows(self, *, limit: bool = False) -> str:
         """`row, id, body` by id; with `limit` (only when exact and ordered) just the query's page."""
         page = " LIMIT :limit OFFSET :offset" if limit else ""
-        order = f" ORDER BY {self._key}.id{' DESC' if self._descending else ''}{page}"
-        if self._sorts:
+        order = f" {self._order()}{page}"
+        if self.sorts:
             keys = f"SELECT e.row AS row, e.id AS id FROM {self._leading}{self._where()}{order}"
             return (
                 f"WITH k AS MATERIALIZED ({keys}) "
@@ -97,6 +111,13 @@ class Select(Struct, frozen=True):
         return (
             f"SELECT {self._key}.row, {self._key}.id, e.body FROM {self._leading}{body}{self._where()}{order}"
         )
+
+    def keys(self) -> str:
+        """The rows by id, as one JSON array."""
+        return f"SELECT json_group_array(e.row {self._order()}) FROM {self._leading}{self._where()}"
+
+    def _order(self) -> str:
+        return f"ORDER BY {self._key}.id{' DESC' if self._descending else ''}"
 
     def count(self) -> str:
         """How many rows there are; without reading a body when `exact`."""
@@ -186,9 +207,13 @@ class _Builder:
         ordered, descending = _order_of(query.order_by)
         if after_id:
             conditions.append(f"{key}.id {'<' if descending else '>'} {self._bind(after_id)}")
+        types_lead = (told or lead_types is not None) and _is_union(query.types)
+        said: dict[str, Any] = {"types": None} if types_lead else {}
         exact = query.id_pattern is None and query.geo is None
-        for part in self._parts(key, types_lead=(told or lead_types is not None) and _is_union(query.types)):
+        for name, part in self._parts(key, types_lead=types_lead):
             exact = exact and part.exact
+            if part.exact:
+                said[name] = [] if name == "attrs" else None
             if part.sql is not None:
                 conditions.append(part.sql)
         return Select(
@@ -201,24 +226,28 @@ class _Builder:
             self._parameters,
             exact,
             ordered,
+            replace(query, **said),
         )
 
-    def _parts(self, key: str, *, types_lead: bool) -> list[Part]:
-        query, parts = self._query, []
+    def _parts(self, key: str, *, types_lead: bool) -> list[tuple[str, Part]]:
+        """What is said of each part of the query, by its name."""
+        query = self._query
+        parts: list[tuple[str, Part]] = []
         if query.types is not None and not types_lead:
-            parts.append(self._type_part(query.types, key))
+            parts.append(("types", self._type_part(query.types, key)))
         if query.attrs:
-            parts.append(any_of([self._attribute(name) for name in query.attrs]))
+            parts.append(("attrs", any_of([self._attribute(name) for name in query.attrs])))
         if query.q is not None:
-            parts.append(self._q_part(query.q))
+            parts.append(("q", self._q_part(query.q)))
         if query.scope_q is not None:
-            parts.append(self._scope_part(query.scope_q))
+            parts.append(("scope_q", self._scope_part(query.scope_q)))
         if query.geo is not None:
             # What has a place has a location.
             told = query.geo.or_absent or (self._placed and query.geo.geoproperty == LOCATION)
-            parts.append(NOTHING if told else self._attribute(query.geo.geoproperty))
+            placed = NOTHING if told else self._attribute(query.geo.geoproperty)._replace(exact=False)
+            parts.append(("geo", placed))
         if query.filter is not None:
-            parts.append(self._filter(query.filter, key))
+            parts.append(("filter", self._filter(query.filter, key)))
         return parts
 
     def _filter(self, node: CqlNode, key: str) -> Part:
