@@ -95,6 +95,8 @@ def check_reference(geojson: Any, place: str) -> None:
     Raises:
         BadRequestData: it is not.
     """
+    if reference_point(geojson) is not None:
+        return
     geometry = read_geometry(geojson, place)
     west, south, east, north = shapely.bounds(geometry)
     if west < -180 or east > 180 or south < -90 or north > 90:
@@ -152,6 +154,14 @@ def point_of(geojson: Any) -> tuple[float, float] | None:
     if type(lon) not in _NUMBERS or type(lat) not in _NUMBERS:
         return None
     return float(lon), float(lat)
+
+
+def reference_point(geojson: Any) -> tuple[float, float] | None:
+    """(lon, lat) of a valid reference that is one Point: most are, and need no shape. Else None."""
+    point = point_of(geojson)
+    if point is None or not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90):
+        return None
+    return point
 
 
 def boxes_within(bounds: Box, metres: float) -> list[Box] | None:
