@@ -135,17 +135,24 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
     return connection
 
 
-def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
+def open_reader(path: Path, vfs: str | None, *, mapped: bool = False) -> apsw.Connection:
     """A connection that only reads.
 
-    It sees the file through the memory of the process: every commit of another connection empties
-    a cache of SQLite's own, and to fill that again by system calls costs more than to look.
+    Args:
+        mapped: it sees the file through the memory of the process. Every commit of another connection
+            empties a cache of SQLite's own, and to fill that again by system calls costs more than to
+            look. But what the disk cannot read then ends the process.
     """
     # One thread has it: SQLite need not lock it against others.
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
-    for pragma in ("query_only=1", f"mmap_size={_MAPPED}", "cache_size=-32768", "trusted_schema=0"):
+    for pragma in (
+        "query_only=1",
+        f"mmap_size={_MAPPED if mapped else 0}",
+        "cache_size=-32768",
+        "trusted_schema=0",
+    ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

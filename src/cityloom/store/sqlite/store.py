@@ -206,7 +206,8 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    reader = _Reader(open_reader(self._path, self._vfs), self._path, self._cold_tables)
+                    connection = open_reader(self._path, self._vfs, mapped=True)
+                    reader = _Reader(connection, self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
                 self._readers.append(reader)
