@@ -172,9 +172,15 @@ class Writer:
         path: tuple[str, ...],
     ) -> None:
         """Adds attributes under their compacted names."""
-        compact_key, write = self.ld_context.compact_key, self.attribute
+        # What is nearly always so is decided here: a call for each attribute less.
+        known, compact_key = self.ld_context.known_keys, self.ld_context.compact_key
+        simplified = self.simplified
         for name, instances in attributes.items():
-            document[compact_key(name)] = write(name, instances, previous, path)
+            if simplified or len(instances) != 1:
+                written = self.attribute(name, instances, previous, path)
+            else:
+                written = self.instance(name, instances[0], previous, path)
+            document[known.get(name) or compact_key(name)] = written
 
     def attribute(
         self, name: str, instances: Sequence[Attribute], previous: Previous, path: tuple[str, ...]
@@ -211,19 +217,6 @@ class Writer:
             document["type"], document["value"], document["lang"] = "Property", text, tag
         elif value is not UNSET:
             document[kind.member] = self.value(kind, value)
-        self.add_members(document, kind, attribute)
-        if before is not None and before.value is not UNSET:
-            self.add_previous(document, before)
-        if self.linked is not None and kind.linked:
-            joined = self.joined(name, attribute, path)
-            if found := [one for one in joined if type(one) is dict]:
-                document[kind.linked] = found if type(value) is list else found[0]
-        if attribute.attributes:
-            self.add_sub_attributes(document, name, attribute)
-        return _make_concise(document, kind, alone) if self.concise else document
-
-    def add_members(self, document: dict[str, Any], kind: Kind, attribute: Attribute) -> None:
-        """Adds what an instance tells beside its value."""
         if attribute.unit_code is not None:
             document["unitCode"] = attribute.unit_code
         if attribute.object_type is not None:
@@ -238,12 +231,22 @@ class Writer:
             document["datasetId"] = attribute.dataset_id
         if attribute.observed_at is not None:
             document["observedAt"] = attribute.observed_at
-        if self.form.instance_ids and attribute.instance_id is not None:
+        form = self.form
+        if form.instance_ids and attribute.instance_id is not None:
             document["instanceId"] = attribute.instance_id
-        if self.form.sys_attrs:
+        if form.sys_attrs:
             self.add_times(document, attribute)
-        elif self.form.instance_ids and attribute.deleted_at is not None:
+        elif form.instance_ids and attribute.deleted_at is not None:
             document["deletedAt"] = attribute.deleted_at
+        if before is not None and before.value is not UNSET:
+            self.add_previous(document, before)
+        if self.linked is not None and kind.linked:
+            joined = self.joined(name, attribute, path)
+            if found := [one for one in joined if type(one) is dict]:
+                document[kind.linked] = found if type(value) is list else found[0]
+        if attribute.attributes:
+            self.add_sub_attributes(document, name, attribute)
+        return _make_concise(document, kind, alone) if self.concise else document
 
     def add_times(self, document: dict[str, Any], attribute: Attribute) -> None:
         """Adds the system's times (6.3.11)."""
