@@ -16,7 +16,8 @@ from cityloom.query.order import sort_entities
 from cityloom.query.values import Query
 from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.map_ports import Box
-from cityloom.store.sql import BODIES, Select, select_entities
+from cityloom.store.sql import select_entities
+from cityloom.store.sql_select import BODIES, Select
 from cityloom.store.strays import box_without_strays
 from cityloom.store.tables.parts import part_decoder
 from cityloom.store.tables.session import Port
