@@ -10,8 +10,10 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from cityloom.model.settings import Settings
+from cityloom.web.load import Load
 from cityloom.web.protocol import bounded_protocol
 
+PROTOCOL = bounded_protocol(Settings(), Load(100, 1_000_000), 100)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 BODY = b'{"a": 1}'
 PLAIN = [(b"content-type", b"application/json"), (b"content-length", b"8")]
@@ -49,7 +51,7 @@ async def answered(messages: list[dict[str, Any]], request: bytes = GET) -> tupl
 
     config = uvicorn.Config(
         app,
-        http=bounded_protocol(Settings()),
+        http=PROTOCOL,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -58,7 +60,7 @@ async def answered(messages: list[dict[str, Any]], request: bytes = GET) -> tupl
     config.load()
     state = ServerState()
     state.default_headers = [(b"date", b"today")]
-    protocol = bounded_protocol(Settings())(config=config, server_state=state, app_state={})
+    protocol = PROTOCOL(config=config, server_state=state, app_state={})
     transport = Pieces()
     protocol.connection_made(transport)
     protocol.data_received(request)
