@@ -126,7 +126,7 @@ def _update(folder: Path, seconds: float) -> float:
 
 
 def _query(folder: Path, seconds: float, size: int) -> float:
-    connection = open_reader(folder / STORE, None)
+    connection = open_reader(folder / STORE, None, mapped=True)
     draw = places(size, 1)
     selects = [select_entities(_circle(draw, size), 1) for _ in range(500)]
     statements = cycle([(select.rows(), select.parameters) for select in selects])

@@ -205,6 +205,8 @@ class Node:
         Raises:
             Unauthorized: they hold a key that nobody has.
         """
+        if "authorization" not in headers and "x-api-key" not in headers:
+            return ""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if not token:

@@ -47,6 +47,12 @@ def test_line_names_what_was_bound_to_the_context() -> None:
     assert line["seq"] == 7
 
 
+def test_line_that_cannot_be_written_is_told_and_the_next_ones_are_written() -> None:
+    lines = lines_of("log.info('half', text='\\ud800'); log.info('next')")
+    assert [line["event"] for line in lines] == ["a log line could not be written", "next"]
+    assert "half" in lines[0]["line"]
+
+
 def test_value_that_is_no_json_is_told_by_its_repr() -> None:
     (line,) = lines_of("log.info('odd', value=object, text='straße')")
     assert line["value"] == "<class 'object'>"

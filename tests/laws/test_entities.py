@@ -41,6 +41,25 @@ def test_get_returns_none_when_there_is_no_such_entity_or_tenant(store: Store) -
     assert see(store, lambda snapshot: snapshot.get("other", lamp(1).id)) is None
 
 
+def test_get_of_the_store_tells_the_newest_state_and_within_a_snapshot_that_of_the_snapshot(
+    store: Store,
+) -> None:
+    entity_id = lamp(1).id
+    assert store.get("", entity_id) is None
+    put(store, lamp(1, "on"))
+    put(store, lamp(1, "other"), "city")
+    assert store.get("", entity_id) == lamp(1, "on")
+    assert store.get("city", entity_id) == lamp(1, "other")
+    assert store.get("nowhere", entity_id) is None
+    with store.snapshot() as snapshot:
+        assert snapshot.get("", entity_id) == lamp(1, "on")
+        put(store, lamp(1, "off"))
+        assert store.get("", entity_id) == lamp(1, "on")
+    assert store.get("", entity_id) == lamp(1, "off")
+    remove(store, entity_id, "city")
+    assert store.get("city", entity_id) is None
+
+
 def test_get_many_returns_those_that_exist_by_id(store: Store) -> None:
     for number in (3, 1):
         put(store, lamp(number))

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cityloom.model.entity import Entity
+from cityloom.model.entity import LOCATION, Entity
 from cityloom.query.cql2 import parse_cql2
 from cityloom.query.evaluate import matcher
 from cityloom.query.order import sort_entities
 from cityloom.query.parse import parse_order_by, parse_q
-from cityloom.query.values import GeoQuery, Query
+from cityloom.query.values import GeoQuery, Path, QAnd, QCompare, Query, TypeIs
 from cityloom.store.ports import Store
 from query.cql2_draws import filters, print_cql2
 from query.draws import entities, expand, expressions, geometries, print_q, scope_queries, type_selections
-from tests.laws.values import CAUSE, do
+from tests.laws.values import CAUSE, LAMP, STATE, do, lamp, placed_lamp, point, prop, put
 
 CITY = [f"urn:e:{number}" for number in range(6)]
 
@@ -75,3 +75,42 @@ def test_query_scan_and_count_agree_with_evaluate(store: Store, city: list[Entit
     assert [entity.attributes.get(expand("a")) for entity in light] == [
         entity.attributes.get(expand("a")) for entity in page
     ]
+
+
+def test_page_of_a_circle_is_found_where_most_of_its_box_lies_outside(store: Store) -> None:
+    """What is outside comes first by id, and more of it than is read at once."""
+
+    def work(tx: Any) -> None:
+        for number in range(300):
+            far = number < 250
+            # 1 km around (0, 0): the corner of the box, or within.
+            placed = placed_lamp(number, 0.0085 if far else 0.001, 0.0085 if far else number / 1e5)
+            tx.write_entity("", None, placed, CAUSE)
+
+    do(store, work)
+    geo = GeoQuery(georel="near", geometry={"type": "Point", "coordinates": [0, 0]}, max_distance=1000)
+    query = Query(types=TypeIs(LAMP), geo=geo, limit=3)
+    with store.snapshot() as snapshot:
+        whole = list(snapshot.scan("", query))
+        assert [entity.id for entity in whole] == [placed_lamp(number, 0, 0).id for number in range(250, 300)]
+        assert snapshot.query("", query) == whole[:3]
+        assert snapshot.query("", replace(query, offset=48)) == whole[48:]
+        falling = replace(query, order_by=parse_order_by({"orderBy": "id;desc"}, expand))
+        assert snapshot.query("", falling) == whole[:46:-1]
+        assert snapshot.count("", query) == 50
+
+
+def test_numbers_in_a_circle_are_compared_however_many_comparisons_there_are(store: Store) -> None:
+    values: list[Any] = [1, 9, 5, [5, 2000], "5", {"@value": 5}]
+    for number, value in enumerate(values):
+        attributes = {STATE: [prop(value)], LOCATION: [point(0, 0)]}
+        put(store, lamp(number, attributes=attributes))
+    geo = GeoQuery(georel="near", geometry={"type": "Point", "coordinates": [0, 0]}, max_distance=10)
+    state = Path((STATE,))
+    for most in (1, 3, 70):
+        terms = [QCompare(state, "<", 6 + number) for number in range(most)]
+        query = Query(q=QAnd([QCompare(state, ">", 1.5), *terms]), geo=geo, limit=10)
+        with store.snapshot() as snapshot:
+            found = snapshot.query("", query)
+            assert [entity.attributes[STATE][0].value for entity in found] == [5, {"@value": 5}]
+            assert snapshot.count("", query) == 2

@@ -177,13 +177,13 @@ class Entities(GuardedDoor):
     async def retrieve_entity(self, call: Call, entity_id: str) -> Entity:
         """5.7.1. Raises ResourceNotFound. Cost: one index lookup, on the event loop."""
         self._may(call, "read", entity_id)
+        stored = self._store.get(call.tenant, entity_id)
+        entity = None if stored is None else alive(stored, self._clock.now())
+        if entity is not None:
+            return entity
         with self._store.snapshot() as snapshot:
             self._require_tenant(snapshot, call.tenant)
-            stored = snapshot.get(call.tenant, entity_id)
-        entity = None if stored is None else alive(stored, self._clock.now())
-        if entity is None:
-            raise ResourceNotFound(f"entity {entity_id} does not exist")
-        return entity
+        raise ResourceNotFound(f"entity {entity_id} does not exist")
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
         """5.7.2. A page may be shorter than asked for while entities wait for their removal (4.22)."""

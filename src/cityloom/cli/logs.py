@@ -38,7 +38,7 @@ class _Lines:
     The log may stand on a disk that is full, or go to a pipe that nobody reads; whoever has something
     to log is at work then, on the writer's thread above all, and must not end or wait for it. The first
     lines that could not be written are kept, which tell why; those after them are counted, and both are
-    told when there is room again. Lines are written a few at a time by a thread of their own, at
+    told when there is room again. Lines are made and written a few at a time by a thread of their own, at
     the latest after `_HELD_SECONDS`, and with the process: a line apiece would cost as much as an answer.
     """
 
@@ -46,25 +46,25 @@ class _Lines:
         self._stream = stream
         self._lost = 0
         self._kept = b""
-        self._held: deque[str] = deque()
+        self._held: deque[str | dict[str, Any]] = deque()
         self._some = threading.Event()
         self._writing = threading.Lock()
         atexit.register(self.flush)
         threading.Thread(target=self._run, name="log-writer", daemon=True).start()
 
-    def write(self, text: str) -> None:
-        """Takes whole lines."""
+    def write(self, line: str | dict[str, Any]) -> None:
+        """Takes a whole line, or what it is to tell, which must not change any more."""
         if len(self._held) >= _HELD_LINES:
             self._lost += 1
             return
-        self._held.append(text)
+        self._held.append(line)
         if not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
         """Writes what is held back, or as much of it as can be."""
         with self._writing:
-            lines = [self._held.popleft() for _ in range(len(self._held))]
+            lines = [_text(self._held.popleft()) for _ in range(len(self._held))]
             self._kept = self._write(self._kept)
             if not self._kept and self._lost:
                 told, self._lost = self._lost, 0
@@ -98,6 +98,16 @@ class _Lines:
                 self._some.set()
 
 
+def _text(line: str | dict[str, Any]) -> str:
+    if isinstance(line, str):
+        return line
+    try:
+        return _encode(line).decode() + "\n"
+    except Exception as error:
+        told = {"event": "a log line could not be written", "why": ascii(error), "line": ascii(line)}
+        return _encode(told).decode() + "\n"
+
+
 class _JsonLogger:
     """A logger whose lines are JSON: what structlog's chain of processors would make, in one step.
 
@@ -106,7 +116,9 @@ class _JsonLogger:
         processors, context: structlog's own; there are none.
     """
 
-    def __init__(self, sink: tuple[Callable[[str], Any], int], processors: object, context: object) -> None:
+    def __init__(
+        self, sink: tuple[Callable[[dict[str, Any]], Any], int], processors: object, context: object
+    ) -> None:
         self._write, self._level = sink
 
     def bind(self, **_: object) -> _JsonLogger:
@@ -136,9 +148,11 @@ class _JsonLogger:
     def _tell(self, level: int, name: str, event: str, fields: dict[str, Any]) -> None:
         if level < self._level:
             return
-        line = {**structlog.contextvars.get_contextvars(), **fields, "event": event, "level": name}
-        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._write(_encode(line).decode() + "\n")
+        bound = structlog.contextvars.get_contextvars()
+        if bound:
+            fields = {**bound, **fields}
+        fields["event"], fields["level"], fields["timestamp"] = event, name, datetime.now(UTC)
+        self._write(fields)
 
 
 def configure_logs(settings: Settings) -> None:

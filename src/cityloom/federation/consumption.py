@@ -166,11 +166,14 @@ class FederatedConsumption(Warned):
 
     def _retrieved(self, call: Call, entity_id: str) -> list[Registration]:
         """The sources that may have this entity, and can be asked for it."""
+        registered = self.registered(call)
+        if not registered:
+            return []
         selected = call.forwarding.selected if call.forwarding is not None else None
         wanted = [EntitySpecification(types=selected, ids=[entity_id])]
         return [
             registration
-            for registration in self.registered(call)
+            for registration in registered
             if not registration.temporal
             and not supported(registration.operations).isdisjoint({"retrieveEntity", *QUERIES})
             and any(fits(part, wanted, frozenset()) for part in registration.information)

@@ -45,6 +45,8 @@ Previous = Mapping[tuple[str, str], Attribute]
 
 _TELLING_MEMBERS: Final = frozenset((*INFERRED, *TELLING, "dataset", "type", "@type", "@context"))
 _SCALARS: Final = frozenset((str, int, float, bool))
+_AS_IT_IS: Final = frozenset(("Property", "Relationship", "ListProperty"))
+"""The kinds of which a scalar is written as it is kept."""
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -170,8 +172,15 @@ class Writer:
         path: tuple[str, ...],
     ) -> None:
         """Adds attributes under their compacted names."""
+        # What is nearly always so is decided here: a call for each attribute less.
+        known, compact_key = self.ld_context.known_keys, self.ld_context.compact_key
+        simplified = self.simplified
         for name, instances in attributes.items():
-            document[self.ld_context.compact_key(name)] = self.attribute(name, instances, previous, path)
+            if simplified or len(instances) != 1:
+                written = self.attribute(name, instances, previous, path)
+            else:
+                written = self.instance(name, instances[0], previous, path)
+            document[known.get(name) or compact_key(name)] = written
 
     def attribute(
         self, name: str, instances: Sequence[Attribute], previous: Previous, path: tuple[str, ...]
@@ -195,31 +204,19 @@ class Writer:
     ) -> Any:
         """One instance, normalized or concise; in an array of several (not `alone`) always an object."""
         before = previous.get((name, attribute.dataset_id)) if previous else None
-        if is_deleted(attribute):
+        value: Any = attribute.value
+        scalar = type(value) in _SCALARS
+        if value == NULL if scalar else is_deleted(attribute):
             return self.deleted(attribute, before, alone)
         kind = KINDS[attribute.kind or "Property"]
-        value: Any = attribute.value
         document: dict[str, Any] = {"type": kind.name}
-        if type(value) in _SCALARS and kind.name == "Property":
-            document["value"] = value
+        if scalar and kind.name in _AS_IT_IS:
+            document[kind.member] = value
         elif kind.name == "LanguageProperty" and self.form.lang is not None:
             tag, text = choose_language(value, self.form.lang)
             document["type"], document["value"], document["lang"] = "Property", text, tag
         elif value is not UNSET:
             document[kind.member] = self.value(kind, value)
-        self.add_members(document, kind, attribute)
-        if before is not None and before.value is not UNSET:
-            self.add_previous(document, before)
-        if kind.linked and self.linked is not None:
-            joined = self.joined(name, attribute, path)
-            if found := [one for one in joined if type(one) is dict]:
-                document[kind.linked] = found if type(value) is list else found[0]
-        if attribute.attributes:
-            self.add_sub_attributes(document, name, attribute)
-        return _make_concise(document, kind, alone) if self.concise else document
-
-    def add_members(self, document: dict[str, Any], kind: Kind, attribute: Attribute) -> None:
-        """Adds what an instance tells beside its value."""
         if attribute.unit_code is not None:
             document["unitCode"] = attribute.unit_code
         if attribute.object_type is not None:
@@ -234,12 +231,22 @@ class Writer:
             document["datasetId"] = attribute.dataset_id
         if attribute.observed_at is not None:
             document["observedAt"] = attribute.observed_at
-        if self.form.instance_ids and attribute.instance_id is not None:
+        form = self.form
+        if form.instance_ids and attribute.instance_id is not None:
             document["instanceId"] = attribute.instance_id
-        if self.form.sys_attrs:
+        if form.sys_attrs:
             self.add_times(document, attribute)
-        elif self.form.instance_ids and attribute.deleted_at is not None:
+        elif form.instance_ids and attribute.deleted_at is not None:
             document["deletedAt"] = attribute.deleted_at
+        if before is not None and before.value is not UNSET:
+            self.add_previous(document, before)
+        if self.linked is not None and kind.linked:
+            joined = self.joined(name, attribute, path)
+            if found := [one for one in joined if type(one) is dict]:
+                document[kind.linked] = found if type(value) is list else found[0]
+        if attribute.attributes:
+            self.add_sub_attributes(document, name, attribute)
+        return _make_concise(document, kind, alone) if self.concise else document
 
     def add_times(self, document: dict[str, Any], attribute: Attribute) -> None:
         """Adds the system's times (6.3.11)."""

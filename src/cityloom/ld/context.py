@@ -28,7 +28,8 @@ class LdContext:
     """One `@context` with the core context over it.
 
     `source` is what it was made from (a URL, an object or an array; the core's
-    URL when nothing was given): what a response tells as its `@context`.
+    URL when nothing was given): what a response tells as its `@context`. `known_keys` are the names that
+    `compact_key` gave so far, by IRI.
     """
 
     core: ClassVar[LdContext]
@@ -51,7 +52,7 @@ class LdContext:
         self._expanded: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._compacted: dict[str, str] = {}
-        self._keys: dict[str, str] = {}
+        self.known_keys: dict[str, str] = {}
         self._members: dict[str, str] = {}
 
     @property
@@ -106,10 +107,10 @@ class LdContext:
         A term whose coercion or container does not fit an object is not taken
         (clause C.6): the IRI is then rendered, as JSON-LD prescribes.
         """
-        name = self._keys.get(iri)
+        name = self.known_keys.get(iri)
         if name is None:
             name = self._node_terms.get(iri) or self._relative(iri, plain=False)
-            _remember(self._keys, iri, name)
+            _remember(self.known_keys, iri, name)
         return name
 
     def compact_member(self, iri: str) -> str:

@@ -105,6 +105,11 @@ def encode_entity(entity: Entity) -> bytes:
     return _encoder.encode(entity)
 
 
+def decode_entities(lines: bytes) -> list[Entity]:
+    """Reads the stored forms of entities, a line each."""
+    return _decoder.decode_lines(lines)
+
+
 def decode_entity(body: bytes) -> Entity:
     """Reads the stored form of an entity."""
     return _decoder.decode(body)

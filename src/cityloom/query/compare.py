@@ -53,10 +53,11 @@ def comparable(value: Any) -> Comparable | None:
     types; 1 and 1.0 are the same number; two DateTimes are equal when they are
     the same moment.
     """
-    if isinstance(value, bool):
-        return "boolean", value
-    if isinstance(value, int | float):
+    kind = type(value)
+    if kind is float or kind is int:
         return "number", value
+    if kind is bool:
+        return "boolean", value
     if isinstance(value, str):
         return temporal(value) or ("string", value)
     if isinstance(value, dict) and "@value" in value and not isinstance(value["@value"], dict):

@@ -23,6 +23,7 @@ from cityloom.query.targets import Target, targets
 from cityloom.query.values import (
     AnyOf,
     GeoQuery,
+    Path,
     QAnd,
     QCompare,
     QExists,
@@ -88,9 +89,17 @@ def matcher(query: Query, get: Get | None = None) -> EntityTest:
         tests.append(_geo_entity_test(query.geo))
     if query.filter is not None:
         tests.append(filter_test(query.filter))
-    if len(tests) == 1:
-        return tests[0]
-    return lambda entity: all(test(entity) for test in tests)
+    return tests[0] if len(tests) == 1 else _all_of(tests)
+
+
+def _all_of(tests: Sequence[EntityTest]) -> EntityTest:
+    def holds(entity: Entity) -> bool:
+        for test in tests:  # noqa: SIM110  (a generator costs more than a test)
+            if not test(entity):
+                return False
+        return True
+
+    return holds
 
 
 def matches(query: Query, entity: Entity) -> bool:
@@ -146,10 +155,10 @@ def _geo_entity_test(geo: GeoQuery) -> EntityTest:
     test, name = geo_test(geo), geo.geoproperty
 
     def holds(entity: Entity) -> bool:
-        return any(
-            instance.kind == "GeoProperty" and test(instance.value)
-            for instance in entity.attributes.get(name, ())
-        )
+        for instance in entity.attributes.get(name, ()):
+            if instance.kind == "GeoProperty" and test(instance.value):
+                return True
+        return False
 
     def holds_or_absent(entity: Entity) -> bool:
         instances = entity.attributes.get(name, ())
@@ -169,11 +178,9 @@ def q_test(node: QNode, get: Get | None = None) -> EntityTest:
         case QExists(path):
             return lambda entity: bool(targets(path, entity))
         case QCompare(path):
-            test = _target_test(node)
-            return lambda entity: any(test(target) for target in targets(path, entity))
+            return _compare_test(path, _target_test(node))
         case QAnd(terms):
-            all_of = [q_test(term, get) for term in terms]
-            return lambda entity: all(test(entity) for test in all_of)
+            return _all_of([q_test(term, get) for term in terms])
         case QOr(terms):
             any_of = [q_test(term, get) for term in terms]
             return lambda entity: any(test(entity) for test in any_of)
@@ -192,6 +199,16 @@ def q_test(node: QNode, get: Get | None = None) -> EntityTest:
                 )
 
             return leads
+
+
+def _compare_test(path: Path, test: TargetTest) -> EntityTest:
+    def holds(entity: Entity) -> bool:
+        for target in targets(path, entity):  # noqa: SIM110  (as above)
+            if test(target):
+                return True
+        return False
+
+    return holds
 
 
 def linked_ids(relationship: str, entity: Entity) -> list[str]:
@@ -263,8 +280,11 @@ def _order_test(order: Callable[[Any, Any], bool], value: Any) -> TargetTest:
     def test(target: Target) -> bool:
         if limit is None or not target.single or target.domain != "value":
             return False
-        keys = (comparable(each) for each in target.values)
-        return any(key is not None and key[0] == limit[0] and order(key[1], limit[1]) for key in keys)
+        for each in target.values:
+            key = comparable(each)
+            if key is not None and key[0] == limit[0] and order(key[1], limit[1]):
+                return True
+        return False
 
     return test
 

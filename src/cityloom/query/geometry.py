@@ -95,6 +95,8 @@ def check_reference(geojson: Any, place: str) -> None:
     Raises:
         BadRequestData: it is not.
     """
+    if reference_point(geojson) is not None:
+        return
     geometry = read_geometry(geojson, place)
     west, south, east, north = shapely.bounds(geometry)
     if west < -180 or east > 180 or south < -90 or north > 90:
@@ -137,6 +139,10 @@ def _quick_bounds(geojson: Any) -> tuple[float, float, float, float] | None:
     return (float(bounds[0]), float(bounds[1]), float(bounds[2]), float(bounds[3]))
 
 
+_NUMBERS: Final = frozenset((int, float))
+"""JSON's numbers; true and false are none."""
+
+
 def point_of(geojson: Any) -> tuple[float, float] | None:
     """(lon, lat) of a GeoJSON Point, or None when it is something else."""
     if not isinstance(geojson, dict) or geojson.get("type") != "Point":
@@ -145,11 +151,17 @@ def point_of(geojson: Any) -> tuple[float, float] | None:
     if not isinstance(coordinates, list) or len(coordinates) < 2:
         return None
     lon, lat = coordinates[0], coordinates[1]
-    if isinstance(lon, bool) or isinstance(lat, bool):
-        return None
-    if not isinstance(lon, int | float) or not isinstance(lat, int | float):
+    if type(lon) not in _NUMBERS or type(lat) not in _NUMBERS:
         return None
     return float(lon), float(lat)
+
+
+def reference_point(geojson: Any) -> tuple[float, float] | None:
+    """(lon, lat) of a valid reference that is one Point: most are, and need no shape. Else None."""
+    point = point_of(geojson)
+    if point is None or not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90):
+        return None
+    return point
 
 
 def boxes_within(bounds: Box, metres: float) -> list[Box] | None:

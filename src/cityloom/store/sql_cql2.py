@@ -86,7 +86,7 @@ class FilterParts:
     def __init__(
         self,
         bind: Callable[[Any], str],
-        attribute: Callable[[str, str], Part],
+        attribute: Callable[[str], Part],
         dialect: Dialect,
         key: str,
         body: str,
@@ -133,7 +133,7 @@ class FilterParts:
         name = expression.paths[0].attributes[0]
         if name in MEMBERS:
             return _ALWAYS if expression.paths[0].attributes == ("id",) else NOTHING
-        return Part(self._attribute(name, self._key).sql, False)
+        return Part(self._attribute(name).sql, False)
 
     def _place(self, name: str, node: CqlRelation, wanted: bool) -> Part:
         """What touches needs boxes that touch, whatever the relation; only what is disjoint does not."""

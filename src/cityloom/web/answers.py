@@ -6,7 +6,7 @@ Source: ETSI GS CIM 009 clauses 6.3.6 (common requirements), 4.3.6.8 (Prefer).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from cityloom.web.incoming import Incoming
 from cityloom.web.ld_context import LD_CONTEXT, LdSource
 from cityloom.web.resource import NGSI_LD_ROOT
 
+_NO_CONTENT: Final = 204
 _PATH_SAFE: Final = ":@!$&'()*+,;=-._~"
 
 encode = msgspec.json.encode
@@ -46,7 +47,7 @@ class Answer(Response):
         self.background = None
         self.body = body
         self.raw_headers = headers
-        if status != HTTPStatus.NO_CONTENT:
+        if status != _NO_CONTENT:
             headers.append((b"content-length", b"%d" % len(body)))
 
 
@@ -96,9 +97,13 @@ async def ld_answer(
     if in_body:
         _tell_in_body(body, _told(ld_context.source))
     else:
-        link = write_context_link(await _link_url(incoming, ld_context.source))
-        tell.append((b"link", link.encode("latin-1")))
-    tell.extend((b"link", link.encode("latin-1")) for link in links)
+        source = ld_context.source
+        if not (source is None or isinstance(source, str)):
+            # One without a URL is hosted for it.
+            source = await incoming.services.contexts.host_implicitly(source, incoming.call.tenant)
+        tell.append((b"link", _context_link(CORE_URL if source is None else source)))
+    if links:
+        tell.extend((b"link", link.encode("latin-1")) for link in links)
     if "ngsi-ld" in preferences and media_type != GEO_JSON:
         applied = version_text(min(version or NEWEST, NEWEST))
         tell.append((b"preference-applied", f"ngsi-ld={applied}".encode()))
@@ -118,10 +123,6 @@ def _told(source: LdSource) -> Any:
     return CORE_URL if source is None else source
 
 
-async def _link_url(incoming: Incoming, source: LdSource) -> str:
-    """The one URL that stands for an @context in a Link header; one without a URL is hosted for it."""
-    if source is None:
-        return CORE_URL
-    if isinstance(source, str):
-        return source
-    return await incoming.services.contexts.host_implicitly(source, incoming.call.tenant)
+@lru_cache(maxsize=256)
+def _context_link(url: str) -> bytes:
+    return write_context_link(url).encode("latin-1")

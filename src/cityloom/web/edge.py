@@ -22,8 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from cityloom.model.errors import Forbidden
 from cityloom.model.settings import Settings
-from cityloom.web.headers import Headers
-from cityloom.web.incoming import TENANT_HEADER
+from cityloom.web.headers import TENANT, Headers
 from cityloom.web.load import Counted, Load
 from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
@@ -34,9 +33,12 @@ log = structlog.get_logger("cityloom.access")
 REQUEST_ID: Final = "x-request-id"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_FROM_ELSEWHERE: Final = Forbidden(
+    "header Host is invalid: this node answers for loopback alone (setting publicUrl)"
+)
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _BODILESS: Final = frozenset({"GET", "HEAD"})
-_TENANT: Final = TENANT_HEADER.lower().encode()
+_TENANT: Final = TENANT.encode()
 
 Observe = Callable[[str, int, float], None]
 """Is told of every request: operation ("" where nothing was routed), status, seconds."""
@@ -76,7 +78,7 @@ class Edge:
             tell = response.raw_headers
             tell.append((b"x-request-id", request_id.encode()))
             tell.append(_NO_SNIFFING)
-            tenant = headers.get(TENANT_HEADER)
+            tenant = headers.get(TENANT)
             if tenant is not None:
                 tell.append((_TENANT, tenant.encode("latin-1")))
             await response(scope, receive, send)
@@ -99,27 +101,17 @@ class Edge:
         overloaded = load.refusal(path)
         if overloaded is not None:
             return problem_response(overloaded, ngsi_ld=path.startswith(NGSI_LD_ROOT))
+        if self._hosts is not None and _host(headers) not in self._hosts:
+            return problem_response(_FROM_ELSEWHERE, ngsi_ld=False)
+        endpoint, variables = self._paths.find(path)
+        body = None if scope["method"] in _BODILESS else Counted(receive, load)
         load.requests += 1
-        if scope["method"] in _BODILESS:
-            try:
-                return await self._found(scope, receive, headers)
-            finally:
-                load.requests -= 1
-        body = Counted(receive, load)
         try:
-            return await self._found(scope, body, headers)
+            return await endpoint.answer(scope, body or receive, headers, variables)
         finally:
             load.requests -= 1
-            load.release(body.held)
-
-    async def _found(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
-        if self._hosts is not None and _host(headers) not in self._hosts:
-            refusal = Forbidden(
-                "header Host is invalid: this node answers for loopback alone (setting publicUrl)"
-            )
-            return problem_response(refusal, ngsi_ld=False)
-        endpoint, variables = self._paths.find(scope["path"])
-        return await endpoint.answer(scope, receive, headers, variables)
+            if body is not None:
+                load.release(body.held)
 
 
 _PROCESS: Final = os.urandom(8).hex()

@@ -12,7 +12,7 @@ from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.query.scanner import is_uri
 from cityloom.web.body import content_type, decode_json, read_body
-from cityloom.web.headers import Headers
+from cityloom.web.headers import SNAPSHOT, TENANT, Headers
 from cityloom.web.ld_context import LdSource, link_of, take_ld_context
 from cityloom.web.params import Params
 from cityloom.web.services import Services
@@ -68,6 +68,8 @@ class Incoming:
     def preferences(self) -> dict[str, str]:
         """The preferences of the Prefer headers (RFC 7240), each as it is told first."""
         found: dict[str, str] = {}
+        if "prefer" not in self.headers:
+            return found
         for value in self.headers.getlist("prefer"):
             for preference in value.split(","):
                 name, _, text = preference.partition(";")[0].partition("=")
@@ -125,7 +127,7 @@ class Incoming:
 
 def tenant_of(headers: Headers) -> str:
     """The tenant that a request names; "" is the default one. Raises BadRequestData."""
-    values = headers.getlist(TENANT_HEADER)
+    values = headers.getlist(TENANT)
     if not values:
         return ""
     if len(values) > 1:
@@ -138,7 +140,7 @@ def tenant_of(headers: Headers) -> str:
 
 def snapshot_of(headers: Headers) -> str | None:
     """The snapshot that a request names (6.3.22); None without one. Raises InvalidRequest."""
-    values = headers.getlist(SNAPSHOT_HEADER)
+    values = headers.getlist(SNAPSHOT)
     if len(values) > 1:
         raise InvalidRequest(f"header {SNAPSHOT_HEADER} is invalid: it is given twice")
     return values[0].strip() if values else None

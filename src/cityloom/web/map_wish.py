@@ -12,10 +12,11 @@ from cityloom.broker.ports import MapWish
 from cityloom.model.errors import BadRequestData
 from cityloom.model.time import parse_duration
 from cityloom.web.incoming import Incoming
-from cityloom.web.queries import Words
+from cityloom.web.queries import ENTITY_MAPS, Words
 from cityloom.web.resource import NGSI_LD_ROOT
 
 HEADER: Final = "NGSILD-EntityMap"
+_NAME: Final = HEADER.lower()
 _MONTH: Final = 30 * 86_400 * 1_000_000
 """Microseconds: a lifetime needs no calendar."""
 
@@ -31,13 +32,15 @@ def read_map_wish(incoming: Incoming, words: Words, *, creates: bool = False) ->
     Raises:
         BadRequestData: a part is invalid.
     """
+    if not creates and _NAME not in incoming.headers and ENTITY_MAPS.isdisjoint(words):
+        return
     forwarding = incoming.call.forwarding
     wanted = words.get("entityMap")
     if wanted not in (None, "true", "false", True, False):
         raise BadRequestData(f"entityMap is invalid: {wanted!r} is neither true nor false")
     lifetime = _lifetime(words.get("entityMapLifetime"))
     told = creates or wanted in ("true", True)
-    given = "" if creates else incoming.headers.get(HEADER, "")
+    given = "" if creates else incoming.headers.get(_NAME, "")
     named = unquote(given.strip().rpartition("/")[2]) if given else ""
     if forwarding is not None and (told or named):
         forwarding.map_wish = MapWish(wanted=told, id=named, lifetime=lifetime if told else None)

@@ -6,8 +6,8 @@ Source: ETSI GS CIM 009 clauses 6.3.20 (invalid parameters), 6.3.7, 6.3.11,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 from urllib.parse import parse_qsl
 
 from cityloom.model.errors import BadRequestData, InvalidRequest, NotBuilt, PayloadTooLarge
@@ -16,32 +16,14 @@ _MOST: Final = 200
 """Parameters of one request."""
 
 
-class Params(Mapping[str, str]):
-    """The query parameters of one request, each at most once.
+class Params(dict[str, str]):
+    """The query parameters of one request, each at most once: name -> value as decoded."""
 
-    Args:
-        values: name -> value as decoded.
-    """
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name]
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A parameter's value, or `default`: asked for far more often than given."""
-        return self._values.get(name, default)
+    __slots__ = ()
 
     def text(self, name: str) -> str | None:
         """A parameter's value; None when absent. Raises InvalidRequest when it is empty."""
-        value = self._values.get(name)
+        value = self.get(name)
         if value == "":
             raise InvalidRequest(f"parameter {name} is invalid: it is empty")
         return value
@@ -58,7 +40,7 @@ class Params(Mapping[str, str]):
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean parameter. Raises BadRequestData when it is neither true nor false."""
-        value = self._values.get(name)
+        value = self.get(name)
         if value is None:
             return default
         if value not in ("true", "false"):
@@ -67,7 +49,7 @@ class Params(Mapping[str, str]):
 
     def integer(self, name: str, least: int = 0) -> int | None:
         """A whole number; None when absent. Raises BadRequestData when it is none or below `least`."""
-        value = self._values.get(name)
+        value = self.get(name)
         if value is None:
             return None
         if not (value.isascii() and value.isdigit() and len(value) <= 18) or int(value) < least:

@@ -44,16 +44,28 @@ class _Node:
 
     def end(self, segments: Sequence[str], place: int, values: tuple[str, ...]) -> _Found | None:
         """What answers where `segments` lead from here on, its variables' names, and their values."""
-        if place == len(segments):
-            return (self.endpoint, self.names, values) if self.endpoint is not None else None
-        segment = segments[place]
-        literal = self.literals.get(segment)
-        if literal is not None:
-            found = literal.end(segments, place + 1, values)
-            if found is not None:
-                return found
+        node, count = self, len(segments)
+        while place < count:
+            segment = segments[place]
+            literal, variable = node.literals.get(segment), node.variable
+            if literal is not None and (variable is not None or node.rest is not None):
+                found = literal.end(segments, place + 1, values)
+                if found is not None:
+                    return found
+                literal = None
+            if literal is not None:
+                node = literal
+            elif variable is not None and node.rest is None:
+                node, values = variable, (*values, segment)
+            else:
+                return node.ways(segments, place, values)
+            place += 1
+        return (node.endpoint, node.names, values) if node.endpoint is not None else None
+
+    def ways(self, segments: Sequence[str], place: int, values: tuple[str, ...]) -> _Found | None:
+        """As `end`, where the next segment is no name that leads on."""
         if self.variable is not None:
-            found = self.variable.end(segments, place + 1, (*values, segment))
+            found = self.variable.end(segments, place + 1, (*values, segments[place]))
             if found is not None:
                 return found
         if self.rest is not None:

@@ -13,9 +13,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cityloom.model.settings import Settings
+from cityloom.web.cycle import Cycle
 from cityloom.web.load import Load
 from cityloom.web.problem import PROBLEM_MEDIA_TYPE
 
@@ -94,6 +95,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Its head is whole."""
         self._in_head = False
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = Cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         """It is whole."""

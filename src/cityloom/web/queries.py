@@ -60,6 +60,7 @@ LINKED: Final = frozenset({"join", "joinLevel", "containedBy"})
 
 _FORMATS_IN_ORDER: Final = ("normalized", "concise", "simplified", "keyValues")
 FORMATS: Final = frozenset(_FORMATS_IN_ORDER)
+_EVERYTHING: Final = Projection()
 TEMPORAL_FORMATS: Final = frozenset({"temporalValues", "aggregatedValues"})
 
 _SYSTEM: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "expiresAt"})
@@ -163,6 +164,8 @@ def _q(words: Words, expand: Expand, join_level: int) -> Any:
 
 def read_projection(words: Words, ld_context: LdContext, join_level: int = 0) -> Projection:
     """Which members of the selected entities are answered. Raises BadRequestData."""
+    if PROJECTION.isdisjoint(words):
+        return _EVERYTHING
     lang = words.get("lang")
     if isinstance(lang, str) and lang.strip():
         check_languages(lang)
@@ -213,10 +216,7 @@ def _representation(
 ) -> Literal["normalized", "concise", "simplified"]:
     wanted = params.text("format")
     if wanted is None:
-        found = [
-            option for option in ("normalized", "concise", "simplified", "keyValues") if option in options
-        ]
-        wanted = found[0] if found else "normalized"
+        wanted = next((option for option in _FORMATS_IN_ORDER if option in options), "normalized")
     elif wanted not in FORMATS:
         raise InvalidRequest(f"parameter format is invalid: {wanted!r}")
     if wanted in ("simplified", "keyValues"):

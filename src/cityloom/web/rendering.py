@@ -6,7 +6,7 @@ Source: ETSI GS CIM 009 clauses 4.5.23 (linked entity retrieval), 6.3.7, 6.3.15.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -20,7 +20,9 @@ from cityloom.model.errors import BadRequestData, InvalidRequest
 from cityloom.query.parse import parse_ids
 from cityloom.query.values import Query
 from cityloom.web.incoming import Incoming
-from cityloom.web.queries import Words, read_form, read_projection
+from cityloom.web.queries import LINKED, Words, read_form, read_projection
+
+_NOT_JOINED: Final = Joining()
 
 
 def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape:
@@ -43,13 +45,15 @@ def read_shape(incoming: Incoming, words: Words, ld_context: LdContext) -> Shape
 
 def read_joining(words: Words) -> Joining:
     """Reads how far and in which way linked entities are retrieved. Raises BadRequestData, InvalidRequest."""
+    if LINKED.isdisjoint(words):
+        return _NOT_JOINED
     join, level, contained_by = words.get("join"), words.get("joinLevel"), words.get("containedBy")
     if join not in (None, "flat", "inline", "@none"):
         raise InvalidRequest(f"join is invalid: {join!r} is none of flat, inline and @none")
     if join is None or join == "@none":
         if level is not None or contained_by is not None:
             raise BadRequestData("joinLevel and containedBy are invalid without join=flat or join=inline")
-        return Joining()
+        return _NOT_JOINED
     seen = frozenset(parse_ids(contained_by)) if contained_by is not None else frozenset()
     text = "1" if level is None else str(level)
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_LEVELS):

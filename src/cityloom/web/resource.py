@@ -29,7 +29,7 @@ from cityloom.model.errors import (
 from cityloom.model.events import Cause
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
-from cityloom.web.headers import Headers
+from cityloom.web.headers import SNAPSHOT, Headers
 from cityloom.web.incoming import Incoming, snapshot_of, tenant_of, via_of
 from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import Params, parse_options, parse_params
@@ -136,7 +136,7 @@ class Resource:
             log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
             failure = InternalError("something failed here; the node's log tells more under the request id")
             response = self._tell(failure, scope)
-        snapshot = headers.get(SNAPSHOT_HEADER)
+        snapshot = headers.get(SNAPSHOT)
         if snapshot is not None and self._ngsi_ld:
             response.headers[SNAPSHOT_HEADER] = snapshot
         return response
@@ -197,7 +197,9 @@ class Resource:
         if variables:
             incoming.path = {name: _decoded(name, value) for name, value in variables.items()}
         try:
-            response = await _answered(operation.handler, incoming)
+            response = await operation.handler(incoming)
+        except PartlyDone as part:
+            response = _partly(part)
         except CityloomError as error:
             if forwarding is None or not forwarding.warnings:
                 raise
@@ -213,7 +215,7 @@ class Resource:
         Not the first one, which names the resource: its handler says that it is required (5.6, 5.9), as
         it does of a later one where the method is known above (6.3.2 tells of wrong methods alone).
         """
-        if method not in self._above and "" in list(variables.values())[1:]:
+        if len(variables) > 1 and method not in self._above and "" in list(variables.values())[1:]:
             allow = ", ".join(sorted(self._above))
             raise MethodNotAllowed(f"method {method} is not allowed here", allow=allow)
 
@@ -231,14 +233,11 @@ def _allowed(operations: Sequence[Operation]) -> frozenset[str]:
     return frozenset(methods | {"HEAD"} if "GET" in methods else methods)
 
 
-async def _answered(handler: Handler, incoming: Incoming) -> Response:
-    """The handler's answer, or 207 for what was done in some places only (5.2.16, 5.2.18)."""
-    try:
-        return await handler(incoming)
-    except PartlyDone as part:
-        if isinstance(part.result, BatchResult):
-            return batch_answer(part.result, tells_created=False)
-        return update_answer(part.result)
+def _partly(part: PartlyDone) -> Response:
+    """207 for what was done in some places only (5.2.16, 5.2.18)."""
+    if isinstance(part.result, BatchResult):
+        return batch_answer(part.result, tells_created=False)
+    return update_answer(part.result)
 
 
 def _chosen(headers: Headers, word: str | None, operation: Operation) -> str:

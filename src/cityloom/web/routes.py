@@ -42,7 +42,7 @@ from cityloom.web import (
 )
 from cityloom.web.edge import Edge
 from cityloom.web.events import events_operations
-from cityloom.web.headers import Headers
+from cityloom.web.headers import SNAPSHOT, Headers
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.load import Load
@@ -157,7 +157,7 @@ class _Nowhere:
             response = problem_response(error, ngsi_ld=True)
         else:
             response = problem_answer(error, scope, self._services)
-        snapshot = headers.get(SNAPSHOT_HEADER)
+        snapshot = headers.get(SNAPSHOT)
         if snapshot is not None:
             response.headers[SNAPSHOT_HEADER] = snapshot
         return response

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from cityloom.model.clock import Clock
+from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot, Transaction
@@ -130,6 +131,11 @@ class PostgresStore:
             return self._pool.submit(run)
         except RuntimeError:
             raise StoreFailed(f"the store {self._name} is closed") from None
+
+    def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The current entity, or None."""
+        with self._snapshot() as snapshot:
+            return snapshot.get(tenant, entity_id)
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A snapshot for this thread, from its first reading on; inside another one, the same state."""

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from cityloom.model.clock import Clock
+from cityloom.model.entity import Entity
 from cityloom.model.errors import StoreFailed
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import migrations
@@ -184,6 +185,16 @@ class SqliteStore:
         except RuntimeError:
             raise StoreFailed(f"the store {self._path} is closed") from None
 
+    def get(self, tenant: str, entity_id: str) -> Entity | None:
+        """The current entity, or None: one statement on this thread, which SQLite runs on one state."""
+        reader = self._reader()
+        if reader.depth == 0:
+            reader.session.tenants.look_again()
+        try:
+            return reader.snapshot.get(tenant, entity_id)
+        except apsw.Error as error:
+            raise failed(self._path, error) from error
+
     def snapshot(self) -> AbstractContextManager[TablesSnapshot]:
         """A snapshot for this thread; inside another one, the same state."""
         return _Snapshot(self._reader(), self._path)
@@ -195,7 +206,8 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    reader = _Reader(open_reader(self._path, self._vfs), self._path, self._cold_tables)
+                    connection = open_reader(self._path, self._vfs, mapped=True)
+                    reader = _Reader(connection, self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
                 self._readers.append(reader)

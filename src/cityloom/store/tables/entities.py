@@ -6,21 +6,27 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
-from cityloom.model.entity import Entity, decode_entity
+from cityloom.model.entity import Entity, decode_entities, decode_entity
 from cityloom.query.cql2 import attributes_of
 from cityloom.query.evaluate import matcher
 from cityloom.query.order import sort_entities
 from cityloom.query.values import Query
 from cityloom.store.entity_ports import AttributeUse, LayerSummary, TypeCount
 from cityloom.store.map_ports import Box
-from cityloom.store.sql import Select, select_entities
+from cityloom.store.sql import select_entities
+from cityloom.store.sql_select import BODIES, Select
 from cityloom.store.strays import box_without_strays
 from cityloom.store.tables.parts import part_decoder
 from cityloom.store.tables.session import Port
 from cityloom.store.tables.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
 
+_MOST_BODIES: Final = 200
+"""Bodies that are read at once."""
+_decode_numbers = msgspec.json.Decoder(list[int]).decode
+_encode = msgspec.json.encode
 _SAMPLE: Final = 2_000
 """Places that tell where nearly all of a layer lies."""
 
@@ -111,8 +117,20 @@ class EntityReader(Port):
         return select_entities(query, number, self.db.dialect) if number is not None else None
 
     def _selected(self, select: Select, query: Query) -> Iterator[Entity]:
-        entities = (decode_entity(row[2]) for row in self.db.stream(select.rows(), select.parameters))
-        return entities if select.exact else filter(matcher(query), entities)
+        if select.sorts:
+            entities = self._sorted(select, query.offset + query.limit)
+        else:
+            entities = (decode_entity(row[2]) for row in self.db.stream(select.rows(), select.parameters))
+        return entities if select.exact else filter(matcher(select.left), entities)
+
+    def _sorted(self, select: Select, wanted: int) -> Iterator[Entity]:
+        """What a statement that sorts finds, some at a time: a third more than is wanted is likely enough."""
+        rows = _decode_numbers(self.db.value(select.keys(), select.parameters))
+        start, size = 0, min(wanted + wanted // 3 + 1, _MOST_BODIES)
+        while start < len(rows):
+            some = rows[start : start + size]
+            yield from decode_entities(self.db.value(BODIES, (_encode(some).decode(),)))
+            start, size = start + size, min(2 * size, _MOST_BODIES)
 
     def tenants(self) -> list[str]:
         """Every tenant that has ever been written to and is not forgotten ("" is the default tenant)."""

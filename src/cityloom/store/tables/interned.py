@@ -117,8 +117,9 @@ class Tenants(Interned[str]):
 
     def look_again(self) -> None:
         """Forgets what a reader knows, but for the default tenant, which never goes."""
-        for key in [key for key in self._ids if key]:
-            self._unlearn(key)
+        if len(self._ids) > 1 or "" not in self._ids:
+            for key in [key for key in self._ids if key]:
+                self._unlearn(key)
 
     def _unlearn(self, key: str) -> None:
         number = self._ids.pop(key, None)
