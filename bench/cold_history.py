@@ -40,7 +40,8 @@ from cityloom.model.time import format_datetime
 from cityloom.query.values import TemporalQuery
 from cityloom.store.cold.schema import frame_schema
 from cityloom.store.sqlite import SqliteStore, one_history
-from cityloom.store.sqlite.mover import MOST, SHARE
+from cityloom.store.sqlite.cold_changes import MOST
+from cityloom.store.sqlite.mover import SHARE
 from cityloom.store.tables.cold_rows import month_after, month_begins, month_of
 from tests.laws.values import HOUR, LEVEL, RUN, SENSOR, append, do, prop, put, reading
 
