@@ -158,16 +158,15 @@ class _Run:
             newest = found if newest is None else max(newest, found or newest)
             self._tell(self._report.read, 0.4, 0.0)
         done = 0
-        for month in sorted(aside.glob("*")):
-            for rows in self._shares(month):
-                for start in range(0, rows.height, self._of.chunk):
-                    chunk = rows.slice(start, self._of.chunk)
-                    if month.name == _NEW:
-                        await self._append(chunk)
-                    else:
-                        await asyncio.to_thread(self._bring, chunk)
-                    done += chunk.height
-                    self._tell(done, 0.6, 0.4)
+        chunks = self._chunks(aside)
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            is_new, rows = chunk
+            if is_new:
+                await self._append(rows)
+            else:
+                await asyncio.to_thread(self._bring, rows)
+            done += rows.height
+            self._tell(done, 0.6, 0.4)
         return newest
 
     def _tell(self, done: int, share: float, begin: float) -> None:
@@ -194,6 +193,13 @@ class _Run:
             some.write_parquet(folder / f"{self._report.read}.parquet", compression="lz4", statistics=False)
         newest: Any = rows["time"].max()
         return int(newest)
+
+    def _chunks(self, aside: Path) -> Iterator[tuple[bool, polars.DataFrame]]:
+        """What was laid aside, chunk by chunk; with True what is too new for the tables."""
+        for month in sorted(aside.glob("*")):
+            for rows in self._shares(month):
+                for start in range(0, rows.height, self._of.chunk):
+                    yield month.name == _NEW, rows.slice(start, self._of.chunk)
 
     def _shares(self, month: Path) -> Iterator[polars.DataFrame]:
         """The rows of a month in the order of the tables, with what number of its stamp each is."""

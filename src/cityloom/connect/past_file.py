@@ -133,7 +133,8 @@ class PastFile:
             )
         if isinstance(stamp, pl.Datetime) and stamp.time_zone is None and not self._zone:
             raise ConfigurationError(
-                f"the file {self.path} is invalid: the times in observedAt name no time zone; say it with --time-zone"
+                f"the file {self.path} is invalid: the times in observedAt name no time zone:"
+                " say it with --time-zone"
             )
         value = self._schema["value"]
         if not (value.is_numeric() or value in (pl.String, pl.Boolean, pl.Categorical, pl.Enum)):
