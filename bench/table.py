@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from bench.growth import Growth
+from bench.history import Figure
 from bench.works import Rates
 
 _BEGIN: Final = "<!-- bench: begin -->"
@@ -44,7 +45,32 @@ class Row(NamedTuple):
         return f"| {self.title} | {done} | {'; '.join(shares)} | {latency} | {self.goal} |"
 
 
-def render(rows: Sequence[Row], grown: Sequence[Growth], machine: str, rounds: int, seconds: float) -> str:
+class PastRow(NamedTuple):
+    """A work of history and its rounds."""
+
+    title: str
+    form: str
+    goal: str
+    rounds: Sequence[Figure]
+
+    def line(self) -> str:
+        """As a row of the table."""
+        done = _spread([one.value for one in self.rounds], lambda value: format(value, self.form))
+        beside = "; ".join(
+            f"{_plain(median(one.beside[name] for one in self.rounds))} {name}"
+            for name in self.rounds[0].beside
+        )
+        return f"| {self.title} | {done} | {beside} | {self.goal} |"
+
+
+def render(
+    rows: Sequence[Row],
+    past: Sequence[PastRow],
+    grown: Sequence[Growth],
+    machine: str,
+    rounds: int,
+    seconds: float,
+) -> str:
     """The tables as Markdown."""
     lines = [
         f"{machine}. Medians of {rounds} rounds of {seconds:g} s, in brackets the least and the most.",
@@ -55,6 +81,13 @@ def render(rows: Sequence[Row], grown: Sequence[Growth], machine: str, rounds: i
             "| Work | Per CPU-second | Ratio to the raw limit (per CPU-second) | p50 / p99, ms | Goal |",
             "|---|---|---|---|---|",
             *(row.line() for row in rows),
+            "",
+        ]
+    if past:
+        lines += [
+            "| History | Found | Beside it | Goal |",
+            "|---|---|---|---|",
+            *(row.line() for row in past),
             "",
         ]
     if grown:
@@ -110,6 +143,10 @@ def _spread(values: list[float], form: Callable[[float], str]) -> str:
 def _grown(one: Growth) -> str:
     megabytes = one.resident / 1e6
     return f"| {one.size:,} | {one.start:.2f} | {megabytes:.0f} | {one.get:.2f} | {one.query:.2f} |"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _count(value: float) -> str:

@@ -35,13 +35,15 @@ class Bench:
         seconds: of load for one figure.
         size: entities of the city that is written to.
         large: entities of the city that is read.
+        instances: of the city that has a past.
     """
 
-    def __init__(self, folder: Path, seconds: int, size: int, large: int) -> None:
+    def __init__(self, folder: Path, seconds: int, size: int, large: int, instances: int) -> None:
         self.folder = folder
         self.seconds = seconds
         self.size = size
         self.large = large
+        self.instances = instances
         self._first = time.time_ns() // 1000
 
     def city(self, size: int) -> Path:
