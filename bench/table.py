@@ -28,7 +28,11 @@ class Row(NamedTuple):
     rounds: Sequence[Rates]
 
     def line(self) -> str:
-        """As a row of the table."""
+        """What was found, in a line."""
+        return f"{self.title}: {', '.join(cell for cell in self.cells() if cell)}"
+
+    def cells(self) -> tuple[str, str, str]:
+        """What was done, its ratios and latencies."""
         bounds = self.rounds[0].limits
         shares = [
             f"{_spread([one.done / one.limits[name] for one in self.rounds], _share)} of {name}"
@@ -41,8 +45,7 @@ class Row(NamedTuple):
             if told
             else ""
         )
-        done = _spread([one.done for one in self.rounds], _count)
-        return f"| {self.title} | {done} | {'; '.join(shares)} | {latency} | {self.goal} |"
+        return _spread([one.done for one in self.rounds], _count), "; ".join(shares), latency
 
 
 class PastRow(NamedTuple):
@@ -65,6 +68,7 @@ class PastRow(NamedTuple):
 
 def render(
     rows: Sequence[Row],
+    on_server: Sequence[Row],
     past: Sequence[PastRow],
     grown: Sequence[Growth],
     machine: str,
@@ -76,11 +80,12 @@ def render(
         f"{machine}. Medians of {rounds} rounds of {seconds:g} s, in brackets the least and the most.",
         "",
     ]
-    if rows:
+    if rows or on_server:
         lines += [
-            "| Work | Per CPU-second | Ratio to the raw limit (per CPU-second) | p50 / p99, ms | Goal |",
-            "|---|---|---|---|---|",
-            *(row.line() for row in rows),
+            "| Work | In a file, per CPU-second | Ratio to the raw limit (per CPU-second) | p50 / p99, ms"
+            " | In PostgreSQL, per CPU-second | Ratio to the raw limit | p50 / p99, ms | Goal |",
+            "|---|---|---|---|---|---|---|---|",
+            *_both(rows, on_server),
             "",
         ]
     if past:
@@ -98,6 +103,17 @@ def render(
             "",
         ]
     return "\n".join(lines)
+
+
+def _both(rows: Sequence[Row], on_server: Sequence[Row]) -> list[str]:
+    """A row for each work, with what was found on each store."""
+    found = [{row.title: row.cells() for row in some} for some in (rows, on_server)]
+    none = ("", "", "")
+    return [
+        f"| {row.title} | {' | '.join((*found[0].get(row.title, none), *found[1].get(row.title, none)))}"
+        f" | {row.goal} |"
+        for row in rows or on_server
+    ]
 
 
 def replace_table(document: Path, text: str) -> None:
