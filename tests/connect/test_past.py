@@ -16,15 +16,19 @@ import pytest
 
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import Schemas
+from cityloom.connect.files import find_files
 from cityloom.connect.past import PastImport
+from cityloom.connect.profile import load_profile
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
+from cityloom.sample import generate
+from cityloom.store.changes import SCOPE
 from cityloom.store.history_ports import Window
-from tests.connect.conftest import NOON, Everyone, TestCity, expand
+from tests.connect.conftest import NOON, Everyone, TestCity, expand, make
 from tests.connect.past_killed import STEPS, VALUES, rows_of
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +37,7 @@ OLD = NOON - 30 * DAY
 """What is older goes to the tables."""
 NAMES = ("id", "type", "attribute", "observedAt", "value", "datasetId", "unitCode")
 Row = tuple[str, str, str, int, Any, str | None, str | None]
+_OF_THE_STATE = (SCOPE, expand("stale"))
 LAMP, METER = "urn:ngsi-ld:Lamp:1", "urn:x:Zähler:2"
 
 
@@ -53,15 +58,20 @@ def written(path: Path, told: list[Row]) -> Path:
 
 
 def told(city: TestCity) -> dict[str, Any]:
-    """All history, but for the times of writing."""
+    """All history, but for the times of writing and what a run says of current entities."""
     found: dict[str, Any] = {}
     with city.store.snapshot() as snapshot:
         for entity in snapshot.history_entities(""):
             if "ImportRun" in entity.id:
                 continue
             instances = snapshot.instances("", entity.id, Window(with_repeats=True))
+            for name in _OF_THE_STATE:
+                instances.pop(name, None)
             found[entity.id] = (entity.types, {name: _plain(many) for name, many in instances.items()})
-            found[entity.id, "counts"] = snapshot.count_observed("", entity.id, Window())
+            counts = snapshot.count_observed("", entity.id, Window())
+            found[entity.id, "counts"] = {
+                key: count for key, count in counts.items() if key[0] not in _OF_THE_STATE
+            }
     return found
 
 
@@ -302,3 +312,108 @@ def _values(city: TestCity) -> list[Any]:
             for one in many
         ]
     return sorted(found)
+
+
+SAMPLE = ("sample-air-readings", "sample-noise-readings", "sample-bicycle-counts", "sample-waste-levels")
+
+
+async def test_sources_are_read_in_columns_as_their_mappings_say(tmp_path: Path) -> None:
+    """The sample city's own sources: local times and UTC, CSV and Parquet, a day that is delivered twice."""
+    generate(tmp_path / "sources", seed=7)
+    cities = []
+    for name in ("bulk", "row by row"):
+        (tmp_path / name).mkdir()
+        cities.append(TestCity(tmp_path / name, SimulatedClock(NOON)))
+    bulk, single = cities
+    for mapping in load_profile("sample").mappings:
+        if mapping.source not in SAMPLE:
+            continue
+        files = find_files(mapping, tmp_path / "sources")
+        report = await PastImport(bulk.importer, bulk.store.cold, NOON).run_mapped(mapping, files)
+        expected = await single.importer.run(mapping, tmp_path / "sources")
+        assert (report.read, report.values_new) == (expected.read, expected.values_new)
+        assert report.rejected == expected.rejected
+    found, wanted = told(bulk), told(single)
+    assert len(found) > 2 * 100
+    assert found.keys() == wanted.keys()
+    for key, one in found.items():
+        assert one == wanted[key]
+    for city in cities:
+        city.store.close()
+
+
+async def test_a_mapped_file_is_read_as_row_by_row(tmp_path: Path) -> None:
+    """The hours that occur twice and never, empty cells, wrong ones, scales, ids with odd letters."""
+    rows = [
+        "code,at,n,text",
+        "a b,2025-03-30 01:59:59,1,x",
+        "a b,2025-03-30 02:30:00,2,",  # never was
+        "a b,2025-10-26 02:30:00,3,y",
+        "a b,2025-10-26 02:30:00,4.5, z ",  # an hour later
+        "a b,2025-10-26 02:30:00,4.5,again",
+        "{ü},2025-10-26T02:30:00+02:00,5,x",
+        "c,2025-01-01 00:00,-9,x",
+        "c,2025-01-02,1,x",
+        "c,2025-01-03T00:00:00Z,many,x",
+        ",2025-01-03T00:00:00Z,1,x",
+        "c,,1,x",
+        "c,nonsense,1,x",
+        "c,2025-01-04T00:00:00.123456Z,,",
+        "c,2025-01-05T00:00:00Z,9007199254740993,x",
+    ]
+    mapping = make(
+        source="meters",
+        path="meters.csv",
+        timeZone="Europe/Berlin",
+        entity={"id": "urn:ngsi-ld:Meter:{code}", "type": "Meter", "scope": "/a/b"},
+        attributes={
+            "level": {"from": "n", "number": True, "unitCode": "CEL", "empty": ["-9"]},
+            "scaled": {"from": "n", "number": True, "scale": 0.1, "offset": 3, "datasetId": "urn:d:1"},
+            "note": "text",
+        },
+        observedAt="at",
+        series=True,
+        require=["code"],
+    )
+    cities = []
+    for name in ("bulk", "row by row"):
+        (tmp_path / name).mkdir()
+        cities.append(TestCity(tmp_path / name, SimulatedClock(NOON)))
+        cities[-1].write("meters.csv", "\n".join(rows) + "\n")
+    bulk, single = cities
+    expected = await single.run(mapping)
+    report = await past(bulk).run_mapped(mapping, find_files(mapping, bulk.data))
+    assert told(bulk) == told(single)
+    assert report.read == expected.read
+    assert sorted(one["row"] for one in bulk.rejects("meters")) == [
+        one["row"] for one in single.rejects("meters")
+    ]
+    assert report.rejected == expected.rejected
+    with bulk.store.snapshot() as snapshot:
+        assert {one.scopes[0] for one in snapshot.history_entities("", id_pattern="Meter")} == {"/a/b"}
+    for city in cities:
+        city.store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"series": False}, "it is no series"),
+        ({"format": "json"}, "its format is json"),
+        ({"geometry": {"lon": "x", "lat": "y"}}, "it has geometry"),
+        (
+            {"attributes": {"n": {"from": "n", "map": {"a": "b"}}}},
+            "attribute n is more than a number or a text",
+        ),
+        ({"stampFormat": "epoch"}, "its stampFormat is epoch"),
+    ],
+)
+async def test_a_mapping_that_is_not_plain_is_refused(change: Any, words: str, city: TestCity) -> None:
+    city.write("things.csv", "id,at,n\n1,2025-01-01T00:00:00Z,1\n")
+    plain = {"observedAt": "at", "series": True, "attributes": {"n": {"from": "n", "number": True}}}
+    mapping = make(**{**plain, **change})
+    with pytest.raises(ConfigurationError, match=words):
+        await past(city).run_mapped(mapping, find_files(mapping, city.data))
+    mapping = make(**{**plain, "attributes": {"m": {"from": "m", "number": True}}})
+    with pytest.raises(ConfigurationError, match="column m is required"):
+        await past(city).run_mapped(mapping, find_files(mapping, city.data))

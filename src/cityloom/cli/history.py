@@ -92,8 +92,11 @@ def move(
 @commands.command("import")
 def bring(
     data: _Data,
-    file: Annotated[Path, typer.Argument(help="The file: .parquet, .arrow, .csv or .csv.gz.")],
     source: Annotated[str, typer.Option(help="The source's name: with another one, the rows are others.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The file: .parquet, .arrow, .csv or .csv.gz; a mapped source has its own."),
+    ] = None,
     older: Annotated[
         str | None,
         typer.Option(
@@ -107,7 +110,8 @@ def bring(
 ) -> None:
     """Imports a file of the past, a row an instance, straight into the tables; repeated, it adds nothing.
 
-    Columns: `id`, `attribute`, `observedAt`, `value` and perhaps `type`, `datasetId`, `unitCode`.
+    Columns: `id`, `attribute`, `observedAt`, `value` and perhaps `type`, `datasetId`, `unitCode`. Where the
+    city's profile maps the source, its files are read by the mapping.
 
     Example: `cityloom history import levels.parquet --data my-city --source archive --older-than P30D`
     """
@@ -115,6 +119,7 @@ def bring(
 
     from cityloom.app import Node
     from cityloom.broker.ageing import Ageing
+    from cityloom.connect.files import find_files, source_file
     from cityloom.connect.past import PastImport
 
     folder = _city(data, empty=True)
@@ -126,8 +131,16 @@ def bring(
         if cold is None or before is None:
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         past = PastImport(node.importer, cold, before, make=not only_known)
+        mapping = next((one for one in node.mappings if one.source == source), None)
+        if file is None and mapping is None:
+            raise ConfigurationError(f"a file is required: the city has no mapping of source {source!r}")
         with progress_bars() as begin:
-            report = asyncio.run(past.run(file, source, zone, begin(f"importing {file.name}")))
+            progress = begin(f"importing {source}")
+            if mapping is not None:
+                files = find_files(mapping, folder.sources) if file is None else [source_file(file)]
+                report = asyncio.run(past.run_mapped(mapping, files, progress))
+            elif file is not None:
+                report = asyncio.run(past.run(file, source, zone, progress))
     finally:
         node.close()
     out.print(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,12 +21,14 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SCHEMA
 from cityloom.connect.files import SourceFile, digest
-from cityloom.connect.past_file import PastFile
+from cityloom.connect.mapping import Mapping
+from cityloom.connect.past_file import BATCH, PastFile
+from cityloom.connect.past_mapped import MappedFile
 from cityloom.connect.past_rows import PLACE, appends_of, counted
 from cityloom.connect.rejectfile import RejectFile
 from cityloom.connect.rejects import Reject
 from cityloom.connect.report import FileRead, Report
-from cityloom.connect.run import Importer, number_of
+from cityloom.connect.run import Importer, Named, number_of
 from cityloom.connect.work import when_free
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.time import format_datetime
@@ -39,6 +41,7 @@ CHUNK: Final = 1_000_000
 """Rows that one event brings: a file of the tables."""
 SHARE: Final = 8
 """As many chunks are sorted at once."""
+_ASIDE: Final = "aside"
 _NEW: Final = "new"
 """Where rows lie that are too new for the tables."""
 
@@ -49,6 +52,22 @@ class PastSource(Struct, frozen=True):
     source: str
     title: str = ""
     digest: str = ""
+
+
+class PastRows(Protocol):
+    """A file of the past, in whatever form."""
+
+    path: Path
+    name: str
+    rows: int
+
+    def batches(self) -> Iterator[tuple[polars.DataFrame, list[Reject]]]:
+        """Rows an instance, and those of the file that are wrong."""
+        ...
+
+    def reject(self, row: dict[str, Any], reason: str) -> Reject:
+        """The line of a reject file."""
+        ...
 
 
 class PastImport:
@@ -93,22 +112,46 @@ class PastImport:
                 f"the source {source!r} is invalid: only letters, digits, '-', '_' and '.' may name it"
             )
         file = await asyncio.to_thread(PastFile, path, self.target.expand, zone)
-        named = PastSource(source)
+        return await self._run(PastSource(source), [file], (), progress)
+
+    async def run_mapped(
+        self, mapping: Mapping, files: Sequence[SourceFile], progress: Callable[[float], None] | None = None
+    ) -> Report:
+        """Imports files of a source by its mapping, one after the other; repeats are counted within a file.
+
+        Raises:
+            ConfigurationError: the mapping is not plain enough, or a file is not as it must be.
+            StoreFailed: the disk is full or gone.
+        """
+        read = partial(MappedFile, mapping, expand=self.target.expand)
+        opened = [await asyncio.to_thread(read, path=file.path, name=file.name) for file in files]
+        return await self._run(mapping, opened, mapping.entity.scopes, progress)
+
+    async def _run(
+        self,
+        named: Named,
+        files: Sequence[PastRows],
+        scopes: Sequence[str],
+        progress: Callable[[float], None] | None,
+    ) -> Report:
+        folder = self.target.rejects / named.source
         report = await self._importer.begin(named)
         begun = time.monotonic()
-        rejects = RejectFile(self.target.rejects / source, number_of(report))
-        aside = self.target.rejects / source / "aside"
+        rejects = RejectFile(folder, number_of(report))
         newest: int | None = None
         try:
-            sha256, size = await asyncio.to_thread(
-                digest, SourceFile(path=path, content=path, name=path.name)
-            )
-            read = FileRead(name=path.name, bytes=size, sha256=sha256)
-            report.files.append(read)
-            run = _Run(self, file, self._importer.call(named, report, read), report, rejects, progress)
-            shutil.rmtree(aside, ignore_errors=True)
-            newest = await run.everything(aside)
-            read.rows = report.read
+            for number, file in enumerate(files):
+                told = SourceFile(path=file.path, content=file.path, name=file.name)
+                sha256, size = await asyncio.to_thread(digest, told)
+                read = FileRead(name=file.name, bytes=size, sha256=sha256, rows=file.rows)
+                report.files.append(read)
+                call = self._importer.call(named, report, read)
+                share = None if progress is None else partial(_part, progress, number, len(files))
+                run = _Run(self, file, (call, scopes), report, rejects, share)
+                shutil.rmtree(folder / _ASIDE, ignore_errors=True)
+                found = await run.everything(folder / _ASIDE)
+                report.read += file.rows
+                newest = found if newest is None or (found or newest) > newest else newest
             report.status = "ok"
         except asyncio.CancelledError:
             report.error = "the run was stopped"
@@ -117,12 +160,16 @@ class PastImport:
             report.error = error.detail
             raise
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(folder / _ASIDE, ignore_errors=True)
             if report.status != "ok":
                 report.status = "failed"
             report.seconds = round(time.monotonic() - begun, 3)
             await self._importer.finish(named, report, newest)
         return report
+
+
+def _part(progress: Callable[[float], None], number: int, count: int, share: float) -> None:
+    progress((number + share) / count)
 
 
 class _Run:
@@ -131,8 +178,8 @@ class _Run:
     def __init__(
         self,
         of: PastImport,
-        file: PastFile,
-        call: Call,
+        file: PastRows,
+        how: tuple[Call, Sequence[str]],
         report: Report,
         rejects: RejectFile,
         progress: Callable[[float], None] | None,
@@ -140,23 +187,23 @@ class _Run:
         self._of = of
         self._target = of.target
         self._file = file
-        self._call = call
+        self._call, self._scopes = how
         self._report = report
         self._rejects = rejects
         self._progress = progress
 
     async def everything(self, aside: Path) -> int | None:
         """Both steps; the newest time that was read."""
-        newest = None
+        newest, laid, count = None, 0, 0
         batches = self._file.batches()
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             rows, wrong = batch
-            self._report.read += rows.height + len(wrong)
             rows = await self._checked(rows)
             await asyncio.to_thread(self._reject, wrong)
-            found = await asyncio.to_thread(self._lay_aside, rows, aside)
+            laid, count = laid + 1, count + rows.height
+            found = await asyncio.to_thread(self._lay_aside, rows, aside, laid)
             newest = found if newest is None else max(newest, found or newest)
-            self._tell(self._report.read, 0.4, 0.0)
+            self._tell(0.4 * laid * BATCH / max(1, self._file.rows))
         done = 0
         chunks = self._chunks(aside)
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
@@ -166,19 +213,19 @@ class _Run:
             else:
                 await asyncio.to_thread(self._bring, rows)
             done += rows.height
-            self._tell(done, 0.6, 0.4)
+            self._tell(0.4 + 0.6 * done / max(1, count))
         return newest
 
-    def _tell(self, done: int, share: float, begin: float) -> None:
+    def _tell(self, share: float) -> None:
         if self._progress is not None:
-            self._progress(begin + share * done / max(1, self._file.rows))
+            self._progress(min(share, 1.0))
 
     def _reject(self, wrong: Sequence[Reject]) -> None:
         for reject in wrong:
             self._report.reject(reject.reason)
         self._rejects.write(list(wrong))
 
-    def _lay_aside(self, rows: polars.DataFrame, aside: Path) -> int | None:
+    def _lay_aside(self, rows: polars.DataFrame, aside: Path, number: int) -> int | None:
         """Writes rows beside those of the same month."""
         import polars as pl
 
@@ -190,7 +237,7 @@ class _Run:
         for (name,), some in keyed.partition_by("month", as_dict=True, include_key=False).items():
             folder = aside / str(name)
             folder.mkdir(parents=True, exist_ok=True)
-            some.write_parquet(folder / f"{self._report.read}.parquet", compression="lz4", statistics=False)
+            some.write_parquet(folder / f"{number:06}.parquet", compression="lz4", statistics=False)
         newest: Any = rows["time"].max()
         return int(newest)
 
@@ -214,7 +261,7 @@ class _Run:
 
     def _bring(self, rows: polars.DataFrame) -> None:
         call, report = self._call, self._report
-        brought = self._of.cold.bring(call.tenant, rows, call.cause, make=self._of.make)
+        brought = self._of.cold.bring(call.tenant, rows, call.cause, make=self._of.make, scopes=self._scopes)
         report.values_new += brought.new
         report.values_known += brought.known
         report.repeated += rows.filter(rows["occurrence"] > 0).height
@@ -225,7 +272,8 @@ class _Run:
         import polars as pl
 
         told = (
-            rows.join(refused, on="row")
+            rows.join(refused.unique("row"), on="row")
+            .unique("row")
             .sort("row")
             .with_columns(
                 id="entityId",
@@ -278,7 +326,7 @@ class _Run:
             refused = wrong.select("row", reason=reason)
             await asyncio.to_thread(self._reject, self._refused(rows, refused))
             rows = rows.join(refused, on="row", how="anti", maintain_order="left")
-        for appends in appends_of(rows):
+        for appends in appends_of(rows, self._scopes):
             new = await when_free(partial(target.broker.append_history, call, appends))
             offered = sum(len(append.instances) for append in appends)
             self._report.values_new += sum(new)

@@ -55,13 +55,14 @@ class PastFile:
         import polars as pl
 
         self.path = path
+        self.name = path.name
         self._expand = expand
         self._zone = zone
         self._names: dict[str, str | None] = {}
         self._is_csv = path.name.endswith((".csv", ".csv.gz"))
         if not path.is_file():
             raise ConfigurationError(f"the file {path} does not exist")
-        with _telling(path):
+        with telling(path):
             if self._is_csv:
                 self._scan = pl.scan_csv(path, infer_schema=False)
             elif path.suffix == ".parquet":
@@ -86,7 +87,7 @@ class PastFile:
         import polars as pl
 
         begin = 1
-        with _telling(self.path):
+        with telling(self.path):
             for frame in self._scan.collect_batches(chunk_size=BATCH, maintain_order=True):
                 told = frame.with_row_index("row", begin).with_columns(pl.col("row").cast(pl.Int64))
                 begin += frame.height
@@ -191,8 +192,15 @@ class PastFile:
             time = column.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
         else:
             time = column
-        micros = time.dt.cast_time_unit("us").cast(pl.Int64)
-        return pl.when(micros.is_between(_FIRST, _LAST)).then(micros)
+        return micros_of(time)
+
+
+def micros_of(time: polars.Expr) -> polars.Expr:
+    """Times as microseconds; null beyond the calendar."""
+    import polars as pl
+
+    micros = time.dt.cast_time_unit("us").cast(pl.Int64)
+    return pl.when(micros.is_between(_FIRST, _LAST)).then(micros)
 
 
 def _replaced(column: str, by: dict[str, str | None]) -> polars.Expr:
@@ -228,7 +236,7 @@ def _value_of(kind: polars.DataType) -> dict[str, polars.Expr]:
     return {
         "number": pl.lit(None, pl.Float64),
         "whole": pl.lit(False),
-        "json": _quoted(value.cast(pl.String)),
+        "json": quoted(value.cast(pl.String)),
     }
 
 
@@ -251,13 +259,13 @@ def _value_of_text() -> dict[str, polars.Expr]:
         pl.when(large | value.is_in(["true", "false"]))
         .then(value)
         .when(~is_number & (value != ""))
-        .then(_quoted(value))
+        .then(quoted(value))
     )
     finite = pl.when(number.is_finite()).then(number)
     return {"number": finite, "whole": integer.is_not_null(), "json": json}
 
 
-def _quoted(text: polars.Expr) -> polars.Expr:
+def quoted(text: polars.Expr) -> polars.Expr:
     """A text as JSON."""
     import polars as pl
 
@@ -310,7 +318,7 @@ _FIELDS: Final = {
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def telling(path: Path) -> Iterator[None]:
     """Tells what goes wrong with a file in one sentence."""
     import polars as pl
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -40,7 +40,7 @@ def counted(rows: polars.LazyFrame) -> polars.DataFrame:
     return found.drop("place", "_again")
 
 
-def appends_of(rows: polars.DataFrame) -> Iterator[list[HistoryAppend]]:
+def appends_of(rows: polars.DataFrame, scopes: Sequence[str] = ()) -> Iterator[list[HistoryAppend]]:
     """The instances that rows hold, by entity, in calls of a bounded size."""
     for start in range(0, rows.height, _APPENDED):
         some = rows.slice(start, _APPENDED)
@@ -51,7 +51,7 @@ def appends_of(rows: polars.DataFrame) -> Iterator[list[HistoryAppend]]:
                 types.append(row["type"])
             instances.append(_instance(row))
         yield [
-            HistoryAppend(entity_id=entity_id, types=types, instances=instances)
+            HistoryAppend(entity_id=entity_id, types=types, instances=instances, scopes=list(scopes))
             for entity_id, (types, instances) in by_entity.items()
         ]
 

@@ -231,7 +231,15 @@ class Brought(Struct, frozen=True):
 class ColdHistory(Protocol):
     """The part of history that stands in tables of its own: one change at a time, none stops writes."""
 
-    def bring(self, tenant: str, rows: polars.DataFrame, cause: Cause, *, make: bool = True) -> Brought:
+    def bring(
+        self,
+        tenant: str,
+        rows: polars.DataFrame,
+        cause: Cause,
+        *,
+        make: bool = True,
+        scopes: Sequence[str] = (),
+    ) -> Brought:
         """Writes rows of one month that are not there yet straight into the tables, with one event."""
         ...
 

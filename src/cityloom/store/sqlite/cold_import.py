@@ -7,7 +7,7 @@ nothing, and what is asked for again brings what is not there yet. All keys are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +57,15 @@ class Step(Struct, frozen=True):
 class ColdImport(ColdChanges):
     """Brings rows that no tier has."""
 
-    def bring(self, tenant: str, rows: polars.DataFrame, cause: Cause, *, make: bool = True) -> Brought:
+    def bring(
+        self,
+        tenant: str,
+        rows: polars.DataFrame,
+        cause: Cause,
+        *,
+        make: bool = True,
+        scopes: Sequence[str] = (),
+    ) -> Brought:
         """Writes what is not there yet into the tables, with one event; nobody else writes meanwhile.
 
         Args:
@@ -67,6 +75,7 @@ class ColdImport(ColdChanges):
             cause: names the source, of which all of them are.
             make: whether entities that history does not know are made, of their first type; else
                 their rows are refused.
+            scopes: of entities that are made.
 
         Raises:
             StoreFailed: the tables cannot be written, or somebody else wrote to the city.
@@ -74,6 +83,8 @@ class ColdImport(ColdChanges):
         Cost: a sort of the rows, a read of the months' keys where they overlap with files, a seek for
         each entity.
         """
+        import polars as pl
+
         with self._alone:
             self._recover()
             plan = self._see(lambda snapshot: _plan(snapshot, tenant, rows, cause.source, make))
@@ -82,6 +93,7 @@ class ColdImport(ColdChanges):
             new = _new_entities(plan.fresh)
             step = self._begin_import(int(plan.fresh["time"].max()) + 1, new.height)  # type: ignore[arg-type]
             frame, new = _frame(plan.fresh, new, tenant, cause.source, step)
+            new = new.with_columns(scopes=pl.lit(list(scopes), pl.List(pl.String)))
             version = self._tables.append(frame, step.number)
             finish = partial(_finish, tenant=tenant, cause=cause, step=step, new=new, frame=frame)
             self._show(version, more=finish)
@@ -271,8 +283,8 @@ def _finish(
     tx.db.change_many(
         "UPDATE history_entity SET modified = ? WHERE incarnation = ?", [(now, life) for life in lives]
     )
-    for entity_id, type, incarnation in new.iter_rows():
-        made = Entity(id=entity_id, types=[type], created_at=now, modified_at=now)
+    for entity_id, type, incarnation, scopes in new.iter_rows():
+        made = Entity(id=entity_id, types=[type], scopes=scopes, created_at=now, modified_at=now)
         tx.insert_past(number, made, incarnation)
     intern = tx.db.names.intern
     intern("source:" + cause.source)
