@@ -21,7 +21,7 @@ from cityloom.connect.past import PastImport
 from cityloom.connect.profile import load_profile
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Attribute, Entity
-from cityloom.model.errors import ConfigurationError
+from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
@@ -224,6 +224,15 @@ async def test_entities_may_have_to_be_known(city: TestCity, tmp_path: Path) -> 
     assert report.values_new == sum(row[0] == LAMP for row in FILES[0])
 
 
+async def test_a_run_that_finds_no_room_says_so(city: TestCity, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", FILES[0])
+    (tmp_path / "rejects").write_text("no folder")
+    with pytest.raises(StoreFailed, match="rows could not be laid aside"):
+        await past(city).run(file, "archive")
+    (tmp_path / "rejects").unlink()
+    assert (await past(city).run(file, "archive")).values_new == len(FILES[0])
+
+
 async def test_the_schema_of_a_type_holds_for_rows_too(city: TestCity, tmp_path: Path) -> None:
     schemas = Schemas(city.store, Everyone(), city.clock)
     await schemas.put(city.call, expand("Lamp"), {"properties": {"level": {"maximum": 2}}})
@@ -329,7 +338,8 @@ async def test_sources_are_read_in_columns_as_their_mappings_say(tmp_path: Path)
         if mapping.source not in SAMPLE:
             continue
         files = find_files(mapping, tmp_path / "sources")
-        report = await PastImport(bulk.importer, bulk.store.cold, NOON).run_mapped(mapping, files)
+        # A chunk so small that a month is sorted in shares.
+        report = await PastImport(bulk.importer, bulk.store.cold, NOON, chunk=1500).run_mapped(mapping, files)
         expected = await single.importer.run(mapping, tmp_path / "sources")
         assert (report.read, report.values_new) == (expected.read, expected.values_new)
         assert report.rejected == expected.rejected

@@ -30,7 +30,7 @@ from cityloom.connect.rejects import Reject
 from cityloom.connect.report import FileRead, Report
 from cityloom.connect.run import Importer, Named, number_of
 from cityloom.connect.work import when_free
-from cityloom.model.errors import CityloomError, ConfigurationError
+from cityloom.model.errors import CityloomError, ConfigurationError, StoreFailed
 from cityloom.model.time import format_datetime
 from cityloom.store.history_ports import ColdHistory
 
@@ -236,8 +236,11 @@ class _Run:
         keyed = rows.with_columns(month=pl.when(old).then(month).otherwise(pl.lit(_NEW)))
         for (name,), some in keyed.partition_by("month", as_dict=True, include_key=False).items():
             folder = aside / str(name)
-            folder.mkdir(parents=True, exist_ok=True)
-            some.write_parquet(folder / f"{number:06}.parquet", compression="lz4", statistics=False)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                some.write_parquet(folder / f"{number:06}.parquet", compression="lz4", statistics=False)
+            except (OSError, pl.exceptions.PolarsError) as error:
+                raise StoreFailed(f"rows could not be laid aside in {folder}: {error}") from None
         newest: Any = rows["time"].max()
         return int(newest)
 
