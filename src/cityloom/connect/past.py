@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 1_000_000
 """Rows that one event brings: a file of the tables."""
-SHARE: Final = 8
+SHARE: Final = 2
 """As many chunks are sorted at once."""
 _ASIDE: Final = "aside"
 _NEW: Final = "new"

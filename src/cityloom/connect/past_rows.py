@@ -31,13 +31,9 @@ def counted(rows: polars.LazyFrame) -> polars.DataFrame:
     found = rows.sort("place", "datasetId", "time", "row").collect()
     series = ("place", "datasetId", "time")
     again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in series)
-    found = found.with_columns(_again=again.fill_null(False))
-    if found["_again"].any():
-        count = pl.int_range(pl.len()).over("place", "datasetId", "time", order_by="row")
-        found = found.with_columns(occurrence=count.cast(pl.Int64))
-    else:
-        found = found.with_columns(occurrence=pl.lit(0, pl.Int64))
-    return found.drop("place", "_again")
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    first = pl.when(~again.fill_null(False)).then(place).forward_fill()
+    return found.with_columns(occurrence=place - first).drop("place")
 
 
 def appends_of(rows: polars.DataFrame, scopes: Sequence[str] = ()) -> Iterator[list[HistoryAppend]]:
