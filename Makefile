@@ -77,10 +77,10 @@ test: dev lint ## Everything that CI runs
 soak: dev ## The heavy proofs, at full count
 	$(BIN)/pytest -m soak
 
-# QUICK=1: one short round on small cities; ONLY=get,patch: some works alone. Cities are made once and kept.
+# QUICK=1: one short round on small cities; ONLY=get,patch: some works alone; STORES=postgres: there. Cities are made once and kept.
 BENCH ?= city-data/bench
 bench: dev ## Measures what a second of the processor does, into docs/performance.md (QUICK=1, ONLY="…")
-	@$(BIN)/python -m bench --folder "$(BENCH)" $(if $(QUICK),--quick,$(if $(ONLY),,--write)) $(if $(ONLY),--only "$(ONLY)")
+	@$(BIN)/python -m bench --folder "$(BENCH)" $(if $(QUICK),--quick,$(if $(ONLY),,--write)) $(if $(ONLY),--only "$(ONLY)") $(if $(STORES),--stores "$(STORES)")
 
 # Not part of `make test`: the suite is no part of the project, and takes a quarter of an hour.
 CONFORM_RUNNER ?= ../shared/etsi/etsi.py

@@ -8,43 +8,78 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.growth import Growth, growth
-from bench.table import Row, machine, render, replace_table
-from bench.works import WORKS, Bench
+from bench.history import PAST, PastWork
+from bench.postgres import PostgresBench, Server, binaries
+from bench.table import PastRow, Row, machine, render, replace_table
+from bench.works import WORKS, Bench, Work
 
+_BEGUN = time.monotonic()
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main() -> None:
     """Runs the works and tells the table."""
     options = _options()
-    bench = Bench(options.folder, options.seconds, options.size, options.large)
-    bench.folder.mkdir(parents=True, exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
     wanted = set(options.only.split(",")) if options.only else set()
-    unknown = wanted - {work.name for work in WORKS} - {"growth"}
+    if "history" in wanted:
+        wanted |= {work.name for work in PAST}
+    unknown = wanted - {work.name for work in (*WORKS, *PAST)} - {"growth", "history"}
     if unknown:
         sys.exit(f"unknown: {', '.join(sorted(unknown))}")
-    rows = []
-    for work in WORKS:
-        if wanted and work.name not in wanted:
-            continue
-        with ExitStack() as stack:
-            measure = work.run(bench, stack)
-            rounds = [measure() for _ in range(options.rounds)]
-        row = Row(work.title, work.goal, rounds)
-        print(row.line(), file=sys.stderr, flush=True)
-        rows.append(row)
+    sizes = (options.folder, options.seconds, options.size, options.large, options.instances)
+    bench, stores = Bench(*sizes), options.stores.split(",")
+    works = [work for work in WORKS if not wanted or work.name in wanted]
+    rows = _rows(bench, works, options.rounds) if "sqlite" in stores else []
+    on_server: list[Row] = []
+    programs = binaries()
+    if "postgres" in stores and works and programs is None:
+        _tell("PostgreSQL with PostGIS is not installed: its column is left out")
+    elif "postgres" in stores and works and programs is not None:
+        with Server(programs, options.folder / "postgres") as server:
+            on_server = _rows(PostgresBench(server, *sizes), works, options.rounds)
+    past = [work for work in PAST if not wanted or work.name in wanted]
+    told = [_past_row(bench, work, options.rounds) for work in past]
     grown: list[Growth] = []
     if not wanted or "growth" in wanted:
-        sizes = [size for size in (10_000, 100_000, 1_000_000) if size <= options.large]
-        grown = [growth(bench, size, options.rounds) for size in sizes]
-    text = render(rows, grown, machine(options.folder), options.rounds, options.seconds)
+        for size in (10_000, 100_000, 1_000_000):
+            if size <= options.large:
+                _tell(f"growth: {size:,} entities")
+                grown.append(growth(bench, size, options.rounds))
+    text = render(rows, on_server, told, grown, machine(options.folder), options.rounds, options.seconds)
     print(text)
     if options.write:
         replace_table(_DOCUMENT, text)
+
+
+def _rows(bench: Bench, works: Sequence[Work], rounds: int) -> list[Row]:
+    rows = []
+    for work in works:
+        _tell(f"{work.title} ...")
+        with ExitStack() as stack:
+            measure = work.run(bench, stack)
+            rows.append(Row(work.title, work.goal, [measure() for _ in range(rounds)]))
+        _tell(rows[-1].line())
+    return rows
+
+
+def _past_row(bench: Bench, work: PastWork, rounds: int) -> PastRow:
+    _tell(f"{work.title} ...")
+    with ExitStack() as stack:
+        figure = work.run(bench, stack)
+        row = PastRow(work.title, work.form, work.goal, [figure() for _ in range(rounds)])
+    _tell(row.line())
+    return row
+
+
+def _tell(text: str) -> None:
+    print(f"[{time.monotonic() - _BEGUN:5.0f} s] {text}", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -56,11 +91,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--size", type=int, default=100_000, help="entities of the city written to")
     parser.add_argument("--large", type=int, help="entities of the city read")
+    parser.add_argument("--instances", type=int, help="instances of the city that has a past")
+    parser.add_argument("--stores", help="sqlite, postgres or both, with a comma; with --only sqlite alone")
     parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (2 if options.quick else 5)
     options.large = options.large or (100_000 if options.quick else 1_000_000)
+    options.stores = options.stores or ("sqlite" if options.only else "sqlite,postgres")
+    options.instances = options.instances or (5_000_000 if options.quick else 50_000_000)
     return options
 
 

@@ -25,27 +25,28 @@ from cityloom.query.parse_q import parse_q
 from cityloom.query.values import Query, TypeIs
 from cityloom.store.sql import select_entities
 from cityloom.store.sqlite.connection import open_reader
+from cityloom.store.sqlite.dialect import SQLITE
 
 GROUP: Final = 64
 """Writes that share a sync: as many as there are clients."""
 _RECORD: Final = 1000
-_ROWS: Final = 27
+ROWS: Final = 27
 """Rows that a page of 20 in a circle takes from its box."""
 
 
 def appends(folder: Path, seconds: float) -> float:
     """Records of 1 kB appended to a file per second of the processor, 64 to an fdatasync."""
-    return _alone(_append, folder, seconds)
+    return alone(_append, folder, seconds)
 
 
 def updates(folder: Path, seconds: float) -> float:
     """UPDATEs of a row of 1.6 kB in SQLite per second of the processor, 64 to a durable commit."""
-    return _alone(_update, folder, seconds)
+    return alone(_update, folder, seconds)
 
 
 def queries(folder: Path, size: int, seconds: float) -> float:
     """The store's own statement for the measured query, per second of the processor."""
-    return _alone(_query, folder, seconds, size)
+    return alone(_query, folder, seconds, size)
 
 
 def places(size: int, seed: int) -> random.Random:
@@ -59,10 +60,11 @@ def centre(draw: random.Random, size: int) -> tuple[float, float]:
     return WEST + (1 + draw.random() * inner) * KM_LON, SOUTH + (1 + draw.random() * inner) * KM_LAT
 
 
-def _alone(run: Callable[..., float], folder: Path, seconds: float, *more: int) -> float:
+def alone(run: Callable[..., float], place: Path | str, seconds: float, *more: int) -> float:
+    """What a measurement finds in a process of its own."""
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_timed, args=(send, run, folder, seconds, *more))
+    process = context.Process(target=_timed, args=(send, run, place, seconds, *more))
     process.start()
     result: float = receive.recv()
     process.join()
@@ -73,11 +75,12 @@ def _timed(send: Connection, run: Callable[..., float], *arguments: object) -> N
     send.send(run(*arguments))
 
 
-def _rate(turn: Callable[[], int], seconds: float) -> float:
-    done, end, begun = 0, time.monotonic() + seconds, time.process_time()
+def rate_of(turn: Callable[[], int], seconds: float, cpu: Callable[[], float] = time.process_time) -> float:
+    """What turns do per second of the processors, for so many seconds on the wall."""
+    done, end, begun = 0, time.monotonic() + seconds, cpu()
     while time.monotonic() < end:
         done += turn()
-    return done / (time.process_time() - begun)
+    return done / (cpu() - begun)
 
 
 def _append(folder: Path, seconds: float) -> float:
@@ -92,7 +95,7 @@ def _append(folder: Path, seconds: float) -> float:
         return GROUP
 
     try:
-        return _rate(turn, seconds)
+        return rate_of(turn, seconds)
     finally:
         os.close(descriptor)
         file.unlink()
@@ -118,7 +121,7 @@ def _update(folder: Path, seconds: float) -> float:
         return GROUP
 
     try:
-        return _rate(turn, seconds)
+        return rate_of(turn, seconds)
     finally:
         connection.close()
         for part in folder.glob("updated.sqlite*"):
@@ -128,22 +131,23 @@ def _update(folder: Path, seconds: float) -> float:
 def _query(folder: Path, seconds: float, size: int) -> float:
     connection = open_reader(folder / STORE, None, mapped=True)
     draw = places(size, 1)
-    selects = [select_entities(_circle(draw, size), 1) for _ in range(500)]
+    selects = [select_entities(circle(draw, size), 1, SQLITE) for _ in range(500)]
     statements = cycle([(select.rows(), select.parameters) for select in selects])
 
     def turn() -> int:
         sql, parameters = next(statements)
-        for _ in islice(connection.execute(sql, parameters), _ROWS):
+        for _ in islice(connection.execute(sql, parameters), ROWS):
             pass
         return 1
 
     try:
-        return _rate(turn, seconds)
+        return rate_of(turn, seconds)
     finally:
         connection.close(True)
 
 
-def _circle(draw: random.Random, size: int) -> Query:
+def circle(draw: random.Random, size: int) -> Query:
+    """The measured query, somewhere in the city."""
     lon, lat = centre(draw, size)
     words = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": f"[{lon},{lat}]"}
     kind = _expand(type_name(draw.randrange(TYPES)))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -28,11 +29,13 @@ class Process:
     Args:
         command: `{port}` in it is the port.
         log: the file that takes its output.
+        beside: the seconds of the processors of what works for it and was not started by it.
 
     `started_in` is how many seconds it took until it answered.
     """
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, beside: Callable[[], float] | None = None) -> None:
+        self._beside = beside
         self.port = _free_port()
         self._log = log
         given = [each.replace("{port}", str(self.port)) for each in command]
@@ -49,7 +52,7 @@ class Process:
 
     def cpu(self) -> float:
         """Seconds of the processors that it and its children have had."""
-        return sum(_ticks(pid) for pid in _family(self._process.pid)) / _TICKS
+        return family_cpu(self._process.pid) + (self._beside() if self._beside is not None else 0.0)
 
     def rested(self) -> float:
         """As `cpu`, once it has nothing left to do: what follows the log is part of a write."""
@@ -90,10 +93,11 @@ class Process:
         raise RuntimeError(f"the process does not answer; {self._log} may say why")
 
 
-def node(folder: Path) -> Process:
-    """A node that serves a city's folder, as an operator would start it."""
+def node(folder: Path, *options: str, beside: Callable[[], float] | None = None) -> Process:
+    """A node that serves a city's folder, as an operator would start it; `beside` as for `Process`."""
     cityloom = str(Path(sys.executable).with_name("cityloom"))
-    return Process([cityloom, "serve", "--data", str(folder), "--port", "{port}"], folder / "node.log")
+    command = [cityloom, "serve", "--data", str(folder), "--port", "{port}", *options]
+    return Process(command, folder / "node.log", beside)
 
 
 def bare_server(folder: Path, body: bytes) -> Process:
@@ -110,6 +114,12 @@ def _free_port() -> int:
         return port
 
 
+def family_cpu(pid: int, *, ended: bool = False) -> float:
+    """Seconds of the processors of a process and all that it started; those that have `ended`, too."""
+    members = sum(_ticks(one) for one in _family(pid))
+    return (members + (_ticks(pid, 13) if ended else 0)) / _TICKS
+
+
 def _family(pid: int) -> list[int]:
     """A process and all that it started."""
     found = [pid]
@@ -119,6 +129,10 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _ticks(pid: int, field: int = 11) -> int:
+    """Time in the program and in the kernel; from field 13 on, that of its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it has just ended
+        return 0
+    return int(fields[field]) + int(fields[field + 1])

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from bench.growth import Growth
+from bench.history import Figure
 from bench.works import Rates
 
 _BEGIN: Final = "<!-- bench: begin -->"
@@ -27,7 +28,11 @@ class Row(NamedTuple):
     rounds: Sequence[Rates]
 
     def line(self) -> str:
-        """As a row of the table."""
+        """What was found, in a line."""
+        return f"{self.title}: {', '.join(cell for cell in self.cells() if cell)}"
+
+    def cells(self) -> tuple[str, str, str]:
+        """What was done, its ratios and latencies."""
         bounds = self.rounds[0].limits
         shares = [
             f"{_spread([one.done / one.limits[name] for one in self.rounds], _share)} of {name}"
@@ -40,21 +45,54 @@ class Row(NamedTuple):
             if told
             else ""
         )
-        done = _spread([one.done for one in self.rounds], _count)
-        return f"| {self.title} | {done} | {'; '.join(shares)} | {latency} | {self.goal} |"
+        return _spread([one.done for one in self.rounds], _count), "; ".join(shares), latency
 
 
-def render(rows: Sequence[Row], grown: Sequence[Growth], machine: str, rounds: int, seconds: float) -> str:
+class PastRow(NamedTuple):
+    """A work of history and its rounds."""
+
+    title: str
+    form: str
+    goal: str
+    rounds: Sequence[Figure]
+
+    def line(self) -> str:
+        """As a row of the table."""
+        done = _spread([one.value for one in self.rounds], lambda value: format(value, self.form))
+        beside = "; ".join(
+            f"{_plain(median(one.beside[name] for one in self.rounds))} {name}"
+            for name in self.rounds[0].beside
+        )
+        return f"| {self.title} | {done} | {beside} | {self.goal} |"
+
+
+def render(
+    rows: Sequence[Row],
+    on_server: Sequence[Row],
+    past: Sequence[PastRow],
+    grown: Sequence[Growth],
+    machine: str,
+    rounds: int,
+    seconds: float,
+) -> str:
     """The tables as Markdown."""
     lines = [
         f"{machine}. Medians of {rounds} rounds of {seconds:g} s, in brackets the least and the most.",
         "",
     ]
-    if rows:
+    if rows or on_server:
         lines += [
-            "| Work | Per CPU-second | Ratio to the raw limit (per CPU-second) | p50 / p99, ms | Goal |",
-            "|---|---|---|---|---|",
-            *(row.line() for row in rows),
+            "| Work | In a file, per CPU-second | Ratio to the raw limit (per CPU-second) | p50 / p99, ms"
+            " | In PostgreSQL, per CPU-second | Ratio to the raw limit | p50 / p99, ms | Goal |",
+            "|---|---|---|---|---|---|---|---|",
+            *_both(rows, on_server),
+            "",
+        ]
+    if past:
+        lines += [
+            "| History | Found | Beside it | Goal |",
+            "|---|---|---|---|",
+            *(row.line() for row in past),
             "",
         ]
     if grown:
@@ -65,6 +103,17 @@ def render(rows: Sequence[Row], grown: Sequence[Growth], machine: str, rounds: i
             "",
         ]
     return "\n".join(lines)
+
+
+def _both(rows: Sequence[Row], on_server: Sequence[Row]) -> list[str]:
+    """A row for each work, with what was found on each store."""
+    found = [{row.title: row.cells() for row in some} for some in (rows, on_server)]
+    none = ("", "", "")
+    return [
+        f"| {row.title} | {' | '.join((*found[0].get(row.title, none), *found[1].get(row.title, none)))}"
+        f" | {row.goal} |"
+        for row in rows or on_server
+    ]
 
 
 def replace_table(document: Path, text: str) -> None:
@@ -110,6 +159,10 @@ def _spread(values: list[float], form: Callable[[float], str]) -> str:
 def _grown(one: Growth) -> str:
     megabytes = one.resident / 1e6
     return f"| {one.size:,} | {one.start:.2f} | {megabytes:.0f} | {one.get:.2f} | {one.query:.2f} |"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _count(value: float) -> str:

@@ -35,13 +35,15 @@ class Bench:
         seconds: of load for one figure.
         size: entities of the city that is written to.
         large: entities of the city that is read.
+        instances: of the city that has a past.
     """
 
-    def __init__(self, folder: Path, seconds: int, size: int, large: int) -> None:
+    def __init__(self, folder: Path, seconds: int, size: int, large: int, instances: int) -> None:
         self.folder = folder
         self.seconds = seconds
         self.size = size
         self.large = large
+        self.instances = instances
         self._first = time.time_ns() // 1000
 
     def city(self, size: int) -> Path:
@@ -51,6 +53,21 @@ class Bench:
     def copy(self, size: int) -> Path:
         """A fresh copy of a city, to be written to."""
         return copied(self.city(size), self.folder / "copy")
+
+    def serving(self, size: int, *, writes: bool = False) -> Process:
+        """A node on a city, or on a fresh copy to be written to."""
+        return node(self.copy(size) if writes else self.city(size))
+
+    def query_limits(self) -> dict[str, float]:
+        """The raw limits of the query."""
+        return {"bare statement": limits.queries(self.city(self.large), self.large, self.seconds)}
+
+    def write_limits(self) -> dict[str, float]:
+        """The raw limits of writes."""
+        return {
+            "append with fdatasync": limits.appends(self.folder, self.seconds / 2),
+            "bare UPDATE": limits.updates(self.folder, self.seconds / 2),
+        }
 
     def load(self, server: Process, script: str, clients: int, **told: object) -> float:
         """Requests per second of the processor: all that the server spends until it rests again."""
@@ -76,8 +93,7 @@ class Work(NamedTuple):
 
 def get(bench: Bench, stack: ExitStack) -> Callable[[], Rates]:
     """GET of one entity of the large city, beside a bare answer of the same bytes."""
-    folder = bench.city(bench.large)
-    server = stack.enter_context(node(folder))
+    server = stack.enter_context(bench.serving(bench.large))
     with urlopen(f"{server.url}{ROOT}/entities/{entity_id(0)}") as answer:
         body = answer.read()
     bare = stack.enter_context(bare_server(bench.folder, body))
@@ -97,16 +113,13 @@ def _writing(
     """A work that writes, beside a bare append and a bare statement."""
 
     def prepare(bench: Bench, stack: ExitStack) -> Callable[[], Rates]:
-        server = stack.enter_context(node(bench.copy(bench.size)))
+        server = stack.enter_context(bench.serving(bench.size, writes=True))
 
         def rates() -> Rates:
             edge = side(bench.size)
             told = {"size": bench.size, "edge_lon": edge * KM_LON, "edge_lat": edge * KM_LAT}
             done = per * bench.load(server, script, clients, **told)
-            bounds = {
-                "append with fdatasync": limits.appends(bench.folder, bench.seconds / 2),
-                "bare UPDATE": limits.updates(bench.folder, bench.seconds / 2),
-            }
+            bounds = bench.write_limits()
             latency = None
             if rate:
                 latency = paced(server.port, patches(bench.size), rate, bench.seconds)
@@ -119,16 +132,15 @@ def _writing(
 
 def query(bench: Bench, stack: ExitStack) -> Callable[[], Rates]:
     """A page of 20: a type, a number, a circle of 1 km, in order of ids; beside its bare statement."""
-    folder = bench.city(bench.large)
-    server = stack.enter_context(node(folder))
+    server = stack.enter_context(bench.serving(bench.large))
 
     def rates() -> Rates:
         edge = max(0.0, side(bench.large) - 2)
         told = {"inner_lon": edge * KM_LON, "inner_lat": edge * KM_LAT, "km_lon": KM_LON, "km_lat": KM_LAT}
         done = bench.load(server, "query", 4, **told)
-        limit = limits.queries(folder, bench.large, bench.seconds)
+        bounds = bench.query_limits()
         latency = paced(server.port, queries(bench.large), 20, max(5.0, bench.seconds))
-        return Rates(done, {"bare statement": limit}, latency)
+        return Rates(done, bounds, latency)
 
     return rates
 
@@ -138,7 +150,7 @@ def _notifying(stored: int) -> Callable[[Bench, ExitStack], Callable[[], Rates]]
 
     def prepare(bench: Bench, stack: ExitStack) -> Callable[[], Rates]:
         receiver = stack.enter_context(bare_server(bench.folder, b"{}"))
-        server = stack.enter_context(node(bench.copy(min(bench.size, 10_000))))
+        server = stack.enter_context(bench.serving(min(bench.size, 10_000), writes=True))
         for number in range(stored):
             _post(f"{server.url}{ROOT}/subscriptions", _subscription(number, receiver.url))
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import polars as pl
 from msgspec.structs import replace
 
@@ -49,6 +50,30 @@ def test_history_moves_is_compacted_and_stays_the_same(town: Path, tmp_path: Pat
     lines("backup", "--data", town, "--out", backup)
     lines("restore", backup, "--data", again)
     assert exported(again, tmp_path / "again.parquet") == before
+
+
+def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text(
+        "id,type,attribute,observedAt,value\n"
+        "urn:ngsi-ld:Streetlight:old,Streetlight,level,2025-03-01T00:00:00Z,1.5\n"
+        "urn:ngsi-ld:Streetlight:old,Streetlight,level,2025-03-01T00:00:00Z,1.5\n"
+        "urn:ngsi-ld:Streetlight:old,Streetlight,level,2025-03-01T00:10:00Z,\n"
+    )
+    command = ("history", "import", file, "--data", town, "--source", "archive")
+    assert "--older-than is required" in refused(*command)
+    command = (*command, "--older-than", "P30D")
+    assert lines(*command).startswith("2 instances new, 0 known, 1 rows rejected")
+    assert lines(*command).startswith("0 instances new, 2 known, 1 rows rejected")
+    assert '"no value"' in (town / "runs" / "archive" / "1.jsonl").read_text()
+    with NodeProcess(town) as node:
+        evolution = "ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Streetlight:old?options=temporalValues"
+        told = httpx.get(f"{node.url}/{evolution}").json()
+        assert told["level"]["values"] == [[1.5, "2025-03-01T00:00:00Z"], [1.5, "2025-03-01T00:00:00Z"]]
+        assert "another node has it open" in refused(*command)
+    folder = CityFolder(town)
+    folder.write(replace(folder.configuration, settings={"store": "postgresql://nobody@127.0.0.1:1/x"}))
+    assert "kept in PostgreSQL" in refused(*command)
 
 
 def test_a_node_moves_what_is_old_enough_by_itself(town: Path, tmp_path: Path) -> None:

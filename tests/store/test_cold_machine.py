@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import polars as pl
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +20,8 @@ from msgspec.structs import replace
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import ResourceNotFound
+from cityloom.model.history import Instance
+from cityloom.model.time import parse_datetime
 from cityloom.query.values import TypeIs
 from cityloom.store.history_ports import Numbers, Window
 from cityloom.store.ports import Snapshot, Transaction
@@ -53,6 +58,35 @@ readings = st.builds(
     datasets,
     st.sampled_from([0, 0, 0, 0, 1, 2]),
 )
+
+
+plain_readings = st.tuples(values.filter(lambda value: value is not None), times, datasets)
+
+
+def past_rows(id: str, instances: list[Instance]) -> pl.DataFrame:
+    """Rows as `bring` takes them."""
+    told = []
+    for one in instances:
+        value = one.attribute.value
+        number = type(value) in (int, float) and abs(value) < 2**63
+        text = None if number and abs(value) <= 2**53 else json.dumps(value)
+        told.append(
+            {
+                "entityId": id,
+                "type": SENSOR,
+                "attribute": one.name,
+                "time": parse_datetime(one.attribute.observed_at or ""),
+                "datasetId": one.attribute.dataset_id or None,
+                "unitCode": None,
+                "number": float(value) if number else None,
+                "whole": type(value) is int and number,
+                "json": text,
+                "occurrence": one.occurrence,
+                "row": one.row,
+            }
+        )
+    texts = dict.fromkeys(("datasetId", "unitCode", "json"), pl.String)
+    return pl.DataFrame(told, schema_overrides={**texts, "number": pl.Float64}, infer_schema_length=None)
 
 
 class Killed(Exception):
@@ -139,6 +173,28 @@ class TierMachine(RuleBasedStateMachine):
                 count += some
             gone.append(count)
         assert gone[0] == gone[1]
+
+    @rule(tenant=tenants, id=ids, told=st.lists(plain_readings, min_size=1, max_size=8))
+    def bring(self, tenant: str, id: str, told: list[tuple[Any, int, str]]) -> None:
+        """Rows of a source straight into the tables: as if they had been appended."""
+        from cityloom.model.history import HistoryAppend
+
+        seen: Counter[tuple[int, str]] = Counter()
+        instances = []
+        for row, (value, time, dataset) in enumerate(told):
+            instances.append(reading(value, time, seen[time, dataset], row, dataset_id=dataset))
+            seen[time, dataset] += 1
+        self.clock.advance(10)
+        brought = self.cold.cold.bring(tenant, past_rows(id, instances), RUN)
+        if brought.new:
+            with self.cold.snapshot() as snapshot:
+                (event,) = snapshot.events(snapshot.last_seq() - 1)
+            assert (event.kind, event.entity_id, event.count) == ("historyAppended", id, brought.new)
+            self.clock.advance((event.at - self.clock.now()) / 1_000_000)
+        chunk = HistoryAppend(entity_id=id, types=[SENSOR], instances=instances)
+        event = do(self.hot, lambda tx: tx.append_history(tenant, chunk, RUN))
+        assert (0 if event is None else event.count) == brought.new
+        assert brought.known == len(told) - brought.new
 
     # -- what is done to the tables ------------------------------------------------
 

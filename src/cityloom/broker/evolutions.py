@@ -305,7 +305,10 @@ def _aggregated(
     """
     attributes: dict[tuple[str, str], dict[str, list[AggregatedValue]]] = {}
     kinds: dict[tuple[str, str], str] = {}
-    names = list(reads.instances(tenant, entity.id, replace(window, last_n=1)))
+    if window.names is not None:
+        names = list(dict.fromkeys(window.names))
+    else:  # those that have something in the window
+        names = list(reads.instances(tenant, entity.id, replace(window, last_n=1)))
     for name in names:
         if window.names is None and name == SCOPE:
             continue

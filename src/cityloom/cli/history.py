@@ -89,6 +89,68 @@ def move(
     out.print(f"{count:,} instances older than {format_datetime(before)} moved")
 
 
+@commands.command("import")
+def bring(
+    data: _Data,
+    source: Annotated[str, typer.Option(help="The source's name: with another one, the rows are others.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The file: .parquet, .arrow, .csv or .csv.gz; a mapped source has its own."),
+    ] = None,
+    older: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than", help="What is older goes to the tables (ISO 8601 duration); the setting's else."
+        ),
+    ] = None,
+    zone: Annotated[str, typer.Option("--time-zone", help="Of times that name none, such as `UTC`.")] = "",
+    only_known: Annotated[
+        bool, typer.Option("--only-known", help="Reject rows of entities that history does not know.")
+    ] = False,
+) -> None:
+    """Imports a file of the past, a row an instance, straight into the tables; repeated, it adds nothing.
+
+    Columns: `id`, `attribute`, `observedAt`, `value` and perhaps `type`, `datasetId`, `unitCode`. Where the
+    city's profile maps the source, its files are read by the mapping.
+
+    Example: `cityloom history import levels.parquet --data my-city --source archive --older-than P30D`
+    """
+    import asyncio
+
+    from cityloom.app import Node
+    from cityloom.broker.ageing import Ageing
+    from cityloom.connect.files import find_files, source_file
+    from cityloom.connect.past import PastImport
+
+    folder = _city(data, empty=True)
+    settings = folder.settings()
+    node = Node(folder, settings)
+    try:
+        cold = node.store.cold
+        before = Ageing(cold, SystemClock(), older or settings.cold_after, 0).before
+        if cold is None or before is None:
+            raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
+        past = PastImport(node.importer, cold, before, make=not only_known)
+        mapping = next((one for one in node.mappings if one.source == source), None)
+        if file is None and mapping is None:
+            raise ConfigurationError(f"a file is required: the city has no mapping of source {source!r}")
+        with progress_bars() as begin:
+            progress = begin(f"importing {source}")
+            if mapping is not None:
+                files = find_files(mapping, folder.sources) if file is None else [source_file(file)]
+                report = asyncio.run(past.run_mapped(mapping, files, progress))
+            elif file is not None:
+                report = asyncio.run(past.run(file, source, zone, progress))
+    finally:
+        node.close()
+    out.print(
+        f"{report.values_new:,} instances new, {report.values_known:,} known, "
+        f"{report.rejected_rows:,} rows rejected, {report.seconds:,.1f} s"
+    )
+    if report.rejected_rows:
+        out.print(f"rejected rows: {folder.runs / source}", markup=False)
+
+
 @commands.command("compact")
 def compact(data: _Data) -> None:
     """Writes each month as one sorted file, without what was deleted, corrected or grew too old.
@@ -177,7 +239,8 @@ def export(
     out.print(f"{output}: {rows.height:,} instances", markup=False)
 
 
-def _city(data: Path) -> CityFolder:
+def _city(data: Path, *, empty: bool = False) -> CityFolder:
+    """The city's folder; `empty`: it may have no store yet."""
     from cityloom.cli.logs import configure_logs
 
     folder = CityFolder(data)
@@ -187,7 +250,7 @@ def _city(data: Path) -> CityFolder:
         raise ConfigurationError(
             f"the city in {data} is kept in PostgreSQL, where all history stays in the database"
         )
-    if not folder.store_file.exists():
+    if not empty and not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
     return folder
 

@@ -139,7 +139,7 @@ def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], 
         scale, offset = part.scale, part.offset
         if scale is None and offset is None:
             return lambda value: number(value, column)
-        return lambda value: _linear(number(value, column), scale, offset)
+        return lambda value: linear(number(value, column), scale, offset)
     if part.boolean:
         return lambda value: boolean(value, column)
     if part.datetime:
@@ -155,7 +155,7 @@ def _shape(part: AttributePart, column: str, stamps: Stamps) -> Callable[[Any], 
     return None
 
 
-def _linear(value: float, scale: float | None, offset: float | None) -> float:
+def linear(value: float, scale: float | None, offset: float | None) -> float:
     """`value * scale + offset`, without the dust of binary fractions (0.03 in = 0.762 mm)."""
     result = value * (1 if scale is None else scale) + (offset or 0)
     return float(f"{result:.12g}")

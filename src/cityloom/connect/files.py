@@ -25,6 +25,11 @@ class SourceFile(Struct, frozen=True, kw_only=True):
     name: str
 
 
+def source_file(path: Path) -> SourceFile:
+    """A file that lies anywhere."""
+    return SourceFile(path=path, content=path, name=path.name)
+
+
 def find_files(mapping: Mapping, data: Path) -> list[SourceFile]:
     """The files of a mapping's `path` (which may be a glob), by name.
 

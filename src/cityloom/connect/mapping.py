@@ -24,7 +24,7 @@ Format = Literal[
     "csv", "parquet", "geojson", "shapefile", "geopackage", "gtfs", "gtfs-realtime", "json", "mqtt", "push"
 ]
 _HAVE_OWN_CRS = ("shapefile", "geopackage")
-_NO_ATTRIBUTES = ("id", "type", "scope", "@context", "createdAt", "modifiedAt", "deletedAt", "expiresAt")
+NO_ATTRIBUTES = ("id", "type", "scope", "@context", "createdAt", "modifiedAt", "deletedAt", "expiresAt")
 REALTIME_LAYERS = ("vehicles", "tripUpdates", "alerts")
 
 
@@ -274,7 +274,7 @@ def _check(mapping: Mapping) -> None:
             "update", "replace does not go with expectedInterval: it would remove the mark of silence"
         )
     for name, part in mapping.attributes.items():
-        if (part.attribute or name) in _NO_ATTRIBUTES:
+        if (part.attribute or name) in NO_ATTRIBUTES:
             raise wrong(f"attributes.{name}", "this is a member of the entity, not an attribute")
         _check_attribute(f"attributes.{name}", part, wrong)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -33,6 +34,25 @@ from cityloom.query.areas import Areas
 from cityloom.query.values import Query, TypeIs
 
 _log = structlog.get_logger("connect")
+
+
+class Named(Protocol):
+    """What a run is of: a mapping, or a source that has none."""
+
+    @property
+    def source(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def title(self) -> str | dict[str, str]:
+        """What a person calls it."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the mapping's text; "" without one."""
+        ...
 
 
 class Importer:
@@ -58,7 +78,7 @@ class Importer:
             StoreFailed: the disk is full or gone.
         """
         report = await self.begin(mapping)
-        rejects = RejectFile(self.target.rejects / mapping.source, _number(report))
+        rejects = RejectFile(self.target.rejects / mapping.source, number_of(report))
         begun = time.monotonic()
         intake: Intake | None = None
         try:
@@ -131,7 +151,7 @@ class Importer:
                 intake.builder.constants[self.target.expand(mapping.within.attribute)] = [relationship]
         return intake
 
-    def call(self, mapping: Mapping, report: Report, file: FileRead) -> Call:
+    def call(self, mapping: Named, report: Report, file: FileRead) -> Call:
         """The call of a run: its cause names the run, the source, the file and its SHA-256."""
         cause = Cause(
             kind="run",
@@ -144,7 +164,7 @@ class Importer:
         )
         return Call(tenant=self.target.tenant, party=self.target.party, cause=cause)
 
-    async def begin(self, mapping: Mapping) -> Report:
+    async def begin(self, mapping: Named) -> Report:
         """Gives out the next run and marks the source as running."""
         started = format_datetime(self.target.clock.now())
 
@@ -162,7 +182,7 @@ class Importer:
         assert state.report is not None
         return state.report
 
-    async def finish(self, mapping: Mapping, report: Report, newest: int | None) -> None:
+    async def finish(self, mapping: Named, report: Report, newest: int | None) -> None:
         """Keeps the report as an entity and as the source's state.
 
         Args:
@@ -195,7 +215,7 @@ class Importer:
             seconds=report.seconds,
         )
 
-    async def keep_report(self, mapping: Mapping, report: Report) -> None:
+    async def keep_report(self, mapping: Named, report: Report) -> None:
         """Writes the report's entity."""
         entity: Entity = run_entity(report, title_of(mapping), self.target.expand)
         cause = Cause(kind="run", id=report.run, party=self.target.party, operation="report")
@@ -227,14 +247,15 @@ def account(report: Report, intake: Intake) -> None:
     report.repeated = intake.repeated
 
 
-def title_of(mapping: Mapping) -> str:
+def title_of(mapping: Named) -> str:
     """A source's title in one language."""
     if isinstance(mapping.title, str):
         return mapping.title or mapping.source
     return mapping.title.get("en") or next(iter(mapping.title.values()), mapping.source)
 
 
-def _number(report: Report) -> int:
+def number_of(report: Report) -> int:
+    """Which run of its source it is."""
     return int(report.run.rsplit(":", 1)[1])
 
 

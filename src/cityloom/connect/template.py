@@ -53,6 +53,11 @@ class Template:
         self._filters: Callable[[str], str] = encode_part if uri else str
 
     @property
+    def pieces(self) -> list[str]:
+        """Text and columns in turn; the first is text."""
+        return self._parts
+
+    @property
     def broken(self) -> bool:
         """Whether a brace stands alone."""
         return any("{" in piece or "}" in piece for piece in self._parts[0::2])

@@ -154,7 +154,7 @@ class Work:
         report, failures = self._report, []
         while items:
             put = partial(self._city.broker.batch, call, operation, items, skip_unchanged=True)
-            result = await _when_free(put)
+            result = await when_free(put)
             unchanged = set(result.unchanged)
             report.created += len(result.created)
             report.unchanged += len(unchanged)
@@ -185,7 +185,7 @@ class Work:
         for built in batch.built:
             self._latest.offer(built)
         if appends:
-            new = await _when_free(lambda: self._city.broker.append_history(call, appends))
+            new = await when_free(lambda: self._city.broker.append_history(call, appends))
             offered = sum(len(append.instances) for append in appends)
             self._report.values_new += sum(new)
             self._report.values_known += offered - sum(new)
@@ -222,13 +222,13 @@ class Work:
                     tx.put_personal(tenant, entity_id, body, cause)
             return left_out
 
-        left_out = await _when_free(lambda: asyncio.wrap_future(self._city.store.submit(work)))
+        left_out = await when_free(lambda: asyncio.wrap_future(self._city.store.submit(work)))
         if left_out:
             notes = self._report.notes
             notes["personalErasedBefore"] = int(notes.get("personalErasedBefore", 0)) + left_out
 
 
-async def _when_free(attempt: Callable[[], Awaitable[T]]) -> T:
+async def when_free(attempt: Callable[[], Awaitable[T]]) -> T:
     """Tries again while the store's queue is full: a run can wait for others, for half a minute.
 
     Raises:

@@ -59,7 +59,8 @@ class Event(Struct, frozen=True, omit_defaults=True, kw_only=True):
     whole entity as it was. For `documentPut` / `documentDeleted`, `entity_id`
     is the document's id and `document_kind` its kind. `row` is the row of the
     source file (1 = first data row) where the cause has one. For
-    `historyAppended`, `count` is how many instances one chunk brought.
+    `historyAppended`, `count` is how many instances one chunk brought; `entity_id` is
+    empty where they are of several entities (a bulk import).
     """
 
     seq: int

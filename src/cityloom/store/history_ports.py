@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
@@ -12,6 +12,9 @@ from cityloom.model.entity import Attribute
 from cityloom.model.events import Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.query.values import TypeExpression
+
+if TYPE_CHECKING:
+    import polars
 
 
 class HistoryEntity(Struct, frozen=True, kw_only=True):
@@ -217,8 +220,28 @@ class HistoryWrites(Protocol):
         ...
 
 
+class Brought(Struct, frozen=True):
+    """What became of rows: how many are new, how many were there, and `row` and `reason` of the others."""
+
+    new: int
+    known: int
+    refused: polars.DataFrame
+
+
 class ColdHistory(Protocol):
     """The part of history that stands in tables of its own: one change at a time, none stops writes."""
+
+    def bring(
+        self,
+        tenant: str,
+        rows: polars.DataFrame,
+        cause: Cause,
+        *,
+        make: bool = True,
+        scopes: Sequence[str] = (),
+    ) -> Brought:
+        """Writes rows of one month that are not there yet straight into the tables, with one event."""
+        ...
 
     def move(self, before: int, progress: Callable[[float], None] | None = None) -> int:
         """Moves the instances older than `before` (µs) to the tables; how many."""

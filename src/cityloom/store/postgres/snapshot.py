@@ -91,9 +91,9 @@ class PostgresTransaction(TablesTransaction):
         self._forget_past(known)
         return known
 
-    def _insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
+    def insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
         self._lives.clear()
-        super()._insert_past(tenant, entity, incarnation)
+        super().insert_past(tenant, entity, incarnation)
 
     def write_entity(
         self, tenant: str, before: Entity | None, after: Entity | None, cause: Cause, row: int | None = None

@@ -52,7 +52,7 @@ class HistoryWriter(HistoryReader, LogWriter):
         if life is None:
             life = Incarnation(self.new_incarnation(), False)
             now = format_datetime(self.now)
-            self._insert_past(
+            self.insert_past(
                 tenant_number,
                 Entity(
                     id=append.entity_id,
@@ -221,12 +221,13 @@ class HistoryWriter(HistoryReader, LogWriter):
 
     def end_life(self, tenant: int, incarnation: int, last: Entity) -> None:
         """A current entity becomes one that history alone knows; `last.deleted_at` says when."""
-        self._insert_past(tenant, last, incarnation)
+        self.insert_past(tenant, last, incarnation)
         self.db.change("DELETE FROM history_cleared WHERE incarnation = ?", (incarnation,))
 
     # -- the tables ----------------------------------------------------------
 
-    def _insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
+    def insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
+        """Makes a life that history alone knows."""
         self.db.change(
             "INSERT INTO history_entity (incarnation, tenant, id, types, scopes, created, modified, deleted)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

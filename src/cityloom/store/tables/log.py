@@ -115,20 +115,32 @@ class LogWriter(LogReader):
         return self.db.pulse.seq + 1
 
     def write_event(
-        self, tenant: str, tenant_number: int, cause: Cause, body: Body, *, history: bool = False
+        self,
+        tenant: str,
+        tenant_number: int,
+        cause: Cause,
+        body: Body,
+        *,
+        history: bool = False,
+        at: int | None = None,
     ) -> Event:
-        """Writes the next event; with `history`, also for good when and why instances were written."""
+        """Writes the next event; with `history`, also for good when and why instances were written.
+
+        Args:
+            at: when it happened (µs), where that is not now; not before the event before it.
+        """
         seq = self.db.pulse.seq + 1
+        at = self.now if at is None else at
         number = self.db.causes.intern(cause, seq)
         self.db.change(
             "INSERT INTO event (seq, tenant, at, cause, body) VALUES (?, ?, ?, ?, ?)",
-            (seq, tenant_number, self.now, number, _encode(body)),
+            (seq, tenant_number, at, number, _encode(body)),
         )
         if history and self._origin_cause != number:
-            self.db.change("INSERT INTO origin (seq, at, cause) VALUES (?, ?, ?)", (seq, self.now, number))
+            self.db.change("INSERT INTO origin (seq, at, cause) VALUES (?, ?, ?)", (seq, at, number))
             self._origin_cause = number
         self.db.pulse.seq = seq
-        return make_event(seq, tenant, self.now, cause, body)
+        return make_event(seq, tenant, at, cause, body)
 
     def move_cursor(self, consumer: str, seq: int) -> None:
         """Records that `consumer` has dealt with everything up to `seq`."""
