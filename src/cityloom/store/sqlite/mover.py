@@ -13,7 +13,6 @@ from cityloom.model.entity import decode_entity
 from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import Part
-from cityloom.store.sqlite.cold_changes import publish
 from cityloom.store.sqlite.cold_import import ColdImport
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.tables.codec import Row
