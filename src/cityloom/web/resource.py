@@ -165,6 +165,8 @@ class Resource:
         path, services = scope["path"], self._services
         if len(path) > services.settings.max_url:
             raise PayloadTooLarge(f"the path is longer than {services.settings.max_url} characters")
+        if services.fresh is not None:
+            await services.fresh()
         tenant = tenant_of(headers)
         party = services.identify(headers)
         cause = Cause(
