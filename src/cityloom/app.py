@@ -557,7 +557,9 @@ def _open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared:
     """The database that the settings name, or the folder's own file."""
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
-        return PostgresStore(settings.store, clock, queue_items=items, queue_bytes=size)
+        return PostgresStore(
+            settings.store, clock, queue_items=items, queue_bytes=size, replicas=settings.replicas
+        )
     return SqliteStore(
         folder.store_file,
         clock,

@@ -49,6 +49,11 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         ),
     ] = ""
 
+    replicas: Annotated[
+        list[str],
+        _setting("URLs", "Standbys of that database, which are read as far as they have caught up."),
+    ] = []
+
     # Several processes
     workers: Annotated[
         int, _setting("processes", "Processes that answer (`serve --workers`), on one machine.", ge=1)

@@ -15,8 +15,10 @@ from cityloom.store.postgres.driver import Driver
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the log, should a connection have died without a word."""
-_PATIENCE: Final = 10.0
-"""Seconds that a question waits for the connection to be made anew, and for its answer."""
+_PATIENCE: Final = 1.0
+"""Seconds that a question waits for the connection to be made anew."""
+_AGAIN: Final = 0.2
+"""Seconds until it is tried again to connect."""
 _LAST_DOCUMENT: Final = "SELECT coalesce(max(seq), 0) FROM document_change"
 
 _log = structlog.get_logger("store")
@@ -54,18 +56,25 @@ class Ear:
 
     def ask_last_document(self) -> Future[int]:
         """The last event that put or deleted a document."""
-        return self._driver.begin(self._last_document())
+        return self._driver.begin(self._number(_LAST_DOCUMENT))
 
-    async def _last_document(self) -> int:
+    def ask_last_commit(self) -> Future[int]:
+        """When the last commit was (µs): it grows with each."""
+        return self._driver.begin(self._number("SELECT at FROM pulse"))
+
+    async def _number(self, sql: str) -> int:
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._connected.wait()
-                async with self._turn:
-                    connection = self._connection
-                    if connection is None:
-                        raise asyncpg.ConnectionDoesNotExistError("the connection was lost")
-                    seq: int = await connection.fetchval(_LAST_DOCUMENT)
-                    return seq
+            async with self._turn:
+                connection = self._connection
+                if connection is None or connection.is_closed():
+                    raise asyncpg.ConnectionDoesNotExistError("the connection was lost")
+                number: int = await connection.fetchval(sql)
+                return number
+        except asyncpg.InterfaceError as error:
+            lost = asyncpg.ConnectionDoesNotExistError(str(error))
+            raise failed(self._name, lost) from error
         except OURS as error:
             raise failed(self._name, error) from error
 
@@ -96,7 +105,7 @@ class Ear:
                     await connection.close(timeout=5)
             except OURS as error:
                 _log.warning("commits of other nodes are not heard", reason=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(_AGAIN)
 
     def _heard(self, _connection: object, _process: int, _channel: str, said: object) -> None:
         self._take(int(str(said)))

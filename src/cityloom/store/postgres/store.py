@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
@@ -25,6 +25,7 @@ from cityloom.store.postgres.connection import (
 )
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.ear import Ear
+from cityloom.store.postgres.replicas import Replicas
 from cityloom.store.postgres.session import PostgresSession
 from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
@@ -54,6 +55,7 @@ class PostgresStore:
         clock: where every time comes from.
         queue_items: works that may wait for the writer.
         queue_bytes: bytes that they may hold together.
+        replicas: addresses of standbys that may be read.
 
     Raises:
         ConfigurationError: the database cannot be used; one sentence says why.
@@ -65,7 +67,13 @@ class PostgresStore:
     """Any number of nodes may have it open."""
 
     def __init__(
-        self, url: str, clock: Clock, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        queue_items: int = 10_000,
+        queue_bytes: int = 64 * 1024 * 1024,
+        replicas: Sequence[str] = (),
     ) -> None:
         self._url = url
         self._name = store_name(url)
@@ -76,6 +84,9 @@ class PostgresStore:
         self._types: Types = {}
         self._ear: Ear | None = None
         self._driver = Driver()
+        self._replicas: Replicas | None = None
+        if replicas:
+            self._replicas = Replicas(self._driver, replicas, lambda: self._listening().ask_last_commit())
         self._session = self._new_session(self._connect_writer, writes=True)
         try:
             with opening(self._name):
@@ -123,11 +134,14 @@ class PostgresStore:
         return self._writer.submit(work, size)
 
     def read(self, work: Callable[[Snapshot], T]) -> Future[T]:
-        """Runs `work` on a reader thread in one snapshot."""
+        """Runs `work` on a reader thread in one snapshot: at a standby, where one knows enough."""
 
-        def run() -> T:
+        def at_primary() -> T:
             with self.snapshot() as snapshot:
                 return work(snapshot)
+
+        def run() -> T:
+            return at_primary() if self._replicas is None else self._replicas.read(work, at_primary)
 
         try:
             return self._pool.submit(run)
@@ -244,6 +258,8 @@ class PostgresStore:
             for reader in self._readers:
                 reader.session.close()
             self._readers.clear()
+        if self._replicas is not None:
+            self._replicas.close()
         self._local = threading.local()
         self._session.close()
         self._driver.close()
