@@ -8,7 +8,7 @@ from cityloom.model.settings import describe
 HEAD = """# Settings
 
 Set them under `settings:` in the `city.yaml` of the city's folder;
-`cityloom serve` takes `--host` and `--port` besides.
+`cityloom serve` takes `--host`, `--port`, `--store` and `--workers` besides.
 An unknown name or a wrong kind stops the node before it starts, with one sentence that says which.
 
 | setting | default | unit | what it does |

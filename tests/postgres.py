@@ -66,6 +66,10 @@ class Server:
             "pg_ctl", "--wait", "--silent", f"--log={self._folder / 'log'}", f"--options={options}", "start"
         )
 
+    def replica(self) -> Replica:
+        """A standby that follows this server by streaming."""
+        return Replica(self)
+
     def stop(self, mode: str = "fast") -> None:
         """Stops it; with `immediate` as a crash would."""
         self._run("pg_ctl", "--wait", "--silent", f"--mode={mode}", "stop")
@@ -150,11 +154,11 @@ class Server:
         """What one of PostgreSQL's programs writes."""
         return subprocess.run([self._binaries / name, *arguments], check=True, stdout=subprocess.PIPE).stdout
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str, data: Path | None = None) -> None:
         # The daemon keeps the pipes of whoever starts it, so it gets none.
         as_user: dict[str, Any] = {"user": USER, "group": USER} if os.geteuid() == 0 else {}
         done = subprocess.run(
-            [self._binaries / program, "-D", self._data, *arguments],
+            [self._binaries / program, "-D", data or self._data, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -169,6 +173,50 @@ class Server:
         self._driver.close()
         self.stop("immediate")
         shutil.rmtree(self._folder)
+
+
+class Replica:
+    """A standby server, made by `pg_basebackup` and started."""
+
+    def __init__(self, primary: Server) -> None:
+        self._primary = primary
+        self._data = primary._folder / "replica"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        source = f"host=127.0.0.1 port={primary.port} user={USER}"
+        primary._run("pg_basebackup", "--write-recovery-conf", "--dbname", source, data=self._data)
+        options = f"-p {self.port} -k {primary._folder} -c listen_addresses=127.0.0.1"
+        primary._run(
+            "pg_ctl",
+            "--wait",
+            "--silent",
+            f"--log={primary._folder / 'replica.log'}",
+            f"--options={options}",
+            "start",
+            data=self._data,
+        )
+
+    def url(self, database: str) -> str:
+        """Where a database is here."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, sql: str) -> None:
+        """Runs a statement here."""
+
+        async def work() -> None:
+            connection = await asyncpg.connect(self.url("postgres"))
+            try:
+                await connection.execute(sql)
+            finally:
+                await connection.close()
+
+        self._primary._driver.run(work())
+
+    def stop(self) -> None:
+        """Ends it, and forgets its data."""
+        self._primary._run("pg_ctl", "--wait", "--silent", "--mode=immediate", "stop", data=self._data)
+        shutil.rmtree(self._data)
 
 
 @cache

@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -38,7 +40,12 @@ from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
 from cityloom.consumers.failures import Failures
+from cityloom.consumers.lease import Leases, Part, Together
+from cityloom.consumers.timers import Timers
+from cityloom.consumers.views import Views
 from cityloom.federation.broker import FederatedBroker
+from cityloom.federation.entity_maps import CONSUMER as MAPS
+from cityloom.federation.entity_maps import forget_expired
 from cityloom.federation.following import RegistrationsFollowed
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.identity import node_alias
@@ -47,6 +54,7 @@ from cityloom.federation.sharing import SharedWithSources
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.ld.contexts import Contexts, ContextSettings
+from cityloom.ld.kept import DOCUMENT_KIND
 from cityloom.ld.limits import limits_of
 from cityloom.model.clock import Clock, SystemClock
 from cityloom.model.errors import OutgoingRefused, Unauthorized
@@ -56,12 +64,13 @@ from cityloom.net.client import Outgoing, OutgoingSettings
 from cityloom.rules.jobs import Replays
 from cityloom.rules.kept import Rules
 from cityloom.rules.past import OpeningPast
+from cityloom.rules.watch import CONSUMER as RULES
 from cityloom.rules.watch import OpeningWatch
 from cityloom.snapshots.service import Snapshots
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
-from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
+from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import Application
@@ -70,6 +79,9 @@ from cityloom.web.snapshots import read_queries
 
 _log = structlog.get_logger("app")
 _Run = Callable[[], Awaitable[None]]
+_WRITTEN = "sourceWritten"
+"""The kind of document whose change says that something was written at a registered source."""
+_SYSTEM = Cause(kind="system", id="system:sources", operation="sourceWritten")
 _UPKEEP_EVERY = 60.0
 """Seconds between two rounds of retention and trimming of the log."""
 _EXPIRY_EVERY = 1.0
@@ -86,12 +98,24 @@ class Node:
     Args:
         folder: the city's folder.
         settings: see `CityFolder.settings`.
+        worker: which of several processes over this folder it is; None: the only one.
+        beside: the folder where these write down what each counted.
 
     Raises:
         ConfigurationError: the profile, a mapping or the store's file is not usable.
     """
 
-    def __init__(self, folder: CityFolder, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: CityFolder,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        worker: int | None = None,
+        beside: Path | None = None,
+    ) -> None:
+        self.worker = worker
+        self.beside = beside
         self.folder = folder
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -111,7 +135,9 @@ class Node:
             public_read=settings.public_read,
             public_report=settings.public_report,
         )
-        self.store = _open_store(folder, settings, self.clock)
+        self.store = _open_store(folder, settings, self.clock, shared=worker is not None)
+        self.views = Views(self.store)
+        self.leases = Leases(self.store, self.clock, settings.lease, enter=self._enter)
         self.outgoing = Outgoing(_outgoing_settings(settings))
         self.contexts = Contexts(
             self.store,
@@ -120,8 +146,12 @@ class Node:
             limits_of(settings),
             ContextSettings(public_url=settings.url),
         )
+        self.views.follow(
+            DOCUMENT_KIND, lambda _, change: partial(self.contexts.forget, change.tenant, change.id)
+        )
         limits = Limits(instances=settings.temporal_default, instances_max=settings.temporal_max)
-        self.registrations = Registrations(self.store, self.access, self.clock)
+        matching = self.leases.fenced("subscriptions")
+        self.registrations = Registrations(self.store, self.access, self.clock, self.views, matching)
         self.forwarder = Forwarder(
             self.outgoing,
             self.contexts,
@@ -129,6 +159,10 @@ class Node:
             self.clock,
             settings,
             node_alias(self.store, self.city().name.get("en", self.city().profile)),
+            self._tell_written if self.store.shared else None,
+        )
+        self.views.follow(
+            _WRITTEN, lambda _, change: partial(self.forwarder.forget_answers, change.tenant, change.id)
         )
         self.broker = FederatedBroker(
             self.store,
@@ -140,8 +174,10 @@ class Node:
             settings=settings,
             owned_types={CASE: CASES_ROOM},
         )
-        self.upkeep = Upkeep(self.store, self.clock, self._retention(), limits)
-        self.ageing = Ageing(self.store.cold, self.clock, settings.cold_after, settings.cold_keep)
+        self.kept_up = self.leases.fenced("upkeep")
+        self.upkeep = Upkeep(self.kept_up, self.clock, self._retention(), limits)
+        self._maps = Timers(self.kept_up, MAPS, self.clock, forget_expired, self.broker.maps.timer_set)
+        self.ageing = Ageing(self.kept_up.cold, self.clock, settings.cold_after, settings.cold_keep)
         self.importer = Importer(
             Target(
                 broker=self.broker,
@@ -163,6 +199,8 @@ class Node:
             settings,
             RegistrationsFollowed(self.registrations.registry, self.clock),
             self.broker,
+            self.views,
+            matching,
         )
         self.shared = SharedWithSources(
             self.store,
@@ -171,18 +209,22 @@ class Node:
             self.contexts,
             forwarder=self.forwarder,
             subscribed=self.subscriptions.shared,
+            views=self.views,
+            background=matching,
         )
         self.snapshots = Snapshots(
             self.store,
             self.access,
             self.clock,
             broker=self.broker,
-            offer=self.subscriptions.offer,
             settings=settings,
             resolve=self.contexts.resolve,
             read_queries=read_queries,
             problem=problem_of,
             kinds=(SUBSCRIPTION, COUNTERS),
+            views=self.views,
+            here=self.leases.holder,
+            alive=self.leases.alive,
         )
 
         self._zone = ZoneInfo(self.profile.time_zone if self.profile is not None else "UTC")
@@ -261,7 +303,10 @@ class Node:
             places=places,
             ruled=None if self._tables is None else RuledCases(self._tables, self.rules),
         )
-        return cases, CasesFollowed(self.store, self.clock, cases.book, cases.timer_set)
+        followed = CasesFollowed(
+            self.store, self.clock, cases.book, cases.timer_set, self.leases.fenced("cases")
+        )
+        return cases, followed
 
     def _case_tables(self) -> CaseTables | None:
         """What decision tables of cases must fit; None where the city has no cases."""
@@ -294,7 +339,7 @@ class Node:
         if self.cases is None:
             return None
         return OpeningWatch(
-            self.store,
+            self.leases.fenced("rules"),
             self.clock,
             self.rules,
             OpenedCases(self.cases.book, self.cases.places, self.cases.timer_set),
@@ -331,6 +376,10 @@ class Node:
             clock=self.clock,
             settings=self.settings,
             checks={"store": self._check_store},
+            fresh=self.views.current if self.store.shared else None,
+            worker=self.worker or 0,
+            process=self.leases.holder,
+            beside=self.beside,
         )
 
     def own_call(self, operation: str) -> Call:
@@ -345,29 +394,21 @@ class Node:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs what follows the log, feeds and upkeep in the background; ends it all at the end."""
+        await self.views.start()
         await self.registrations.start()
-        await self.subscriptions.start()
-        await self.shared.start()
-        await self.snapshots.start()
-        if self._cases_followed is not None:
-            await self._cases_followed.start()
-        if self._openings is not None:
-            await self._openings.start()
-        await self.rule_replays.start()
+        await self.subscriptions.load()
+        await self.shared.load()
+        await self.snapshots.load()
+        await self.leases.start(self._parts())
         tasks = [
-            asyncio.create_task(self._kept_running("subscriptions", self.subscriptions.run)),
-            asyncio.create_task(self._kept_running("shared subscriptions", self.shared.run)),
-            asyncio.create_task(self._kept_running("registrations", self.registrations.run)),
-            asyncio.create_task(self._kept_running("snapshots", self.snapshots.run)),
-            asyncio.create_task(self._kept_running("feeds", self.feeds.run)),
-            asyncio.create_task(self._kept_running("upkeep", self._keep_up)),
-            asyncio.create_task(self._kept_running("expiry", self._expire)),
-            asyncio.create_task(self._kept_running("cold history", self._age)),
+            asyncio.create_task(self._kept_running(name, run))
+            for name, run in (
+                ("leases", self.leases.run),
+                ("views", self.views.run),
+                ("counters", self.registrations.keep_counting),
+                ("contexts", self._keep_contexts),
+            )
         ]
-        if self._cases_followed is not None:
-            tasks.append(asyncio.create_task(self._kept_running("cases", self._cases_followed.run)))
-        if self._openings is not None:
-            tasks.append(asyncio.create_task(self._kept_running("opening rules", self._openings.run)))
         try:
             yield
         finally:
@@ -376,13 +417,48 @@ class Node:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.rule_replays.close()
             await self.snapshots.close()
+            await self.leases.stop()
             await self.contexts.flush()
             await self.outgoing.close()
             await asyncio.to_thread(self.close)
 
+    def _enter(self, tx: Transaction) -> None:
+        """Takes places in the log where nobody has: what is committed after this is seen by who follows."""
+        for name in (CONSUMER, CASES_ROOM, RULES) if self._cases_followed is not None else (CONSUMER,):
+            if tx.cursor(name) is None:
+                tx.move_cursor(name, tx.last_seq())
+
+    def _parts(self) -> dict[str, Part]:
+        """What one process alone does, by the lease that it needs for it."""
+        cases, openings = self._cases_followed, self._openings
+        return {
+            **({} if cases is None else {"cases": Together(start=(cases.start,), run=(cases.run,))}),
+            **({} if openings is None else {"rules": Together(start=(openings.start,), run=(openings.run,))}),
+            "replays": Together(start=(self.rule_replays.start,), run=(_for_ever,)),
+            "subscriptions": Together(
+                start=(self.subscriptions.start, self.shared.start),
+                run=(
+                    self.subscriptions.run,
+                    self.shared.run,
+                    self.registrations.run,
+                ),
+            ),
+            "snapshots": Together(start=(self.snapshots.start,), run=(self.snapshots.run,)),
+            "feeds": Together(run=(self.feeds.run,)),
+            "upkeep": Together(run=(self._keep_up, self._expire, self._age, self._maps.run)),
+        }
+
     def close(self) -> None:
         """Closes the store; every write that was taken is finished first."""
         self.store.close()
+
+    async def _tell_written(self, tenant: str, registration: str) -> None:
+        """Has every process forget what a source answered before it was written to."""
+
+        def work(tx: Transaction) -> None:
+            tx.put_document(tenant, _WRITTEN, registration, {}, _SYSTEM)
+
+        await asyncio.wrap_future(self.store.submit(work))
 
     def _retention(self) -> dict[str, str]:
         """How long history is kept, by expanded type: the settings go before the profile's."""
@@ -402,6 +478,11 @@ class Node:
                     failures.well()
                 await asyncio.sleep(failures.failed(error))
 
+    async def _keep_contexts(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP_EVERY)
+            await self.contexts.flush()
+
     async def _expire(self) -> None:
         while True:
             gone = await self.upkeep.expire_entities()
@@ -412,9 +493,8 @@ class Node:
     async def _keep_up(self) -> None:
         while True:
             instances = await self.upkeep.expire_history()
-            await self.contexts.flush()
             trimmed = 0
-            while gone := await asyncio.wrap_future(self.store.submit(self._trim)):
+            while gone := await asyncio.wrap_future(self.kept_up.submit(self._trim)):
                 trimmed += gone
             if instances or trimmed:
                 _log.info("upkeep", instances=instances, events=trimmed)
@@ -440,13 +520,22 @@ class Node:
         await asyncio.wrap_future(self.store.read(look))
 
 
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
 def create_app(node: Node) -> Application:
     """The ASGI application of a node; its lifespan starts and stops what runs behind it."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Application) -> AsyncIterator[None]:
-        async with node.running():
-            yield
+    async def lifespan(app: Application) -> AsyncIterator[None]:
+        counting = asyncio.create_task(app.metrics.keep_told())
+        try:
+            async with node.running():
+                yield
+        finally:
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
 
     return Application(node.services(), lifespan)
 
@@ -464,13 +553,20 @@ def _outgoing_settings(settings: Settings) -> OutgoingSettings:
     )
 
 
-def _open_store(folder: CityFolder, settings: Settings, clock: Clock) -> Store:
+def _open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared: bool) -> Store:
     """The database that the settings name, or the folder's own file."""
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
-        return PostgresStore(settings.store, clock, queue_items=items, queue_bytes=size)
+        return PostgresStore(
+            settings.store, clock, queue_items=items, queue_bytes=size, replicas=settings.replicas
+        )
     return SqliteStore(
-        folder.store_file, clock, queue_items=items, queue_bytes=size, cold=folder.cold_place(settings)
+        folder.store_file,
+        clock,
+        queue_items=items,
+        queue_bytes=size,
+        cold=folder.cold_place(settings),
+        shared=shared,
     )
 
 

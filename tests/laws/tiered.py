@@ -22,6 +22,7 @@ class TieredStore:
         self._store = store
         self._writes: list[Future[Any]] = []
         self.cold = store.cold
+        self.shared = store.shared
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         self._move()
@@ -39,6 +40,12 @@ class TieredStore:
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
         return self._store.on_commit(callback)
+
+    def last_document(self) -> int | None:
+        return self._store.last_document()
+
+    def ask_last_document(self) -> Future[int]:
+        return self._store.ask_last_document()
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
         self._store.backup(target, progress)

@@ -67,7 +67,8 @@ def test_a_server_that_would_lose_what_was_answered_is_refused(
     open_store(url).close()
 
 
-def test_a_database_is_open_in_one_node_alone(store: PostgresStore, url: str) -> None:
+def test_the_schema_is_not_changed_under_another_node(store: PostgresStore, place: Server, url: str) -> None:
+    place.execute("city", "UPDATE cityloom.meta SET value = '1' WHERE key = 'version'")
     with pytest.raises(ConfigurationError, match="another node has it open"):
         open_store(url)
     put(store, lamp(1))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,21 +66,17 @@ class City:
     folder: Path
     settings: Settings
     node: Node = field(init=False)
-    task: asyncio.Task[None] = field(init=False)
+    running: AbstractAsyncContextManager[None] = field(init=False)
     ld_context: LdContext = LdContext.core
     requests: int = 0
 
     async def start(self) -> None:
         self.node = Node(CityFolder(self.folder, make=True), self.settings, SystemClock())
-        await self.node.registrations.start()
-        await self.node.subscriptions.start()
-        self.task = asyncio.create_task(self.node.subscriptions.run())
+        self.running = self.node.running()
+        await self.running.__aenter__()
 
     async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-        await self.node.outgoing.close()
-        self.node.close()
+        await self.running.__aexit__(None, None, None)
 
     def call(self, tenant: str = "") -> Call:
         self.requests += 1

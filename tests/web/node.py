@@ -187,7 +187,6 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         access,
         clock,
         broker=broker,
-        offer=subscriptions.offer,
         settings=settings,
         resolve=contexts.resolve,
         read_queries=read_queries,

@@ -41,16 +41,25 @@ class CasesFollowed:
 
     Args:
         timer_set: is set when a timer was set.
+        background: the store for what one process alone does, behind its fence.
     """
 
-    def __init__(self, store: Store, clock: Clock, book: RuleBook, timer_set: asyncio.Event) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        book: RuleBook,
+        timer_set: asyncio.Event,
+        background: Store | None = None,
+    ) -> None:
+        background = background or store
         self._store = store
         self._clock = clock
         self._book = book
         self._schemas = SchemaRules()
         self._timer_set = timer_set
-        self._timers = Timers(store, ROOM, clock, self._fire, timer_set)
-        self._follower = Follower(store, ROOM, self._handle)
+        self._timers = Timers(background, ROOM, clock, self._fire, timer_set)
+        self._follower = Follower(background, ROOM, self._handle)
 
     def prepare(self) -> None:
         """Keeps the versions of the rules; a calendar that is another one moves every open deadline.
@@ -86,6 +95,8 @@ class CasesFollowed:
     # -- parts ---------------------------------------------------------------
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
+        if any(CASE in event.types for event in events):
+            self._timer_set.set()  # another process may have set one
         parts = list(dict.fromkeys((event.tenant, event.entity_id) for event in events if _is_part(event)))
         if not parts:
             return None

@@ -22,6 +22,9 @@ _Store = Annotated[
         metavar="URL", help="The PostgreSQL database that keeps the city (postgresql://user@host/database)."
     ),
 ]
+_Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that answer (1), on this machine: see docs/growing.md.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -85,6 +88,8 @@ def up(
     from cityloom.cli.importing import import_all
     from cityloom.cli.logs import configure_logs
     from cityloom.cli.serving import at, listen, refuse_open_door, run
+    from cityloom.cli.serving import serve as serve_until_told
+    from cityloom.cli.workers import apart
 
     place = CityFolder(folder, make=True)
     if sources is not None and not sources.is_dir():
@@ -116,10 +121,19 @@ def up(
         raise ConfigurationError(
             f"the folder of the sources, {place.sources}, does not exist; name it with --sources"
         )
-    configure_logs(settings)
-    node = Node(place, settings)
-    asyncio.run(import_all(node, [], only_new=True))
-    run(node, listening)
+
+    def import_new() -> Node:
+        configure_logs(settings)
+        node = Node(place, settings)
+        asyncio.run(import_all(node, [], only_new=True))
+        return node
+
+    if settings.workers == 1:
+        run(import_new(), listening)
+    else:
+        # What is forked later must have no thread, and importing makes some.
+        apart(lambda: import_new().close())
+        serve_until_told(place, settings, listening)
 
 
 def serve(
@@ -127,21 +141,20 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on (8026); 0 takes a free one.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     store: _Store = None,
+    workers: _Workers = None,
 ) -> None:
     """Serves the city kept in a folder (made, empty, when missing).
 
-    Example: `cityloom serve --data my-city --port 8026`
+    Example: `cityloom serve --data my-city --port 8026 --workers 4`
     """
-    from cityloom.app import Node
-    from cityloom.cli.logs import configure_logs
-    from cityloom.cli.serving import at, listen, refuse_open_door, run
+    from cityloom.cli.serving import at, listen, refuse_open_door
+    from cityloom.cli.serving import serve as serve_until_told
 
     folder = CityFolder(data, make=True)
-    settings = folder.settings(host=host, port=port, store=store)
-    configure_logs(settings)
+    settings = folder.settings(host=host, port=port, store=store, workers=workers)
     refuse_open_door(folder, settings)
     listening = listen(settings)
-    run(Node(folder, at(settings, listening)), listening)
+    serve_until_told(folder, at(settings, listening), listening)
 
 
 def import_sources(

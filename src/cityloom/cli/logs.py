@@ -155,8 +155,20 @@ class _JsonLogger:
         self._write(fields)
 
 
-def configure_logs(settings: Settings) -> None:
+_flushes: Final[list[Callable[[], None]]] = []
+
+
+def flush_logs() -> None:
+    """Writes what is held back, for a process that ends without ceremony."""
+    for flush in _flushes:
+        flush()
+
+
+def configure_logs(settings: Settings, *, at_once: bool = False) -> None:
     """Sets the level and the form of all log lines.
+
+    Args:
+        at_once: each line is written when it is told, by whoever tells it: no thread is started.
 
     Raises:
         ConfigurationError: the level does not exist.
@@ -167,7 +179,10 @@ def configure_logs(settings: Settings) -> None:
             f"logLevel is invalid: {settings.log_level!r} is none of {', '.join(_LEVELS)}"
         )
     as_json = settings.log_json if settings.log_json is not None else not sys.stderr.isatty()
-    lines = _Lines(sys.stderr)
+    lines: TextIO | _Lines = sys.stderr
+    if not at_once:
+        lines = _Lines(sys.stderr)
+        _flushes[:] = [lines.flush]
     if as_json:
         structlog.configure(
             processors=[],

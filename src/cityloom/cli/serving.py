@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
+import signal
 import socket
 import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import msgspec
@@ -14,9 +19,12 @@ import uvicorn
 
 from cityloom.app import Node, create_app
 from cityloom.cli.console import out
+from cityloom.cli.logs import configure_logs
+from cityloom.cli.workers import Lifeline, Supervisor, refuse_where_no_fork
 from cityloom.folder import CityFolder
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.settings import Settings
+from cityloom.store.sqlite.connection import FileLock, check_place, opening
 from cityloom.web.protocol import bounded_protocol
 
 _log = structlog.get_logger("serving")
@@ -75,6 +83,7 @@ class _Server(uvicorn.Server):
     """Tells the addresses once the node answers, and ends the streams of events when it stops."""
 
     where = ""
+    lifeline: Lifeline | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.config.app.hub.close()  # type: ignore[union-attr]  # the application of `create_app`
@@ -84,13 +93,62 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         # What starting made stays: nobody needs to look through it again for garbage.
         gc.freeze()
-        if self.started and sockets:
-            where = self.where
-            out.print(f"page  {where}/\nAPI   {where}/ngsi-ld/v1/\nCtrl-C stops")
+        if self.started and sockets and self.lifeline is None:
+            tell_where(self.where)
+        elif self.started and self.lifeline is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self.lifeline.parent, self._orphaned, loop, self.lifeline.parent)
+            self.lifeline.ready()
+
+    def _orphaned(self, loop: asyncio.AbstractEventLoop, parent: int) -> None:
+        """The process that watched over this one is gone: nobody would start it again."""
+        loop.remove_reader(parent)
+        self.handle_exit(signal.SIGTERM, None)
 
 
-def run(node: Node, listening: socket.socket) -> None:
+def tell_where(url: str) -> None:
+    """Says where the node answers."""
+    out.print(f"page  {url}/\nAPI   {url}/ngsi-ld/v1/\nCtrl-C stops")
+
+
+def serve(folder: CityFolder, settings: Settings, listening: socket.socket) -> None:
+    """Serves a city with as many workers as the settings say, until Ctrl-C or SIGTERM.
+
+    Raises:
+        CityloomError: the node did not start.
+    """
+    if settings.workers == 1:
+        configure_logs(settings)
+        run(Node(folder, settings), listening)
+        return
+    refuse_where_no_fork()
+    # No thread writes them here: what is forked must have none.
+    configure_logs(settings, at_once=True)
+
+    def work(lifeline: Lifeline) -> None:
+        configure_logs(settings)
+        structlog.contextvars.bind_contextvars(worker=lifeline.number)
+        run(Node(folder, settings, worker=lifeline.number, beside=Path(beside)), listening, lifeline)
+
+    with ExitStack() as ends:
+        if not settings.store:
+            ends.callback(folder_lock(folder).release)
+        beside = ends.enter_context(TemporaryDirectory(prefix="cityloom-"))
+        Supervisor(settings.workers, work, listening, lambda: tell_where(settings.url)).run()
+
+
+def folder_lock(folder: CityFolder) -> FileLock:
+    """Takes the lock of a city's file for all workers: they have it through the process that forks them."""
+    check_place(folder.store_file)
+    with opening(folder.store_file):
+        return FileLock(folder.store_file)
+
+
+def run(node: Node, listening: socket.socket, lifeline: Lifeline | None = None) -> None:
     """Serves until Ctrl-C; the socket is closed at the end.
+
+    Args:
+        lifeline: of a worker; None: this process is the only one.
 
     Raises:
         CityloomError: the node did not start.
@@ -120,6 +178,7 @@ def run(node: Node, listening: socket.socket) -> None:
     )
     server = _Server(config)
     server.where = node.settings.url
+    server.lifeline = lifeline
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from cityloom.consumers.failures import Failures
 from cityloom.consumers.follow import Outcome
+from cityloom.consumers.lease import LeaseLost
 from cityloom.model.clock import Clock
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -48,6 +49,8 @@ class Timers:
                     continue
                 delay = await self._delay()
                 failures.well()
+            except LeaseLost:
+                raise
             except Exception as error:
                 delay = failures.failed(error)
             try:

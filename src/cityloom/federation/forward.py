@@ -6,7 +6,7 @@ Source: ETSI GS CIM 009 clauses 4.3.6.4 to 4.3.6.6, 5.2.34, 6.3.17 to 6.3.19.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from cityloom.broker.ports import Call, Forwarding
 from cityloom.federation import cached
 from cityloom.federation.cached import AnswerCache
-from cityloom.federation.registration import Registration
+from cityloom.federation.registration import Counters, Registration
 from cityloom.federation.registry import Registry
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
@@ -74,6 +74,8 @@ class Forwarder:
 
     Args:
         alias: this node's pseudonym in Via headers.
+        tell_written: tells other processes that something was written at a source (by tenant and
+            registration) whose answers are kept; None: there are no others.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Forwarder:
         clock: Clock,
         settings: Settings,
         alias: str,
+        tell_written: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
         self._outgoing = outgoing
         self._contexts = contexts
@@ -91,6 +94,7 @@ class Forwarder:
         self._clock = clock
         self._settings = settings
         self._alias = alias
+        self._tell_written = tell_written
         self._resting: dict[tuple[str, str], int] = {}
         self._cache = AnswerCache[Answer]()
 
@@ -198,7 +202,13 @@ class Forwarder:
             self._cache.put(cache_key, answer, len(reply.body), now + kept_for)
         elif method != "GET" and not path.endswith("/query"):
             self._cache.forget(*key)
+            if self._tell_written is not None and management is not None and management.cache_duration:
+                await self._tell_written(*key)
         return answer
+
+    def forget_answers(self, tenant: str, registration: str) -> None:
+        """Hears that something was written at a source: what it answered before counts no more."""
+        self._cache.forget(tenant, registration)
 
     async def _written(
         self, call: Call, registration: Registration, ld_context: LdContext, body: Any
@@ -234,21 +244,17 @@ class Forwarder:
         return headers, msgspec.json.encode(body)
 
     def _count(self, key: tuple[str, str], registration: Registration, *, failed: bool) -> None:
-        before = self._registry.counters(*key)
         now = self._clock.now()
         stamp = format_datetime(now)
         if failed:
-            counters = msgspec.structs.replace(
-                before, status="failed", times_failed=before.times_failed + 1, last_failure=stamp
-            )
+            counted = Counters(status="failed", times_sent=1, times_failed=1, last_failure=stamp)
             management = registration.management
             if management is not None and management.cooldown is not None:
                 self._resting[key] = now + round(management.cooldown * 1000)
         else:
-            counters = msgspec.structs.replace(before, status="ok", last_success=stamp)
+            counted = Counters(status="ok", times_sent=1, last_success=stamp)
             self._resting.pop(key, None)
-        counters = msgspec.structs.replace(counters, times_sent=before.times_sent + 1)
-        self._registry.count(*key, counters)
+        self._registry.count(*key, counted)
 
 
 def segment(text: str) -> str:

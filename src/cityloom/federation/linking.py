@@ -88,6 +88,9 @@ class Linking:
                 for tenant in snapshot.tenants()
             }
 
+        self._bodies.clear()
+        self._wanted.clear()
+        self._registered.clear()
         found = await asyncio.wrap_future(self._store.read(read))
         outcome = self._followed(found)
         if outcome is not None:

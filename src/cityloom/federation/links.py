@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from cityloom.federation.registration import Registration
 from cityloom.model.events import Cause
+from cityloom.store.log_ports import DocumentChange
 from cityloom.store.ports import Snapshot, Transaction
 
 LINK: Final = "subscriptionLink"
@@ -78,6 +79,12 @@ class Links:
                 for document in page:
                     self.put(tenant, document.id, seq, msgspec.convert(document.body, Link))
                 after = page[-1].id
+
+    def follow(self, snapshot: Snapshot, change: DocumentChange) -> Callable[[], None]:
+        """Keeps them as new as the store: see `consumers.views.Views`."""
+        document = snapshot.document(change.tenant, LINK, change.id)
+        link = None if document is None else msgspec.convert(document.body, Link)
+        return lambda: self.put(change.tenant, change.id, change.seq, link)
 
     def put(self, tenant: str, id: str, seq: int, link: Link | None) -> None:
         """Takes in what event `seq` made of a link (None: it is gone); older news is passed over."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from cityloom.broker.ports import HERE, Call, Page, TemporalPage
 from cityloom.federation.consumption import QUERIES, FederatedConsumption, Part, by_id
 from cityloom.federation.documents import named_at_once
-from cityloom.federation.entity_maps import Kept
+from cityloom.federation.entity_maps import Kept, selection_of
 from cityloom.federation.history import QUERY_PAST, FederatedHistory, Gathered, nothing_told
 from cityloom.federation.linked_maps import LinkedMaps
 from cityloom.federation.merge import merged
@@ -118,7 +118,9 @@ class MapPages(FederatedConsumption, FederatedHistory):
         undecided = False
         for some in _chunks(ids):
             undecided = bool((await look(some))[1]) or undecided
-        kept.candidates = undecided
+        if kept.candidates != undecided:
+            kept.candidates = undecided
+            kept.version = 0
 
     async def _total(self, ids: Sequence[str], page: Walk, same: bool, look: Look) -> int:
         if same:
@@ -236,15 +238,10 @@ def _same(kept: Kept, query: Query, temporal: TemporalQuery | None) -> bool:
     Only that one can say that an entity does not belong to the map.
     """
 
-    def selection(one: Query) -> tuple[Any, ...]:
-        return one.types, one.attrs, one.q, one.scope_q, one.geo
-
-    made_for = kept.query
     return (
-        made_for is not None
-        and kept.temporal == temporal
-        and selection(made_for) == selection(query)
-        and query.id_pattern in (None, made_for.id_pattern)
+        kept.selection != ""
+        and query.id_pattern in (None, kept.id_pattern)
+        and kept.selection == selection_of(query, temporal)
     )
 
 

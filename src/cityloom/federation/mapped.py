@@ -46,13 +46,17 @@ class FederatedMaps(MapPages):
 
     async def create_entity_map(self, call: Call, query: Query) -> EntityMap:
         """5.14.4. Raises BadRequestData, TooManyResults."""
-        return (await self._made(call, query, _taken(call) or MapWish())).map
+        kept = await self._made(call, query, _taken(call) or MapWish())
+        await self.maps.keep(call.tenant, kept)
+        return kept.map
 
     async def create_temporal_entity_map(
         self, call: Call, query: Query, temporal: TemporalQuery
     ) -> EntityMap:
         """5.14.5. Raises TooManyResults, TooComplexQuery."""
-        return (await self._made_of_history(call, query, temporal, _taken(call) or MapWish())).map
+        kept = await self._made_of_history(call, query, temporal, _taken(call) or MapWish())
+        await self.maps.keep(call.tenant, kept)
+        return kept.map
 
     async def retrieve_entity_map(self, call: Call, id: str) -> EntityMap:
         """5.14.1. Raises ResourceNotFound, NonexistentTenant."""
@@ -69,16 +73,16 @@ class FederatedMaps(MapPages):
         self._may(call, "read", "entities")
         await self._require_map(call, id)
         if expires_at is not None:
-            self.maps.extend(call.tenant, id, expires_at)
+            await self.maps.keep(call.tenant, self.maps.extend(call.tenant, id, expires_at))
 
     async def delete_entity_map(self, call: Call, id: str) -> None:
         """5.14.3. Raises ResourceNotFound, NonexistentTenant."""
         self._may(call, "read", "entities")
         await self._require_map(call, id)
-        self.maps.delete(call.tenant, id)
+        await self.maps.keep(call.tenant, self.maps.delete(call.tenant, id))
 
     async def _require_map(self, call: Call, id: str) -> None:
-        if self.maps.find(call.tenant, id) is None:
+        if await self.maps.fetched(call.tenant, id) is None:
             await self._read(call, lambda _: None)  # the tenant must exist
             self.maps.require(call.tenant, id)
 
@@ -88,14 +92,14 @@ class FederatedMaps(MapPages):
         if wish is None:
             return await super().retrieve_entity(call, entity_id)
         self._may(call, "read", entity_id)
-        kept = self.maps.find(call.tenant, wish.id)
+        kept = await self.maps.fetched(call.tenant, wish.id)
         asked = self._retrieved(call, entity_id)
         if kept is not None:
             holders = kept.map.entities.get(entity_id, [])
             asked = [one for one in asked if one.id in holders]
         linked = LinkedMaps(kept.locations if kept is not None else None, wanted=True)
         whole = await self._whole(call, entity_id, asked, linked)
-        self._tell_of_one(call, wish, kept, {entity_id: whole.holders}, linked)
+        await self._tell_of_one(call, wish, kept, {entity_id: whole.holders}, linked)
         return whole.entity
 
     async def query_entities(self, call: Call, query: Query, count: bool = False) -> Page:
@@ -104,13 +108,15 @@ class FederatedMaps(MapPages):
         if wish is None:
             return await super().query_entities(call, query, count)
         self._may(call, "read", "entities")
-        kept = self.maps.find(call.tenant, wish.id)
+        kept = await self.maps.fetched(call.tenant, wish.id)
         if kept is None:
             kept = await self._made(call, query, wish)
             _tell(call, kept, made=True)
         else:
             _tell(call, kept)
-        return await self._page_of_map(call, query, kept, count)
+        page = await self._page_of_map(call, query, kept, count)
+        await self.maps.keep(call.tenant, kept)
+        return page
 
     async def retrieve_history(
         self,
@@ -126,7 +132,7 @@ class FederatedMaps(MapPages):
         if wish is None:
             return await super().retrieve_history(call, entity_id, temporal, names, dataset_ids, instances)
         self._may(call, "read", entity_id)
-        kept = self.maps.find(call.tenant, wish.id)
+        kept = await self.maps.fetched(call.tenant, wish.id)
         asked = self.asked_for_past(call, entity_id, temporal)
         if kept is not None:
             holders = kept.map.entities.get(entity_id, [])
@@ -135,7 +141,7 @@ class FederatedMaps(MapPages):
         page, holders = await self._evolution(
             call, entity_id, temporal, names, dataset_ids, instances, asked=asked, linked=linked
         )
-        self._tell_of_one(call, wish, kept, {entity_id: holders}, linked)
+        await self._tell_of_one(call, wish, kept, {entity_id: holders}, linked)
         return page
 
     async def query_history(
@@ -152,15 +158,17 @@ class FederatedMaps(MapPages):
         if wish is None:
             return await super().query_history(call, query, temporal, names, count, instances)
         self._may(call, "read", "history")
-        kept = self.maps.find(call.tenant, wish.id)
+        kept = await self.maps.fetched(call.tenant, wish.id)
         if kept is None:
             kept = await self._made_of_history(call, query, temporal, wish)
             _tell(call, kept, made=True)
         else:
             _tell(call, kept)
-        return await self._page_of_past(call, query, temporal, names, count, instances, kept)
+        page = await self._page_of_past(call, query, temporal, names, count, instances, kept)
+        await self.maps.keep(call.tenant, kept)
+        return page
 
-    def _tell_of_one(
+    async def _tell_of_one(
         self,
         call: Call,
         wish: MapWish,
@@ -169,12 +177,13 @@ class FederatedMaps(MapPages):
         linked: LinkedMaps,
     ) -> None:
         """Tells of the map by which one entity was retrieved, and makes it where there is none."""
+        made = kept is None
         if kept is None:
-            made = self.maps.make(call.tenant, holders, wish.lifetime, locations=linked.locations)
-            _tell(call, made, made=True)
+            kept = self.maps.make(call.tenant, holders, wish.lifetime, locations=linked.locations)
         else:
             self.maps.link_all(kept, linked.locations)
-            _tell(call, kept)
+        await self.maps.keep(call.tenant, kept)
+        _tell(call, kept, made=made)
 
     # -- making ------------------------------------------------------------
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cityloom.federation.registration import COUNTERS, REGISTRATION, Counters, Registration
+from cityloom.federation.registration import REGISTRATION, Counters, Registration
 from cityloom.model.time import parse_datetime
 from cityloom.store.ports import Snapshot
 
 _NONE: Mapping[str, Registration] = {}
+_NOTHING = Counters()
 
 
 class Registry:
@@ -23,8 +24,8 @@ class Registry:
     def __init__(self) -> None:
         self._kept: dict[str, dict[str, Registration]] = {}
         self._seen: dict[tuple[str, str], int] = {}
-        self._counters: dict[tuple[str, str], Counters] = {}
-        self._counted: set[tuple[str, str]] = set()
+        self._counted: dict[tuple[str, str], Counters] = {}
+        self._leaving: dict[tuple[str, str], Counters] = {}
 
     def load(self, snapshot: Snapshot) -> None:
         """Reads every registration there is."""
@@ -32,11 +33,6 @@ class Registry:
         for tenant in snapshot.tenants():
             for registration in kept(snapshot, tenant):
                 self.put(tenant, registration.id, seq, registration)
-            after = ""
-            while page := snapshot.documents(tenant, COUNTERS, after):
-                for document in page:
-                    self._counters[tenant, document.id] = msgspec.convert(document.body, Counters)
-                after = page[-1].id
 
     def put(self, tenant: str, id: str, seq: int, registration: Registration | None) -> None:
         """Takes in what event `seq` made of a registration (None: it is gone); older news is passed over."""
@@ -47,7 +43,8 @@ class Registry:
             # Made anew, so that who walks through them is not disturbed.
             self._kept[tenant] = {**self._kept.get(tenant, _NONE), id: registration}
             return
-        self._counters.pop((tenant, id), None)
+        self._counted.pop((tenant, id), None)
+        self._leaving.pop((tenant, id), None)
         left = {key: value for key, value in self._kept.get(tenant, _NONE).items() if key != id}
         if left:
             self._kept[tenant] = left
@@ -64,19 +61,37 @@ class Registry:
             return ()
         return [kept[id] for id in sorted(kept) if alive(kept[id], now)]
 
-    def counters(self, tenant: str, id: str) -> Counters:
-        """How the operations distributed to a registration fared."""
-        return self._counters.get((tenant, id)) or Counters()
+    def count(self, tenant: str, id: str, counted: Counters) -> None:
+        """Counts in memory, until `take_counted` takes what is to be made durable."""
+        key = (tenant, id)
+        self._counted[key] = added(self._counted.get(key, _NOTHING), counted)
 
-    def count(self, tenant: str, id: str, counters: Counters) -> None:
-        """Keeps counters in memory, until `take_counted` takes what is to be made durable."""
-        self._counters[tenant, id] = counters
-        self._counted.add((tenant, id))
+    def counted(self, tenant: str, id: str) -> Counters:
+        """What this process counted that is not durable yet."""
+        key = (tenant, id)
+        return added(self._leaving.get(key, _NOTHING), self._counted.get(key, _NOTHING))
 
     def take_counted(self) -> dict[tuple[str, str], Counters]:
-        """The counters that changed since the last time."""
-        counted, self._counted = self._counted, set()
-        return {key: self._counters[key] for key in counted if key in self._counters}
+        """What was counted since the last time; until `kept_counted` it counts as not durable."""
+        for key, counted in self._counted.items():
+            self._leaving[key] = added(self._leaving.get(key, _NOTHING), counted)
+        self._counted = {}
+        return dict(self._leaving)
+
+    def kept_counted(self) -> None:
+        """Hears that what was taken is durable."""
+        self._leaving.clear()
+
+
+def added(before: Counters, counted: Counters) -> Counters:
+    """Counters, with what was counted after them."""
+    return Counters(
+        status=counted.status or before.status,
+        times_sent=before.times_sent + counted.times_sent,
+        times_failed=before.times_failed + counted.times_failed,
+        last_success=counted.last_success or before.last_success,
+        last_failure=counted.last_failure or before.last_failure,
+    )
 
 
 def alive(registration: Registration, now: int) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,11 +16,12 @@ from cityloom.broker.door import Door, settled
 from cityloom.broker.ports import Access, Call
 from cityloom.consumers.follow import Outcome
 from cityloom.consumers.timers import Timers
+from cityloom.consumers.views import Views
 from cityloom.federation.conflicts import refuse_conflicts
 from cityloom.federation.matching import registration_match
 from cityloom.federation.read import merge_registration, read_registration, write_registration
 from cityloom.federation.registration import COUNTERS, REGISTRATION, Counters, Registration
-from cityloom.federation.registry import Registry, alive, kept
+from cityloom.federation.registry import Registry, added, alive, kept
 from cityloom.ld.context import LdContext
 from cityloom.ld.names import is_uri
 from cityloom.model.clock import Clock
@@ -28,7 +29,7 @@ from cityloom.model.errors import AlreadyExists, BadRequestData, ResourceNotFoun
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.sources import SourceQuery
-from cityloom.store.log_ports import Timer
+from cityloom.store.log_ports import DocumentChange, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 
 _RESOURCE: Final = "registrations"
@@ -41,27 +42,40 @@ _COUNTED_EVERY: Final = 5.0
 class Registrations(Door):
     """Register, read, change and delete context sources; find those that may have something."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        clock: Clock,
+        views: Views | None = None,
+        background: Store | None = None,
+    ) -> None:
         super().__init__(store, access, clock)
         self.registry = Registry()
         self._timer_set = asyncio.Event()
-        self._timers = Timers(store, CONSUMER, clock, self._expire, self._timer_set)
+        self._timers = Timers(background or store, CONSUMER, clock, self._expire, self._timer_set)
+        if views is not None:
+            views.follow(REGISTRATION, self._follow)
 
     async def start(self) -> None:
-        """Reads the registrations there are."""
+        """Reads the registrations there are; after `Views.start`."""
         await asyncio.wrap_future(self._store.read(self.registry.load))
 
     async def run(self) -> None:
-        """Deletes registrations when they expire and keeps how they fare, until it is cancelled."""
+        """Deletes registrations when they expire, until it is cancelled: one process alone."""
+        await self._timers.run()
+
+    async def keep_counting(self) -> None:
+        """Keeps how registrations fare, until it is cancelled: every process what it counted."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._timers.run())
-                group.create_task(self._keep_counting())
+            while True:
+                await asyncio.sleep(_COUNTED_EVERY)
+                await self.flush()
         finally:
             await self.flush()
 
     async def flush(self) -> None:
-        """Makes durable how distributed operations fared (Table 5.2.9-2)."""
+        """Makes durable how distributed operations fared (Table 5.2.9-2): adds to what others counted."""
         counted = self.registry.take_counted()
         if not counted:
             return
@@ -69,14 +83,20 @@ class Registrations(Door):
         def work(tx: Transaction) -> None:
             for (tenant, id), counters in counted.items():
                 if tx.document(tenant, REGISTRATION, id) is not None:
-                    tx.set_state(tenant, COUNTERS, id, counters)
+                    tx.set_state(tenant, COUNTERS, id, added(_counters(tx, tenant, id), counters))
 
         await settled(self._store.submit(work))
+        self.registry.kept_counted()
 
-    async def _keep_counting(self) -> None:
-        while True:
-            await asyncio.sleep(_COUNTED_EVERY)
-            await self.flush()
+    def _follow(self, snapshot: Snapshot, change: DocumentChange) -> Callable[[], None]:
+        document = snapshot.document(change.tenant, REGISTRATION, change.id)
+        registration = None if document is None else msgspec.convert(document.body, Registration)
+
+        def take_in() -> None:
+            self.registry.put(change.tenant, change.id, change.seq, registration)
+            self._timer_set.set()
+
+        return take_in
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.9.2: keeps a registration and returns its id.
@@ -132,8 +152,11 @@ class Registrations(Door):
         """5.10.1. Raises ResourceNotFound."""
         self._may(call, "read", _RESOURCE)
         now = self._clock.now()
-        registration = await self._read(call, lambda reads: self._require(reads, call.tenant, id, now))
-        return self._written(call.tenant, registration, ld_context, sys_attrs)
+
+        def work(snapshot: Snapshot) -> tuple[Registration, Counters]:
+            return self._require(snapshot, call.tenant, id, now), _counters(snapshot, call.tenant, id)
+
+        return self._written(call.tenant, *await self._read(call, work), ld_context, sys_attrs)
 
     async def query(
         self,
@@ -154,13 +177,14 @@ class Registrations(Door):
         match = registration_match(query)
         now = self._clock.now()
 
-        def work(snapshot: Snapshot) -> list[Registration]:
+        def work(snapshot: Snapshot) -> tuple[list[tuple[Registration, Counters]], int]:
             living = (one for one in kept(snapshot, call.tenant) if alive(one, now))
-            return [one for one in living if match(one) is not None]
+            found = [one for one in living if match(one) is not None]
+            page = found[offset : offset + limit]
+            return [(one, _counters(snapshot, call.tenant, one.id)) for one in page], len(found)
 
-        found = await self._read(call, work)
-        page = found[offset : offset + limit]
-        return [self._written(call.tenant, one, ld_context, sys_attrs) for one in page], len(found)
+        page, count = await self._read(call, work)
+        return [self._written(call.tenant, *one, ld_context, sys_attrs) for one in page], count
 
     async def delete(self, call: Call, id: str) -> None:
         """5.9.4. Raises ResourceNotFound."""
@@ -229,7 +253,18 @@ class Registrations(Door):
         return Outcome(work, then)
 
     def _written(
-        self, tenant: str, registration: Registration, ld_context: LdContext, sys_attrs: bool
+        self,
+        tenant: str,
+        registration: Registration,
+        counters: Counters,
+        ld_context: LdContext,
+        sys_attrs: bool,
     ) -> dict[str, Any]:
-        counters = self.registry.counters(tenant, registration.id)
+        counters = added(counters, self.registry.counted(tenant, registration.id))
         return write_registration(registration, counters, ld_context, sys_attrs=sys_attrs)
+
+
+def _counters(reads: Snapshot, tenant: str, id: str) -> Counters:
+    """How the operations distributed to a registration fared, as far as it is durable."""
+    document = reads.document(tenant, COUNTERS, id)
+    return Counters() if document is None else msgspec.convert(document.body, Counters)

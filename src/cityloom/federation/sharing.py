@@ -5,14 +5,16 @@ Source: ETSI GS CIM 009 clauses 5.8.1.4, 5.8.2.4, 5.8.5.4, 5.8.6, 6.3.8.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from cityloom.broker.ports import SourceNotification
+from cityloom.consumers.views import Views
 from cityloom.federation.forward import Forwarder
 from cityloom.federation.link_sending import LinkSending
 from cityloom.federation.linking import Linking
-from cityloom.federation.links import Link, Links
+from cityloom.federation.links import LINK, Link, Links
 from cityloom.federation.notified import Told, read_told
 from cityloom.federation.shares import registered_part
 from cityloom.federation.subscribed import Subscribed
@@ -31,6 +33,8 @@ class SharedWithSources:
 
     Args:
         subscribed: what is to be known of subscriptions, and the way to their subscribers.
+        views: keeps the links as new as the store.
+        background: the store for what one process alone does, behind its fence.
     """
 
     def __init__(
@@ -42,20 +46,36 @@ class SharedWithSources:
         *,
         forwarder: Forwarder,
         subscribed: Subscribed,
+        views: Views | None = None,
+        background: Store | None = None,
     ) -> None:
+        background = background or store
+        self._store = store
         self._contexts = contexts
         self._clock = clock
         self._subscribed = subscribed
         self._limits = limits_of(settings)
         self._links = Links()
         self._sending = LinkSending(
-            store, clock, settings, contexts, forwarder=forwarder, subscribed=subscribed, links=self._links
+            background,
+            clock,
+            settings,
+            contexts,
+            forwarder=forwarder,
+            subscribed=subscribed,
+            links=self._links,
         )
-        self._linking = Linking(store, clock, forwarder, subscribed, self._links, self._sending.wake)
+        self._linking = Linking(background, clock, forwarder, subscribed, self._links, self._sending.wake)
         subscribed.follow(self._linking.handle)
+        if views is not None:
+            views.follow(LINK, self._links.follow)
+
+    async def load(self) -> None:
+        """Reads the links, at which sources may tell any process; after `Views.start`."""
+        await asyncio.wrap_future(self._store.read(self._links.load))
 
     async def start(self) -> None:
-        """Reads the links, and sees to those that are missing or too many."""
+        """Sees to links that are missing or too many: one process alone."""
         await self._linking.load()
         self._sending.doubt()
 

@@ -40,7 +40,7 @@ class Sources(LocalBroker):
         self.forwarder = forwarder
         self.settings = settings
         self.limits = limits_of(settings)
-        self.maps = EntityMaps(clock, settings)
+        self.maps = EntityMaps(store, clock, settings)
         self._writing: Counter[tuple[str, str]] = Counter()
 
     def registered(self, call: Call) -> Sequence[Registration]:

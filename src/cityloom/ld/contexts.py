@@ -356,6 +356,7 @@ class Contexts:
                     lambda documents: documents.delete_document(tenant, DOCUMENT_KIND, kept.id, cause)
                 )
             )
+            self._usage.pop((tenant, kept.id), None)
             self.forget(tenant, kept.id)
             return
         if kept.kind != "Cached":
@@ -384,7 +385,6 @@ class Contexts:
         for key in stale:
             self._weight -= self._compiled.pop(key).weight
         self._hosted = {key: url for key, url in self._hosted.items() if not url.endswith(id)}
-        self._usage.pop((tenant, id), None)
 
     async def flush(self) -> None:
         """Keeps the counters of use; to be called now and then, and at the end."""

@@ -49,6 +49,25 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         ),
     ] = ""
 
+    replicas: Annotated[
+        list[str],
+        _setting("URLs", "Standbys of that database, which are read as far as they have caught up."),
+    ] = []
+
+    # Several processes
+    workers: Annotated[
+        int, _setting("processes", "Processes that answer (`serve --workers`), on one machine.", ge=1)
+    ] = 1
+    lease: Annotated[
+        float,
+        _setting(
+            "seconds",
+            "Silence after which a process counts as gone, and another does what it alone did; "
+            "the same on every node of a city.",
+            ge=0.5,
+        ),
+    ] = 6.0
+
     # Limits of what comes in
     max_body_bytes: Annotated[int, _setting("bytes", "Largest body of a request.", ge=1)] = 32 * 1024 * 1024
     max_head_bytes: Annotated[

@@ -92,7 +92,8 @@ class Replays(Door):
             ]
 
         for tenant, job in await asyncio.wrap_future(self._store.read(load)):
-            self._begin(tenant, job)
+            if (tenant, job.id) not in self._tasks:
+                self._begin(tenant, job)
 
     async def close(self) -> None:
         """Ends what is running; it is run again at the next start."""

@@ -107,6 +107,8 @@ class OpeningWatch:
     async def start(self) -> None:
         """Takes its place in the log and reads where the rules stand."""
         await self._follower.start()
+        self._active.clear()
+        self._swept.clear()
 
         def load(reads: Snapshot) -> list[State]:
             found = []

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from cityloom.broker.door import Door, settled
 from cityloom.broker.ports import Access, BatchResult, Broker, Call, Forwarding, ItemError
+from cityloom.consumers.views import Views
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.errors import (
@@ -42,7 +43,7 @@ from cityloom.snapshots.snapshot import (
     lifetime_of,
     read_given,
 )
-from cityloom.store.log_ports import Delivery
+from cityloom.store.log_ports import DocumentChange
 from cityloom.store.ports import Snapshot as Reads
 from cityloom.store.ports import Store, Transaction
 
@@ -74,11 +75,16 @@ class Snapshots(Door):
     """Make, read, change, clone, delete snapshots; find where the data of one stand.
 
     Args:
-        offer: takes notifications that are durable already, and delivers them.
         resolve: the @context of a source, in a tenant.
         read_queries: reads the queries of a snapshot's document, its queries, then its temporal ones.
         problem: writes an error as a problem document.
         kinds: the kinds of documents that may stand in a snapshot, such as subscriptions to it.
+        views: keeps what is known of snapshots as new as the store.
+        here: this process, among those over one store.
+        alive: whether a process is there.
+
+    `load` is for every process, which fills what it makes. `start` and `run` are for the one that deletes
+    what expires and goes on with what others left when they ended.
     """
 
     def __init__(
@@ -88,16 +94,17 @@ class Snapshots(Door):
         clock: Clock,
         *,
         broker: Broker,
-        offer: Callable[[Sequence[Delivery]], None],
         settings: Settings,
         resolve: Resolve,
         read_queries: ReadQueries,
         problem: Problem,
         kinds: Sequence[str],
+        views: Views | None = None,
+        here: str = "",
+        alive: Callable[[str], bool] = lambda _: True,
     ) -> None:
         super().__init__(store, access, clock)
         self._broker = broker
-        self._offer = offer
         self._settings = settings
         self._resolve = resolve
         self._read_queries = read_queries
@@ -109,9 +116,16 @@ class Snapshots(Door):
         self._going: set[tuple[str, str]] = set()
         self._left = False
         self._wake = asyncio.Event()
+        self._here = here
+        self._alive = alive
+        self._loaded = False
+        self._views = views or Views(store)
+        self._views.follow(SNAPSHOT, self._follow)
 
-    async def start(self) -> None:
-        """Reads the snapshots there are; what was being prepared when the node ended is prepared again."""
+    async def load(self) -> None:
+        """Reads the snapshots there are; after `Views.start`."""
+        if self._loaded:
+            return
 
         def load(reads: Reads) -> list[tuple[str, Snapshot]]:
             return [
@@ -122,15 +136,35 @@ class Snapshots(Door):
 
         kept = await asyncio.wrap_future(self._store.read(load))
         self._kept |= {(tenant, snapshot.id): snapshot for tenant, snapshot in kept}
+        self._loaded = True
+
+    async def start(self) -> None:
+        """Sweeps up; what was being prepared when a process ended is prepared again."""
+        await self.load()
+        await self._views.current()
         await self._sweep()
-        preparing = [(tenant, one) for tenant, one in kept if one.snapshot_status == "preparing"]
-        for tenant, snapshot in preparing:
+        await self._go_on(starting=True)
+
+    async def _go_on(self, *, starting: bool = False) -> bool:
+        """Prepares again what nobody does any more; whether others are preparing something."""
+        preparing = [
+            (key[0], one)
+            for key, one in self._kept.items()
+            if one.snapshot_status == "preparing" and key not in self._tasks
+        ]
+        left = [
+            (tenant, one)
+            for tenant, one in preparing
+            if one.work is None or (not self._alive(one.work.by) if one.work.by else starting)
+        ]
+        for tenant, snapshot in left:
             if snapshot.work is None:
                 await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _RESTART)
         # All at once, so that a copy finds what it is of among those being prepared.
-        for tenant, snapshot in preparing:
+        for tenant, snapshot in left:
             if snapshot.work is not None:
                 self._prepare_again(tenant, snapshot, snapshot.work)
+        return bool(preparing)
 
     async def run(self) -> None:
         """Deletes snapshots when they expire, until it is cancelled."""
@@ -142,10 +176,13 @@ class Snapshots(Door):
                     await self._remove(tenant, id, _EXPIRY)
             if self._left:
                 await self._sweep()
+            others = await self._go_on()
             ends = [parse_datetime(one.expires_at) for one in self._kept.values()]
             wait = min((max(0.0, (end - self._clock.now()) / _SECOND) for end in ends), default=_LOOK_EVERY)
             try:
-                await asyncio.wait_for(self._wake.wait(), min(wait, _AGAIN if self._left else _LOOK_EVERY))
+                await asyncio.wait_for(
+                    self._wake.wait(), min(wait, _AGAIN if self._left or others else _LOOK_EVERY)
+                )
             except TimeoutError:
                 continue
 
@@ -307,7 +344,7 @@ class Snapshots(Door):
             created_at=stamp,
             modified_at=stamp,
             expires_at=self._end(given.snapshot_lifetime),
-            work=replace(work, party=call.party, purpose=call.purpose),
+            work=replace(work, party=call.party, purpose=call.purpose, by=self._here),
         )
         await self._make_room(snapshot, call.cause)
         # Taken before the store is asked, so that two of the same id cannot both be made.
@@ -315,6 +352,8 @@ class Snapshots(Door):
         self._used[call.tenant, id] = self._clock.now()
 
         def keep(tx: Transaction) -> None:
+            if tx.document(call.tenant, SNAPSHOT, id) is not None:
+                raise AlreadyExists(f"snapshot {id} already exists")
             tx.put_document(call.tenant, SNAPSHOT, id, snapshot, call.cause)
             tx.create_tenant(snapshot_tenant(call.tenant, id))
 
@@ -360,8 +399,13 @@ class Snapshots(Door):
 
     async def _copied(self, filling: Filling, call: Call, id: str) -> dict[str, Any]:
         """What copying another snapshot comes to, once that is prepared itself."""
-        if (preparing := self._tasks.get((call.tenant, id))) is not None:
-            await asyncio.wait([preparing])
+        key = (call.tenant, id)
+        while (one := self._kept.get(key)) is not None and one.snapshot_status == "preparing":
+            if (preparing := self._tasks.get(key)) is not None:
+                await asyncio.wait([preparing])
+                break
+            await asyncio.sleep(_AGAIN)  # another process prepares it
+            await self._views.current()
         await filling.copy(self.place(call, id))
         return {"snapshot_status": "success"}
 
@@ -396,25 +440,44 @@ class Snapshots(Door):
         While it is being prepared nothing is told: what is told at the end of that holds all changes.
         """
         key = (tenant, id)
-        before = self._kept.get(key)
-        if before is None:
+        if key not in self._kept:
             return None
-        after = replace(before, **changes, modified_at=format_datetime(self._clock.now()))
-        ready = after.snapshot_status != "preparing"
-        if ready:
-            after = replace(after, work=None)
-        self._kept[key] = after
-        kept = self._seen(tenant, after)
-        deliveries = announced(tenant, after, self._clock.now()) if ready else []
 
-        def keep(tx: Transaction) -> None:
-            tx.put_document(tenant, SNAPSHOT, id, kept, cause)
-            for delivery in deliveries:
-                tx.put_delivery(delivery)
+        def keep(tx: Transaction) -> Snapshot | None:
+            document = tx.document(tenant, SNAPSHOT, id)
+            if document is None:
+                return None
+            before = msgspec.convert(document.body, Snapshot)
+            after = replace(before, **changes, modified_at=format_datetime(tx.now))
+            ready = after.snapshot_status != "preparing"
+            if ready:
+                after = replace(after, work=None)
+            tx.put_document(tenant, SNAPSHOT, id, self._seen(tenant, after), cause)
+            for delivery in announced(tenant, after, tx.now) if ready else ():
+                tx.hand_over(delivery, cause)
+            return after
 
-        await settled(self._store.submit(keep))
-        self._offer(deliveries)
+        after = await settled(self._store.submit(keep))
+        if after is not None and key in self._kept:
+            self._kept[key] = after
         return after
+
+    def _follow(self, reads: Reads, change: DocumentChange) -> Callable[[], None]:
+        """Keeps what is known as new as the store: see `consumers.views.Views`."""
+        key = (change.tenant, change.id)
+        document = reads.document(change.tenant, SNAPSHOT, change.id)
+        snapshot = None if document is None else msgspec.convert(document.body, Snapshot)
+
+        def take_in() -> None:
+            if snapshot is None:
+                self._kept.pop(key, None)
+                if (task := self._tasks.get(key)) is not None:
+                    task.cancel()
+            elif key not in self._going:
+                self._kept[key] = snapshot
+            self._wake.set()
+
+        return take_in
 
     async def _remove(self, tenant: str, id: str, cause: Cause) -> None:
         """Takes a snapshot away, and then all that stands in it, also when the caller goes away.
@@ -439,20 +502,18 @@ class Snapshots(Door):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-        deliveries = announced(tenant, snapshot, self._clock.now(), deleted=True)
-
         def take(tx: Transaction) -> None:
-            if tx.document(tenant, SNAPSHOT, id) is not None:
-                tx.delete_document(tenant, SNAPSHOT, id, cause)
-            for delivery in deliveries:
-                tx.put_delivery(delivery)
+            if tx.document(tenant, SNAPSHOT, id) is None:
+                return  # another process was quicker
+            tx.delete_document(tenant, SNAPSHOT, id, cause)
+            for delivery in announced(tenant, snapshot, tx.now, deleted=True):
+                tx.hand_over(delivery, cause)
 
         try:
             await settled(self._store.submit(take))
         except CityloomError:
             self._kept[key] = snapshot
             raise
-        self._offer(deliveries)
         try:
             await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
         except CityloomError as error:
@@ -470,6 +531,7 @@ class Snapshots(Door):
 
         async def gone() -> list[str]:
             found = await asyncio.wrap_future(self._store.read(places))
+            await self._views.current()
             known = self._kept.keys() | self._going
             return [place for place in found if split_tenant(place) not in known]
 

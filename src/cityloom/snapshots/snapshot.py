@@ -48,12 +48,14 @@ class Work(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True
 
     `ld_context` is what the words of its queries mean; `cloned` the snapshot that it is a copy of.
     `party` and `purpose` are those of the request. Its headers are not kept: they may hold secrets.
+    `by` is the process that prepares it; "" is unknown.
     """
 
     ld_context: Any = None
     cloned: str = ""
     party: str = ""
     purpose: str = ""
+    by: str = ""
 
 
 class Snapshot(Struct, frozen=True, rename="camel", kw_only=True):

@@ -16,6 +16,8 @@ from cityloom.query.values import TypeExpression
 if TYPE_CHECKING:
     import polars
 
+    from cityloom.store.ports import Store
+
 
 class HistoryEntity(Struct, frozen=True, kw_only=True):
     """An entity as history knows it; `incarnation` tells an entity made again from the deleted one."""
@@ -230,6 +232,10 @@ class Brought(Struct, frozen=True):
 
 class ColdHistory(Protocol):
     """The part of history that stands in tables of its own: one change at a time, none stops writes."""
+
+    def through(self, store: Store) -> ColdHistory:
+        """The same, with works that go through `store`, which is this one behind a fence."""
+        ...
 
     def bring(
         self,

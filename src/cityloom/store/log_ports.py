@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from cityloom.model.events import Event
+from cityloom.model.events import Cause, Event
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -25,6 +25,10 @@ class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
     attempts: int = 0
     last_error: str = ""
     dead: bool = False
+
+
+DELIVERY = "delivery"
+"""The kind of document that events speak of which hand a delivery over; there is no such document."""
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -47,6 +51,28 @@ class Timer(Struct, frozen=True, kw_only=True):
     key: str
     due: int
     body: Any = None
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """Who may do what one process alone may do, or that a process is there.
+
+    `holder` is a process; "": nobody. `epoch` grows each time that it changes hands. `at` (µs) is when
+    its holder last showed that it is there.
+    """
+
+    name: str
+    holder: str
+    epoch: int
+    at: int
+
+
+class DocumentChange(Struct, frozen=True, kw_only=True):
+    """A document that event `seq` was the last to put or to delete."""
+
+    seq: int
+    tenant: str
+    kind: str
+    id: str
 
 
 class LogReads(Protocol):
@@ -92,6 +118,30 @@ class LogWrites(Protocol):
         ...
 
 
+class LeaseReads(Protocol):
+    """Leases."""
+
+    def leases(self) -> list[Lease]:
+        """Every lease, by name."""
+        ...
+
+    def lease(self, name: str) -> Lease | None:
+        """One lease, or None when nobody ever held it."""
+        ...
+
+
+class LeaseWrites(Protocol):
+    """Changing leases."""
+
+    def put_lease(self, lease: Lease) -> None:
+        """Adds or changes a lease, by name."""
+        ...
+
+    def drop_lease(self, name: str) -> None:
+        """Forgets a lease (idempotent)."""
+        ...
+
+
 class DeliveryReads(Protocol):
     """Notifications on their way."""
 
@@ -121,6 +171,10 @@ class DeliveryWrites(Protocol):
 
     def put_delivery(self, delivery: Delivery) -> None:
         """Adds or changes a delivery, by (tenant, id)."""
+        ...
+
+    def hand_over(self, delivery: Delivery, cause: Cause) -> None:
+        """As `put_delivery`, and tells whoever delivers of it by an event of the kind `DELIVERY`."""
         ...
 
     def delete_delivery(self, tenant: str, id: str) -> None:

@@ -46,8 +46,8 @@ _NUMBERED: Final = {"tenant": "id", "name": "id", "shape": "id", "personal_readi
 """The tables whose rows the database numbers itself, from beyond what was brought."""
 _SEEDED: Final = frozenset(("meta", "pulse", "tenant"))
 """The tables that are not empty even where no city is."""
-_LEFT: Final = {"meta": "key NOT IN ('version', 'cold')"}
-"""What the two schemas say each of themselves."""
+_LEFT: Final = {"meta": "key NOT IN ('version', 'cold')", "lease": "false"}
+"""What the two schemas say each of themselves; and who does what in a node that has ended."""
 _COLD: Final = frozenset(("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten", "cold_file"))
 """What the file says of its cold tables: of no meaning where nothing is in them."""
 Progress = Callable[[float], None]

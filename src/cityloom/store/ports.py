@@ -24,6 +24,9 @@ from cityloom.store.history_ports import ColdHistory, HistoryReads, HistoryWrite
 from cityloom.store.log_ports import (
     DeliveryReads,
     DeliveryWrites,
+    DocumentChange,
+    LeaseReads,
+    LeaseWrites,
     LogReads,
     LogWrites,
     TimerReads,
@@ -45,6 +48,10 @@ class DocumentReads(Protocol):
         """Documents of a kind, by id, those after `after`."""
         ...
 
+    def document_changes(self, after: int) -> list[DocumentChange]:
+        """Documents that were put or deleted after event `after`, by the last event that did so."""
+        ...
+
 
 class DocumentWrites(Protocol):
     """Changing documents; each change is an event."""
@@ -59,6 +66,10 @@ class DocumentWrites(Protocol):
 
     def set_state(self, tenant: str, kind: str, id: str, body: Any) -> None:
         """Keeps a document *without* an event: counters and marks that nobody follows."""
+        ...
+
+    def drop_state(self, tenant: str, kind: str, id: str) -> None:
+        """Forgets a document that `set_state` keeps, without an event (idempotent)."""
         ...
 
 
@@ -83,7 +94,15 @@ class PersonalData(Protocol):
 
 
 class Snapshot(
-    EntityReads, MapReads, HistoryReads, LogReads, DocumentReads, DeliveryReads, TimerReads, Protocol
+    EntityReads,
+    MapReads,
+    HistoryReads,
+    LogReads,
+    LeaseReads,
+    DocumentReads,
+    DeliveryReads,
+    TimerReads,
+    Protocol,
 ):
     """One consistent state of everything."""
 
@@ -93,6 +112,7 @@ class Transaction(
     EntityWrites,
     HistoryWrites,
     LogWrites,
+    LeaseWrites,
     DocumentWrites,
     DeliveryWrites,
     TimerWrites,
@@ -113,6 +133,19 @@ class Store(Protocol):
     @property
     def cold(self) -> ColdHistory | None:
         """Moves old history to tables of its own; None where the database keeps all of it."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write to it, too."""
+        ...
+
+    def last_document(self) -> int | None:
+        """The last event that put or deleted a document; None where asking takes a way to a server."""
+        ...
+
+    def ask_last_document(self) -> Future[int]:
+        """The same, wherever it is."""
         ...
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
@@ -144,7 +177,11 @@ class Store(Protocol):
         ...
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
-        """Calls `callback(last_seq)` on the writer thread after each commit; returns how to stop that."""
+        """Calls `callback(last_seq)` after each commit; returns how to stop that.
+
+        It is called on a thread of the store's: at once for commits of this process, and soon
+        (milliseconds) for those of others that brought events.
+        """
         ...
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:

@@ -75,6 +75,7 @@ class Deliverer:
         lookup: the subscription of a (tenant, id), or None when it is gone.
         render: puts a delivery into its subscriber's words; None: there is nothing to tell after all.
         transports: by the scheme of the endpoint's URI.
+        fresh: waits until what `lookup` finds is as new as the store.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Deliverer:
         lookup: Callable[[str, str], Compiled | None],
         render: Render,
         transports: Transports,
+        fresh: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -93,6 +95,9 @@ class Deliverer:
         self._lookup = lookup
         self._render = render
         self._transports = transports
+        self._fresh = fresh
+        self._running = False
+        self._taken: set[tuple[str, str]] = set()
         self._endpoints: dict[str, _Endpoint] = {}
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._counters: dict[tuple[str, str], Counters] = {}
@@ -105,6 +110,7 @@ class Deliverer:
 
     async def run(self) -> None:
         """Sends until it is cancelled; call `take_up` before."""
+        self._running = True
         try:
             while True:
                 await self._flush.wait()
@@ -115,7 +121,10 @@ class Deliverer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._running = False
             await self._keep_results()
+            # From now on another process may know better.
+            self._counters.clear()
 
     def offer(self, deliveries: Sequence[Delivery]) -> None:
         """Takes deliveries that are durable already."""
@@ -123,13 +132,17 @@ class Deliverer:
             self._enqueue(delivery)
 
     def counters(self, tenant: str, subscription: str) -> Counters:
-        """How the notifications of a subscription fared."""
+        """How the notifications of a subscription fared: as was made durable, where another process sends."""
         key = (tenant, subscription)
-        if key not in self._counters:
-            with self._store.snapshot() as snapshot:
-                document = snapshot.document(tenant, COUNTERS, subscription)
-            self._counters[key] = msgspec.convert(document.body, Counters) if document else Counters()
-        return self._counters[key]
+        known = self._counters.get(key)
+        if known is not None:
+            return known
+        with self._store.snapshot() as snapshot:
+            document = snapshot.document(tenant, COUNTERS, subscription)
+        counters = msgspec.convert(document.body, Counters) if document else Counters()
+        if self._running:
+            self._counters[key] = counters
+        return counters
 
     def forget(self, tenant: str, subscription: str, created_at: str) -> None:
         """Forgets a subscription that was deleted: its counters, and what waits to be sent for it.
@@ -139,6 +152,10 @@ class Deliverer:
         """
         self._gone = {key: made for key, made in self._gone.items() if self._lookup(*key) is not None}
         self._gone[tenant, subscription] = created_at
+        self.drop(tenant, subscription)
+
+    def drop(self, tenant: str, subscription: str) -> None:
+        """Forgets what waits to be sent for a subscription that was deleted, and its counters."""
         self._counters.pop((tenant, subscription), None)
         self._touched.discard((tenant, subscription))
         for lane in self._lanes.values():
@@ -152,6 +169,11 @@ class Deliverer:
 
     async def take_up(self) -> None:
         """Takes up what was left undelivered, before anything new is offered."""
+        self._endpoints.clear()
+        self._lanes.clear()
+        self._taken.clear()
+        self._results.clear()
+        self._touched.clear()
         seen = ""
         while True:
             page = await asyncio.wrap_future(self._store.read(partial(_all_pending, seen)))
@@ -177,6 +199,9 @@ class Deliverer:
         return compiled.subscription.notification.endpoint if compiled is not None else None
 
     def _enqueue(self, delivery: Delivery) -> None:
+        key = (delivery.tenant, delivery.id)
+        if key in self._taken:
+            return  # the log told of it, and the store did, too
         endpoint_told = self._endpoint(delivery)
         if endpoint_told is None:
             self._finish(delivery.tenant, delivery.id)
@@ -188,6 +213,7 @@ class Deliverer:
             endpoint = self._endpoints.setdefault(uri, _Endpoint())
             lane = self._lanes[uri, shard] = _Lane(endpoint)
             lane.task = asyncio.create_task(self._run_lane((uri, shard), lane))
+        self._taken.add(key)
         self._push(lane, delivery)
 
     def _push(self, lane: _Lane, delivery: Delivery) -> None:
@@ -225,7 +251,9 @@ class Deliverer:
             self._store.read(lambda snapshot: snapshot.delivery(waiting.tenant, waiting.id))
         )
         if delivery is None or delivery.dead:
+            self._taken.discard((waiting.tenant, waiting.id))
             return
+        await self._fresh()
         compiled = self._find(waiting.tenant, waiting.subscription)
         endpoint = self._endpoint(delivery)
         if endpoint is None or (compiled is not None and not compiled.active(self._clock.now())):
@@ -288,7 +316,9 @@ class Deliverer:
             reason=failure.reason,
             dead=dead,
         )
-        if not dead:
+        if dead:
+            self._taken.discard((delivery.tenant, delivery.id))
+        else:
             self._push(lane, delivery)
 
     def _keep_failed(self, tx: Transaction, delivery: Delivery) -> None:
@@ -299,6 +329,7 @@ class Deliverer:
             tx.put_delivery(delivery)
 
     def _finish(self, tenant: str, id: str) -> None:
+        self._taken.discard((tenant, id))
         self._results.append(lambda tx: tx.delete_delivery(tenant, id))
         self._flush.set()
 

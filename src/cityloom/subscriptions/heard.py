@@ -75,6 +75,12 @@ class Heard:
         self._known: OrderedDict[tuple[str, str, int, str], _Known] = OrderedDict()
         self._version: dict[tuple[str, str], int] = {}
 
+    def clear(self) -> None:
+        """Forgets everything: another process told subscribers meanwhile."""
+        self._shared.clear()
+        self._known.clear()
+        self._version.clear()
+
     def share(self, tenant: str, subscription: str, *, shared: bool) -> None:
         """Hears whether a subscription is shared with sources: of others nothing is remembered."""
         if shared:

@@ -18,10 +18,10 @@ from cityloom.consumers.follow import Outcome
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import CityloomError
-from cityloom.model.events import Event
+from cityloom.model.events import Document, Event
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.evaluate import Get
-from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.log_ports import Delivery, DocumentChange, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION, Counters, Subscription
@@ -71,12 +71,20 @@ class Matching:
     def load(self) -> None:
         """Reads every subscription there is; events that follow keep the index true."""
         with self._store.snapshot() as snapshot:
+            seq = snapshot.last_seq()
             for tenant in snapshot.tenants():
                 after = ""
                 while documents := snapshot.documents(tenant, SUBSCRIPTION, after):
                     for document in documents:
-                        self._put(tenant, msgspec.convert(document.body, Subscription))
+                        self._put(tenant, document, seq)
                     after = documents[-1].id
+
+    def begin(self) -> None:
+        """Reads what subscribers were told, and what is held back for them, before events are handled."""
+        self._told.clear()
+        self._held.clear()
+        with self._store.snapshot() as snapshot:
+            for tenant in snapshot.tenants():
                 self._load_told(snapshot, tenant)
             for timer in snapshot.timers_due(CONSUMER, _FOR_EVER, _MOST_ENTITIES):
                 if timer.key.startswith(_THROTTLE):
@@ -91,11 +99,18 @@ class Matching:
                     self._told[tenant, document.id] = parse_datetime(told)
             after = documents[-1].id
 
-    def _put(self, tenant: str, subscription: Subscription) -> None:
+    def take(self, snapshot: Snapshot, change: DocumentChange) -> Callable[[], None]:
+        """Keeps the index as new as the store: see `consumers.views.Views`."""
+        self._follow_document(snapshot, change.tenant, change.id)
+        return lambda: None
+
+    def _put(self, tenant: str, document: Document, seq: int) -> None:
         try:
-            self._index.put(tenant, Compiled(subscription))
+            compiled = Compiled(msgspec.convert(document.body, Subscription))
         except CityloomError as error:
-            _log.error("subscription unreadable", id=subscription.id, reason=error.detail)
+            _log.error("subscription unreadable", id=document.id, reason=error.detail)
+        else:
+            self._index.take(tenant, document.id, seq, compiled)
 
     async def handle(self, events: Sequence[Event]) -> Outcome | None:
         """What a run of events asks to be delivered; see `consumers.follow.Follower`."""
@@ -120,7 +135,8 @@ class Matching:
         found: list[tuple[Event, Compiled | None, Entity | None]] = []
         for event in events:
             if event.document_kind == SUBSCRIPTION:
-                self._follow_document(snapshot, event)
+                self._heard.changed(event.tenant, event.entity_id)
+                self._follow_document(snapshot, event.tenant, event.entity_id)
                 found.append((event, None, None))
             elif event.kind.startswith("entity"):
                 found.extend(
@@ -161,13 +177,13 @@ class Matching:
             and (self._split if split is None else split)
         )
 
-    def _follow_document(self, snapshot: Snapshot, event: Event) -> None:
-        self._heard.changed(event.tenant, event.entity_id)
-        document = snapshot.document(event.tenant, SUBSCRIPTION, event.entity_id)
-        if event.kind == "documentDeleted" or document is None:
-            self._index.remove(event.tenant, event.entity_id)
+    def _follow_document(self, snapshot: Snapshot, tenant: str, id: str) -> None:
+        document = snapshot.document(tenant, SUBSCRIPTION, id)
+        seq = snapshot.last_seq()
+        if document is None:
+            self._index.take(tenant, id, seq, None)
         else:
-            self._put(event.tenant, msgspec.convert(document.body, Subscription))
+            self._put(tenant, document, seq)
 
     def _follow_timer(self, event: Event, timers: list[Timer], cancelled: list[tuple[str, str]]) -> None:
         compiled = self._index.get(event.tenant, event.entity_id)

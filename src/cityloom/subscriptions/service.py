@@ -15,6 +15,7 @@ from cityloom.broker.ports import Access, Call
 from cityloom.broker.transient import alive
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
+from cityloom.consumers.views import Views
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import Clock
@@ -24,11 +25,11 @@ from cityloom.model.events import Event
 from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from cityloom.net.client import Outgoing
-from cityloom.store.log_ports import Announcement, Delivery, Timer
+from cityloom.store.log_ports import DELIVERY, Announcement, Delivery, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, events_of
 from cityloom.subscriptions.deliver import Deliverer
-from cityloom.subscriptions.document import CONSUMER
+from cityloom.subscriptions.document import CONSUMER, KINDS, SOURCE_SUBSCRIPTION, SUBSCRIPTION
 from cityloom.subscriptions.heard import Heard
 from cityloom.subscriptions.index import Index
 from cityloom.subscriptions.kept import RESOURCE, KeptSubscriptions
@@ -57,7 +58,10 @@ class Subscriptions(KeptSubscriptions):
     Args:
         registrations: what there is to know of registrations.
         elsewhere: the other places where entities are.
+        views: keeps what is known of documents as new as the store.
+        background: the store for what one process alone does, behind its fence; `store` where there is one.
 
+    `load` is for every process. `start` and `run` are for the one that matches and delivers.
     `shared` is for those who share subscriptions with context sources.
     """
 
@@ -71,24 +75,30 @@ class Subscriptions(KeptSubscriptions):
         settings: Settings,
         registrations: Registrations,
         elsewhere: Elsewhere,
+        views: Views | None = None,
+        background: Store | None = None,
     ) -> None:
+        views = views or Views(store)
+        background = background or store
+        self._loaded = False
         self._settings = settings
         self._elsewhere = elsewhere
         self._heard = Heard()
         self._transports = Transports(outgoing, settings.out_timeout)
         self._index = Index()
         deliverer = Deliverer(
-            store,
+            background,
             clock,
             settings,
             lookup=self._lookup,
             render=self._render,
             transports=self._transports,
+            fresh=views.current,
         )
         super().__init__(store, access, contexts, clock, deliverer, "entities", elsewhere.returned)
         timer_set = asyncio.Event()
         self._matching = Matching(
-            store,
+            background,
             clock,
             self._index,
             offer=deliverer.offer,
@@ -96,21 +106,32 @@ class Subscriptions(KeptSubscriptions):
             heard=self._heard,
             split=settings.split_entities,
         )
-        self.shared = SharedSubscriptions(
-            store, clock, lookup=self._index.get, offer=deliverer.offer, heard=self._heard
-        )
+        self.shared = SharedSubscriptions(store, clock, lookup=self._index.get, heard=self._heard)
         self._source_matching = SourceMatching(
-            store, clock, registrations, offer=deliverer.offer, timer_set=timer_set
+            background, clock, registrations, offer=deliverer.offer, timer_set=timer_set
         )
         self.sources = KeptSubscriptions(store, access, contexts, clock, deliverer, "registrations")
-        self._timers = Timers(store, CONSUMER, clock, self._fire, timer_set)
-        self._follower = Follower(store, CONSUMER, self._handle)
+        self._timers = Timers(background, CONSUMER, clock, self._fire, timer_set)
+        self._follower = Follower(background, CONSUMER, self._handle)
+        views.follow(SUBSCRIPTION, self._matching.take)
+        views.follow(SOURCE_SUBSCRIPTION, self._source_matching.take)
+        self._views = views
+
+    async def load(self) -> None:
+        """Reads the subscriptions; after `Views.start`."""
+        if not self._loaded:
+            await asyncio.to_thread(self._matching.load)
+            await asyncio.to_thread(self._source_matching.load)
+            self._loaded = True
 
     async def start(self) -> None:
         """Reads the subscriptions, takes its place in the log, takes up what was left undelivered."""
         await self._follower.start()
-        await asyncio.to_thread(self._matching.load)
-        await asyncio.to_thread(self._source_matching.load)
+        await self.load()
+        await self._views.current()
+        self._heard.clear()
+        await asyncio.to_thread(self._matching.begin)
+        await asyncio.to_thread(self._source_matching.begin)
         await self._deliverer.take_up()
 
     async def run(self) -> None:
@@ -143,10 +164,6 @@ class Subscriptions(KeptSubscriptions):
             for id in sorted(found)
             if found[id].fired_by(call.tenant, entity)
         ]
-
-    def offer(self, deliveries: Sequence[Delivery]) -> None:
-        """Takes deliveries that are durable already: announcements of other rooms (`Announcement`)."""
-        self._deliverer.offer(deliveries)
 
     # -- dead letters ------------------------------------------------------
 
@@ -186,11 +203,10 @@ class Subscriptions(KeptSubscriptions):
                 for one in chosen
             ]
             for delivery in revived:
-                tx.put_delivery(delivery)
+                tx.hand_over(delivery, call.cause)
             return revived
 
         revived = await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
-        self._deliverer.offer(revived)
         return [delivery.id for delivery in revived]
 
     # -- within ------------------------------------------------------------
@@ -201,7 +217,23 @@ class Subscriptions(KeptSubscriptions):
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
         outcomes = (await self._matching.handle(events), await self._source_matching.handle(events))
         others = await self.shared.handle(events)
+        await self._hear_of_deliveries(events)
         return _joined([*(outcome for outcome in outcomes if outcome is not None), *others])
+
+    async def _hear_of_deliveries(self, events: Sequence[Event]) -> None:
+        """Of what others hand over, and what is to be dropped: both are in the store already."""
+        for event in events:
+            if event.document_kind in KINDS.values() and event.kind == "documentDeleted":
+                self._deliverer.drop(event.tenant, event.entity_id)
+        handed = [event for event in events if event.document_kind == DELIVERY]
+        if not handed:
+            return
+
+        def read(snapshot: Snapshot) -> Deliveries:
+            found = (snapshot.delivery(event.tenant, event.entity_id) for event in handed)
+            return [one for one in found if one is not None and not one.dead]
+
+        self._deliverer.offer(await asyncio.wrap_future(self._store.read(read)))
 
     async def _fire(self, timer: Timer) -> Outcome | None:
         if timer.key.startswith(SOURCE_INTERVAL):

@@ -21,7 +21,7 @@ from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import ResourceNotFound
-from cityloom.model.events import Event
+from cityloom.model.events import Cause, Event
 from cityloom.query.sources import SourceQuery
 from cityloom.store.log_ports import Delivery
 from cityloom.store.ports import Store, Transaction
@@ -48,6 +48,7 @@ _PROJECTIONS: Final = ("attributes", "pick", "omit")
 _WORDS: Final = ("q", "geoQ", "projection")
 """The parts of a subscription whose names stay as they were written."""
 _HEAD: Final = ("id", "type")
+_TOLD: Final = Cause(kind="system", id="system:sources", operation="notified")
 _TAKEN: Final = 10_000
 """Notifications that are recognised when a source, which did not hear the answer, sends them again."""
 
@@ -83,13 +84,11 @@ class SharedSubscriptions:
         clock: Clock,
         *,
         lookup: Callable[[str, str], Compiled | None],
-        offer: Callable[[Sequence[Delivery]], None],
         heard: Heard,
     ) -> None:
         self._store = store
         self._clock = clock
         self._lookup = lookup
-        self._offer = offer
         self.share = heard.share
         self._handlers: list[Handler] = []
         self._taken: OrderedDict[str, None] = OrderedDict()
@@ -194,7 +193,7 @@ class SharedSubscriptions:
                 if delivery.id not in self._taken and tx.delivery(tenant, delivery.id) is None
             ]
             for delivery in new:
-                tx.put_delivery(delivery)
+                tx.hand_over(delivery, _TOLD)
             return new
 
         new = await asyncio.shield(asyncio.wrap_future(self._store.submit(work)))
@@ -202,4 +201,3 @@ class SharedSubscriptions:
             self._taken[delivery.id] = None
         while len(self._taken) > _TAKEN:
             self._taken.popitem(last=False)
-        self._offer(new)

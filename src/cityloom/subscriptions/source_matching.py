@@ -22,7 +22,7 @@ from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.model.time import format_datetime
 from cityloom.query.sources import SourceQuery
-from cityloom.store.log_ports import Delivery, Timer
+from cityloom.store.log_ports import Delivery, DocumentChange, Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.subscriptions.compiled import Compiled, recorded
 from cityloom.subscriptions.document import CONSUMER, SOURCE_SUBSCRIPTION, Subscription
@@ -115,8 +115,26 @@ class SourceMatching:
             for tenant in snapshot.tenants():
                 for document in _documents(snapshot, tenant, SOURCE_SUBSCRIPTION):
                     self._put(tenant, msgspec.convert(document.body, Subscription))
+
+    def begin(self) -> None:
+        """Reads what subscribers were told, before events are handled."""
+        self._told.clear()
+        with self._store.snapshot() as snapshot:
+            for tenant in snapshot.tenants():
                 for document in _documents(snapshot, tenant, _TOLD):
                     self._told[tenant, document.id] = document.body
+
+    def take(self, snapshot: Snapshot, change: DocumentChange) -> Callable[[], None]:
+        """Keeps the subscriptions as new as the store: see `consumers.views.Views`."""
+        document = snapshot.document(change.tenant, SOURCE_SUBSCRIPTION, change.id)
+
+        def take_in() -> None:
+            if document is None:
+                self._remove(change.tenant, change.id)
+            else:
+                self._put(change.tenant, msgspec.convert(document.body, Subscription))
+
+        return take_in
 
     def get(self, tenant: str, id: str) -> Compiled | None:
         """One subscription, or None."""
@@ -206,15 +224,18 @@ class SourceMatching:
         self._kept[tenant] = {**self._kept.get(tenant, {}), subscription.id: kept}
         return kept
 
+    def _remove(self, tenant: str, id: str) -> None:
+        self._kept[tenant] = {
+            other: kept for other, kept in self._kept.get(tenant, {}).items() if other != id
+        }
+
     def _follow_subscription(self, snapshot: Snapshot, event: Event, writes: _Writes) -> None:
         """One that is made or changed is told of all that match (5.11.2.4, 5.11.3.4)."""
         tenant, id = event.tenant, event.entity_id
         document = snapshot.document(tenant, SOURCE_SUBSCRIPTION, id)
         key = SOURCE_INTERVAL + id
         if document is None:
-            self._kept[tenant] = {
-                other: kept for other, kept in self._kept.get(tenant, {}).items() if other != id
-            }
+            self._remove(tenant, id)
             writes.told[tenant, id] = {}
             writes.cancelled.append((tenant, key))
             return

@@ -58,6 +58,9 @@ class Edge:
         self._paths = paths
         self._observe = observe
         self._load = load
+        # Of each process its own, which may be a fork of another one's.
+        self._process = os.urandom(8).hex()
+        self._numbers = count(int.from_bytes(os.urandom(4)))
         self._hosts: frozenset[str] | None = None
         if settings.loopback:
             public = urlsplit(settings.public_url).hostname
@@ -66,7 +69,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = Headers(scope["headers"])
-        request_id, cause = _request_ids(headers.get(REQUEST_ID))
+        request_id, cause = self._ids(headers.get(REQUEST_ID))
         scope["request_id"] = cause
         raw = scope.get("raw_path")
         path = raw.decode("ascii", "replace") if raw else scope["path"]
@@ -96,6 +99,16 @@ class Edge:
                 milliseconds=round(seconds * 1000, 1),
             )
 
+    def _ids(self, given: str | None) -> tuple[str, str]:
+        """The id to answer with, and the one that causes are named by: no two requests share it.
+
+        Counted on from a random beginning: to ask the system for each would let go of the interpreter.
+        """
+        made = f"{self._process}{next(self._numbers):016x}"
+        if given is None or _GIVEN_ID.fullmatch(given) is None:
+            return made, made
+        return given, f"{given}:{made}"
+
     async def _answer(self, scope: Scope, receive: Receive, headers: Headers) -> Response:
         load, path = self._load, scope["path"]
         overloaded = load.refusal(path)
@@ -112,21 +125,6 @@ class Edge:
             load.requests -= 1
             if body is not None:
                 load.release(body.held)
-
-
-_PROCESS: Final = os.urandom(8).hex()
-_numbers = count(int.from_bytes(os.urandom(4)))
-
-
-def _request_ids(given: str | None) -> tuple[str, str]:
-    """The id to answer with, and the one that causes are named by: no two requests share it.
-
-    Counted on from a random beginning: to ask the system for each would let go of the interpreter.
-    """
-    made = f"{_PROCESS}{next(_numbers):016x}"
-    if given is None or _GIVEN_ID.fullmatch(given) is None:
-        return made, made
-    return given, f"{given}:{made}"
 
 
 def _host(headers: Headers) -> str:

@@ -37,6 +37,7 @@ def _all_required(properties: dict[str, Schema]) -> Schema:
 
 
 _CONSUMER: Final = _all_required({"name": {"type": "string"}, "cursor": _NUMBER, "lag": _NUMBER})
+_LEASE: Final = _all_required({"name": {"type": "string"}, "holder": {"type": "string"}, "since": _TIME})
 _NODE: Final = _all_required(
     {
         "version": {"type": "string"},
@@ -52,6 +53,9 @@ _NODE: Final = _all_required(
         "consumers": {"type": "array", "items": _CONSUMER},
         "deliveries": _all_required({"pending": _NUMBER, "dead": _NUMBER}),
         "listeners": _NUMBER,
+        "worker": {"type": "integer", "description": "Which of this node's workers tells this."},
+        "process": {"type": "string", "description": "What it is called in the leases."},
+        "leases": {"type": "array", "items": _LEASE},
     }
 )
 
@@ -67,6 +71,7 @@ def node_operations(hub: Hub, clock: Clock) -> list[Operation]:
         stats: dict[str, Any] = await asyncio.wrap_future(
             services.store.read(lambda _: services.store.stats())
         )
+        leases = await asyncio.wrap_future(services.store.read(lambda snapshot: snapshot.leases()))
         now, last = clock.now(), stats["lastSeq"]
         return plain_json(
             {
@@ -83,6 +88,13 @@ def node_operations(hub: Hub, clock: Clock) -> list[Operation]:
                 ],
                 "deliveries": {"pending": stats["deliveriesPending"], "dead": stats["deliveriesDead"]},
                 "listeners": hub.listeners,
+                "worker": services.worker,
+                "process": services.process,
+                "leases": [
+                    {"name": lease.name, "holder": lease.holder, "since": format_datetime(lease.at)}
+                    for lease in leases
+                    if lease.epoch
+                ],
             }
         )
 

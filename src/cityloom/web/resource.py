@@ -54,6 +54,9 @@ _WITH_DATA: Final = (
 _IN_SNAPSHOTS: Final = tuple(f"{NGSI_LD_ROOT}/{name}" for name in _WITH_DATA)
 """The resources whose operations can be on a snapshot (5.5.15)."""
 
+_OF_THE_PROCESS: Final = frozenset({"checkHealth", "describeNode", "readMetrics"})
+"""Operations that tell how this process is doing, also when the store does not answer."""
+
 Handler = Callable[[Incoming], Awaitable[Response]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Schema = dict[str, Any]
@@ -165,6 +168,8 @@ class Resource:
         path, services = scope["path"], self._services
         if len(path) > services.settings.max_url:
             raise PayloadTooLarge(f"the path is longer than {services.settings.max_url} characters")
+        if services.fresh is not None and operation.name not in _OF_THE_PROCESS:
+            await services.fresh()
         tenant = tenant_of(headers)
         party = services.identify(headers)
         cause = Cause(

@@ -46,7 +46,7 @@ from cityloom.web.headers import SNAPSHOT, Headers
 from cityloom.web.hub import Hub
 from cityloom.web.info import info_operations
 from cityloom.web.load import Load
-from cityloom.web.metrics import Metrics
+from cityloom.web.metrics import Counted, Metrics
 from cityloom.web.node import node_operations
 from cityloom.web.ogc_api import api_operation
 from cityloom.web.ogc_tiles import tile_operations
@@ -122,17 +122,19 @@ class Application:
     """
 
     def __init__(self, services: Services, lifespan: Lifespan[Application] | None = None) -> None:
-        metrics = Metrics(services.store)
+        metrics = self.metrics = Metrics(services.store, services.beside)
         self.hub = Hub(services.store, LdContext.core)
-        metrics.listeners.set_function(lambda: self.hub.listeners)
         self.paths = Paths(_Nowhere(services))
         add_resources(self.paths, services, operations(services, self.hub, metrics))
         add_page(self.paths)
         self.load = Load(services.settings.max_requests, services.settings.max_held_bytes)
-        metrics.requests.set_function(lambda: self.load.requests)
-        metrics.held.set_function(lambda: self.load.held)
+        metrics.look = self._look
         self._edge = Edge(self.paths, services.settings, metrics.observe, self.load)
         self._life = Router(lifespan=lifespan)
+
+    def _look(self, counted: Counted) -> None:
+        counted.listeners = self.hub.listeners
+        counted.under_way, counted.held = self.load.requests, self.load.held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -268,7 +268,9 @@ class Services:
     `alias` gives the pseudonym of a tenant of this node (5.2.40). `store` is for reads that
     are no business of the broker's: layers, the log, tenants. `checks` are what `/health` asks
     besides: name -> an awaitable that raises when something is wrong. `cases` are None in a city whose
-    profile tells nothing of them.
+    profile tells nothing of them. `fresh`, where other processes write to the same store, waits until
+    what is held in memory is as new as the store. `worker` and `process` are what this process is
+    called among those that answer; `beside` is the folder where each of them writes down what it counted.
     """
 
     broker: Broker
@@ -293,6 +295,10 @@ class Services:
     clock: Clock
     settings: Settings
     checks: Mapping[str, Callable[[], Awaitable[None]]]
+    fresh: Callable[[], Awaitable[None]] | None = None
+    worker: int = 0
+    process: str = ""
+    beside: Path | None = None
 
     @cached_property
     def crs(self) -> CrsList:

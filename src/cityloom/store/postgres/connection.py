@@ -14,9 +14,12 @@ from cityloom.store.migrations import Migration
 from cityloom.store.postgres.statement import Types
 
 LOCK: Final = 0x43_4C_4F_4D
-"""The advisory lock of the one node that writes a database ("CLOM")."""
+"""The advisory lock of the nodes that write a database ("CLOM"): shared, or alone to change its schema."""
 SCHEMA: Final = "cityloom"
+CHANNEL: Final = "cityloom"
+"""Where each commit says how far the log goes (LISTEN, NOTIFY)."""
 OLDEST: Final = 14
+_DOOR: Final = LOCK + 1
 _EXTENSIONS: Final = ("postgis", "btree_gist")
 _CONNECT_SECONDS: Final = 10.0
 _COMMAND_SECONDS: Final = 300.0
@@ -146,13 +149,36 @@ def _same(json: bytes) -> bytes:
 
 
 async def take_lock(connection: asyncpg.Connection, name: str) -> None:
-    """Makes this connection the one that writes.
+    """Makes this connection the only one that writes.
 
     Raises:
         ConfigurationError: another node has the database open.
     """
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
         raise ConfigurationError(f"the store {name} is already in use: another node has it open")
+
+
+async def join_writers(connection: asyncpg.Connection, name: str, steps: Sequence[Migration]) -> Types:
+    """Makes this connection one of those that write, and brings the schema up when it is alone.
+
+    Raises:
+        ConfigurationError: an older version's node has the database open, or `move` fills it; or see
+            `prepare`.
+    """
+    # One after the other, so that of nodes that start together the first makes the schema.
+    await connection.execute("SELECT pg_advisory_lock($1)", _DOOR)
+    try:
+        if await schema_version(connection) < len(steps):
+            await take_lock(connection, name)
+            try:
+                await prepare(connection, name, steps)
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+        if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", LOCK):
+            raise ConfigurationError(f"the store {name} is already in use: a city is being moved into it")
+        return await prepare(connection, name, steps)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _DOOR)
 
 
 async def check_promises(connection: asyncpg.Connection, name: str) -> None:

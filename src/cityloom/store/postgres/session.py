@@ -18,7 +18,7 @@ import asyncpg
 from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, StoreFailed
 from cityloom.store.dialect import Dialect
-from cityloom.store.postgres.connection import AWAY, OURS, failed
+from cityloom.store.postgres.connection import AWAY, CHANNEL, OURS, failed
 from cityloom.store.postgres.dialect import POSTGRES
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.statement import Bulk, Statement, Types, bulk, statement
@@ -31,6 +31,10 @@ Written = dict[tuple[str, str], tuple[int | None, Entity | None]]
 """(tenant, id) -> (row, entity) as it was written; None, None when it was deleted"""
 _PAGE: Final = 500
 """Rows of a stream that come at once."""
+_PULSE: Final = (
+    "WITH told AS (UPDATE pulse SET seq = $1, at = $2, incarnation = $3 RETURNING seq)"
+    f" SELECT pg_notify('{CHANNEL}', seq::text) FROM told"
+)
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -103,6 +107,8 @@ class PostgresSession(Session):
         async def work() -> None:
             connection = await self._connected()
             async with connection.transaction():
+                # First, as every writer does: none is under way while the table is empty.
+                await connection.execute("SELECT 1 FROM pulse FOR UPDATE")
                 await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                 await connection.execute(f"CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {table}")
                 await connection.execute(f"TRUNCATE {table}")
@@ -281,10 +287,7 @@ class PostgresSession(Session):
             return Pulse(*await connection.fetchrow("SELECT seq, at, incarnation FROM pulse FOR UPDATE"))
 
         self._forget()
-        pulse = self._driver.run(work())
-        if self._pulse is not None:
-            pulse.at = max(pulse.at, self._pulse.at)
-        self._pulse = pulse
+        self.take_pulse(self._driver.run(work()))
 
     @property
     def changed(self) -> bool:
@@ -302,9 +305,8 @@ class PostgresSession(Session):
             for changes in (self._settled, self._working):
                 await self._flush(connection, changes, list(changes))
             pulse = self.pulse
-            await connection.execute(
-                "UPDATE pulse SET seq = $1, at = $2, incarnation = $3", pulse.seq, pulse.at, pulse.incarnation
-            )
+            # Others hear of it when it is committed, in the order of commits.
+            await connection.execute(_PULSE, pulse.seq, pulse.at, pulse.incarnation)
             # A transaction that failed answers COMMIT with ROLLBACK, and no error.
             if await connection.execute("COMMIT") != "COMMIT":
                 raise asyncpg.InterfaceError("the transaction was lost")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
@@ -19,12 +19,13 @@ from cityloom.store.postgres.connection import (
     OURS,
     check_promises,
     connect,
+    join_writers,
     opening,
-    prepare,
     store_name,
-    take_lock,
 )
 from cityloom.store.postgres.driver import Driver
+from cityloom.store.postgres.ear import Ear
+from cityloom.store.postgres.replicas import Replicas
 from cityloom.store.postgres.session import PostgresSession
 from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
@@ -54,6 +55,7 @@ class PostgresStore:
         clock: where every time comes from.
         queue_items: works that may wait for the writer.
         queue_bytes: bytes that they may hold together.
+        replicas: addresses of standbys that may be read.
 
     Raises:
         ConfigurationError: the database cannot be used; one sentence says why.
@@ -61,9 +63,17 @@ class PostgresStore:
 
     cold = None
     """All history stays in the database."""
+    shared = True
+    """Any number of nodes may have it open."""
 
     def __init__(
-        self, url: str, clock: Clock, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        queue_items: int = 10_000,
+        queue_bytes: int = 64 * 1024 * 1024,
+        replicas: Sequence[str] = (),
     ) -> None:
         self._url = url
         self._name = store_name(url)
@@ -72,7 +82,11 @@ class PostgresStore:
         self._readers_lock = threading.Lock()
         self._closed = False
         self._types: Types = {}
+        self._ear: Ear | None = None
         self._driver = Driver()
+        self._replicas: Replicas | None = None
+        if replicas:
+            self._replicas = Replicas(self._driver, replicas, lambda: self._listening().ask_last_commit())
         self._session = self._new_session(self._connect_writer, writes=True)
         try:
             with opening(self._name):
@@ -103,9 +117,8 @@ class PostgresStore:
     async def _connect_writer(self) -> asyncpg.Connection:
         connection = await connect(self._url)
         try:
-            await take_lock(connection, self._name)
             await check_promises(connection, self._name)
-            self._types = await prepare(connection, self._name, migrations("postgres"))
+            self._types = await join_writers(connection, self._name, migrations("postgres"))
         except BaseException:
             await connection.close(timeout=5)
             raise
@@ -121,11 +134,14 @@ class PostgresStore:
         return self._writer.submit(work, size)
 
     def read(self, work: Callable[[Snapshot], T]) -> Future[T]:
-        """Runs `work` on a reader thread in one snapshot."""
+        """Runs `work` on a reader thread in one snapshot: at a standby, where one knows enough."""
 
-        def run() -> T:
+        def at_primary() -> T:
             with self.snapshot() as snapshot:
                 return work(snapshot)
+
+        def run() -> T:
+            return at_primary() if self._replicas is None else self._replicas.read(work, at_primary)
 
         try:
             return self._pool.submit(run)
@@ -169,8 +185,25 @@ class PostgresStore:
         return reader
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
-        """Calls `callback(last_seq)` on the writer thread after each commit; returns how to stop that."""
-        return self._writer.on_commit(callback)
+        """Calls `callback(last_seq)` after each commit; returns how to stop that. See the port."""
+        stop = self._writer.on_commit(callback)
+        self._listening()
+        return stop
+
+    def last_document(self) -> None:
+        """None: it takes a way to the server."""
+
+    def ask_last_document(self) -> Future[int]:
+        """The last event that put or deleted a document. Cost: one way to the server and back."""
+        return self._listening().ask_last_document()
+
+    def _listening(self) -> Ear:
+        with self._readers_lock:
+            if self._closed:
+                raise StoreFailed(f"the store {self._name} is closed")
+            if self._ear is None:
+                self._ear = Ear(self._driver, self._connect, self._writer.tell, self._name)
+            return self._ear
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
         """A server has means of its own for this.
@@ -216,6 +249,8 @@ class PostgresStore:
         """Finishes what is queued and closes the connections. No snapshot may be in use any more."""
         if self._closed:
             return
+        if self._ear is not None:
+            self._ear.close()
         self._writer.close()
         self._pool.shutdown()
         with self._readers_lock:
@@ -223,6 +258,8 @@ class PostgresStore:
             for reader in self._readers:
                 reader.session.close()
             self._readers.clear()
+        if self._replicas is not None:
+            self._replicas.close()
         self._local = threading.local()
         self._session.close()
         self._driver.close()

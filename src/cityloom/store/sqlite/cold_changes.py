@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import structlog
@@ -44,13 +45,20 @@ class ColdChanges:
 
     Args:
         store: of which the file says what counts.
+        alone: what only one may be in, where several processes change the tables.
     """
 
-    def __init__(self, store: Store, tables: ColdTables, most: int = MOST) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tables: ColdTables,
+        most: int = MOST,
+        alone: AbstractContextManager[object] | None = None,
+    ) -> None:
         self._store = store
         self._tables = tables
         self._most = most
-        self._alone = threading.Lock()
+        self._alone: AbstractContextManager[object] = alone or threading.Lock()
         self._closing = threading.Event()
 
     def close(self) -> None:

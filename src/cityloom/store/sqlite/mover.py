@@ -13,6 +13,7 @@ from cityloom.model.entity import decode_entity
 from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import Part
+from cityloom.store.ports import Store
 from cityloom.store.sqlite.cold_import import ColdImport
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.tables.codec import Row
@@ -38,6 +39,12 @@ class Series(Struct, frozen=True):
 
 class Mover(ColdImport):
     """Changes the cold tables."""
+
+    def through(self, store: Store) -> Mover:
+        """The same, with works that go through `store`, which is this one behind a fence."""
+        twin = Mover(store, self._tables, self._most, self._alone)
+        twin._closing = self._closing
+        return twin
 
     def move(self, before: int, progress: Callable[[float], None] | None = None) -> int:
         """Moves the instances that are older than `before` (µs); how many.

@@ -13,7 +13,8 @@ from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.sqlite.connection import failed
 from cityloom.store.sqlite.dialect import SQLITE
-from cityloom.store.tables.session import Parameters, Session
+from cityloom.store.sqlite.turns import Turn
+from cityloom.store.tables.session import Parameters, Pulse, Session
 
 
 class SqliteSession(Session):
@@ -21,12 +22,18 @@ class SqliteSession(Session):
 
     Args:
         path: the file, for messages.
+        turn: of the writer, where other processes write as well.
     """
 
     def __init__(
-        self, connection: apsw.Connection, path: Path, cold_tables: ColdTables | None = None
+        self,
+        connection: apsw.Connection,
+        path: Path,
+        cold_tables: ColdTables | None = None,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(cold_tables)
+        self._turn = turn
         self.connection = connection
         self._path = path
         self._cursors: set[apsw.Cursor] = set()
@@ -91,7 +98,11 @@ class SqliteSession(Session):
 
     def begin(self) -> None:
         """Takes the file's lock for writing."""
+        if self._turn is not None:
+            self._turn.take()
         self.connection.execute("BEGIN IMMEDIATE")
+        if self._turn is not None:
+            self.take_pulse(Pulse(*self.row("SELECT seq, at, incarnation FROM pulse")))
         self._changes = self.connection.total_changes()
 
     @property
@@ -102,20 +113,28 @@ class SqliteSession(Session):
     def commit(self) -> bool:
         """Commits what was changed."""
         if not self.changed:
-            self.connection.execute("ROLLBACK")
+            self.rollback()
             return False
         pulse = self.pulse
         self.connection.execute(
             "UPDATE pulse SET seq = ?, at = ?, incarnation = ?", (pulse.seq, pulse.at, pulse.incarnation)
         )
         self.connection.execute("COMMIT")
+        self._give_turn()
         return True
 
     def rollback(self) -> None:
         """Undoes the transaction, if there is one."""
         self.close_streams()
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        finally:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.give()
 
     def savepoint(self) -> None:
         """Where `undo_work` goes back to."""

@@ -36,6 +36,7 @@ from cityloom.store.sqlite.fills import FILLS
 from cityloom.store.sqlite.mover import Mover
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
+from cityloom.store.sqlite.turns import Alone, Turn, Watch
 from cityloom.store.sqlite.writer import SqliteWriter
 from cityloom.store.tables.snapshot import TablesSnapshot
 
@@ -102,6 +103,7 @@ class SqliteStore:
         synchronous: FULL is durable; the others are for proving that it is.
         vfs: the name of an apsw VFS, for proofs.
         cold: where the cold history is, a folder or a URL; "" is beside the file.
+        shared: other processes write to it as well; who started them all holds the file's `FileLock`.
 
     Raises:
         ConfigurationError: the file cannot be used; one sentence says why.
@@ -117,8 +119,12 @@ class SqliteStore:
         synchronous: Synchronous = "FULL",
         vfs: str | None = None,
         cold: str = "",
+        shared: bool = False,
     ) -> None:
         self._path = path
+        self.shared = shared
+        self._turn: Turn | None = None
+        self._watch: Watch | None = None
         self._cold_place = cold
         self._vfs = vfs
         self._local = threading.local()
@@ -127,7 +133,7 @@ class SqliteStore:
         self._closed = False
         check_place(path)
         with opening(path):
-            self._lock = FileLock(path)
+            self._lock = None if shared else FileLock(path)
             try:
                 session = self._open(synchronous)
                 self._writer = SqliteWriter(
@@ -139,11 +145,15 @@ class SqliteStore:
                     queue_bytes=queue_bytes,
                 )
                 self._writer.watch(session)
+                # What an erasure left in the log of a process that died must not stay there.
+                self._writer.wipe = shared
             except BaseException:
-                self._lock.release()
+                if self._lock is not None:
+                    self._lock.release()
                 raise
         self._session = session
-        self.cold = Mover(self, self._cold_tables)
+        self._alone = Alone(path) if shared else None
+        self.cold = Mover(self, self._cold_tables, alone=self._alone)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _open(self, synchronous: Synchronous) -> SqliteSession:
@@ -154,15 +164,18 @@ class SqliteStore:
         connection = open_writer(self._path, synchronous, self._vfs)
         try:
             migrate(connection, self._path, migrations("sqlite"), FILLS)
-            # What an erasure left in the log of a process that died must not stay there.
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if not self.shared:
+                # What an erasure left in the log of a process that died must not stay there.
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except BaseException:
             connection.close(True)
             raise
         if new:
             sync_folder(self._path)
         self._cold_tables = cold_tables(connection, self._path, self._cold_place)
-        return SqliteSession(connection, self._path, self._cold_tables)
+        if self.shared:
+            self._turn = Turn(self._path)
+        return SqliteSession(connection, self._path, self._cold_tables, self._turn)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
@@ -215,8 +228,22 @@ class SqliteStore:
         return reader
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
-        """Calls `callback(last_seq)` on the writer thread after each commit; returns how to stop that."""
+        """Calls `callback(last_seq)` after each commit; returns how to stop that. See the port."""
+        if self.shared:
+            with self._readers_lock:
+                if self._watch is None:
+                    self._watch = Watch(self._path, self._vfs, self._writer.tell)
         return self._writer.on_commit(callback)
+
+    def last_document(self) -> int:
+        """The last event that put or deleted a document."""
+        session = self._reader().session
+        seq: int = session.value("SELECT coalesce(max(seq), 0) FROM document_change")
+        return seq
+
+    def ask_last_document(self) -> Future[int]:
+        """The same, as what is asked of a server."""
+        return self.read(lambda _: self.last_document())
 
     def backup(self, target: str, progress: Callable[[float], None] | None = None) -> None:
         """Writes a consistent copy to the file `target` while the store is in use.
@@ -263,6 +290,8 @@ class SqliteStore:
         if self._closed:
             return
         self.cold.close()
+        if self._watch is not None:
+            self._watch.close()
         self._writer.close()
         self._pool.shutdown()
         with self._readers_lock:
@@ -276,4 +305,9 @@ class SqliteStore:
         except apsw.Error as error:
             raise failed(self._path, error) from error
         finally:
-            self._lock.release()
+            if self._turn is not None:
+                self._turn.close()
+            if self._alone is not None:
+                self._alone.close()
+            if self._lock is not None:
+                self._lock.release()

@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from cityloom.model.errors import ResourceNotFound
-from cityloom.model.events import Cause, Document, Event
-from cityloom.store.log_ports import Delivery, Timer
+from cityloom.model.events import Cause, Document, Event, EventKind
+from cityloom.store.log_ports import DELIVERY, Delivery, DocumentChange, Timer
 from cityloom.store.tables.log import Body, LogWriter
 from cityloom.store.tables.session import Port
 
@@ -40,6 +40,15 @@ class DocumentReader(Port):
         )
         return [Document(kind=kind, id=id, body=_decode(body), modified=at) for id, at, body in rows]
 
+    def document_changes(self, after: int) -> list[DocumentChange]:
+        """Documents that were put or deleted after event `after`, by the last event that did so."""
+        rows = self.db.rows(
+            "SELECT c.seq, t.name, c.kind, c.id FROM document_change c JOIN tenant t ON t.id = c.tenant"
+            " WHERE c.seq > ? ORDER BY c.seq",
+            (after,),
+        )
+        return [DocumentChange(seq=seq, tenant=tenant, kind=kind, id=id) for seq, tenant, kind, id in rows]
+
 
 class DocumentWriter(DocumentReader, LogWriter):
     """The port `DocumentWrites`."""
@@ -47,8 +56,7 @@ class DocumentWriter(DocumentReader, LogWriter):
     def put_document(self, tenant: str, kind: str, id: str, body: Any, cause: Cause) -> Event:
         """Makes `body` (any msgspec-encodable value) the document."""
         self.set_state(tenant, kind, id, body)
-        event = Body(kind="documentPut", entity_id=id, document_kind=kind)
-        return self.write_event(tenant, self.db.tenants.intern(tenant), cause, event)
+        return self._tell("documentPut", tenant, kind, id, cause)
 
     def delete_document(self, tenant: str, kind: str, id: str, cause: Cause) -> Event:
         """Deletes a document. Raises ResourceNotFound."""
@@ -56,8 +64,17 @@ class DocumentWriter(DocumentReader, LogWriter):
         sql = "DELETE FROM document WHERE tenant = ? AND kind = ? AND id = ?"
         if not self.db.run(sql, (number, kind, id)):
             raise ResourceNotFound(f"{kind} {id!r} does not exist")
-        event = Body(kind="documentDeleted", entity_id=id, document_kind=kind)
-        return self.write_event(tenant, number, cause, event)
+        return self._tell("documentDeleted", tenant, kind, id, cause)
+
+    def _tell(self, what: EventKind, tenant: str, kind: str, id: str, cause: Cause) -> Event:
+        number = self.db.tenants.intern(tenant)
+        event = self.write_event(tenant, number, cause, Body(kind=what, entity_id=id, document_kind=kind))
+        self.db.change(
+            "INSERT INTO document_change (tenant, kind, id, seq) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (tenant, kind, id) DO UPDATE SET seq = excluded.seq",
+            (number, kind, id, event.seq),
+        )
+        return event
 
     def set_state(self, tenant: str, kind: str, id: str, body: Any) -> None:
         """Keeps a document *without* an event: counters and marks that nobody follows."""
@@ -66,6 +83,13 @@ class DocumentWriter(DocumentReader, LogWriter):
             " ON CONFLICT (tenant, kind, id)"
             " DO UPDATE SET modified = excluded.modified, body = excluded.body",
             (self.db.tenants.intern(tenant), kind, id, self.now, _encode(body)),
+        )
+
+    def drop_state(self, tenant: str, kind: str, id: str) -> None:
+        """Forgets a document that `set_state` keeps, without an event (idempotent)."""
+        self.db.change(
+            "DELETE FROM document WHERE tenant = ? AND kind = ? AND id = ?",
+            (self.db.tenants.find(tenant), kind, id),
         )
 
 
@@ -153,6 +177,12 @@ class DeliveryWriter(DeliveryReader, LogWriter):
                 _encode(delivery.body),
             ),
         )
+
+    def hand_over(self, delivery: Delivery, cause: Cause) -> None:
+        """As `put_delivery`, and tells whoever delivers of it by an event of the kind `DELIVERY`."""
+        self.put_delivery(delivery)
+        body = Body(kind="documentPut", entity_id=delivery.id, document_kind=DELIVERY)
+        self.write_event(delivery.tenant, self.db.tenants.intern(delivery.tenant), cause, body)
 
     def delete_delivery(self, tenant: str, id: str) -> None:
         """A delivery is done."""

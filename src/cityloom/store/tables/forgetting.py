@@ -22,6 +22,7 @@ _OF_TENANT: Final = {
     "entity_scope": "scope, row",
     "tally": "type",
     "document": "kind, id",
+    "document_change": "kind, id",
     "delivery": "id",
     "timer": "consumer, key",
     "personal": "entity_id",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cityloom.model.errors import StoreFailed
 from cityloom.model.events import Cause
@@ -101,6 +102,8 @@ class Session(ABC):
         self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
         """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
         self._pulse: Pulse | None = None
+        self._committed: Pulse | None = None
+        """The pulse as this session committed it last."""
 
     @property
     @abstractmethod
@@ -113,6 +116,16 @@ class Session(ABC):
         if self._pulse is None:
             self._pulse = Pulse(*self.row("SELECT seq, at, incarnation FROM pulse"))
         return self._pulse
+
+    def take_pulse(self, pulse: Pulse) -> None:
+        """Takes the pulse that a transaction begins with: where another process wrote meanwhile,
+        what can have gone is looked up again. Rows of names, shapes and causes never go.
+        """
+        if pulse != self._committed:
+            self.tenants.look_again()
+        if self._pulse is not None:
+            pulse.at = max(pulse.at, self._pulse.at)
+        self._pulse = pulse
 
     # -- reading -----------------------------------------------------------------
 
@@ -223,6 +236,7 @@ class Session(ABC):
         self.names.settle()
         self.shapes.settle()
         self.causes.settle()
+        self._committed = replace(self.pulse)
 
 
 class Port:

@@ -12,13 +12,16 @@ from cityloom.store.tables.documents import (
 )
 from cityloom.store.tables.forgetting import TenantForgetter
 from cityloom.store.tables.history import HistoryReader
+from cityloom.store.tables.leases import LeaseReader, LeaseWriter
 from cityloom.store.tables.log import LogReader
 from cityloom.store.tables.map_reads import MapReader
 
 
-class TablesSnapshot(MapReader, HistoryReader, LogReader, DocumentReader, DeliveryReader, TimerReader):
+class TablesSnapshot(
+    MapReader, HistoryReader, LogReader, LeaseReader, DocumentReader, DeliveryReader, TimerReader
+):
     """One consistent state of everything: the port `Snapshot`."""
 
 
-class TablesTransaction(MapReader, TenantForgetter, DocumentWriter, DeliveryWriter, TimerWriter):
+class TablesTransaction(MapReader, TenantForgetter, LeaseWriter, DocumentWriter, DeliveryWriter, TimerWriter):
     """The port `Transaction`: made for one work, and of no use after it."""

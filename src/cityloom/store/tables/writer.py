@@ -134,7 +134,7 @@ class Writer:
         return future
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
-        """Calls `callback(last_seq)` after each commit; returns how to stop that."""
+        """Calls `callback(last_seq)` after each commit, and by `tell`; returns how to stop that."""
         self._callbacks = [*self._callbacks, callback]
 
         def stop() -> None:
@@ -304,7 +304,10 @@ class Writer:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-        seq = self._db.pulse.seq
+        self.tell(self._db.pulse.seq)
+
+    def tell(self, seq: int) -> None:
+        """Tells those who follow the log that it goes to `seq`."""
         for callback in self._callbacks:
             try:
                 callback(seq)
