@@ -14,12 +14,14 @@ import cityloom
 from cityloom.caserules import CaseTables, RuledEscalation, RuledLimits, limits_file
 from cityloom.cases.calendar import load_calendar
 from cityloom.cases.case import Act, Case, RuleRow
+from cityloom.cases.city import load_rules
 from cityloom.cases.limits import LimitTable, Matter, load_limits, make_limits
 from cityloom.cases.load import load_workflow
 from cityloom.cases.machine import Machine
 from cityloom.rules.book import Rulebook, Version
 from cityloom.rules.kept import read_table
 from cityloom.rules.kinds import check_table
+from cityloom.rules.load import load_table
 from cityloom.rules.table import DecisionTable, RowPart, compile_table
 from tests.rules.conftest import NOON
 from tests.rules.tables import ROUTING
@@ -223,3 +225,12 @@ def _dispatched(machine: Machine, ruled: dict[str, RuleRow] | None = None) -> Ca
     for act in acts:
         case = machine.apply(case, Act(actor="x", at=NOON, **act), CALENDAR).case
     return case
+
+
+@pytest.mark.parametrize("name", ["opening", "routing"])
+def test_the_tables_of_the_sample_city_are_whole_and_fit_it(name: str) -> None:
+    folder = Path(cityloom.__file__).parent / "profiles" / "sample"
+    city = load_rules(folder / "cases.yaml")
+    table = load_table(folder / "rules" / f"{name}.yaml")
+    tables = CaseTables(city.workflow, city.limits, city.departments)
+    assert [*check_table(table), *tables.check(table)] == []

@@ -102,7 +102,7 @@ class CaseWriter:
             reported_at=self.tx.now if reported_at is None else reported_at,
             limits=rules.limits.name,
             calendar=rules.calendar.version,
-            ruled_at=self.tx.now,
+            ruled_at=self.tx.now if reported_at is None else reported_at,
         )
 
     def move(self, kept: KeptCase, act: Act, key: str = "") -> KeptCase:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
+from cityloom.broker.instances import brief
 from cityloom.model.entity import LOCATION
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime, parse_datetime
@@ -35,7 +36,7 @@ class WouldOpen(NamedTuple):
         """For a person."""
         return {
             "entity": self.entity,
-            "attribute": self.attribute,
+            "attribute": brief(self.attribute),
             "caseType": self.case_type,
             "caseCondition": self.case_condition,
             "at": format_datetime(self.at),
