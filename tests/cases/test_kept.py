@@ -80,7 +80,7 @@ def later(place: Town, seconds: float) -> None:
 
 
 async def test_every_move_is_an_event_whose_cause_is_the_transition(loomhaven: Town) -> None:
-    case = await loomhaven.handled()
+    case = await loomhaven.handled(description="dark")
     made = transitions(loomhaven, case)
     assert [one.move for one in made] == ["report", "accept", "file", "dispatch"]
     told = [event for event in events(loomhaven) if event.cause.kind == "transition"]
@@ -89,6 +89,9 @@ async def test_every_move_is_an_event_whose_cause_is_the_transition(loomhaven: T
         for one in made
         for kind in ("documentPut", "entityCreated" if one.number == 1 else "entityUpdated")
     ]
+    changed = {change.name for event in told if event.kind == "entityUpdated" for change in event.changes}
+    assert iri("state") in changed
+    assert not changed & {iri(name) for name in ("description", "caseType", "reportedAt", "status", "place")}
 
 
 async def test_the_acts_of_the_log_make_the_same_case_again(loomhaven: Town) -> None:

@@ -32,6 +32,8 @@ def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_pat
     with NodeProcess(city) as node:
         made = httpx.post(f"{node.url}/cases", json={"type": "street-light", "description": "lamp [out]"})
         case = made.json()["id"].rpartition(":")[2]
+        forged = httpx.delete(f"{node.url}/ngsi-ld/v1/entities/{made.json()['id']}")
+        assert (forged.status_code, "belongs to cases" in forged.json()["detail"]) == (422, True)
         url = ("--url", node.url)
         listed = run("list", *url)
         assert case in listed
