@@ -130,6 +130,8 @@ async def test_names_and_numbers_stand_in_the_personal_table_alone(
             assert answer.status in (200, 206), (path, answer.body)
             everything += answer.body
         assert b"R0000001" in everything
+        # The last event is one that the stream tells.
+        assert (await ask(node, "POST", ENTITIES, {"id": "urn:last:1", "type": "Last"})).status == 201
         seq = (await ask(node, "GET", "/city")).json["seq"]
         stream = await events(node, seq)
         assert b"R0000001" in stream
