@@ -142,6 +142,77 @@ def test_a_granted_appeal_takes_a_case_out_and_shows_it() -> None:
     assert undecided.figure("PRJ-APPEAL-GRANTED").apart == {"undecided": ("case:1",)}
 
 
+def reopened(*more: Act) -> Record:
+    """Closed in time by `light`, opened again on the 6th and given to `roads`."""
+    acts = [one.act for one in straight("02 16:00", "02 16:30").transitions]
+    acts += [act("reopen", "06 09:00", reason="dark again"), act("dispatch", "06 09:05", department="roads")]
+    return told(Machine(WORKFLOW, LIMITS), *acts, *more)
+
+
+def test_a_case_that_is_reopened_stays_where_its_first_closing_was_due() -> None:
+    given = {"role": "department", "acting_for": "roads"}
+    closings = (
+        act("handled", "08 10:00", evidence=("photo:5",), **given),
+        act("askCheck", "08 10:05"),
+        act("passCheck", "08 10:10", finding="lit", evidence=("photo:6",)),
+        act("close", "08 10:15", closing_condition="lit"),
+    )
+    first, again = (
+        next(one.deadline for one in record.transitions[-1].readings if one.clock == "promise")
+        for record in (straight("02 16:00", "02 16:30"), reopened(*closings))
+    )
+    assert first is not None
+    assert again is not None
+    assert first < again
+    period = Period(since=first, until=first + 1, now=LATE)
+    for record, value in ((reopened(), 0), (reopened(*closings), 100)):
+        found = measured([record], period, by="department")
+        assert found.figure("UM-CLOSE", "light").value == value
+        assert {
+            one.group for one in found.figures if one.indicator.startswith("UM-CLOSE") and one.denominator
+        } == {
+            "",
+            "light",
+        }
+        assert found.figure("PRJ-FIRST-TIME").value == 0
+    later = measured([reopened(*closings)], Period(since=again, until=again + 1, now=LATE))
+    assert later.figure("UM-CLOSE").denominator == ()
+
+
+def test_an_appeal_excuses_nothing_that_is_not_done() -> None:
+    acts = [one.act for one in straight("09 16:00", "20 16:30").transitions]
+    case = straight("09 16:00", "20 16:30").case
+    acts += [
+        owned("appeal", "21 09:00", case, reason="the road was closed", evidence=("photo:3",)),
+        act("supportAppeal", "21 09:30", reason="so it is"),
+        act("grantAppeal", "21 10:00", reason="so it is"),
+        act("reopen", "22 09:00", reason="dark again"),
+    ]
+    found = measured([told(Machine(WORKFLOW, LIMITS), *acts)])
+    for indicator in ("UM-CLOSE", "UM-CLOSE-ONTIME", "PRJ-FIRST-TIME"):
+        assert (found.figure(indicator).value, found.figure(indicator).apart) == (0, {})
+
+
+def test_a_stage_that_ended_in_time_with_the_case_undone_was_not_due() -> None:
+    acts = [one.act for one in straight("02 16:00", "02 16:30").transitions][:3]
+    for when, due in (("02 09:25", ()), ("02 11:00", ("case:1",))):
+        merged = act("merge", when, into="case:2", reason="the same lamp")
+        found = measured([told(Machine(WORKFLOW, LIMITS), *acts, merged)])
+        assert found.figure("UM-DISP-ONTIME").denominator == due
+        assert found.figure("UM-DISP-ONTIME").numerator == ()
+        assert found.figure("UM-CLOSE").apart == {"undone": ("case:1",)}
+
+
+def test_a_score_takes_from_a_hundred_what_is_better_less() -> None:
+    rules = make_evaluation(
+        _changed("scores", to={"steady": {"title": {"en": "Steady"}, "parts": {"UM-REWORK": 1.0}}}),
+        WORKFLOW,
+        "evaluation.yaml",
+    )
+    found = evaluate([straight("02 16:00", "02 16:30")], ALL, rules, WORKFLOW, CALENDAR)
+    assert (found.figure("UM-REWORK").value, found.score("steady").value) == (0, 100)
+
+
 def test_rework_counts_for_the_department_whose_work_was_not_right() -> None:
     case = go(filed(), act("dispatch", "02 09:00", department="light")).case
     acts = [one.act for one in straight("02 16:00", "02 16:30").transitions][:5]

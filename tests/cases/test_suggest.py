@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityloom.cases.limits import load_limits
-from cityloom.cases.suggest import Example, Suggester, Suggestion, Suggestions, first_examples, refused
+from cityloom.cases.suggest import (
+    Example,
+    Suggester,
+    Suggestion,
+    Suggestions,
+    _pieces,
+    _Sums,
+    first_examples,
+    refused,
+)
 from cityloom.model.errors import ConfigurationError
 from cityloom.yamlfile import load_yaml
 
@@ -180,6 +189,30 @@ _OWN = Suggester(
         for text in texts
     ],
 )
+
+
+def test_an_example_that_is_left_out_is_as_if_it_had_not_been_learnt() -> None:
+    texts = ["ferry late", "ferry gone", "landing wet", "road wet", "road gone", "late road"]
+    kinds = ["landing", "landing", "landing", "road", "road", "road"]
+    examples = [Example(text=text, type=kind) for text, kind in zip(texts, kinds, strict=True)]
+    whole = Suggester(examples[:2], examples[2:])
+    for number, example in enumerate(examples):
+        is_closed = number >= 2
+        vector = whole._vector(Counter(_pieces(example.text)))
+        sums = {False: _Sums(), True: _Sums()}
+        for other, one in enumerate(examples):
+            if other != number:
+                sums[other >= 2].add(whole._vector(Counter(_pieces(one.text))), one.type)
+        for weight in (0.5, 2.0):
+            found = whole._without(vector, example.type, is_closed).cosines(weight)
+            for kind in ("landing", "road"):
+                held: dict[str, float] = {}
+                for closed, each in sums.items():
+                    for piece, of in each.of.items():
+                        held[piece] = held.get(piece, 0.0) + of.get(kind, 0.0) * (weight if closed else 1)
+                length = sum(one * one for one in held.values()) ** 0.5
+                product = sum(one * held.get(piece, 0.0) for piece, one in vector.items())
+                assert found[kind] == pytest.approx(product / length if length else 0, abs=1e-9)
 
 
 def test_a_suggestion_tells_which_words_it_is_by(beginner: Suggester) -> None:
