@@ -129,7 +129,7 @@ def _update(folder: Path, seconds: float) -> float:
 
 
 def _query(folder: Path, seconds: float, size: int) -> float:
-    connection = open_reader(folder / STORE, None, mapped=True)
+    connection = open_reader(folder / STORE, None)
     draw = places(size, 1)
     selects = [select_entities(circle(draw, size), 1, SQLITE) for _ in range(500)]
     statements = cycle([(select.rows(), select.parameters) for select in selects])

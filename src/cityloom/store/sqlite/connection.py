@@ -22,9 +22,6 @@ Fills = Mapping[str, Callable[[apsw.Connection, Path], None]]
 APPLICATION_ID: Final = 0x43_4C_4F_4D
 """Marks a file as Cityloom's own ("CLOM"), so that another program's file is not taken over."""
 
-_MAPPED: Final = 2**44
-"""The bytes of a file that readers map at most: all of it."""
-
 BUSY_MS: Final = 5_000
 """How long to wait for a lock that an operator's own SQLite shell may hold."""
 
@@ -135,24 +132,16 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
     return connection
 
 
-def open_reader(path: Path, vfs: str | None, *, mapped: bool = False) -> apsw.Connection:
+def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
     """A connection that only reads.
 
-    Args:
-        mapped: it sees the file through the memory of the process. Every commit of another connection
-            empties a cache of SQLite's own, and to fill that again by system calls costs more than to
-            look. But what the disk cannot read then ends the process.
+    Pages are read, not mapped: what is mapped has nobody who looks at its checksum.
     """
     # One thread has it: SQLite need not lock it against others.
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
-    for pragma in (
-        "query_only=1",
-        f"mmap_size={_MAPPED if mapped else 0}",
-        "cache_size=-32768",
-        "trusted_schema=0",
-    ):
+    for pragma in ("query_only=1", "cache_size=-32768", "trusted_schema=0"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

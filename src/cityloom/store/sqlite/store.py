@@ -219,7 +219,7 @@ class SqliteStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._path} is closed")
                 try:
-                    connection = open_reader(self._path, self._vfs, mapped=True)
+                    connection = open_reader(self._path, self._vfs)
                     reader = _Reader(connection, self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
