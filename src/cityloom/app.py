@@ -57,7 +57,7 @@ from cityloom.ld.contexts import Contexts, ContextSettings
 from cityloom.ld.kept import DOCUMENT_KIND
 from cityloom.ld.limits import limits_of
 from cityloom.model.clock import Clock, SystemClock
-from cityloom.model.errors import OutgoingRefused, Unauthorized
+from cityloom.model.errors import CityloomError, OutgoingRefused, Unauthorized
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.net.client import Outgoing, OutgoingSettings
@@ -418,7 +418,10 @@ class Node:
             await self.rule_replays.close()
             await self.snapshots.close()
             await self.leases.stop()
-            await self.contexts.flush()
+            try:
+                await self.contexts.flush()
+            except CityloomError as error:  # a full disk does not keep a node from its end
+                _log.error("counters of use not kept", reason=error.detail)
             await self.outgoing.close()
             await asyncio.to_thread(self.close)
 

@@ -161,6 +161,15 @@ async def test_full_disk_refuses_writes_loses_none_and_takes_them_again(disk: Pa
             node.kill()
             node.start()
             await _check(node, acknowledged)
+            # A full disk does not keep it from its end.
+            hosted = await ask(node, "POST", f"{API}/jsonldContexts", {"@context": {"name": "urn:name"}})
+            assert hosted.status == 201, hosted.body
+            link = f'<{node.url}{hosted.headers["Location"]}>; rel="http://www.w3.org/ns/json-ld#context"'
+            assert (await ask(node, "GET", f"{ENTITIES}?type=Disk", headers={"Link": link})).status == 200
+            fill(disk)
+            for number in range(100):
+                if await write(f"urn:disk:end{number}", number) == 507:
+                    break
             assert node.stop() == 0
     said = node.log.read_text()
     assert "Traceback" not in said

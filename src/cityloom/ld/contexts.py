@@ -387,7 +387,11 @@ class Contexts:
         self._hosted = {key: url for key, url in self._hosted.items() if not url.endswith(id)}
 
     async def flush(self) -> None:
-        """Keeps the counters of use; to be called now and then, and at the end."""
+        """Keeps the counters of use; to be called now and then, and at the end.
+
+        Raises:
+            StoreFailed: they could not be kept, and are counted on.
+        """
         counted, self._usage = self._usage, {}
 
         def work(documents: Any) -> None:
@@ -398,8 +402,15 @@ class Contexts:
                     body = msgspec.to_builtins(replace(kept, hits=kept.hits + hits, used=used))
                     documents.set_state(tenant, DOCUMENT_KIND, id, body)
 
-        if counted:
+        if not counted:
+            return
+        try:
             await asyncio.wrap_future(self._keeper.submit(work))
+        except CityloomError:
+            for key, (hits, used) in counted.items():  # to be kept the next time
+                newer, last = self._usage.get(key, (0, used))
+                self._usage[key] = (hits + newer, last)
+            raise
 
     def _count(self, tenant: str, ids: tuple[str, ...]) -> None:
         now = self._clock.now() if ids else 0
