@@ -14,13 +14,16 @@ import msgspec
 import pytest
 from PIL import Image
 
+from cases.tiny import tiny_city
 from cases.town import MONDAY, RULES, SAMPLE, Town, town, until
 from cityloom.access.keys import KeyAccess, Keys
 from cityloom.cases.case import Transition
 from cityloom.cases.city import CaseRules, load_rules
+from cityloom.cases.following import calendar_warning
 from cityloom.cases.kept import CLOCK_ID, TRANSITION, iri, kept_of
 from cityloom.cases.machine import Machine
 from cityloom.cases.wishes import MoveWish, QueueWish, Report, Reporter
+from cityloom.cli.doctor import examine
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError, Conflict, Forbidden, ResourceNotFound, Unauthorized
@@ -402,3 +405,26 @@ def test_a_file_that_is_wrong_is_refused_with_its_place(
         rules_with(tmp_path / "wrong", cases=(old, new))
     assert told in error.value.detail
     assert str(tmp_path) in error.value.detail
+
+
+def test_a_calendar_that_ends_soon_is_told(tmp_path: Path) -> None:
+    short = rules_with(tmp_path / "short", calendar=("  2027..2035: {}\n", ""))
+    november = parse_datetime("2026-11-05T00:00:00Z")
+    told = calendar_warning(short.calendar, november)
+    assert told == "the calendar 'loomhaven' ends in 56 days, on 2026-12-31"
+    assert calendar_warning(short.calendar, november - 4 * 86_400_000_000) == ""
+    assert calendar_warning(RULES.calendar, november) == ""
+    # Where it has ended, too.
+    assert "ends in 0 days" in calendar_warning(short.calendar, november + 400 * 86_400_000_000)
+
+
+def test_doctor_looks_at_what_cases_go_by(tmp_path: Path) -> None:
+    city, file = tiny_city(tmp_path)
+    good = [one for one in examine(city) if one.what.startswith("cases: ")]
+    assert [one.state for one in good] == ["ok"]
+    calendar = file.with_name("calendar.yaml")
+    calendar.write_text(calendar.read_text().replace("2024..2060", "2024..2025"))
+    (ended,) = [one for one in examine(city) if one.what.startswith("cases: ")]
+    assert (ended.state, "ends in 0 days" in ended.what) == ("warn", True)
+    calendar.write_text("calendar: x\n")
+    assert [one.state for one in examine(city) if "calendar.yaml" in one.what] == ["fail"]
