@@ -93,6 +93,7 @@ class OpeningWatch:
         self._expand = expand
         self._centre = centre
         self._active: dict[tuple[str, str], dict[str, State]] = {}
+        self._books: dict[str, Rulebook] = {}
         self._read: dict[str, list[OpeningRule]] = {}
         self._indexed: dict[tuple[str, ...], Indexed] = {}
         self._swept: dict[str, tuple[str, ...]] = {}
@@ -141,17 +142,21 @@ class OpeningWatch:
     # -- events ------------------------------------------------------------
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
-        if any(event.document_kind == RULE for event in events):
+        changed = {event.tenant for event in events if event.document_kind == RULE}
+        if changed:
             self._sweep_now.set()
+            for tenant in changed:
+                self._books.pop(tenant, None)
         plain = [event for event in events if event.kind.startswith("entity")]
-        if not plain:
-            return None
+        # Rules are events of the log that is read here, so a book is read again only after one.
+        to_read = {event.tenant for event in plain} - self._books.keys()
+        if to_read:
 
-        def read(reads: Snapshot) -> dict[str, Rulebook]:
-            return {tenant: self._rules.book(reads, tenant) for tenant in {one.tenant for one in plain}}
+            def read(reads: Snapshot) -> dict[str, Rulebook]:
+                return {tenant: self._rules.book(reads, tenant) for tenant in to_read}
 
-        zone = self._rules.zone
-        books = await asyncio.wrap_future(self._store.read(read))
+            self._books |= await asyncio.wrap_future(self._store.read(read))
+        zone, books = self._rules.zone, self._books
         signals = [
             signal
             for event in plain
@@ -363,9 +368,10 @@ class OpeningWatch:
             return
         modified = instance.modified_at or instance.created_at
         told = tx.now if modified is None else parse_datetime(modified)
+        if told > begun:
+            return  # its event is in the log, and comes or came in its turn
         # A fault counts from when the rule came into force, a silence from what was heard last.
-        since = told if rule.silence else max(told, begun)
-        heard = Heard(at=since, firing=str(told), value=value_of(instance))
+        heard = Heard(at=told if rule.silence else begun, firing=str(told), value=value_of(instance))
         if rule.silence or rule.is_fault(heard.value):
             self._take(tx, Signal(place=place, rule=rule, heard=heard, modified=modified), changed)
 
