@@ -101,6 +101,8 @@ class Session(ABC):
         """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
         self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
         """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
+        self.missing: set[tuple[str, str, str]] = set()
+        """(tenant, kind, id) of documents that the transaction which writes has found not to be there"""
         self._pulse: Pulse | None = None
         self._committed: Pulse | None = None
         """The pulse as this session committed it last."""
@@ -229,9 +231,11 @@ class Session(ABC):
         self.shapes.undo(mark[2])
         self.causes.undo(mark[3])
         self.pulse.seq, self.pulse.incarnation = mark[4]
+        self.missing.clear()
 
     def settle(self) -> None:
         """Everything added is committed."""
+        self.missing.clear()
         self.tenants.settle()
         self.names.settle()
         self.shapes.settle()

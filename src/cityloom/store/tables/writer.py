@@ -23,7 +23,7 @@ from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
 from cityloom.store.tables.session import Mark, Session
 from cityloom.store.tables.snapshot import TablesTransaction
-from cityloom.store.tables.tallies import Tallies, add_all, decode_tally, encode_tally
+from cityloom.store.tables.tallies import Tallies, decode_tally, encode_tally, take_all
 from cityloom.store.tables.trouble import TRY_SECONDS, Trouble
 
 GROUP_SECONDS: Final = 0.05
@@ -200,7 +200,7 @@ class Writer:
                 group.append(done)
                 waiting = None
                 if transaction is not None:
-                    add_all(pending, transaction.counted)
+                    take_all(pending, transaction.counted)
                     wipe = wipe or transaction.wipe
                 if len(group) < GROUP_WORKS and time.monotonic() < end:
                     waiting = self._more()
