@@ -56,30 +56,46 @@ class EntityWriter(EntityReader, HistoryWriter):
 
     def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The current entity, or None; writing it back as `before` then costs no second look."""
-        seen = self._seen.get((tenant, entity_id))
-        if seen is not None:
-            return seen[1]
-        row = self.db.row(
-            "SELECT row, body FROM entity WHERE tenant = ? AND id = ?",
-            (self.db.tenants.find(tenant), entity_id),
-        )
-        entity = decode_entity(row[1]) if row is not None else None
-        self._remember(tenant, entity_id, row[0] if row is not None else None, entity)
-        return entity
+        key = (tenant, entity_id)
+        known = self._seen.get(key)
+        if known is None:
+            known = self.db.waiting.known(key)
+            if known is None:
+                return self._read(tenant, [entity_id])[entity_id]
+            self._seen[key] = known
+        return known[1]
 
     def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
         """Those of these entities that exist, by id; writing them back costs no second look."""
-        wanted = set(entity_ids)
-        unseen = [entity_id for entity_id in wanted if (tenant, entity_id) not in self._seen]
-        found = {row[0]: row for row in self.rows_of(tenant, unseen)}
-        for entity_id in unseen:
-            row = found.get(entity_id)
-            if row is None:
-                self._remember(tenant, entity_id, None, None)
+        found: dict[str, Entity | None] = {}
+        unread = []
+        for entity_id in sorted(set(entity_ids)):
+            key = (tenant, entity_id)
+            known = self._seen.get(key) or self.db.waiting.known(key)
+            if known is None:
+                unread.append(entity_id)
             else:
-                self._remember(tenant, entity_id, row[1], decode_entity(row[2]))
-        entities = ((entity_id, self.get(tenant, entity_id)) for entity_id in sorted(wanted))
-        return {entity_id: entity for entity_id, entity in entities if entity is not None}
+                found[entity_id] = known[1]
+                self._seen[key] = known
+        if unread:
+            found |= self._read(tenant, unread)
+        return {each: entity for each in sorted(found) if (entity := found[each]) is not None}
+
+    def _read(self, tenant: str, entity_ids: list[str]) -> dict[str, Entity | None]:
+        """Reads entities that no waiting change touches."""
+        number = self.db.tenants.find(tenant)
+        if len(entity_ids) == 1:
+            sql, told = "SELECT id, row, body FROM entity WHERE tenant = ? AND id = ?", (number, *entity_ids)
+            rows = self.db.rows_beside(sql, told)
+        else:
+            rows = self.db.rows_beside(*self.rows_of(tenant, entity_ids))
+        found: dict[str, Entity | None] = dict.fromkeys(entity_ids)
+        keys: dict[str, int] = {}
+        for entity_id, key, body in rows:
+            found[entity_id], keys[entity_id] = decode_entity(body), key
+        for entity_id, entity in found.items():
+            self._remember(tenant, entity_id, keys.get(entity_id), entity)
+        return found
 
     def tallies(self, tenant: int) -> Tallies:
         """What is counted of each type of a tenant, this transaction's changes included."""
@@ -104,7 +120,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         if entity is None:
             return None
         number = self.db.tenants.intern(tenant)
-        key = self._check(tenant, number, entity.id, before)
+        key = self._check(tenant, entity.id, before)
         if before == after:
             return None
         changes = attribute_changes(before, after)
@@ -123,6 +139,7 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._update(number, key, before, after, changes)
             self._keep(key, before, after, changes, cause, row)
         self._remember(tenant, entity.id, key if after is not None else None, after)
+        self.db.waiting.write((tenant, entity.id), self._seen[tenant, entity.id])
         body = Body(
             kind=kind,
             entity_id=entity.id,
@@ -139,17 +156,12 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._seen.clear()
         self._seen[tenant, entity_id] = key, entity
 
-    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
+    def _check(self, tenant: str, entity_id: str, before: Entity | None) -> int | None:
         """The entity's row, None when it is not there."""
-        seen = self._seen.get((tenant, entity_id))
-        if seen is not None and seen[1] is before:
-            return seen[0]
-        row = self.db.row("SELECT row, body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
-        if (row is None) != (before is None) or (
-            before is not None and row[1] != encode_entity(before) and decode_entity(row[1]) != before
-        ):
+        found = self.get(tenant, entity_id)
+        if found is not before and found != before:
             raise Conflict(f"entity {entity_id!r} was changed meanwhile")
-        return row[0] if row is not None else None
+        return self._seen[tenant, entity_id][0]
 
     # -- state ---------------------------------------------------------------
 

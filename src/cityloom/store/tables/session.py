@@ -19,6 +19,7 @@ from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.map_ports import Box
 from cityloom.store.tables.interned import Interned, Tenants
+from cityloom.store.tables.waiting import Waiting
 
 Parameters = Sequence[Any] | dict[str, Any]
 """The values of a statement, in the order of its `?` or by name."""
@@ -101,6 +102,7 @@ class Session(ABC):
         """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
         self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
         """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
+        self.waiting = Waiting()
         self.missing: set[tuple[str, str, str]] = set()
         """(tenant, kind, id) of documents that the transaction which writes has found not to be there"""
         self._pulse: Pulse | None = None
@@ -138,6 +140,10 @@ class Session(ABC):
     @abstractmethod
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """All rows, as tuples."""
+
+    @abstractmethod
+    def rows_beside(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows of a statement that no waiting change touches, as its caller knows."""
 
     @abstractmethod
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
