@@ -224,6 +224,7 @@ class SqliteStore:
                     reader = _Reader(connection, self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
+                reader.session.tail = self._session.tail
                 self._readers.append(reader)
             self._local.reader = reader
         return reader
