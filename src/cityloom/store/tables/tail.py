@@ -8,7 +8,7 @@ from typing import Final
 
 from cityloom.model.events import Event
 
-TAIL_BYTES: Final = 4 * 1024 * 1024
+TAIL_BYTES: Final = 2 * 1024 * 1024
 """About how many bytes of events are kept, as they are stored."""
 Told = tuple[Event, int]
 """An event, and how many bytes it is stored as."""
