@@ -31,7 +31,6 @@ _SHORTEST_DEGREE: Final = 110_574.0
 """Metres of a degree of latitude where it is shortest, at the equator."""
 _SLACK: Final = 1.01
 _SLACK_METRES: Final = 5.0
-_NUMBERS: Final = (int, float)
 
 
 @cache
