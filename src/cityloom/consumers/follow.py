@@ -98,6 +98,8 @@ class Follower:
                     marked = await self._commit(outcome, seen)
                 # Only now, so that who asks how far this is finds what came of it.
                 self.position = seen
+                if len(events) == self._batch:
+                    told = max(told, seen + 1)  # there may be more that nobody told of
         finally:
             stop()
 
