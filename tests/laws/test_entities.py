@@ -229,6 +229,25 @@ def test_attribute_uses_count_names_and_kinds_by_type(store: Store) -> None:
         assert snapshot.type_counts("") == [TypeCount(LAMP, 2), TypeCount(SENSOR, 1)]
 
 
+def test_attribute_uses_count_the_kinds_of_all_instances(store: Store) -> None:
+    def kinds() -> list[str]:
+        return [
+            kind for use in see(store, lambda snapshot: snapshot.attribute_uses("")) for kind in use.kinds
+        ]
+
+    property = prop("on", dataset_id="urn:a")
+    vocab = Attribute(kind="VocabProperty", value="urn:on")
+    put(store, lamp(1, attributes={STATE: [property]}))
+    put(store, lamp(1, attributes={STATE: [property, vocab]}))
+    assert kinds() == ["Property", "VocabProperty"]
+    put(
+        store, lamp(1, attributes={STATE: [prop("off", dataset_id="urn:a"), replace(vocab, kind="Property")]})
+    )
+    assert kinds() == ["Property"]
+    put(store, lamp(1, attributes={STATE: [vocab]}))
+    assert kinds() == ["VocabProperty"]
+
+
 def test_layers_follow_what_is_there(store: Store) -> None:
     put(store, placed_lamp(1, 1.0, 10.0))
     put(store, placed_lamp(2, 4.0, 40.0))

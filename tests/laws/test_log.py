@@ -20,6 +20,49 @@ def test_events_are_read_as_they_were_written(store: Store) -> None:
     assert see(store, lambda snapshot: snapshot.events(0, tenant="t")) == [written[1]]
 
 
+def test_events_are_the_same_to_who_follows_and_after_a_restart(home: Home) -> None:
+    def failing(tx: Transaction) -> None:
+        tx.write_entity("", None, lamp(9), CAUSE)
+        raise KeyError("x")
+
+    store = home.open()
+    put(store, lamp(1), row=3, cause=RUN)
+    put(store, lamp(1, "off", scopes=["/a"]))
+    assert isinstance(store.submit(failing).exception(30), KeyError)
+    append(store, "urn:s", reading(1, 5))
+    do(store, lambda tx: tx.put_document("", "subscription", "urn:sub", {"a": 1}, CAUSE))
+    remove(store, lamp(1).id)
+    told = see(store, lambda snapshot: snapshot.events(0))
+    assert [event.seq for event in told] == [1, 2, 3, 4, 5]
+    store.close()
+    store = home.open()
+    assert see(store, lambda snapshot: snapshot.events(0)) == told
+    last = put(store, lamp(2))
+    assert see(store, lambda snapshot: snapshot.events(0)) == [*told, last]
+    assert see(store, lambda snapshot: snapshot.events(3, limit=2)) == told[3:5]
+    assert see(store, lambda snapshot: snapshot.events(5)) == [last]
+    store.close()
+
+
+def test_events_that_were_trimmed_are_told_no_more(store: Store) -> None:
+    def failing(tx: Transaction) -> None:
+        tx.trim_log(0)
+        tx.write_entity("", None, lamp(9), CAUSE)
+        raise KeyError("x")
+
+    def numbers() -> list[int]:
+        return [event.seq for event in see(store, lambda snapshot: snapshot.events(0))]
+
+    for number in range(3):
+        put(store, lamp(number))
+    do(store, lambda tx: tx.trim_log(1))
+    assert numbers() == [3]
+    assert isinstance(store.submit(failing).exception(30), KeyError)
+    assert numbers() == [3]
+    put(store, lamp(4))
+    assert numbers() == [3, 4]
+
+
 def test_events_of_a_work_follow_each_other_and_share_its_time(store: Store) -> None:
     def work(tx: Transaction) -> int:
         for number in range(3):

@@ -28,6 +28,7 @@ _GEOMETRIES: Final = frozenset(
         "GeometryCollection",
     )
 )
+_CONTAINERS: Final = (dict, list)
 _NO_LANGUAGE: Final = "@none"
 _LANGUAGE_NULL: Final = {_NO_LANGUAGE: NULL}
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -44,7 +45,12 @@ def brief(name: str) -> str:
 def deletes(attribute: Attribute) -> bool:
     """Whether a fragment's instance is an NGSI-LD Null: a wish to delete (4.5.0)."""
     value = attribute.value
-    return value in (NULL, [NULL]) or (value == _LANGUAGE_NULL and attribute.kind in ("LanguageProperty", ""))
+    kind = type(value)
+    if kind is str:
+        return bool(value == NULL)
+    if kind is list:
+        return bool(value == [NULL])
+    return kind is dict and value == _LANGUAGE_NULL and attribute.kind in ("LanguageProperty", "")
 
 
 def settled(name: str, new: Attribute, old: Attribute | None, *, merging: bool = False) -> Attribute:
@@ -62,7 +68,7 @@ def settled(name: str, new: Attribute, old: Attribute | None, *, merging: bool =
     if deletes(new):
         raise BadRequestData(f"value of {brief(name)} is invalid: {NULL} is not allowed here")
     value, kind = new.value, new.kind
-    if kind and not merging and not new.attributes and NULL not in _members(new):
+    if kind and not merging and not new.attributes and not _deletes_members(new):
         refuse_nested_nulls(name, kind, value)
         return new
     if not kind:
@@ -165,7 +171,7 @@ def merge_value(name: str, target: Any, patch: Any) -> Any:
 
 def refuse_nested_nulls(name: str, kind: str, value: Any) -> None:
     """Raises BadRequestData when an NGSI-LD Null stands inside a value (5.5.4)."""
-    if kind in ("GeoProperty", "JsonProperty") or not isinstance(value, dict | list):
+    if type(value) not in _CONTAINERS or kind in ("GeoProperty", "JsonProperty"):
         return
     waiting: list[Any] = [value]
     while waiting:
@@ -219,13 +225,15 @@ def _counterpart(instances: list[Attribute] | None, one: Attribute) -> Attribute
     return None
 
 
-def _members(attribute: Attribute) -> tuple[str | None, ...]:
+def _deletes_members(attribute: Attribute) -> bool:
+    """Whether one of an instance's members is an NGSI-LD Null."""
+    types = attribute.object_type
     return (
-        attribute.observed_at,
-        attribute.unit_code,
-        attribute.value_type,
-        attribute.expires_at,
-        *(attribute.object_type or ()),
+        attribute.observed_at == NULL
+        or attribute.unit_code == NULL
+        or attribute.value_type == NULL
+        or attribute.expires_at == NULL
+        or (types is not None and NULL in types)
     )
 
 

@@ -21,6 +21,8 @@ EXPIRY: Final = "expiry"
 
 def next_expiry(entity: Entity) -> int | None:
     """When the first part of the entity expires, in microseconds; None when nothing does."""
+    if entity.expires_at is None and not _is_transient(entity.attributes):
+        return None
     times = [parse_datetime(entity.expires_at, "expiresAt")] if entity.expires_at else []
     _collect(entity.attributes, times)
     return min(times, default=None)

@@ -38,6 +38,8 @@ class EntityWriter:
         self._room = room
         self._check = rules.checker(tx, call.tenant)
         self._stored: dict[str, Entity | None] = {}
+        self._due: dict[str, int | None] = {}
+        """When the first part of a stored entity expires, of those that were looked at"""
         self.now = format_datetime(tx.now)
 
     def fetch(self, entity_ids: Sequence[str]) -> None:
@@ -50,7 +52,9 @@ class EntityWriter:
         if entity_id not in self._stored:
             self._stored[entity_id] = self._tx.get(self._call.tenant, entity_id)
         stored = self._stored[entity_id]
-        return None if stored is None else alive(stored, self._tx.now)
+        if stored is None or self._expiry(stored) is None:
+            return stored
+        return alive(stored, self._tx.now)
 
     def require(self, entity_id: str) -> Entity:
         """The entity as it is now. Raises ResourceNotFound."""
@@ -72,7 +76,12 @@ class EntityWriter:
                 self._refuse_owned(entity)
         if after is not None:
             self._check(after)
-        if stored is not None and after is not None and alive(stored, self._tx.now) is None:
+        if (
+            stored is not None
+            and after is not None
+            and self._expiry(stored) is not None
+            and alive(stored, self._tx.now) is None
+        ):
             # What expired and is made again is another entity to history.
             self._set(entity_id, None, Cause(kind="system", id="expiry"), None)
         self._set(entity_id, after, self._call.cause, row)
@@ -115,14 +124,20 @@ class EntityWriter:
 
     def _set(self, entity_id: str, after: Entity | None, cause: Cause, row: int | None) -> None:
         stored = self._stored[entity_id]
+        was = None if stored is None else self._expiry(stored)
         self._tx.write_entity(self._call.tenant, stored, after, cause, row)
         self._stored[entity_id] = after
-        was = None if stored is None else next_expiry(stored)
-        due = None if after is None else next_expiry(after)
+        self._due.pop(entity_id, None)
+        due = None if after is None else self._expiry(after)
         if due is not None and due != was:
             self._tx.set_timer(Timer(consumer=EXPIRY, tenant=self._call.tenant, key=entity_id, due=due))
         elif due is None and was is not None:
             self._tx.cancel_timer(EXPIRY, self._call.tenant, entity_id)
+
+    def _expiry(self, stored: Entity) -> int | None:
+        if stored.id not in self._due:
+            self._due[stored.id] = next_expiry(stored)
+        return self._due[stored.id]
 
     def _refuse_owned(self, entity: Entity) -> None:
         for type in entity.types:

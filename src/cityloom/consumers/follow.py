@@ -25,6 +25,18 @@ Handler = Callable[[Sequence[Event]], Awaitable[Outcome | None]]
 
 IDLE_MARK = 1000
 """Events without work after which the cursor is moved all the same."""
+IDLE_SECONDS = 0.2
+"""Or when nothing happened for so long."""
+
+
+async def _within(seconds: float, wake: asyncio.Event) -> bool:
+    """Waits so long for an event; whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 class Follower:
@@ -53,21 +65,32 @@ class Follower:
         """Follows the log from where `start` found it, until it is cancelled."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
+        # Nobody has told yet of what was committed before now: the first look at the log is for that.
+        told = self.position + 1
+
+        def arrived(seq: int) -> None:
+            nonlocal told
+            told = max(told, seq)
+            wake.set()
 
         def committed(seq: int) -> None:
             if seq > self.position:
-                loop.call_soon_threadsafe(wake.set)
+                loop.call_soon_threadsafe(arrived, seq)
 
         stop = self._store.on_commit(committed)
         try:
             marked = self.position
             while True:
                 wake.clear()
-                events = await self._next()
+                asked = told
+                events = await self._next() if asked > self.position else []
                 if not events:
-                    if self.position > marked:
+                    if told == asked:
+                        told = self.position
+                    if self.position == marked:
+                        await wake.wait()
+                    elif not await _within(IDLE_SECONDS, wake):
                         marked = await self._commit(None, self.position)
-                    await wake.wait()
                     continue
                 outcome = await self._until_handled(events)
                 seen = events[-1].seq
@@ -75,6 +98,8 @@ class Follower:
                     marked = await self._commit(outcome, seen)
                 # Only now, so that who asks how far this is finds what came of it.
                 self.position = seen
+                if len(events) == self._batch:
+                    told = max(told, seen + 1)  # there may be more that nobody told of
         finally:
             stop()
 

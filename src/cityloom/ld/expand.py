@@ -6,7 +6,6 @@ Source: ETSI GS CIM 009 clauses 4.5.1 (entity), 4.18 (scope), 4.22 (expiresAt),
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 from msgspec import UNSET
@@ -153,10 +152,11 @@ def _read_entity(document: Any, reading: Reading) -> Entity:
                 if reading.operation != "temporal":
                     check_datasets(instances, key)
             attributes[iri] = instances
-    counted = attributes if reading.operation == "temporal" else [*chain(*attributes.values())]
-    for what, many in (("attribute instances", counted), ("types", types), ("scopes", scopes)):
-        if len(many) > reading.limits.attributes:
-            raise BadRequestData(f"the entity is invalid: more than {reading.limits.attributes} {what}")
+    counted = len(attributes) if reading.operation == "temporal" else sum(map(len, attributes.values()))
+    most = reading.limits.attributes
+    for what, many in (("attribute instances", counted), ("types", len(types)), ("scopes", len(scopes))):
+        if many > most:
+            raise BadRequestData(f"the entity is invalid: more than {most} {what}")
     return Entity(id=entity_id, types=types, scopes=scopes, attributes=attributes, expires_at=expires_at)
 
 

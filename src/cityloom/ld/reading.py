@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import force_setattr
 
 from cityloom.ld.context import LdContext
 from cityloom.ld.geometry import check_geometry, is_geometry
@@ -48,11 +49,11 @@ class Reading(Struct, frozen=True):
     ld_context: LdContext
     limits: Limits
     operation: Operation = "create"
+    fragment: bool = False
+    """Whether members may be deleted and values left out: follows from the operation."""
 
-    @property
-    def fragment(self) -> bool:
-        """Whether members may be deleted and values left out."""
-        return self.operation in ("update", "merge")
+    def __post_init__(self) -> None:
+        force_setattr(self, "fragment", self.operation in ("update", "merge"))
 
 
 Found = dict[str, Any]
@@ -119,7 +120,7 @@ def _read_bare(reading: Reading, value: Any, place: str, depth: int) -> Attribut
 def _read_object(reading: Reading, iri: str, raw: dict[str, Any], place: str, depth: int) -> list[Attribute]:
     if depth >= reading.limits.depth:
         raise BadRequestData(f"{place} is invalid: it is nested deeper than {reading.limits.depth} levels")
-    if is_geometry(raw):
+    if "coordinates" in raw and is_geometry(raw):
         geometry = check_geometry(raw, place, reading.limits, foreign=False)
         return [Attribute(kind="GeoProperty", value=geometry)]
     found, extra = _sort_members(reading, raw, place)
@@ -221,12 +222,12 @@ def _read_members(
     return Attribute(
         kind="" if kind is None else kind.name,
         value=value,
-        observed_at=_read_time(reading, found, "observedAt", place),
-        dataset_id=_read_dataset_id(reading, found, place),
-        unit_code=_read_unit(reading, found, place),
-        object_type=_read_object_type(reading, found, place),
-        value_type=_read_value_type(reading, kind, found, place),
-        expires_at=_read_time(reading, found, "expiresAt", place),
+        observed_at=_read_time(reading, found, "observedAt", place) if "observedAt" in found else None,
+        dataset_id=_read_dataset_id(reading, found, place) if "datasetId" in found else "",
+        unit_code=_read_unit(reading, found, place) if "unitCode" in found else None,
+        object_type=_read_object_type(reading, found, place) if "objectType" in found else None,
+        value_type=_read_value_type(reading, kind, found, place) if "valueType" in found else None,
+        expires_at=_read_time(reading, found, "expiresAt", place) if "expiresAt" in found else None,
         deleted_at=deleted_at,
         attributes=attributes,
     )
@@ -350,17 +351,15 @@ def _read_listed_object(value: Any, place: str, limits: Limits) -> str:
     return check_uri(value, place, limits)
 
 
-def _read_time(reading: Reading, found: Found, word: str, place: str) -> str | None:
-    value = found.get(word)
-    if value is None and word not in found:
-        return None
+def _read_time(reading: Reading, found: Found, word: str, place: str) -> str:
+    value = found[word]
     if reading.fragment and type(value) is str and value == NULL:
         return NULL
     return check_datetime(value, f"{place}.{word}")
 
 
 def _read_dataset_id(reading: Reading, found: Found, place: str) -> str:
-    value = found.get("datasetId", "@none")
+    value = found["datasetId"]
     if value == "@none":
         return ""
     if value == NULL:
@@ -368,9 +367,7 @@ def _read_dataset_id(reading: Reading, found: Found, place: str) -> str:
     return check_uri(value, f"{place}.datasetId", reading.limits)
 
 
-def _read_unit(reading: Reading, found: Found, place: str) -> str | None:
-    if "unitCode" not in found:
-        return None
+def _read_unit(reading: Reading, found: Found, place: str) -> str:
     value = found["unitCode"]
     if type(value) is not str or not value or (value == NULL and not reading.fragment):
         raise BadRequestData(f"{place}.unitCode is invalid: it is a string with a UN/CEFACT code")
@@ -378,9 +375,7 @@ def _read_unit(reading: Reading, found: Found, place: str) -> str | None:
     return value
 
 
-def _read_object_type(reading: Reading, found: Found, place: str) -> list[str] | None:
-    if "objectType" not in found:
-        return None
+def _read_object_type(reading: Reading, found: Found, place: str) -> list[str]:
     value = found["objectType"]
     if reading.fragment and value == NULL:
         return [NULL]
@@ -390,9 +385,7 @@ def _read_object_type(reading: Reading, found: Found, place: str) -> list[str] |
     return [reading.ld_context.expand_name(part, reading.limits) for part in listed]
 
 
-def _read_value_type(reading: Reading, kind: Kind | None, found: Found, place: str) -> str | None:
-    if "valueType" not in found:
-        return None
+def _read_value_type(reading: Reading, kind: Kind | None, found: Found, place: str) -> str:
     value = found["valueType"]
     if type(value) is not str or not value or len(value) > reading.limits.url:
         raise BadRequestData(f"{place}.valueType is invalid: it is a name")

@@ -58,8 +58,14 @@ def format_datetime(micros: int) -> str:
 
     The latest are remembered: what is written at once has one time.
     """
-    text = (_EPOCH + timedelta(microseconds=micros)).isoformat()[:-6]
-    return (text.rstrip("0") if micros % 1_000_000 else text) + "Z"
+    seconds, fraction = divmod(micros, 1_000_000)
+    text = _whole_seconds(seconds)
+    return f"{text}.{fraction:06}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_seconds(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]
 
 
 def parse_duration(text: str, place: str = "value") -> tuple[int, int]:

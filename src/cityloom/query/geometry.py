@@ -117,12 +117,13 @@ def box_of(geometries: list[Any]) -> Box | None:
     A longitude beyond 180 degrees means a place on the other side as well, so the
     box then spans every longitude: a box may be too large, never too small.
     """
-    bounds = [_quick_bounds(geojson) for geojson in geometries]
-    known = [each for each in bounds if each is not None]
+    known = [each for geojson in geometries if (each := _quick_bounds(geojson)) is not None]
     if not known:
         return None
-    west, south = min(each[0] for each in known), min(each[1] for each in known)
-    east, north = max(each[2] for each in known), max(each[3] for each in known)
+    west, south, east, north = known[0]
+    for each in known[1:]:
+        west, south = min(west, each[0]), min(south, each[1])
+        east, north = max(east, each[2]), max(north, each[3])
     if west < -180 or east > 180:
         west, east = min(west, -180.0), max(east, 180.0)
     return Box(west, south, east, north)

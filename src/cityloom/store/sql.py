@@ -100,8 +100,10 @@ def place_row(
 
 def plain_number(instances: Sequence[Attribute]) -> int | float | None:
     """What `entity_attribute` tells of an attribute beside its name: the number that is its only value."""
-    value = instances[0].value if len(instances) == 1 else None
-    return value if isinstance(value, int | float) and is_number(value) else None
+    if len(instances) != 1:
+        return None
+    value: Any = instances[0].value
+    return value if is_number(value) else None
 
 
 def scope_key(scope: str) -> str:

@@ -10,6 +10,10 @@ MOST_TERMS: Final = 100
 """Expressions with more terms than this in one node are left to `evaluate`: SQLite bounds their depth."""
 
 
+_NUMBERS: Final = (int, float)
+_EXACT: Final = 2**53
+
+
 class Part(NamedTuple):
     """A condition, or None where nothing can be said; `exact` when it says all."""
 
@@ -27,7 +31,7 @@ def is_plain_key(name: str) -> bool:
 
 def is_number(value: Any) -> bool:
     """A number that SQLite holds exactly as Python does."""
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < 2**53
+    return type(value) in _NUMBERS and -_EXACT < value < _EXACT
 
 
 def all_of(parts: list[Part]) -> Part:

@@ -1,9 +1,7 @@
-"""A session on a server: what a group of works changes is kept here and sent table by table.
+"""A session on a server: what a group of works changes waits, and is sent table by table.
 
-A change reaches the server when something reads its table, or with the commit. Changes
-of works that succeeded stand apart from those of the work that runs, so that a work that
-fails is undone by forgetting them; the server is asked for a savepoint only when the
-running work's own changes must be sent before it ends.
+The server is asked for a savepoint only when the running work's own changes must be sent
+before it ends.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from cityloom.model.entity import Entity
 from cityloom.model.errors import BadRequestData, StoreFailed
 from cityloom.store.dialect import Dialect
 from cityloom.store.postgres.connection import AWAY, CHANNEL, OURS, failed
@@ -23,12 +20,9 @@ from cityloom.store.postgres.dialect import POSTGRES
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.statement import Bulk, Statement, Types, bulk, statement
 from cityloom.store.tables.session import Parameters, Pulse, Session
+from cityloom.store.tables.waiting import Changes, taken
 
 T = TypeVar("T")
-Changes = dict[str, list[tuple[str, list[Sequence[Any]]]]]
-"""table -> statements in their order, each with the rows of its parameters"""
-Written = dict[tuple[str, str], tuple[int | None, Entity | None]]
-"""(tenant, id) -> (row, entity) as it was written; None, None when it was deleted"""
 _PAGE: Final = 500
 """Rows of a stream that come at once."""
 _PULSE: Final = (
@@ -65,13 +59,9 @@ class PostgresSession(Session):
         self._bulks: dict[str, Bulk | None] = {}
         self._reading = False
         self._turn = asyncio.Lock()
-        self._settled: Changes = {}
-        self._working: Changes = {}
         self._at_server = False
         self._point = False
         self._broken: Exception | None = None
-        self.written: Written = {}
-        self.writing: Written = {}
 
     @property
     def dialect(self) -> Dialect:
@@ -128,10 +118,6 @@ class PostgresSession(Session):
                 )
 
         self._driver.run(work())
-
-    def waits(self, table: str) -> bool:
-        """Whether a change of a table was not sent yet."""
-        return table in self._settled or table in self._working
 
     def close(self) -> None:
         """Closes the connection."""
@@ -216,8 +202,7 @@ class PostgresSession(Session):
         """Runs one statement; returns how many rows it changed."""
         told = statement(sql)
         if told.changes == "entity":  # whoever changes entities in bulk leaves nothing known of them
-            self.written.clear()
-            self.writing.clear()
+            self.waiting.forget_entities()
 
         async def work(connection: asyncpg.Connection) -> int:
             return _count(await connection.execute(told.sql, *_kept(told.values(parameters))))
@@ -232,7 +217,7 @@ class PostgresSession(Session):
         """The same change for many rows of values."""
         table = statement(sql).changes
         assert table is not None
-        _add(self._working, table, sql, [_kept(row) for row in rows])
+        self.waiting.add(table, sql, [_kept(row) for row in rows])
 
     def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """Adds rows; how many there are more."""
@@ -247,23 +232,22 @@ class PostgresSession(Session):
 
     async def _catch_up(self, connection: asyncpg.Connection, told: Statement) -> None:
         """Sends what a statement must see, and sees to it that what it changes can be undone."""
-        if told.changes is not None or not told.tables.isdisjoint(self._working):
+        if told.changes is not None or not told.tables.isdisjoint(self.waiting.working):
             await self._begin_work(connection)
-            await self._flush(connection, self._working, told.tables)
-        elif not told.tables.isdisjoint(self._settled):
-            await self._flush(connection, self._settled, told.tables)
+            await self._flush(connection, self.waiting.working, told.tables)
+        elif not told.tables.isdisjoint(self.waiting.settled):
+            await self._flush(connection, self.waiting.settled, told.tables)
 
     async def _begin_work(self, connection: asyncpg.Connection) -> None:
         if not self._point:
-            await self._flush(connection, self._settled, list(self._settled))
+            await self._flush(connection, self.waiting.settled, list(self.waiting.settled))
             await connection.execute("SAVEPOINT work")
             self._point = self._at_server = True
 
     async def _flush(self, connection: asyncpg.Connection, changes: Changes, tables: Collection[str]) -> None:
-        for table in tables:
-            for sql, rows in changes.pop(table, ()):
-                self._at_server = True
-                await self._send(connection, sql, rows)
+        for sql, rows in taken(changes, tables):
+            self._at_server = True
+            await self._send(connection, sql, rows)
 
     async def _send(self, connection: asyncpg.Connection, sql: str, rows: list[Sequence[Any]]) -> int:
         if len(rows) == 1:
@@ -292,7 +276,7 @@ class PostgresSession(Session):
     @property
     def changed(self) -> bool:
         """Whether this transaction changed anything."""
-        return self._at_server or bool(self._settled) or bool(self._working)
+        return self._at_server or bool(self.waiting)
 
     def commit(self) -> bool:
         """Sends what waits, and commits."""
@@ -302,7 +286,7 @@ class PostgresSession(Session):
             if not self.changed:
                 await connection.execute("ROLLBACK")
                 return False
-            for changes in (self._settled, self._working):
+            for changes in (self.waiting.settled, self.waiting.working):
                 await self._flush(connection, changes, list(changes))
             pulse = self.pulse
             # Others hear of it when it is committed, in the order of commits.
@@ -333,12 +317,7 @@ class PostgresSession(Session):
 
     def keep_work(self) -> None:
         """What was done since the savepoint belongs to the transaction."""
-        for table, changes in self._working.items():
-            for sql, rows in changes:
-                _add(self._settled, table, sql, rows)
-        self._working.clear()
-        self.written.update(self.writing)
-        self.writing.clear()
+        self.waiting.keep_work()
         self._end_work("RELEASE work")
 
     def undo_work(self) -> None:
@@ -347,8 +326,7 @@ class PostgresSession(Session):
         Raises:
             asyncpg.PostgresError: the whole transaction is lost.
         """
-        self._working.clear()
-        self.writing.clear()
+        self.waiting.drop_work()
         self._end_work("ROLLBACK TO work; RELEASE work")
 
     def _end_work(self, sql: str) -> None:
@@ -363,10 +341,7 @@ class PostgresSession(Session):
             self._driver.run(self._run(work))
 
     def _forget(self) -> None:
-        self._settled.clear()
-        self._working.clear()
-        self.written.clear()
-        self.writing.clear()
+        self.waiting.clear()
         self._at_server = self._point = False
         self._broken = None
 
@@ -400,14 +375,6 @@ class PostgresSession(Session):
         if isinstance(error, AWAY):
             self._driver.run(end())
         return failed(self._name, error)
-
-
-def _add(changes: Changes, table: str, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    waiting = changes.setdefault(table, [])
-    if waiting and waiting[-1][0] == sql:
-        waiting[-1][1].extend(rows)
-    else:
-        waiting.append((sql, list(rows)))
 
 
 def _kept(values: Sequence[Any]) -> Sequence[Any]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cityloom.model.entity import Entity, decode_entity
-from cityloom.model.errors import Conflict
-from cityloom.model.events import Cause, Event
-from cityloom.store.postgres.session import PostgresSession
+from cityloom.model.events import Cause
 from cityloom.store.tables.session import Session
 from cityloom.store.tables.snapshot import TablesTransaction
 from cityloom.store.tables.tallies import Place, Tallies
@@ -23,35 +21,13 @@ _PLACE: Final = (
 class PostgresTransaction(TablesTransaction):
     """The port `Transaction` on a server.
 
-    An entity that this group of works wrote is known here; any other is read
-    beside the changes that wait, so that each work costs one question and the group one sending.
+    With an entity the life that history has of it is read, so that each work costs one question.
     """
 
     def __init__(self, session: Session, now: int, pending: Tallies) -> None:
         super().__init__(session, now, pending)
-        self._session = cast(PostgresSession, session)
         self._lives: dict[tuple[int, str], int | None] = {}
         """(tenant, id) -> the life that history has of an entity that is not there"""
-
-    def get(self, tenant: str, entity_id: str) -> Entity | None:
-        """The current entity, or None; writing it back as `before` then costs no second look."""
-        return self.get_many(tenant, [entity_id]).get(entity_id)
-
-    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
-        """Those of these entities that exist, by id; writing them back costs no second look."""
-        found: dict[str, Entity | None] = {}
-        unread = []
-        for entity_id in sorted(set(entity_ids)):
-            key = (tenant, entity_id)
-            known = self._seen.get(key) or self._session.writing.get(key) or self._session.written.get(key)
-            if known is None:
-                unread.append(entity_id)
-            else:
-                found[entity_id] = known[1]
-                self._seen[key] = known
-        if unread:
-            found |= self._read(tenant, unread)
-        return {each: entity for each in sorted(found) if (entity := found[each]) is not None}
 
     def _read(self, tenant: str, entity_ids: list[str]) -> dict[str, Entity | None]:
         """Reads entities that nothing waiting has changed; of those not there, also the life in history."""
@@ -63,23 +39,14 @@ class PostgresTransaction(TablesTransaction):
             " LEFT JOIN history_entity h ON e.row IS NULL AND h.tenant = :tenant AND h.id = w.value"
             " AND h.deleted IS NULL"
         )
-        sure = number is not None and not self._session.waits("history_entity")
+        sure = number is not None and "history_entity" not in self.db.waiting
         found: dict[str, Entity | None] = {}
-        for entity_id, row, body, life in self._session.rows_beside(
-            sql, {"ids": entity_ids, "tenant": number}
-        ):
+        for entity_id, row, body, life in self.db.rows_beside(sql, {"ids": entity_ids, "tenant": number}):
             found[entity_id] = entity = decode_entity(body) if body is not None else None
             self._remember(tenant, entity_id, row, entity)
             if row is None and sure:
                 self._lives[number or 0, entity_id] = life
         return found
-
-    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
-        """The entity's row, None when it is not there."""
-        found = self.get(tenant, entity_id)
-        if found is not before and found != before:
-            raise Conflict(f"entity {entity_id!r} was changed meanwhile")
-        return self._seen[tenant, entity_id][0]
 
     def begin_life(self, tenant: int, entity_id: str) -> int:
         """The incarnation of an entity that becomes current: that of its history, or a new one."""
@@ -94,15 +61,6 @@ class PostgresTransaction(TablesTransaction):
     def insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
         self._lives.clear()
         super().insert_past(tenant, entity, incarnation)
-
-    def write_entity(
-        self, tenant: str, before: Entity | None, after: Entity | None, cause: Cause, row: int | None = None
-    ) -> Event | None:
-        """Makes `after` the state of the entity: see the port."""
-        event = super().write_entity(tenant, before, after, cause, row)
-        if event is not None:
-            self._session.writing[tenant, event.entity_id] = self._seen[tenant, event.entity_id]
-        return event
 
     def forget_tenant(self, tenant: str, limit: int = 1000) -> int:
         """Takes away up to about `limit` rows of a tenant: see the port."""

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from cityloom.store.tables.waiting import touched
+
 Types = Mapping[str, Mapping[str, str]]
 """table -> column -> type, in the order of the columns"""
 _VALUE: Final = re.compile(r"'(?:[^']|'')*'|\?|:[a-z_][a-z_0-9]*")
-_TABLES: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+([a-z_]+)")
-_CHANGE: Final = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 _INSERT: Final = re.compile(r"INSERT INTO ([a-z_]+) \(([a-z_, ]+)\) VALUES \([?, ]+\)(.*)", re.DOTALL)
 _UPDATE: Final = re.compile(
     r"UPDATE ([a-z_]+) SET ((?:[a-z_]+ = \?(?:, )?)+) WHERE ((?:[a-z_]+ = \?(?: AND )?)+)$"
@@ -60,13 +60,8 @@ def statement(sql: str) -> Statement:
             return f"${count}"
         return f"${names.setdefault(text[1:], len(names) + 1)}"
 
-    changed = _CHANGE.match(sql)
-    return Statement(
-        _VALUE.sub(number, sql),
-        tuple(names),
-        frozenset(_TABLES.findall(sql)),
-        changed.group(1) if changed is not None else None,
-    )
+    tables, changes = touched(sql)
+    return Statement(_VALUE.sub(number, sql), tuple(names), tables, changes)
 
 
 class Bulk(Struct, frozen=True):

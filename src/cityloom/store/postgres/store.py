@@ -31,6 +31,7 @@ from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
 from cityloom.store.postgres.writer import PostgresWriter
 from cityloom.store.tables.snapshot import TablesSnapshot
+from cityloom.store.tables.tail import Tail
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class PostgresStore:
         self._types: Types = {}
         self._ear: Ear | None = None
         self._driver = Driver()
+        self._tail = Tail()
         self._replicas: Replicas | None = None
         if replicas:
             self._replicas = Replicas(self._driver, replicas, lambda: self._listening().ask_last_commit())
@@ -109,7 +111,9 @@ class PostgresStore:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _new_session(self, opener: Callable[[], Any], *, writes: bool = False) -> PostgresSession:
-        return PostgresSession(self._driver, opener, self._name, writes=writes)
+        session = PostgresSession(self._driver, opener, self._name, writes=writes)
+        session.tail = self._tail
+        return session
 
     async def _connect(self) -> asyncpg.Connection:
         return await connect(self._url)

@@ -69,9 +69,8 @@ class SqliteDialect:
         """With GLOB; an id is a URI: it holds no NUL, at which GLOB would end."""
         return f"{operand} GLOB {bind(glob_of_text(pieces))}"
 
-    def stored_value(self, value: Any) -> Any:
-        """Numbers and texts as they are; anything else as JSON; nothing as NULL."""
-        return store_value(value)
+    # Numbers and texts as they are; anything else as JSON; nothing as NULL.
+    stored_value = staticmethod(store_value)
 
     told_name = None
 

@@ -61,6 +61,10 @@ class SqliteSession(Session):
         """All rows."""
         return self.connection.execute(sql, parameters).fetchall()
 
+    def rows_beside(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows."""
+        return self.connection.execute(sql, parameters).fetchall()
+
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
         """Rows one after the other; ends at the latest with the snapshot."""
         cursor = self.connection.cursor()

@@ -33,6 +33,7 @@ from cityloom.store.sqlite.connection import (
     sync_folder,
 )
 from cityloom.store.sqlite.fills import FILLS
+from cityloom.store.sqlite.group import GroupSession
 from cityloom.store.sqlite.mover import Mover
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
@@ -156,7 +157,7 @@ class SqliteStore:
         self.cold = Mover(self, self._cold_tables, alone=self._alone)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
-    def _open(self, synchronous: Synchronous) -> SqliteSession:
+    def _open(self, synchronous: Synchronous) -> GroupSession:
         new = not self._path.exists() or self._path.stat().st_size == 0
         if new:
             # Nobody else on this machine reads a city's file: personal data stand in it.
@@ -175,7 +176,7 @@ class SqliteStore:
         self._cold_tables = cold_tables(connection, self._path, self._cold_place)
         if self.shared:
             self._turn = Turn(self._path)
-        return SqliteSession(connection, self._path, self._cold_tables, self._turn)
+        return GroupSession(connection, self._path, self._cold_tables, self._turn)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 0) -> Future[T]:
         """Hands a work to the writer; the future resolves when its commit is durable.
@@ -223,6 +224,7 @@ class SqliteStore:
                     reader = _Reader(connection, self._path, self._cold_tables)
                 except apsw.Error as error:
                     raise failed(self._path, error) from error
+                reader.session.tail = self._session.tail
                 self._readers.append(reader)
             self._local.reader = reader
         return reader

@@ -109,6 +109,12 @@ def shape_text(shape: Shape) -> str:
 
 
 @lru_cache(maxsize=4096)
+def _shape_text(*parts: Any) -> str:
+    """The same of a shape's parts in their order."""
+    return shape_text(Shape(*parts))
+
+
+@lru_cache(maxsize=4096)
 def shape_of(text: str) -> Shape:
     """Reads the stored form of a shape."""
     return _decode_shape(text)
@@ -191,8 +197,8 @@ class Encoder:
         self._at_text = iso(at)
         self._source = source
         self._source_number = session.names.intern("source:" + source) if source else 0
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._shapes: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._stored = session.dialect.stored_value
 
     def row(self, instance: Instance, series: bool) -> tuple[Row, str | None]:
         """The row of an instance, and its id if that does not follow from its key.
@@ -204,85 +210,109 @@ class Encoder:
         Raises:
             BadRequestData: a time is invalid.
         """
-        attribute = instance.attribute
-        intern = self._db.names.intern
-        observed, exact = None, True
+        values, foreign = self.values(
+            instance.name, instance.attribute, instance.row, instance.occurrence, series
+        )
+        return Row._make(values), foreign
+
+    def values(
+        self, name: str, attribute: Attribute, row: int | None, occurrence: int = 0, series: bool = False
+    ) -> tuple[tuple[Any, ...], str | None]:
+        """The same of an instance in parts, as the values alone: every change of an entity comes here."""
+        observed, exact, created, modified = None, True, None, None
+        created_rest = modified_rest = None
         if attribute.observed_at is not None:
             observed, exact = read_time(attribute.observed_at, "observedAt")
-        created, created_rest = self._time(attribute.created_at, "createdAt")
-        modified, modified_rest = self._time(attribute.modified_at, "modifiedAt")
+        if attribute.created_at != self._at_text:
+            created, created_rest = _time(attribute.created_at, "createdAt")
+        if attribute.modified_at != self._at_text:
+            modified, modified_rest = _time(attribute.modified_at, "modifiedAt")
         written = self._at if modified is None else modified
         time = written if observed is None else observed
+        intern = self._db.names.intern
         dataset = intern(attribute.dataset_id) if attribute.dataset_id else 0
-        key, foreign = self._key(instance, time, dataset, series and observed is not None)
-        rest = Rest(
-            observed_at=None if exact else attribute.observed_at,
-            created_at=created_rest,
-            modified_at=modified_rest,
-            deleted_at=self._odd_deletion(attribute) if attribute.deleted_at is not None else None,
-            expires_at=attribute.expires_at,
-            instance_id=foreign,
-            attributes=attribute.attributes,
+        types = attribute.object_type
+        shape = _shape_text(
+            attribute.kind,
+            attribute.unit_code,
+            None if types is None else tuple(types),
+            attribute.value_type,
+            observed is not None,
+            attribute.deleted_at is not None,
         )
-        row = (
+        if attribute.instance_id is None and not series:
+            number = self._numbers.get((name, dataset), 0)
+            self._numbers[name, dataset] = number + 1
+            origin, tie, foreign, seq = self._seq << 1, number, None, None
+        else:
+            key, foreign = self._key(name, attribute, occurrence, time, dataset, observed is not None)
+            origin, tie, seq = key.origin, key.tie, self._seq
+        rest = None
+        if not (exact and foreign is None and created_rest is None and modified_rest is None) or (
+            attribute.attributes or attribute.expires_at is not None or attribute.deleted_at is not None
+        ):
+            rest = _rest_of(
+                Rest(
+                    observed_at=None if exact else attribute.observed_at,
+                    created_at=created_rest,
+                    modified_at=modified_rest,
+                    deleted_at=self._odd_deletion(attribute),
+                    expires_at=attribute.expires_at,
+                    instance_id=foreign,
+                    attributes=attribute.attributes,
+                )
+            )
+        return (
             self._incarnation,
-            intern(instance.name),
-            *key,
-            self._db.dialect.stored_value(attribute.value),
-            self._shape(attribute),
-            None if key[1] == self._seq << 1 else self._seq,
-            instance.row,
-            instance.occurrence,
+            intern(name),
+            time,
+            origin,
+            tie,
+            dataset,
+            self._stored(attribute.value),
+            self._db.shapes.intern(shape),
+            None if origin == self._seq << 1 else seq,
+            row,
+            occurrence,
             created,
             modified,
-            _encode(rest) if rest != _NO_REST else None,
-        )
-        return Row._make(row), foreign
+            rest,
+        ), foreign
 
     def _odd_deletion(self, attribute: Attribute) -> str | None:
         """deletedAt, where it is not modifiedAt."""
         same = attribute.deleted_at == (attribute.modified_at or self._at_text)
         return None if same else attribute.deleted_at
 
-    def _shape(self, attribute: Attribute) -> int:
-        types = attribute.object_type
-        parts = (
-            attribute.kind,
-            attribute.unit_code,
-            tuple(types) if types is not None else None,
-            attribute.value_type,
-            attribute.observed_at is not None,
-            attribute.deleted_at is not None,
-        )
-        number = self._shapes.get(parts)
-        if number is None:
-            number = self._shapes[parts] = self._db.shapes.intern(shape_text(Shape(*parts)))
-        return number
-
-    def _time(self, text: str | None, place: str) -> tuple[int | None, str | None]:
-        """(column, text for the rest): neither where it is the event's time."""
-        if text is None or text == self._at_text:
-            return None, None
-        micros, exact = read_time(text, place)
-        return micros, None if exact else text
-
     def _key(
-        self, instance: Instance, time: int, dataset: int, series: bool
-    ) -> tuple[tuple[int, int, int, int], str | None]:
-        attribute = instance.attribute
+        self, name: str, attribute: Attribute, occurrence: int, time: int, dataset: int, stamped: bool
+    ) -> tuple[Key, str | None]:
+        """The key of an instance that has an id, or is one of a series."""
         given = attribute.instance_id
         if given is None:
-            if series and self._source:
-                return (time, self._source_number << 1 | 1, instance.occurrence, dataset), None
-            number = self._numbers.get((instance.name, attribute.dataset_id), 0)
-            self._numbers[instance.name, attribute.dataset_id] = number + 1
-            return (time, self._seq << 1, number, dataset), None
+            if stamped and self._source:
+                return Key(time, self._source_number << 1 | 1, occurrence, dataset), None
+            number = self._numbers.get((name, dataset), 0)
+            self._numbers[name, dataset] = number + 1
+            return Key(time, self._seq << 1, number, dataset), None
         parsed = parse_instance_id(given)
         if parsed is not None and self._source and parsed[0] == time and parsed[2] is None:
-            prefix = series_prefix(self._entity_id, instance.name, attribute.dataset_id, self._source)
+            prefix = series_prefix(self._entity_id, name, attribute.dataset_id, self._source)
             if given == f"{prefix}{time}:{parsed[1]}":
-                return (time, self._source_number << 1 | 1, parsed[1], dataset), None
+                return Key(time, self._source_number << 1 | 1, parsed[1], dataset), None
         return foreign_key(given, time, dataset), given
+
+
+def _time(text: str | None, place: str) -> tuple[int | None, str | None]:
+    """(column, text for the rest) of a time that is not the event's."""
+    if text is None:
+        return None, None
+    micros, exact = read_time(text, place)
+    return micros, None if exact else text
+
+
+def _rest_of(rest: Rest) -> bytes | None:
+    return _encode(rest) if rest != _NO_REST else None
 
 
 class Decoder:

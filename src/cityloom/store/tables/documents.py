@@ -53,6 +53,16 @@ class DocumentReader(Port):
 class DocumentWriter(DocumentReader, LogWriter):
     """The port `DocumentWrites`."""
 
+    def document(self, tenant: str, kind: str, id: str) -> Document | None:
+        """One document; that it is not there is asked once in a database transaction."""
+        key = (tenant, kind, id)
+        if key in self.db.missing:
+            return None
+        found = super().document(tenant, kind, id)
+        if found is None:
+            self.db.missing.add(key)
+        return found
+
     def put_document(self, tenant: str, kind: str, id: str, body: Any, cause: Cause) -> Event:
         """Makes `body` (any msgspec-encodable value) the document."""
         self.set_state(tenant, kind, id, body)
@@ -78,6 +88,7 @@ class DocumentWriter(DocumentReader, LogWriter):
 
     def set_state(self, tenant: str, kind: str, id: str, body: Any) -> None:
         """Keeps a document *without* an event: counters and marks that nobody follows."""
+        self.db.missing.discard((tenant, kind, id))
         self.db.change(
             "INSERT INTO document (tenant, kind, id, modified, body) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (tenant, kind, id)"

@@ -42,16 +42,17 @@ class EntityReader(Port):
 
     def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
         """Those of these entities that exist, by id."""
-        return {row[0]: decode_entity(row[2]) for row in self.rows_of(tenant, entity_ids)}
+        rows = self.db.rows(*self.rows_of(tenant, entity_ids))
+        return {row[0]: decode_entity(row[2]) for row in rows}
 
-    def rows_of(self, tenant: str, entity_ids: Sequence[str]) -> list[Any]:
-        """(id, row, body) of those of these entities that exist, by id."""
+    def rows_of(self, tenant: str, entity_ids: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
+        """The statement for (id, row, body) of those of these entities that exist, by id; its parameters."""
         dialect = self.db.dialect
         sql = (
             f"SELECT e.id, e.row, e.body FROM {dialect.each_text('?', 'w')} {dialect.join} entity e"
             " ON e.tenant = ? AND e.id = w.value ORDER BY e.id"
         )
-        return self.db.rows(sql, (dialect.texts(list(entity_ids)), self.db.tenants.find(tenant)))
+        return sql, (dialect.texts(list(entity_ids)), self.db.tenants.find(tenant))
 
     def query(self, tenant: str, query: Query) -> list[Entity]:
         """The entities that `query` selects, exactly, in its order (by default: by id), paged."""

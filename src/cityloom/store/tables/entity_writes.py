@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from cityloom.model.entity import LOCATION, Attribute, Entity, decode_entity, encode_entity
 from cityloom.model.errors import Conflict
 from cityloom.model.events import AttributeChange, Cause, Event, EventKind
-from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
 from cityloom.store.sql import place_row, plain_number, scope_key
+from cityloom.store.tables.codec import read_time
 from cityloom.store.tables.entities import EntityReader
 from cityloom.store.tables.history_writes import HistoryWriter
 from cityloom.store.tables.log import Body
@@ -28,13 +28,11 @@ from cityloom.store.tables.tallies import (
     Tally,
     Use,
     add_all,
-    count_attribute,
     count_entity,
     count_place,
     geometry_kind,
     is_silent,
     kinds_of,
-    newest,
 )
 
 _Attributes = Mapping[str, Sequence[Attribute]]
@@ -58,30 +56,46 @@ class EntityWriter(EntityReader, HistoryWriter):
 
     def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The current entity, or None; writing it back as `before` then costs no second look."""
-        seen = self._seen.get((tenant, entity_id))
-        if seen is not None:
-            return seen[1]
-        row = self.db.row(
-            "SELECT row, body FROM entity WHERE tenant = ? AND id = ?",
-            (self.db.tenants.find(tenant), entity_id),
-        )
-        entity = decode_entity(row[1]) if row is not None else None
-        self._remember(tenant, entity_id, row[0] if row is not None else None, entity)
-        return entity
+        key = (tenant, entity_id)
+        known = self._seen.get(key)
+        if known is None:
+            known = self.db.waiting.known(key)
+            if known is None:
+                return self._read(tenant, [entity_id])[entity_id]
+            self._seen[key] = known
+        return known[1]
 
     def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
         """Those of these entities that exist, by id; writing them back costs no second look."""
-        wanted = set(entity_ids)
-        unseen = [entity_id for entity_id in wanted if (tenant, entity_id) not in self._seen]
-        found = {row[0]: row for row in self.rows_of(tenant, unseen)}
-        for entity_id in unseen:
-            row = found.get(entity_id)
-            if row is None:
-                self._remember(tenant, entity_id, None, None)
+        found: dict[str, Entity | None] = {}
+        unread = []
+        for entity_id in sorted(set(entity_ids)):
+            key = (tenant, entity_id)
+            known = self._seen.get(key) or self.db.waiting.known(key)
+            if known is None:
+                unread.append(entity_id)
             else:
-                self._remember(tenant, entity_id, row[1], decode_entity(row[2]))
-        entities = ((entity_id, self.get(tenant, entity_id)) for entity_id in sorted(wanted))
-        return {entity_id: entity for entity_id, entity in entities if entity is not None}
+                found[entity_id] = known[1]
+                self._seen[key] = known
+        if unread:
+            found |= self._read(tenant, unread)
+        return {each: entity for each in sorted(found) if (entity := found[each]) is not None}
+
+    def _read(self, tenant: str, entity_ids: list[str]) -> dict[str, Entity | None]:
+        """Reads entities that no waiting change touches."""
+        number = self.db.tenants.find(tenant)
+        if len(entity_ids) == 1:
+            sql, told = "SELECT id, row, body FROM entity WHERE tenant = ? AND id = ?", (number, *entity_ids)
+            rows = self.db.rows_beside(sql, told)
+        else:
+            rows = self.db.rows_beside(*self.rows_of(tenant, entity_ids))
+        found: dict[str, Entity | None] = dict.fromkeys(entity_ids)
+        keys: dict[str, int] = {}
+        for entity_id, key, body in rows:
+            found[entity_id], keys[entity_id] = decode_entity(body), key
+        for entity_id, entity in found.items():
+            self._remember(tenant, entity_id, keys.get(entity_id), entity)
+        return found
 
     def tallies(self, tenant: int) -> Tallies:
         """What is counted of each type of a tenant, this transaction's changes included."""
@@ -106,7 +120,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         if entity is None:
             return None
         number = self.db.tenants.intern(tenant)
-        key = self._check(tenant, number, entity.id, before)
+        key = self._check(tenant, entity.id, before)
         if before == after:
             return None
         changes = attribute_changes(before, after)
@@ -125,6 +139,7 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._update(number, key, before, after, changes)
             self._keep(key, before, after, changes, cause, row)
         self._remember(tenant, entity.id, key if after is not None else None, after)
+        self.db.waiting.write((tenant, entity.id), self._seen[tenant, entity.id])
         body = Body(
             kind=kind,
             entity_id=entity.id,
@@ -141,17 +156,12 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._seen.clear()
         self._seen[tenant, entity_id] = key, entity
 
-    def _check(self, tenant: str, number: int, entity_id: str, before: Entity | None) -> int | None:
+    def _check(self, tenant: str, entity_id: str, before: Entity | None) -> int | None:
         """The entity's row, None when it is not there."""
-        seen = self._seen.get((tenant, entity_id))
-        if seen is not None and seen[1] is before:
-            return seen[0]
-        row = self.db.row("SELECT row, body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
-        if (row is None) != (before is None) or (
-            before is not None and row[1] != encode_entity(before) and decode_entity(row[1]) != before
-        ):
+        found = self.get(tenant, entity_id)
+        if found is not before and found != before:
             raise Conflict(f"entity {entity_id!r} was changed meanwhile")
-        return row[0] if row is not None else None
+        return self._seen[tenant, entity_id][0]
 
     # -- state ---------------------------------------------------------------
 
@@ -188,16 +198,23 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._change_numbers(tenant, key, before, after, changes)
         if before.scopes != after.scopes:
             self._change_scopes(tenant, key, before.scopes, after.scopes)
-        moved = old_types != types or any(change.name == LOCATION for change in changes)
+        moved = old_types != types
+        names, shown = 0, moved
+        for change in changes:
+            if is_shown(change.name):
+                other = _looks_other(change)
+                if change.name == LOCATION:
+                    moved = moved or other
+                else:
+                    names += 1
+                # Of several names the order counts, too.
+                shown = shown or other or names > 1
         old_place = place = None
         if moved:
             old_place, place = place_row(before, old_types), place_row(after, types)
             self.change_place(tenant, key, types, old_place, place)
-        shown = moved or any(is_shown(change.name) for change in changes)
         if shown:
-            sight = sight_of(after, types)
-            if sight != sight_of(before, old_types):
-                write_sight(self.db, key, tenant, sight)
+            write_sight(self.db, key, tenant, sight_of(after, types))
         for type in old_types:
             if type not in types:
                 count_entity(self._tally(tenant, type, seen=True), before, old_place, -1)
@@ -225,7 +242,7 @@ class EntityWriter(EntityReader, HistoryWriter):
         for type in types:
             count_entity(self._tally(tenant, type, seen=True), before, place, -1)
         self._tally(tenant, EVERY_TYPE).count -= 1
-        self.write_instances(before.id, key, self._instances(changes, row), "")
+        self.write_instances(before.id, key, self._written(changes), "", row)
         self.end_life(tenant, key, replace(before, modified_at=self._now_text, deleted_at=self._now_text))
 
     def _keep(
@@ -238,21 +255,18 @@ class EntityWriter(EntityReader, HistoryWriter):
         row: int | None,
     ) -> None:
         """Writes what changed into history."""
-        instances = self._instances(changes, row)
+        written = self._written(changes)
         if after.scopes != (before.scopes if before is not None else []):
-            scopes = scope_instance(after.scopes, self._now_text)
-            instances.append(Instance(name=SCOPE, attribute=scopes, row=row))
-        self.write_instances(after.id, key, instances, cause.source)
+            written.append((SCOPE, scope_instance(after.scopes, self._now_text)))
+        self.write_instances(after.id, key, written, cause.source, row)
 
-    def _instances(self, changes: list[AttributeChange], row: int | None) -> list[Instance]:
-        instances = []
-        for change in changes:
-            attribute = change.after
-            if attribute is None:
-                assert change.before is not None
-                attribute = tombstone(change.before, self._now_text)
-            instances.append(Instance(name=change.name, attribute=attribute, row=row))
-        return instances
+    def _written(self, changes: list[AttributeChange]) -> list[tuple[str, Attribute]]:
+        """The instances of what changed, by name; of what went, that it went."""
+        now = self._now_text
+        return [
+            (change.name, tombstone(change.before, now) if change.after is None else change.after)  # type: ignore[arg-type]
+            for change in changes
+        ]
 
     # -- indexes: touched only where the set changes ----------------------------
 
@@ -292,16 +306,18 @@ class EntityWriter(EntityReader, HistoryWriter):
         self, tenant: int, key: int, before: Entity, after: Entity, changes: list[AttributeChange]
     ) -> None:
         """Of attributes that were there and still are, the numbers beside their names."""
-        for name in {change.name for change in changes}:
+        told = []
+        for name in dict.fromkeys([change.name for change in changes]):
             old, new = before.attributes.get(name), after.attributes.get(name)
             if old is None or new is None:
                 continue
             number = plain_number(new)
             if number != plain_number(old):
-                self.db.change(
-                    "UPDATE entity_attribute SET number = ? WHERE tenant = ? AND name = ? AND row = ?",
-                    (number, tenant, self.db.names.intern(name), key),
-                )
+                told.append((number, tenant, self.db.names.intern(name), key))
+        if told:
+            self.db.change_many(
+                "UPDATE entity_attribute SET number = ? WHERE tenant = ? AND name = ? AND row = ?", told
+            )
 
     def _change_scopes(self, tenant: int, key: int, old: list[str], new: list[str]) -> None:
         before, after = set(map(scope_key, old)), set(map(scope_key, new))
@@ -331,20 +347,41 @@ class EntityWriter(EntityReader, HistoryWriter):
         return tally
 
 
+def _looks_other(change: AttributeChange) -> bool:
+    """Whether a change may be one of what is shown of an entity: not of its times or its unit alone."""
+    before, after = change.before, change.after
+    return before is None or after is None or before.kind != after.kind or before.value != after.value
+
+
 def _recount_attributes(tally: Tally, before: Entity, after: Entity, changes: list[AttributeChange]) -> None:
-    for name in {change.name for change in changes}:
-        old, new = kinds_of(before, name), kinds_of(after, name)
-        tally.attributes.setdefault(name, Use()).changed = tally.touched
-        if old != new:
-            tally.seen = tally.touched
-            if old:
-                count_attribute(tally, name, old, -1)
-            if new:
-                count_attribute(tally, name, new, 1)
-        if name.endswith(STALE):
-            tally.seen = tally.touched
-            tally.silent += is_silent(after) - is_silent(before)
-    came, went = newest(change.after for change in changes), newest(change.before for change in changes)
+    uses, touched = tally.attributes, tally.touched
+    came = went = 0
+    marked, other = False, {}
+    for change in changes:
+        name, old, new = change.name, change.before, change.after
+        use = uses.get(name)
+        if use is None:
+            use = uses[name] = Use()
+        use.changed = touched
+        if new is not None and new.observed_at is not None:
+            came = max(came, read_time(new.observed_at, "observedAt")[0])
+        if old is not None and old.observed_at is not None:
+            went = max(went, read_time(old.observed_at, "observedAt")[0])
+        if old is None or new is None or old.kind != new.kind:
+            other[name] = use
+        marked = marked or name.endswith(STALE)
+    for name, use in other.items():
+        kinds_before = kinds_of(before.attributes.get(name, ()))
+        kinds_after = kinds_of(after.attributes.get(name, ()))
+        if set(kinds_before) != set(kinds_after):
+            tally.seen = touched
+            use.count += bool(kinds_after) - bool(kinds_before)
+            for kinds, sign in ((kinds_before, -1), (kinds_after, 1)):
+                for kind in kinds:
+                    use.kinds[kind] = use.kinds.get(kind, 0) + sign
+    if marked:
+        tally.seen = touched
+        tally.silent += is_silent(after) - is_silent(before)
     tally.observed = max(tally.observed, came)
     if went > came:
         tally.past = max(tally.past, went)

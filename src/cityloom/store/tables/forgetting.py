@@ -110,6 +110,7 @@ class TenantForgetter(EntityWriter, PersonalWriter):
         start = max(reached, self.first_seq() - 1)
         end = min(until, start + EVENTS_AT_ONCE, until if slowest is None else slowest)
         if end > start:
+            self.forget_tail()
             self.db.run("DELETE FROM event WHERE seq > ? AND seq <= ? AND tenant = ?", (start, end, number))
             self._set_meta(mark, f"{end}:{until}")
             return end - start

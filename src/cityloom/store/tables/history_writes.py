@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from cityloom.model.entity import Entity, decode_entity
+from cityloom.model.entity import Attribute, Entity, decode_entity
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
@@ -190,18 +190,23 @@ class HistoryWriter(HistoryReader, LogWriter):
         return limit - left
 
     def write_instances(
-        self, entity_id: str, incarnation: int, instances: Sequence[Instance], source: str
+        self,
+        entity_id: str,
+        incarnation: int,
+        attributes: Iterable[tuple[str, Attribute]],
+        source: str,
+        row: int | None,
     ) -> None:
-        """Adds the instances of a change of state, which the next event will tell of."""
+        """Adds the instances (name, attribute) of a change of state, which the next event will tell of."""
         encoder = Encoder(self.db, entity_id, incarnation, self.next_seq, self.now, source)
         rows = []
-        for instance in instances:
-            row, foreign = encoder.row(instance, False)
-            given = instance.attribute.instance_id
+        for name, attribute in attributes:
+            values, foreign = encoder.values(name, attribute, row)
+            given = attribute.instance_id
             if given is None:
-                rows.append(row)
-            elif self.find_instance(incarnation, entity_id, instance.name, given) is None:
-                self._insert(row, foreign)
+                rows.append(values)
+            elif self.find_instance(incarnation, entity_id, name, given) is None:
+                self._insert(Row._make(values), foreign)
         if rows:
             self.db.change_many(_INSERT, rows)
 

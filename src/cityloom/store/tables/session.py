@@ -19,6 +19,8 @@ from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.map_ports import Box
 from cityloom.store.tables.interned import Interned, Tenants
+from cityloom.store.tables.tail import Tail, Told
+from cityloom.store.tables.waiting import Waiting
 
 Parameters = Sequence[Any] | dict[str, Any]
 """The values of a statement, in the order of its `?` or by name."""
@@ -101,6 +103,12 @@ class Session(ABC):
         """(tenant, type) -> (when the type was changed last, the newest `observedAt` found then)"""
         self.usual: dict[tuple[int | None, int | None], tuple[tuple[int, Box], Box]] = {}
         """(tenant, type) -> ((how many there were, their whole box), the box without strays)"""
+        self.waiting = Waiting()
+        self.tail = Tail()
+        self.told: list[Told] = []
+        """The events of the transaction that writes, for the tail when they are committed"""
+        self.missing: set[tuple[str, str, str]] = set()
+        """(tenant, kind, id) of documents that the transaction which writes has found not to be there"""
         self._pulse: Pulse | None = None
         self._committed: Pulse | None = None
         """The pulse as this session committed it last."""
@@ -136,6 +144,10 @@ class Session(ABC):
     @abstractmethod
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """All rows, as tuples."""
+
+    @abstractmethod
+    def rows_beside(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows of a statement that no waiting change touches, as its caller knows."""
 
     @abstractmethod
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
@@ -229,9 +241,15 @@ class Session(ABC):
         self.shapes.undo(mark[2])
         self.causes.undo(mark[3])
         self.pulse.seq, self.pulse.incarnation = mark[4]
+        while self.told and self.told[-1][0].seq > self.pulse.seq:
+            self.told.pop()
+        self.missing.clear()
 
     def settle(self) -> None:
         """Everything added is committed."""
+        self.tail.extend(self.told)
+        self.told.clear()
+        self.missing.clear()
         self.tenants.settle()
         self.names.settle()
         self.shapes.settle()

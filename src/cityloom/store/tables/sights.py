@@ -84,6 +84,8 @@ def write_sight(session: Session, key: int, tenant: int, sight: Sight) -> None:
 
 def default_instance(instances: list[Attribute]) -> Attribute | None:
     """The default instance, or else the first."""
+    if len(instances) == 1:
+        return instances[0]
     return next((each for each in instances if not each.dataset_id), instances[0] if instances else None)
 
 

@@ -6,7 +6,7 @@ written once a commit, one row a type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +29,12 @@ class Use(Struct, omit_defaults=True):
     count: int = 0
     kinds: dict[str, int] = {}
     changed: int = 0
+
+    def settled(self) -> Use:
+        """Without kinds that came to nothing."""
+        if all(self.kinds.values()):
+            return self
+        return Use(self.count, {kind: count for kind, count in self.kinds.items() if count}, self.changed)
 
 
 class Tally(Struct, omit_defaults=True):
@@ -62,14 +68,21 @@ class Tally(Struct, omit_defaults=True):
     def add(self, change: Tally) -> None:
         """Adds a later change; `left` is kept when this is a change, too."""
         self.count += change.count
-        _add(self.geometries, change.geometries)
+        if change.geometries:
+            _add(self.geometries, change.geometries)
         for name, use in change.attributes.items():
-            mine = self.attributes.setdefault(name, Use())
+            mine = self.attributes.get(name)
+            if mine is None:
+                mine = self.attributes[name] = Use()
             mine.count += use.count
-            mine.changed = max(mine.changed, use.changed)
-            _add(mine.kinds, use.kinds)
-        self.box = union(self.box, change.box)
-        self.left = union(self.left, change.left)
+            if use.changed > mine.changed:
+                mine.changed = use.changed
+            if use.kinds:
+                _add(mine.kinds, use.kinds)
+        if change.box is not None:
+            self.box = union(self.box, change.box)
+        if change.left is not None:
+            self.left = union(self.left, change.left)
         self.modified = max(self.modified, change.modified)
         if change.observed > self.observed:
             self.observed = change.observed
@@ -81,11 +94,7 @@ class Tally(Struct, omit_defaults=True):
 
     def settled(self) -> Tally:
         """As it is stored: what came to nothing left out, the box checked against what left it."""
-        attributes = {
-            name: Use(use.count, {kind: count for kind, count in use.kinds.items() if count}, use.changed)
-            for name, use in self.attributes.items()
-            if use.count
-        }
+        attributes = {name: use.settled() for name, use in self.attributes.items() if use.count}
         geometries = {kind: count for kind, count in self.geometries.items() if count}
         box = self.box if geometries else None
         loose = box is not None and (self.loose or (self.left is not None and _touches(self.left, box)))
@@ -132,26 +141,38 @@ def add_all(tallies: Tallies, changes: Tallies) -> None:
         tallies.setdefault(key, Tally()).add(change)
 
 
+def take_all(tallies: Tallies, changes: Tallies) -> None:
+    """The same with changes that nobody needs any more."""
+    for key, change in changes.items():
+        known = tallies.get(key)
+        if known is None:
+            tallies[key] = change
+        else:
+            known.add(change)
+
+
 def count_entity(tally: Tally, entity: Entity, place: Place | None, sign: int) -> None:
     """Counts an entity in (`sign` 1) or out (-1)."""
     tally.count += sign
-    for name in entity.attributes:
-        count_attribute(tally, name, kinds_of(entity, name), sign)
+    uses, observed, marked = tally.attributes, 0, False
+    for name, instances in entity.attributes.items():
+        use = uses.get(name)
+        if use is None:
+            use = uses[name] = Use()
+        use.count += sign
+        for kind in kinds_of(instances):
+            use.kinds[kind] = use.kinds.get(kind, 0) + sign
+        for each in instances:
+            if each.observed_at is not None:
+                observed = max(observed, read_time(each.observed_at, "observedAt")[0])
+        marked = marked or name.endswith(STALE)
+    if marked:
+        tally.silent += sign * is_silent(entity)
     count_place(tally, entity, place, sign)
-    tally.silent += sign * is_silent(entity)
-    observed = newest(each for instances in entity.attributes.values() for each in instances)
     if sign > 0:
         tally.observed = max(tally.observed, observed)
     else:
         tally.past = max(tally.past, observed)
-
-
-def count_attribute(tally: Tally, name: str, kinds: frozenset[str], sign: int) -> None:
-    """Counts an attribute in or out."""
-    use = tally.attributes.setdefault(name, Use())
-    use.count += sign
-    for kind in kinds:
-        use.kinds[kind] = use.kinds.get(kind, 0) + sign
 
 
 def count_place(tally: Tally, entity: Entity, place: Place | None, sign: int) -> None:
@@ -193,19 +214,11 @@ def geometry_kind(entity: Entity) -> str:
     return str(value.get("type", "")) if isinstance(value, dict) else ""
 
 
-_ONE_KIND: Final[dict[str, frozenset[str]]] = {}
-
-
-def kinds_of(entity: Entity, name: str) -> frozenset[str]:
-    """The kinds of an attribute's instances."""
-    instances = entity.attributes.get(name, ())
+def kinds_of(instances: Sequence[Attribute]) -> Collection[str]:
+    """The kinds of an attribute's instances, each once."""
     if len(instances) == 1:
-        kind = instances[0].kind
-        known = _ONE_KIND.get(kind)
-        if known is None:
-            known = _ONE_KIND[kind] = frozenset((kind,))
-        return known
-    return frozenset(instance.kind for instance in instances)
+        return (instances[0].kind,)
+    return dict.fromkeys(instance.kind for instance in instances)
 
 
 def union(one: Box | None, other: Box | None) -> Box | None:

@@ -23,7 +23,7 @@ from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
 from cityloom.store.tables.session import Mark, Session
 from cityloom.store.tables.snapshot import TablesTransaction
-from cityloom.store.tables.tallies import Tallies, add_all, decode_tally, encode_tally
+from cityloom.store.tables.tallies import Tallies, decode_tally, encode_tally, take_all
 from cityloom.store.tables.trouble import TRY_SECONDS, Trouble
 
 GROUP_SECONDS: Final = 0.05
@@ -200,7 +200,7 @@ class Writer:
                 group.append(done)
                 waiting = None
                 if transaction is not None:
-                    add_all(pending, transaction.counted)
+                    take_all(pending, transaction.counted)
                     wipe = wipe or transaction.wipe
                 if len(group) < GROUP_WORKS and time.monotonic() < end:
                     waiting = self._more()
@@ -274,16 +274,22 @@ class Writer:
         return True
 
     def _write_tallies(self, pending: Tallies) -> None:
-        for key, change in pending.items():
-            body = self._db.value("SELECT body FROM tally WHERE tenant = ? AND type = ?", key)
-            if body is not None:
+        """Adds what the group counted to what is stored: each tenant's types are read at once."""
+        db = self._db
+        types: dict[int, list[int]] = {}
+        for tenant, type in pending:
+            types.setdefault(tenant, []).append(type)
+        sql = f"SELECT type, body FROM tally WHERE tenant = ? AND {db.dialect.is_number_of('type', '?')}"
+        for tenant, wanted in types.items():
+            for type, body in db.rows(sql, (tenant, db.dialect.numbers(wanted))):
                 stored = decode_tally(body)
-                stored.add(change)
-                change = stored
-            self._db.change(
+                stored.add(pending[tenant, type])
+                pending[tenant, type] = stored
+        if pending:
+            db.change_many(
                 "INSERT INTO tally (tenant, type, body) VALUES (?, ?, ?)"
                 " ON CONFLICT (tenant, type) DO UPDATE SET body = excluded.body",
-                (*key, encode_tally(change.settled())),
+                [(*key, encode_tally(tally.settled())) for key, tally in pending.items()],
             )
 
     def _give_up(self, mark: Mark | None) -> None:
