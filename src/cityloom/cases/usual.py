@@ -6,7 +6,7 @@ exactly and that varies from day to day. All is plain arithmetic on few numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from math import exp, lgamma, log, log1p, sqrt
 from statistics import median
@@ -20,6 +20,8 @@ _SPREADS: Final = 4.0
 """A count is taken as no more than the median and so many robust standard deviations."""
 _MAD: Final = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
+_STEPS: Final = 100_000
+"""The fraction of `chance` goes on no longer; it needs some tens, and the root of a very large count."""
 
 
 class Usual(NamedTuple):
@@ -67,42 +69,42 @@ def usual(counts: Mapping[date, int], today: date, free: Callable[[date], bool])
 def chance(seen: int, expected: float, size: float) -> float:
     """How likely so many or more are, of a negative binomial count; 1 for none.
 
+    Source: the count's tail is a regularized incomplete beta function, DLMF 8.17.24.
+
     Args:
         expected: its mean; 0 is taken as almost none.
         size: above 0; the variance is expected + expected²/size.
 
-    Cost: some microseconds, and more for a count near the mean of a large one.
+    Cost: some microseconds; more near the mean of a large count, with its root.
     """
     if seen <= 0:
         return 1.0
     expected = max(expected, 1e-9)
-    if seen <= expected:
-        return 1.0 - sum(_terms(seen - 1, expected, size, down=True))
-    return min(1.0, sum(_terms(seen, expected, size, down=False)))
-
-
-def _terms(count: int, expected: float, size: float, *, down: bool) -> Iterator[float]:
-    """The chances of a count and of those below or above it, until they are too small to matter."""
-    share = expected / (expected + size)
-    term = exp(
-        lgamma(count + size)
-        - lgamma(size)
-        - lgamma(count + 1)
-        + size * -log1p(expected / size)
-        + count * log(share)
+    share, rest = expected / (expected + size), size / (expected + size)
+    scale = exp(
+        lgamma(seen + size) - lgamma(seen) - lgamma(size) + seen * log(share) - size * log1p(expected / size)
     )
-    most = term
-    while term > most * 1e-12:
-        yield term
-        most = max(most, term)
-        if down:
-            if count == 0:
-                return
-            term *= count / ((count - 1 + size) * share)
-            count -= 1
+    if share < (seen + 1) / (seen + size + 2):
+        return min(1.0, scale / seen * _fraction(share, seen, size))
+    return max(0.0, 1 - scale / size * _fraction(rest, size, seen))
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    """The continued fraction of the incomplete beta function, DLMF 8.17.22, by Lentz's method."""
+    lower = value = 1 / (1 - (a + b) * x / (a + 1))
+    upper = 1.0
+    for step in range(2, _STEPS):
+        m, odd = divmod(step, 2)
+        if odd:
+            term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         else:
-            term *= (count + size) * share / (count + 1)
-            count += 1
+            term = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        lower = 1 / (1 + term * lower)
+        upper = 1 + term / upper
+        value *= lower * upper
+        if abs(lower * upper - 1) < 1e-12:
+            break
+    return value
 
 
 def _size(groups: Sequence[Sequence[float]]) -> float:
