@@ -112,6 +112,11 @@ class InDatabase(World):
 
 async def rounds(world: World, count: int, seed: int) -> Counter[str]:
     """Kills `count` times under load and looks after each; what was done and looked at."""
+    with world.node:
+        return await _rounds(world, count, seed)
+
+
+async def _rounds(world: World, count: int, seed: int) -> Counter[str]:
     chance = random.Random(seed)
     counts: Counter[str] = Counter()
     told = Told()
@@ -122,7 +127,6 @@ async def rounds(world: World, count: int, seed: int) -> Counter[str]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     receiver = f"http://127.0.0.1:{runner.addresses[0][1]}"
     node = world.node
-    await asyncio.to_thread(node.start)
     await subscribe_to_all(node.url, f"{receiver}/all")
     deck: list[str] = []
     writers = [Writer(number, receiver, told, counts) for number in range(WRITERS)]
