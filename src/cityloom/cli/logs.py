@@ -42,15 +42,17 @@ class _Lines:
     the latest after `_HELD_SECONDS`, and with the process: a line apiece would cost as much as an answer.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, at_once: bool = False) -> None:
         self._stream = stream
+        self._at_once = at_once
         self._lost = 0
         self._kept = b""
         self._held: deque[str | dict[str, Any]] = deque()
         self._some = threading.Event()
         self._writing = threading.Lock()
         atexit.register(self.flush)
-        threading.Thread(target=self._run, name="log-writer", daemon=True).start()
+        if not at_once:
+            threading.Thread(target=self._run, name="log-writer", daemon=True).start()
 
     def write(self, line: str | dict[str, Any]) -> None:
         """Takes a whole line, or what it is to tell, which must not change any more."""
@@ -58,7 +60,9 @@ class _Lines:
             self._lost += 1
             return
         self._held.append(line)
-        if not self._some.is_set():
+        if self._at_once:
+            self.flush()
+        elif not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
@@ -179,10 +183,8 @@ def configure_logs(settings: Settings, *, at_once: bool = False) -> None:
             f"logLevel is invalid: {settings.log_level!r} is none of {', '.join(_LEVELS)}"
         )
     as_json = settings.log_json if settings.log_json is not None else not sys.stderr.isatty()
-    lines: TextIO | _Lines = sys.stderr
-    if not at_once:
-        lines = _Lines(sys.stderr)
-        _flushes[:] = [lines.flush]
+    lines = _Lines(sys.stderr, at_once=at_once)
+    _flushes[:] = [lines.flush]
     if as_json:
         structlog.configure(
             processors=[],
