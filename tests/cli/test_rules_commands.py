@@ -75,7 +75,6 @@ def test_a_table_goes_from_file_to_draft_to_adoption(folder: Path, node: NodePro
     assert "who-comes" in done.stdout
     assert "cityloom-limits" in done.stdout
     assert "409" in refused("rules", "adopt", "who-comes", "1", "--from", NEXT_WEEK, *at)
-    assert "does not exist" in refused("rules", "replay", "who-comes", "9", *at)
 
 
 def test_a_node_that_is_not_there_is_named() -> None:

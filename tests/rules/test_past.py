@@ -81,6 +81,26 @@ async def test_a_replay_opens_what_was_opened_when_it_happened(
     assert gone.opened == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_watch_that_comes_late_opens_what_it_would_have_opened(
+    seed: int, store: SqliteStore, clock: SimulatedClock, rules: Rules
+) -> None:
+    clock.set(at("1 08:00"))
+    await rules.create(CALL, RULES)
+    await rules.adopt(CALL, "live", "1", since="2026-12-01")
+    town = Town(store, clock, rules)
+    await town.watch.start()
+    town.away = True
+    await lived_day(town, seed)
+    town.away = False
+    async with watching(town):
+        await town.read()
+        late = sorted((format_datetime(one.at), one.case_type, one.entity) for one in opened(store))
+    found = past_of(store, None, RULES)
+    assert len(late) > 3
+    assert late == sorted((one["at"], one["caseType"], one["entity"]) for one in found.opened)
+
+
 class Office:
     """Rules with cases that were lived, and the replays that are asked for."""
 

@@ -43,6 +43,7 @@ class Town:
         self.clock = clock
         self.rules = rules
         self.opener = Opener()
+        self.away = False
         self.broker = LocalBroker(store, OpenAccess(), clock)
         self.watch = self.new_watch()
 
@@ -60,7 +61,9 @@ class Town:
         await self.read()
 
     async def read(self) -> None:
-        """Until the log was read and no timer is due."""
+        """Until the log was read and no timer is due; at once where nobody watches."""
+        if self.away:
+            return
 
         def left() -> bool:
             with self.store.snapshot() as reads:
@@ -270,6 +273,44 @@ async def test_a_restart_goes_on_where_the_watch_stood(town: Town) -> None:
         await other.tell("River", "level", 5.1, "1 20:46")
     assert sorted(town.cases()) == [("dark", "1T20:30"), ("river", "1T20:01")]
     assert calls == 1
+
+
+async def test_what_was_told_while_nobody_watched_is_taken_in_its_turn(
+    store: SqliteStore, clock: SimulatedClock, rules: Rules
+) -> None:
+    clock.set(at("1 08:00"))
+    await rules.create(CALL, RULES)
+    await rules.adopt(CALL, "live", "1", since="2026-12-01")
+    async with watching(Town(store, clock, rules)) as town:
+        await town.tell("River", "level", 1, "1 08:30")
+    for when, level in (("1 09:00", 5), ("1 09:10", 1), ("1 09:20", 5)):
+        clock.set(at(when))
+        river = thing("River", 1, "level", level)
+        await town.broker.batch(CALL, "upsert-update", [Item(id=river.id, entity=river)])
+    again = Town(store, clock, rules)
+    await again.watch.start()
+    await again.watch.sweep()  # sees the river over its mark, and nothing yet of what came before
+    async with watching(again):
+        await again.read()
+    assert again.cases() == [("river", "1T09:00"), ("river", "1T09:20")]
+
+
+async def test_a_lamp_that_goes_dark_and_is_taken_down_while_nobody_watched_is_no_fault(
+    store: SqliteStore, clock: SimulatedClock, rules: Rules
+) -> None:
+    clock.set(at("1 08:00"))
+    await rules.create(CALL, RULES)
+    await rules.adopt(CALL, "live", "1", since="2026-12-01")
+    async with watching(Town(store, clock, rules)) as town:
+        await town.tell("River", "level", 1)
+    clock.set(at("1 20:00"))
+    lamp = thing("Streetlight", 1, "powerState", "off")
+    await town.broker.batch(CALL, "upsert-update", [Item(id=lamp.id, entity=lamp)])
+    await town.broker.delete_entity(CALL, lamp.id)
+    async with watching(Town(store, clock, rules)) as again:
+        await again.read()
+        await again.move("1 21:00")
+    assert [row for row, _ in again.cases() if row == "dark"] == []
 
 
 async def test_the_same_holds_in_a_database() -> None:

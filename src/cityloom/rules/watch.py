@@ -59,6 +59,10 @@ class CaseOpener(Protocol):
 Indexed = dict[tuple[str, str], list[OpeningRule]]
 
 
+Touched = dict[tuple[str, str], dict[str, Place]]
+"""By entity, the places of values that were taken before in the same batch of events."""
+
+
 class _Sweep(NamedTuple):
     """A tenant whose rules changed: the digests of its tables, its rules, when each table came into force."""
 
@@ -157,24 +161,27 @@ class OpeningWatch:
 
             self._books |= await asyncio.wrap_future(self._store.read(read))
         zone, books = self._rules.zone, self._books
+        touched: Touched = {}
         signals = [
             signal
             for event in plain
             for signal in self._signals(
-                event, self._index(books[event.tenant], day_of(event.at, zone), event.at)
+                event, self._index(books[event.tenant], day_of(event.at, zone), event.at), touched
             )
         ]
         return self._outcome(signals) if signals else None
 
-    def _signals(self, event: Event, indexed: Indexed) -> Iterable[Signal]:
+    def _signals(self, event: Event, indexed: Indexed, touched: Touched) -> Iterable[Signal]:
+        """The values of an event that matter; those of `touched` do, whose state earlier ones change."""
+        entity = (event.tenant, event.entity_id)
+        known, before = self._active.get(entity, {}), touched.get(entity, {})
         if event.kind == "entityDeleted":
-            for state in list(self._active.get((event.tenant, event.entity_id), {}).values()):
-                yield Signal(place=state.place, rule=NO_RULE, heard=Heard(at=event.at, firing="", gone=True))
+            for place in {**{key: state.place for key, state in known.items()}, **before}.values():
+                yield Signal(place=place, rule=NO_RULE, heard=Heard(at=event.at, firing="", gone=True))
             return
         if not indexed:
             return
-        known = self._active.get((event.tenant, event.entity_id), {})
-        swept = (event.tenant, event.entity_id) in self._being_swept
+        swept = entity in self._being_swept
         for change in event.changes:
             for type in event.types:
                 for rule in indexed.get((type, change.name), ()):
@@ -193,7 +200,9 @@ class OpeningWatch:
                         # As history has it, so that a replay reads the same times.
                         told = event.at if after.modified_at is None else parse_datetime(after.modified_at)
                         heard = Heard(at=told, firing=str(told), value=value_of(after))
-                    if swept or matters(rule, known.get(place.key), heard):
+                    if swept or place.key in before or matters(rule, known.get(place.key), heard):
+                        before = touched.setdefault(entity, {})
+                        before[place.key] = place
                         yield Signal(
                             place=place,
                             rule=rule,
