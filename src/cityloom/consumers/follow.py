@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from cityloom.consumers.failures import Failures
+from cityloom.consumers.waiting import within
 from cityloom.model.errors import CityloomError
 from cityloom.model.events import Event
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -27,16 +28,6 @@ IDLE_MARK = 1000
 """Events without work after which the cursor is moved all the same."""
 IDLE_SECONDS = 0.2
 """Or when nothing happened for so long."""
-
-
-async def _within(seconds: float, wake: asyncio.Event) -> bool:
-    """Waits so long for an event; whether it came."""
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 class Follower:
@@ -89,7 +80,7 @@ class Follower:
                         told = self.position
                     if self.position == marked:
                         await wake.wait()
-                    elif not await _within(IDLE_SECONDS, wake):
+                    elif not await within(IDLE_SECONDS, wake):
                         marked = await self._commit(None, self.position)
                     continue
                 outcome = await self._until_handled(events)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from cityloom.consumers.failures import Failures
 from cityloom.consumers.follow import Outcome
 from cityloom.consumers.lease import LeaseLost
+from cityloom.consumers.waiting import within
 from cityloom.model.clock import Clock
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
@@ -53,12 +54,7 @@ class Timers:
                 raise
             except Exception as error:
                 delay = failures.failed(error)
-            try:
-                # Not `wait_for`: cancelled just when it is woken, it goes on as if nothing was (3.11).
-                async with asyncio.timeout(delay):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await within(delay, self._wake)
 
     async def _due(self) -> list[Timer]:
         now = self._clock.now()

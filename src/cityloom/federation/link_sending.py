@@ -6,7 +6,6 @@ Source: ETSI GS CIM 009 clauses 5.8.1.4, 5.8.5.4, 6.10, 6.11.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -14,6 +13,7 @@ import structlog
 
 from cityloom.broker.door import settled
 from cityloom.broker.ports import Call
+from cityloom.consumers.waiting import within
 from cityloom.federation.copies import reduced, watched_there
 from cityloom.federation.forward import SUBSCRIPTIONS, Answer, Forwarder, Method, segment
 from cityloom.federation.linking import Wanted, call_of
@@ -118,8 +118,7 @@ class LinkSending:
                     failures = 0
                     continue
                 failures += 1
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), min(first * 2 ** min(failures - 1, 32), last))
+                await within(min(first * 2 ** min(failures - 1, 32), last), woken)
             del self._due[source]
         finally:
             del self._woken[source]

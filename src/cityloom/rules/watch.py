@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from cityloom.broker.door import settled
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
+from cityloom.consumers.waiting import within
 from cityloom.model.clock import Clock
 from cityloom.model.entity import LOCATION, Attribute
 from cityloom.model.events import Event
@@ -296,11 +297,7 @@ class OpeningWatch:
         while True:
             self._sweep_now.clear()
             await self.sweep()
-            try:
-                async with asyncio.timeout(_SWEEP_EVERY):
-                    await self._sweep_now.wait()
-            except TimeoutError:
-                continue
+            await within(_SWEEP_EVERY, self._sweep_now)
 
     async def sweep(self) -> None:
         """Where rules came into force, looks at the entities that are there: what is dark stays dark.

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from cityloom.broker.door import Door, settled
 from cityloom.broker.ports import Access, BatchResult, Broker, Call, Forwarding, ItemError
 from cityloom.consumers.views import Views
+from cityloom.consumers.waiting import within
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import Clock
 from cityloom.model.errors import (
@@ -179,12 +180,7 @@ class Snapshots(Door):
             others = await self._go_on()
             ends = [parse_datetime(one.expires_at) for one in self._kept.values()]
             wait = min((max(0.0, (end - self._clock.now()) / _SECOND) for end in ends), default=_LOOK_EVERY)
-            try:
-                await asyncio.wait_for(
-                    self._wake.wait(), min(wait, _AGAIN if self._left or others else _LOOK_EVERY)
-                )
-            except TimeoutError:
-                continue
+            await within(min(wait, _AGAIN if self._left or others else _LOOK_EVERY), self._wake)
 
     async def close(self) -> None:
         """Ends what is being prepared."""

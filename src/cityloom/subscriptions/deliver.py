@@ -10,7 +10,6 @@ behind it go on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +20,7 @@ import msgspec
 import structlog
 
 from cityloom.consumers.failures import Failures
+from cityloom.consumers.waiting import within
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError
 from cityloom.model.settings import Settings
@@ -230,8 +230,7 @@ class Deliverer:
             start = max(lane.waiting[0].due, lane.endpoint.blocked_until)
             delay = (start - self._clock.now()) / 1e6
             if delay > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lane.wake.wait(), min(delay, 60.0))
+                await within(min(delay, 60.0), lane.wake)
                 continue
             waiting = heapq.heappop(lane.waiting)
             try:

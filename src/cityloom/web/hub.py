@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from cityloom.consumers.waiting import within
 from cityloom.ld.context import LdContext
 from cityloom.model.events import Event
 from cityloom.store.ports import Snapshot, Store
@@ -174,10 +175,9 @@ class Hub:
                     await asyncio.sleep(_PAUSE_SECONDS)
                     continue
                 # One clock for all listeners: a timer for each would cost more than the change itself.
-                try:
-                    await asyncio.wait_for(self._committed.wait(), _PING_SECONDS)
+                if await within(_PING_SECONDS, self._committed):
                     self._committed.clear()
-                except TimeoutError:
+                else:
                     self._quiet += 1
                     self._wake()
         finally:
