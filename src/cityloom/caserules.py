@@ -171,7 +171,10 @@ class CaseTables:
         table = book.adopted("routing", day)
         if table is None:
             return None
-        decision = table.decide({**given(case.matter), "area": area or None})
+        try:
+            decision = table.decide({**given(case.matter), "area": area or None})
+        except BadRequestData:
+            return None  # it asks for what is not known of this case: whoever dispatches decides
         return (decision.outputs["department"], _row_of(decision)) if decision.hits else None
 
     def check(self, table: DecisionTable) -> list[Finding]:
@@ -205,6 +208,11 @@ class CaseTables:
                     parse_limit(row.outputs["limit"], "limit")
                 except BadRequestData as error:
                     yield _wrong(place, error.detail)
+        if table.kind == "escalation":
+            try:
+                table.decide({"returnedBy": 0, "redone": 0})
+            except BadRequestData as error:
+                yield _wrong("inputs", f"{error.detail}, and of some cases it is not known")
         if table.kind == "limits":
             yield from self._order(table)
             if "clock" in names:

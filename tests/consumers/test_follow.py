@@ -56,6 +56,35 @@ async def test_a_follower_sees_what_was_there_without_being_told(
     assert seen == [1, 2, 3, 4, 5]
 
 
+async def test_a_follower_sees_what_is_committed_while_it_looks_in_vain(store: SqliteStore) -> None:
+    seen: list[int] = []
+
+    async def handle(events: Sequence[Event]) -> None:
+        seen.extend(event.seq for event in events)
+
+    class Crossed(Follower):
+        """Each look that finds nothing is crossed by a commit, of which it is told before it is done."""
+
+        async def _next(self) -> list[Event]:
+            events = await super()._next()
+            if not events and len(seen) < 3:
+                await asyncio.to_thread(put, store, lamp(len(seen)))
+                await asyncio.sleep(0)
+            return events
+
+    follower = Crossed(store, "test", handle)
+    await follower.start()
+    running = asyncio.create_task(follower.run())
+    try:
+        async with asyncio.timeout(20):
+            while not seen:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert seen[0] == 1
+
+
 async def test_a_follower_sees_what_comes_in_order_and_keeps_its_place_when_idle(store: SqliteStore) -> None:
     seen: list[int] = []
 

@@ -22,7 +22,7 @@ from cityloom.rules.book import Rulebook, Version
 from cityloom.rules.kept import read_table
 from cityloom.rules.kinds import check_table
 from cityloom.rules.load import load_table
-from cityloom.rules.table import DecisionTable, RowPart, compile_table
+from cityloom.rules.table import DecisionTable, InputPart, RowPart, compile_table
 from tests.rules.conftest import NOON
 from tests.rules.tables import ROUTING
 
@@ -234,3 +234,11 @@ def test_the_tables_of_the_sample_city_are_whole_and_fit_it(name: str) -> None:
     table = load_table(folder / "rules" / f"{name}.yaml")
     tables = CaseTables(city.workflow, city.limits, city.departments)
     assert [*check_table(table), *tables.check(table)] == []
+
+
+def test_what_a_rule_would_need_and_nobody_knows_stops_no_case(case_rules: CaseTables) -> None:
+    book = Rulebook([adopted(read_table(ROUTING), "2026-01-01")], case_rules.base)
+    untyped = Case(id="c", state="pendingDispatch", workflow="w")
+    assert case_rules.route(book, "2026-12-01", untyped, "north") is None
+    told = replace(case_rules.base[1].told, inputs=[*case_rules.base[1].told.inputs, InputPart(name="type")])
+    assert "type is required" in " ".join(one.says for one in case_rules.check(compile_table(told)))

@@ -58,10 +58,12 @@ class Follower:
         wake = asyncio.Event()
         # Nobody has told yet of what was committed before now: the first look at the log is for that.
         told = self.position + 1
+        notices = 0
 
         def arrived(seq: int) -> None:
-            nonlocal told
+            nonlocal told, notices
             told = max(told, seq)
+            notices += 1
             wake.set()
 
         def committed(seq: int) -> None:
@@ -73,10 +75,11 @@ class Follower:
             marked = self.position
             while True:
                 wake.clear()
-                asked = told
-                events = await self._next() if asked > self.position else []
+                before = notices
+                events = await self._next() if told > self.position else []
                 if not events:
-                    if told == asked:
+                    # Not by the number: who looks ahead may be told of the very event that it guessed.
+                    if notices == before:
                         told = self.position
                     if self.position == marked:
                         await wake.wait()
