@@ -185,7 +185,9 @@ class Replica:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         source = f"host=127.0.0.1 port={primary.port} user={USER}"
-        primary._run("pg_basebackup", "--write-recovery-conf", "--dbname", source, data=self._data)
+        primary._run(
+            "pg_basebackup", "--checkpoint=fast", "--write-recovery-conf", "--dbname", source, data=self._data
+        )
         options = f"-p {self.port} -k {primary._folder} -c listen_addresses=127.0.0.1"
         primary._run(
             "pg_ctl",
