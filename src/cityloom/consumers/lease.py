@@ -161,7 +161,7 @@ class Leases:
     # -- within ------------------------------------------------------------
 
     async def _beat(self, *, started: bool = False) -> None:
-        async with asyncio.timeout(self._silence / 2):
+        async with asyncio.timeout(None if started else self._silence / 2):
             epochs = await asyncio.wrap_future(self._store.submit(self._renew))
         self._beaten = self._clock.now()
         lost = [name for name in self._terms if epochs.get(name) != self._epochs.get(name)]
