@@ -193,3 +193,27 @@ async def test_part_that_fails_is_begun_again(tmp_path: Path, clock: SimulatedCl
     assert part.started == 2
     await leases.stop()
     store.close()
+
+
+async def test_part_that_fails_while_it_ends_is_not_begun_again(
+    tmp_path: Path, clock: SimulatedClock
+) -> None:
+    store = SqliteStore(tmp_path / "c.db", clock)
+
+    class Failing(Doing):
+        async def run(self) -> None:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(super().run())
+            finally:
+                raise ValueError("at the end")
+
+    part = Failing()
+    leases = Leases(store, clock, SILENCE)
+    await leases.start({"work": part})
+    async with asyncio.timeout(20):
+        while not part.runs:
+            await asyncio.sleep(0.01)
+        await leases.stop()
+    assert part.started == 1
+    store.close()

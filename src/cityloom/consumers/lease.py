@@ -143,7 +143,7 @@ class Leases:
         while True:
             await asyncio.sleep(self._silence / _BEATS)
             try:
-                await asyncio.wait_for(self._beat(), self._silence / 2)
+                await self._beat()
             except (CityloomError, TimeoutError) as error:
                 _log.error("leases not renewed", reason=str(error))
                 if self._clock.now() - self._beaten > self._silence * 1e6:
@@ -161,7 +161,8 @@ class Leases:
     # -- within ------------------------------------------------------------
 
     async def _beat(self, *, started: bool = False) -> None:
-        epochs = await asyncio.wrap_future(self._store.submit(self._renew))
+        async with asyncio.timeout(None if started else self._silence / 2):
+            epochs = await asyncio.wrap_future(self._store.submit(self._renew))
         self._beaten = self._clock.now()
         lost = [name for name in self._terms if epochs.get(name) != self._epochs.get(name)]
         await self._end_terms(lost)
@@ -241,6 +242,8 @@ class Leases:
                 begun.set()
                 await part.run()
             except Exception as error:
+                if _ends():
+                    return  # it failed while it ended
                 causes = _causes(error)
                 if any(isinstance(each, LeaseLost) for each in causes):
                     _log.warning("lease lost", lease=name)
@@ -259,6 +262,12 @@ class Leases:
         # Only now: what they write at their end is written in their term.
         for name in names:
             self._epochs.pop(name, None)
+
+
+def _ends() -> bool:
+    """Whether the running task is to end: what failed at that has hidden it (3.11)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _causes(error: BaseException) -> list[Exception]:

@@ -44,6 +44,7 @@ class Ear:
         self._tell = tell
         self._name = name
         self._told = 0
+        self._heard_any = False
         self._connection: asyncpg.Connection | None = None
         self._connected = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -87,25 +88,33 @@ class Ear:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _keep_listening(self) -> None:
+        told = False
         while True:
             try:
-                connection = await self._connect()
-                try:
-                    await connection.add_listener(CHANNEL, self._heard)
-                    self._connection = connection
-                    self._connected.set()
-                    while True:
-                        async with self._turn:
-                            seq = await connection.fetchval("SELECT seq FROM pulse")
-                        self._take(seq)
-                        await asyncio.sleep(LOOK_SECONDS)
-                finally:
-                    self._connection = None
-                    self._connected.clear()
-                    await connection.close(timeout=5)
-            except OURS as error:
-                _log.warning("commits of other nodes are not heard", reason=str(error))
+                await self._listen()
+            except Exception as error:
+                if self._heard_any or not told:
+                    _log.warning("commits of other nodes are not heard", reason=str(error))
+                told = True  # once, until it was heard again
+            self._heard_any = False
             await asyncio.sleep(_AGAIN)
+
+    async def _listen(self) -> None:
+        connection = await self._connect()
+        try:
+            await connection.add_listener(CHANNEL, self._heard)
+            self._connection = connection
+            self._connected.set()
+            while True:
+                async with self._turn:
+                    seq = await connection.fetchval("SELECT seq FROM pulse")
+                self._take(seq)
+                self._heard_any = True
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._connection = None
+            self._connected.clear()
+            await connection.close(timeout=5)
 
     def _heard(self, _connection: object, _process: int, _channel: str, said: object) -> None:
         self._take(int(str(said)))

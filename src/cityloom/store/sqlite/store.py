@@ -240,7 +240,10 @@ class SqliteStore:
     def last_document(self) -> int:
         """The last event that put or deleted a document."""
         session = self._reader().session
-        seq: int = session.value("SELECT coalesce(max(seq), 0) FROM document_change")
+        try:
+            seq: int = session.value("SELECT coalesce(max(seq), 0) FROM document_change")
+        except apsw.Error as error:
+            raise failed(self._path, error) from error
         return seq
 
     def ask_last_document(self) -> Future[int]:
