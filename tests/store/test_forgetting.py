@@ -11,7 +11,7 @@ from cityloom.store.sqlite import SqliteStore
 from tests.laws.conftest import START
 from tests.laws.test_tenants import TENANT, fill, forget
 
-_SHARED = {"cause", "origin", "name", "shape", "pulse", "meta", "cursor", "cold"}
+_SHARED = {"cause", "origin", "name", "shape", "pulse", "meta", "cursor", "cold", "lease"}
 """What all tenants share: interned, or told by number alone."""
 
 
