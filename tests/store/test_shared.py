@@ -20,7 +20,7 @@ from cityloom.store.sqlite import SqliteStore
 from tests.laws.values import CAUSE, LAMP, do, lamp, put, see
 from tests.postgres import server
 
-WRITERS, WORKS = 3, 120
+WRITERS, WORKS = 3, 60
 Open = Callable[[], Store]
 
 

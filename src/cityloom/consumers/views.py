@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from cityloom.store.log_ports import DocumentChange
 from cityloom.store.ports import Snapshot, Store
 
+_SOON: Final = 0.05
+"""Seconds until documents are looked at after a commit, when nobody asks."""
 Take = Callable[[Snapshot, DocumentChange], Callable[[], None]]
 """Reads, on any thread, what became of a document; what it returns takes that in, on the event loop."""
 
@@ -53,16 +56,21 @@ class Views:
 
     async def run(self) -> None:
         """Takes in what other processes change, also when nobody asks, until it is cancelled."""
+        if not self._store.shared:
+            await asyncio.Event().wait()
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
 
         def committed(_: int) -> None:
-            loop.call_soon_threadsafe(wake.set)
+            if not wake.is_set():
+                loop.call_soon_threadsafe(wake.set)
 
         stop = self._store.on_commit(committed)
         try:
             while True:
                 await wake.wait()
+                # Once for many commits: a request looks by itself.
+                await asyncio.sleep(_SOON)
                 wake.clear()
                 await self.current()
         finally:
