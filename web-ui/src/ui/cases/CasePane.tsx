@@ -24,6 +24,7 @@ import { History } from './History';
 import { Moves } from './Moves';
 import { LightWord, Steps, useMinutes } from './parts';
 import { ReporterData } from './ReporterData';
+import { RoleChoice } from './RoleChoice';
 
 /** The chosen case whole: where it stands, what is left, what can be done, what was done. */
 export function CasePane() {
@@ -110,6 +111,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         <PageLink text={t('status.title')} change={{ page: 'status' }} />
         <PageLink text={t('cases.entity')} change={{ page: 'map', id: row.id }} />
       </p>
+      <RoleChoice />
       <Moves whole={whole} renew={renew} />
       <Steps steps={steps} />
       {row.clocks.length > 0 && (
