@@ -7,12 +7,15 @@ Needs what the page's tests need: Debian's chromium and the built page (`make de
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.async_api import Browser, Page, async_playwright
@@ -31,6 +34,7 @@ ARGUMENTS = [
 DESKTOP, TALL, PHONE = (1280, 800), (1280, 1080), (390, 780)
 AIR = "urn:ngsi-ld:AirQualityObserved:loomhaven:AQ-001"
 REPORTS = "Open311ServiceRequest"
+SAID = ["Water stands a hand deep, and rises", "The lamp before number 12 is dark"]
 
 
 async def drawn(page: Page) -> None:
@@ -62,6 +66,34 @@ async def take(
     print(f"docs/images/{name}.png")
 
 
+def cases(origin: str) -> None:
+    """Reports some cases, and moves the first ones on."""
+
+    def ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(origin + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read())
+
+    types = ["flooded-road", "street-light", "blocked-sewer", "street-tree", "overflowing-bin", "pavement"]
+    for index, (type_name, department) in enumerate(zip(types, ["water", "lighting"], strict=False)):
+        place = {"type": "Point", "coordinates": [123.392 + 0.004 * index, 30.196 + 0.002 * index]}
+        made = ask("POST", "/cases", {"type": type_name, "location": place, "description": SAID[index]})
+        path = f"/cases/{made['id']}"
+        for move in ("accept", "file", "dispatch"):
+            whole = ask("GET", path)
+            open_now = next(each for each in whole["moves"] if each["move"] == move)
+            needed = {"department": department} if move == "dispatch" else {}
+            if "condition" in open_now["needs"]:
+                needed["condition"] = open_now["conditions"][0]
+            act = {"move": move, "seen": whole["seen"], "role": open_now["role"]}
+            ask("POST", f"{path}/moves", {**act, **needed})
+    for index, type_name in enumerate(types[2:]):
+        place = {"type": "Point", "coordinates": [123.39 + 0.006 * index, 30.206 - 0.003 * index]}
+        ask("POST", "/cases", {"type": type_name, "location": place})
+
+
 async def pictures(origin: str, moment: str) -> None:
     """Every picture, of a node that is running; `moment` is the instant of the past that one shows."""
     few = "District,Park,WaterBody,RoadSegment,AirQualityObserved,Vehicle,Streetlight"
@@ -78,6 +110,9 @@ async def pictures(origin: str, moment: str) -> None:
         await take(browser, at(**past), "past", scheme="dark")
         await take(browser, at(page="table", table="Streetlight", sort="-powerRating"), "table")
         await take(browser, at(layers=few), "phone", size=PHONE, locale="zh-CN")
+        # The last one: cases become a layer of their own.
+        await asyncio.to_thread(cases, origin)
+        await take(browser, at(page="cases", case=f"{datetime.now(UTC):%Y}-000001"), "cases")
         await browser.close()
 
 

@@ -36,8 +36,14 @@ async def describe_city(incoming: Incoming) -> Response:
     services.access.check(incoming.call, "read", "city")
     seq = await asyncio.wrap_future(services.store.read(lambda snapshot: snapshot.last_seq()))
     city = msgspec.to_builtins(services.city)
-    most = services.settings.items_max
-    return plain_json({**city, "version": __version__, "datum": "WGS 84", "itemsMax": most, "seq": seq})
+    told = {
+        "version": __version__,
+        "datum": "WGS 84",
+        "itemsMax": services.settings.items_max,
+        "cases": services.cases is not None,
+        "seq": seq,
+    }
+    return plain_json({**city, **told})
 
 
 async def list_layers(incoming: Incoming) -> Response:
@@ -122,6 +128,7 @@ _CITY: Schema = {
         "attribution",
         "groups",
         "itemsMax",
+        "cases",
         "seq",
     ],
     "properties": {
@@ -136,6 +143,7 @@ _CITY: Schema = {
         "version": {"type": "string"},
         "datum": {"type": "string"},
         "itemsMax": {"type": "integer", "description": "The most features in one answer of `/ogc`."},
+        "cases": {"type": "boolean", "description": "Whether the city keeps cases."},
         "seq": {"type": "integer"},
     },
 }

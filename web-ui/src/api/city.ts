@@ -18,6 +18,8 @@ export interface City {
   groups: Group[];
   /** The most objects that one answer, a page of a table or a file, holds. */
   itemsMax: number;
+  /** Whether the city keeps cases. */
+  cases: boolean;
   /** Where the event log stood when this was answered: live changes are followed from here. */
   seq: number;
 }

@@ -45,13 +45,21 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<An
  *
  * @throws ApiError as `getJson`
  */
-export async function postJson<T>(path: string, body: unknown): Promise<T> {
+export const postJson = <T>(path: string, body: unknown): Promise<T> =>
+  post(path, JSON.stringify(body), 'application/json');
+
+/**
+ * Sends something as it is.
+ *
+ * @throws ApiError as `getJson`
+ */
+export async function post<T>(path: string, body: BodyInit, type: string): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
       method: 'POST',
-      headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { Accept: 'application/json', 'Content-Type': type },
+      body,
     });
   } catch {
     throw new ApiError(0, 'unreachable', '');

@@ -25,6 +25,15 @@ const full: View = {
     offset: 200,
   },
   chart: ['powerRating', 'urn:a urn:b'],
+  cases: {
+    number: '2026-000123',
+    as: 'department:lighting',
+    status: 'closed',
+    light: 'amber',
+    department: 'roads',
+    step: 'handle',
+    type: 'street-light',
+  },
 };
 
 describe('the address', () => {
@@ -46,7 +55,8 @@ describe('the address', () => {
   });
 
   it('takes nonsense for the first view', () => {
-    const odd = '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b';
+    const odd =
+      '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue';
     expect(readAddress(odd)).toEqual({ ...firstView, shown: ['%E0%'] });
     expect(readAddress('?time=2025-06-30T00:00:00Z/2025-06-29T00:00:00Z').time.mode).toBe('live');
     expect(readAddress('?areas=District:Streetlight:avg:').areas).toBeNull();

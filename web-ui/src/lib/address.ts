@@ -7,8 +7,10 @@
 
 import type { Steps } from './colouring';
 
-export type Page = 'map' | 'table' | 'sources' | 'node';
-export const pages: readonly Page[] = ['map', 'table', 'sources', 'node'];
+export const pages = ['map', 'table', 'cases', 'report', 'status', 'sources', 'node'] as const;
+export type Page = (typeof pages)[number];
+/** Pages beside which the map is shown. */
+export const mapPages: readonly Page[] = ['map', 'cases', 'report'];
 
 /** How areas are coloured by what lies within them. */
 export interface AreaQuery {
@@ -45,6 +47,23 @@ export interface TableView {
   offset: number;
 }
 
+/** Which cases stand in the queue, which one is open, and in which role the reader acts. */
+export interface CasesView {
+  /** The number of the chosen case (`2026-000123`); "" is none. */
+  number: string;
+  /** A role, `department:<code>` for one that acts for a department; "" is every role. */
+  as: string;
+  status: CaseStatus;
+  light: Light | '';
+  department: string;
+  step: string;
+  type: string;
+}
+export type Light = 'green' | 'amber' | 'red';
+export const lights: readonly Light[] = ['green', 'amber', 'red'];
+export type CaseStatus = 'open' | 'closed' | 'all';
+export const caseStatuses: readonly CaseStatus[] = ['open', 'closed', 'all'];
+
 export interface View {
   page: Page;
   /** The chosen object; "" is none. */
@@ -64,6 +83,7 @@ export interface View {
   table: TableView;
   /** The attributes whose history is drawn, each as the key of its row; empty: the page's own choice. */
   chart: string[];
+  cases: CasesView;
 }
 
 export const firstSpeed = 600;
@@ -80,6 +100,7 @@ export const firstView: View = {
   speed: firstSpeed,
   table: { type: '', columns: [], sort: '', only: '', offset: 0 },
   chart: [],
+  cases: { number: '', as: '', status: 'open', light: '', department: '', step: '', type: '' },
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -105,6 +126,20 @@ export function readAddress(search: string): View {
       offset: whole(given.get('row')),
     },
     chart: split(given.get('chart')),
+    cases: readCases(given),
+  };
+}
+
+function readCases(given: URLSearchParams): CasesView {
+  const [status, light] = [given.get('status') as CaseStatus, given.get('light') as Light];
+  return {
+    number: given.get('case') ?? '',
+    as: given.get('as') ?? '',
+    status: caseStatuses.includes(status) ? status : 'open',
+    light: lights.includes(light) ? light : '',
+    department: given.get('department') ?? '',
+    step: given.get('step') ?? '',
+    type: given.get('type') ?? '',
   };
 }
 
@@ -133,6 +168,10 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('only', view.table.only);
   put('row', String(view.table.offset), '0');
   put('chart', view.chart.map(encodeURIComponent).join(','));
+  const { number, status, ...others } = view.cases;
+  put('case', number);
+  put('status', status, 'open');
+  for (const [name, value] of Object.entries(others)) put(name, value);
   const text = out.toString();
   return text ? `?${text}` : '';
 }

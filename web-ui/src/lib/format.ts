@@ -127,10 +127,15 @@ export function bytesText(bytes: number): string {
 }
 
 /** A time from one instant to another, in the two largest units that say something. */
-export function lengthText(seconds: number): string {
+export const lengthText = (seconds: number): string => inUnits(seconds, steps);
+
+/** The same in nothing longer than hours. */
+export const hoursText = (seconds: number): string => inUnits(seconds, steps.slice(1));
+
+function inUnits(seconds: number, units: typeof steps): string {
   const parts: [Intl.RelativeTimeFormatUnit, number][] = [];
   let left = Math.max(0, seconds);
-  for (const [unit, size] of steps) {
+  for (const [unit, size] of units) {
     const count = unit === 'second' ? Math.round(left * 10) / 10 : Math.floor(left / size);
     if (count && parts.length < 2) parts.push([unit, count]);
     left -= Math.floor(left / size) * size;

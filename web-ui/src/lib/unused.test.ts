@@ -13,7 +13,7 @@ const told = (search: string): string[] =>
 describe('what of an address cannot be read', () => {
   it('is named with its value', () => {
     const odd =
-      '?page=x&areas=A:B:median&time=2025-13-99&at=now&speed=-1&row=two&lang=fr&layers=Lamp';
+      '?page=x&areas=A:B:median&time=2025-13-99&at=now&speed=-1&row=two&status=done&light=blue&lang=fr&layers=Lamp';
     const found = unreadable(odd, '#map=here');
     expect(found.map(({ name, value }) => `${name}=${value}`)).toEqual([
       'page=x',
@@ -22,6 +22,8 @@ describe('what of an address cannot be read', () => {
       'at=now',
       'speed=-1',
       'row=two',
+      'status=done',
+      'light=blue',
       'lang=fr',
       'map=here',
     ]);
@@ -38,6 +40,7 @@ describe('what of an address cannot be read', () => {
       at: '2025-06-29T10:00:00Z',
       speed: 3600,
       table: { ...firstView.table, offset: 200 },
+      cases: { ...firstView.cases, number: '2026-000001', status: 'all', light: 'red' },
     };
     expect(unreadable(writeAddress(full, { lang: 'zh' }), '#map=11.2/30.2/123.4')).toEqual([]);
     expect(unreadable('?time=live&row=0&speed=600&utm_source=post', '')).toEqual([]);

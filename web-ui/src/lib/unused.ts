@@ -6,11 +6,12 @@
  */
 import type { Layer } from '../api/city';
 import { languages } from './i18n';
-import { pages, readAddress, type View } from './address';
+import { caseStatuses, lights, pages, readAddress, type View } from './address';
 import { readChoice } from './colouring';
 import { codeOf, type Row } from './entity';
 
-type Written = 'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'lang' | 'map';
+type Written =
+  'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'status' | 'light' | 'lang' | 'map';
 
 export type Why =
   | { kind: Written }
@@ -53,6 +54,8 @@ export function unreadable(search: string, hash: string): Unused[] {
     at: () => read.at !== '',
     speed: (text) => Number(text) === read.speed,
     row: (text) => Number(text) === read.table.offset,
+    status: (text) => (caseStatuses as readonly string[]).includes(text),
+    light: (text) => (lights as readonly string[]).includes(text),
     lang: (text) => languages.some(({ code }) => code === text),
     map: isPlace,
   };

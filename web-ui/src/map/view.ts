@@ -17,6 +17,7 @@ import type { Box } from '../api/city';
 import { anchorOf } from '../lib/geometry';
 import { metresPerPixel } from '../lib/scale';
 import { areaDrawing, type AreaPaint } from './areas';
+import { CaseMarks } from './cases';
 import { type Drawn, drawingOf, type LayerDrawing, sourceOf, tilesOf } from './drawing';
 import { drawMark, iconName, pixelRatio } from './icons';
 import { Pulses } from './pulses';
@@ -58,6 +59,8 @@ export interface MapOptions {
   covered: Covered;
   theme: Theme;
   onChoose(hit: Hit): void;
+  /** A press, wherever it was; true where it has been taken. */
+  onPress(at: [lon: number, lat: number]): boolean;
   onHover(hover: { hit: Hit | null; x: number; y: number; at: [number, number] } | null): void;
   onMove(camera: Camera): void;
   /** The tiles of a layer have come, or could not be read. */
@@ -92,6 +95,7 @@ export class CityMap {
   private readonly drawn = new Map<string, OnMap>();
   private readonly loaded: Promise<void>;
   private readonly pulses = new Pulses((rings) => this.source(pulseSource)?.setData(rings));
+  readonly cases: CaseMarks;
   private areas: { type: string; paint: AreaPaint } | null = null;
   private theme: Theme;
 
@@ -114,6 +118,7 @@ export class CityMap {
       // The page names its canvas itself, in the reader's language.
       locale: { 'Map.Title': '' },
     });
+    this.cases = new CaseMarks(this.map);
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     // Not "load", which waits for a first empty picture: what has been read by then is in the first one.
@@ -122,8 +127,9 @@ export class CityMap {
   }
 
   private listen(options: MapOptions): void {
-    const { onChoose, onHover, onMove, onTiles, onRender, onRest } = options;
-    this.map.on('click', ({ point }) => {
+    const { onChoose, onPress, onHover, onMove, onTiles, onRender, onRest } = options;
+    this.map.on('click', ({ point, lngLat }) => {
+      if (onPress([lngLat.lng, lngLat.lat])) return;
       const hit = this.nearest(point.x, point.y);
       if (hit) onChoose(hit);
     });
@@ -434,6 +440,8 @@ export class CityMap {
 
   /** The object to choose at a point: objects before ground, points before lines before surfaces. */
   private nearest(x: number, y: number): Hit | null {
+    const found = this.cases.at(x, y);
+    if (found) return found;
     const owners = this.owners();
     const hits = this.map.queryRenderedFeatures(
       [

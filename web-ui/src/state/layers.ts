@@ -1,5 +1,5 @@
 /** Reading layers for the map. */
-import { effect, untracked } from '@preact/signals';
+import { computed, effect, untracked } from '@preact/signals';
 import { ApiError } from '../api/http';
 import { type Asked, countMatching, type Items, readItems, tilePath } from '../api/maps';
 import { isDrawable } from '../lib/geometry';
@@ -13,6 +13,7 @@ import { shownTypes } from './catalogue';
 import { classesAre, classesKey, colouredBy, readClasses } from './classes';
 import {
   groundFirst,
+  type LayerState,
   layerState,
   layers,
   loaded,
@@ -171,8 +172,14 @@ export function drawLayer(type: string): void {
   const address = tiled ? { path: tilePath(type, askedOf(type)), box: layer.bbox } : null;
   at.drawLayer({ type, role, mark, crowd, tiled, colouring }, address);
   at.setFeatures(type, read.features);
-  at.setVisible(type, visible);
+  at.setVisible(type, isSeen({ role, visible }));
 }
+
+/** Beside the queue and a report the map shows the ground alone, for their own marks. */
+const groundAlone = computed(() => ['cases', 'report'].includes(view.value.page));
+
+const isSeen = ({ role, visible }: Pick<LayerState, 'role' | 'visible'>): boolean =>
+  visible && !(groundAlone.value && role === 'object');
 
 /** Reads every layer in the language that was just chosen; names come in one language at a time. */
 export function relabel(): void {
@@ -181,6 +188,12 @@ export function relabel(): void {
 
 /** Follows the view: which layers are shown, with which filter, in which colours. */
 export function followLayers(): void {
+  effect(() => {
+    void groundAlone.value;
+    untracked(() => {
+      for (const each of layers.value) map.value?.setVisible(each.layer.type, isSeen(each));
+    });
+  });
   effect(() => {
     const { shown } = view.value;
     void view.value.filters;
@@ -194,12 +207,13 @@ export function followLayers(): void {
       );
       for (const {
         layer: { type },
+        role,
         visible: before,
       } of layers.value) {
         const visible = wanted.has(type);
         if (visible !== before) {
           patchLayer(type, { visible });
-          map.value?.setVisible(type, visible);
+          map.value?.setVisible(type, isSeen({ role, visible }));
         }
         const other = readWith.has(type) && readWith.get(type) !== signatureOf(type);
         if (visible && (other || layerState(type)?.phase === 'idle')) void loadLayer(type);

@@ -1,5 +1,6 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { mapPages } from '../lib/address';
 import { t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import { start } from '../state/app';
@@ -28,6 +29,10 @@ const Panel = later(async () => (await import('./panel/Panel')).Panel, {
 });
 const TablePage = later(async () => (await import('./table/TablePage')).TablePage);
 const SourcesPage = later(async () => (await import('./sources/SourcesPage')).SourcesPage);
+const CaseQueue = later(async () => (await import('./cases/CaseQueue')).CaseQueue);
+const CasePane = later(async () => (await import('./cases/CasePane')).CasePane);
+const ReportForm = later(async () => (await import('./cases/ReportForm')).ReportForm);
+const StatusPage = later(async () => (await import('./cases/StatusPage')).StatusPage);
 const NodePage = later(async () => (await import('./node/NodePage')).NodePage);
 
 export function App() {
@@ -50,32 +55,50 @@ export function App() {
       </main>
     );
   }
+  const { page, cases } = view.value;
+  const onMap = mapPages.includes(page);
   return (
-    <div class="page" data-page={view.value.page}>
+    <div
+      class="page"
+      data-page={page}
+      data-map={onMap ? 'shown' : 'hidden'}
+      data-case={page === 'cases' && cases.number ? 'open' : undefined}
+    >
       <a class="skip" href="#side">
-        {t('skip.list')}
+        {t(page === 'cases' || page === 'report' ? 'skip.main' : 'skip.list')}
       </a>
-      <a class="skip" href={view.value.page === 'map' ? '#map' : '#main'}>
-        {t(view.value.page === 'map' ? 'skip.map' : 'skip.main')}
+      <a class="skip" href={onMap ? '#map' : '#main'}>
+        {t(onMap ? 'skip.map' : 'skip.main')}
       </a>
       <Header />
       <AddressNote />
       <aside class="side" id="side" tabIndex={-1} data-sheet={sheet.value}>
         <SheetHandle />
-        <div class="side-body">{entity.value ? <Panel /> : <Explore />}</div>
+        <div class="side-body">
+          <Side />
+        </div>
         <Sources />
       </aside>
       <MapPane />
       <TimeBar />
-      {view.value.page === 'table' && <TablePage />}
-      {view.value.page === 'sources' && <SourcesPage />}
-      {view.value.page === 'node' && <NodePage />}
+      {page === 'cases' && cases.number && <CasePane />}
+      {page === 'status' && <StatusPage />}
+      {page === 'table' && <TablePage />}
+      {page === 'sources' && <SourcesPage />}
+      {page === 'node' && <NodePage />}
       <Help />
       <p class="notice" role="status">
         {notice.value}
       </p>
     </div>
   );
+}
+
+/** What stands beside the map. */
+function Side() {
+  if (view.value.page === 'report') return <ReportForm />;
+  if (entity.value) return <Panel />;
+  return view.value.page === 'cases' ? <CaseQueue /> : <Explore />;
 }
 
 function Explore() {

@@ -1,5 +1,5 @@
 import { computed } from '@preact/signals';
-import { pages, writeAddress } from '../lib/address';
+import { type Page, writeAddress } from '../lib/address';
 import { agoText, clockText, timeText } from '../lib/format';
 import { chooseLanguage, language, languages, t } from '../lib/i18n';
 import { nameText } from '../lib/names';
@@ -45,10 +45,14 @@ export function Header() {
   );
 }
 
+/** Reporting and its status are reached from elsewhere: a city without cases has neither. */
+const tabs: Page[] = ['map', 'table', 'cases', 'sources', 'node'];
+
 function Pages() {
+  const shown = tabs.filter((page) => page !== 'cases' || city.value?.cases);
   return (
     <nav class="pages" aria-label={t('page.label')}>
-      {pages.map((page) => (
+      {shown.map((page) => (
         <a
           key={page}
           href={writeAddress({ ...view.value, page })}

@@ -1,4 +1,5 @@
 import app from './app.json';
+import cases from './cases.json';
 import layers from './layers.json';
 import map from './map.json';
 import names from './names.json';
@@ -12,6 +13,7 @@ import time from './time.json';
 /** Every message of this language: a file a room of the page, the keys begin with the room's name. */
 export default {
   ...app,
+  ...cases,
   ...layers,
   ...map,
   ...names,

@@ -7,7 +7,7 @@ import { nameText } from '../../lib/names';
 import { dark, light } from '../../map/theme';
 import type { Camera, CityMap, MapOptions } from '../../map/view';
 import { mapReady } from '../../state/app';
-import { choose } from '../../state/entity';
+import { chooseOnMap, pressed } from '../../state/cases';
 import { lookForGround, noMap, tilesCame } from '../../state/layers';
 import { coveredNow, coveredSoon } from '../../state/covered';
 import { allRead, city, darkScheme, lateSources, layers, map, mapFailed } from '../../state/store';
@@ -84,7 +84,8 @@ function optionsOf(container: HTMLElement, center: [number, number]): MapOptions
     box: wholeBox(),
     covered: coveredSoon(),
     theme: darkScheme.value ? dark : light,
-    onChoose: ({ id }) => choose(id),
+    onChoose: chooseOnMap,
+    onPress: pressed,
     onHover: (now) => (hover.value = now),
     onMove: (now) => (camera.value = now),
     onTiles: tilesCame,

@@ -1,0 +1,262 @@
+"""Cases on the page: from a citizen's report on a telephone to the evaluation, through its buttons."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.async_api import FilePayload, Page, Route, expect
+
+from .browser import visiting
+from .node import NodeProcess, running
+
+pytestmark = pytest.mark.page
+
+PHONE = (390, 844)
+DISTRICT = [[10.0, 50.0], [10.1, 50.0], [10.1, 50.1], [10.0, 50.1], [10.0, 50.0]]
+PROFILE = """
+name: testville
+title: {en: Testville, zh: 测试城}
+center: [10.05, 50.05]
+bbox: [10.0, 50.0, 10.1, 50.1]
+timeZone: Asia/Shanghai
+languages: [en, zh]
+cases: cases.yaml
+"""
+CASES = """
+calendar: calendar.yaml
+departments:
+  roads: {title: {en: Roads, zh: 道路}}
+  lighting: {title: {en: Lighting, zh: 路灯}}
+areas: {type: District}
+"""
+CALENDAR = """
+calendar: always
+timeZone: Asia/Shanghai
+workDay: PT24H
+week: {mon-sun: ["00:00-24:00"]}
+years: {2020..2040: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A small city with cases: one district, two departments."""
+    folder = tmp_path_factory.mktemp("cases")
+    profile = folder / "profile"
+    profile.mkdir()
+    for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR)):
+        (profile / f"{name}.yaml").write_text(text)
+    (folder / "city.yaml").write_text(f"profile: {profile}\n")
+    with running("serve", "--data", str(folder), "--port", "0") as node:
+        node.create(
+            {
+                "id": "urn:ngsi-ld:District:north",
+                "type": "District",
+                "name": {"type": "LanguageProperty", "languageMap": {"en": "North", "zh": "北区"}},
+                "location": {"type": "GeoProperty", "value": {"type": "Polygon", "coordinates": [DISTRICT]}},
+            }
+        )
+        yield node
+
+
+def photo(colour: str) -> FilePayload:
+    held = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(held, "JPEG")
+    return {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": held.getvalue()}
+
+
+def report(node: NodeProcess, type_name: str, lon: float, lat: float, **more: Any) -> str:
+    """Reports a case; its number."""
+    place = {"type": "Point", "coordinates": [lon, lat]}
+    made = node.request("POST", "/cases", {"type": type_name, "location": place, **more})
+    return str(made["id"]).rpartition(":")[2]
+
+
+def act(node: NodeProcess, number: str, name: str, **more: Any) -> None:
+    seen = node.get(f"/cases/{number}")["seen"]
+    node.request("POST", f"/cases/{number}/moves", {"move": name, "seen": seen, **more})
+
+
+async def move(page: Page, role: str, name: str, **fields: str) -> None:
+    """Makes a move in a role by its button and, where it asks for something, its form."""
+    await page.locator(".case-pane .case-role select").select_option(role)
+    await expect(page.locator(".case-move-group")).to_have_count(1)
+    await page.locator(f'.case-moves button[data-move="{name}"]').click()
+    form = page.locator(".case-moves form")
+    for field, value in fields.items():
+        place = form.locator(f'[name="{field}"]')
+        if field == "photos":
+            await place.set_input_files(photo(value))
+        elif field in ("department", "condition"):
+            await place.select_option(value)
+        else:
+            await place.fill(value)
+    if fields:
+        await form.locator("[type=submit]").click()
+    await expect(page.locator(f'.case-history [data-move="{name}"]')).to_have_count(1)
+
+
+async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone(city: NodeProcess) -> None:
+    async with visiting(city.url, size=PHONE, locale="zh-CN", phone=True) as visit:
+        page = visit.page
+        await visit.open("/?page=report")
+        # Without anything said, nothing is sent.
+        await page.get_by_role("button", name="提交").click()
+        await expect(page.locator(".report-number")).to_have_count(0)
+        box = await page.locator(".map canvas").bounding_box()
+        assert box is not None
+        await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        place = page.locator("[data-place]")
+        await expect(place).to_contain_text("北纬")
+        lon, lat = map(float, str(await place.get_attribute("data-place")).split())
+        await page.locator("textarea").fill("<b>路灯</b>不亮")
+        # A type is found by its name in either language.
+        await page.get_by_role("searchbox").fill("sewer")
+        await page.locator('[data-type="blocked-sewer"]').click()
+        await expect(page.locator(".case-chosen")).to_contain_text("排水管道堵塞")
+        await page.locator('[name="photos"]').set_input_files(photo("navy"))
+        await page.locator('[name="phone"]').fill("555 0100")
+        assert await visit.audit() == []
+        await page.get_by_role("button", name="提交").click()
+        number = await page.locator(".report-number").inner_text()
+        assert re.fullmatch(r"\d{4}-\d{6}", number)
+        kept = city.get(f"/cases/{number}")
+        assert kept["case"]["location"] == pytest.approx([lon, lat])
+        assert kept["case"]["reportedBy"] == ["phone"]
+        assert len(kept["evidence"]) == 1
+
+        await page.get_by_role("link", name="办理进度").click()
+        await expect(page.locator('[aria-current="step"]')).to_have_attribute("data-step", "collect")
+        await expect(page.locator(".status")).to_contain_text("已上报")
+        told = await page.locator(".status").inner_text()
+        assert "不亮" not in told
+        assert "555" not in told
+        assert await visit.audit() == []
+
+        await page.get_by_role("link", name="案件", exact=True).click()
+        if await page.locator(".case-pane").count():
+            await page.get_by_role("button", name="返回案件列表").click()
+        assert await visit.audit() == []
+        await page.locator(f'[data-case="{number}"]').click()
+        await expect(page.locator(".case-text")).to_have_text("<b>路灯</b>不亮")
+        await move(page, "intake", "askVerify")
+        await move(page, "collector", "verify", finding="属实", photos="red")
+        await move(page, "shiftLeader", "file", condition="sewer-overflows")
+        await move(page, "dispatcher", "dispatch", department="lighting")
+        await move(page, "department:lighting", "handled", photos="green")
+        await move(page, "intake", "askCheck")
+        await move(page, "collector", "passCheck", finding="已修好", photos="blue")
+        await move(page, "shiftLeader", "close", closingCondition="已修好")
+        await move(page, "hotline", "followUp", finding="满意")
+        await move(page, "evaluator", "evaluate")
+        await expect(page.locator('.case-steps [data-state="done"]')).to_have_count(7)
+        await expect(page.locator(".case-photos img")).to_have_count(4)
+        await visit.until(
+            "[...document.querySelectorAll('.case-photos img')].every(({naturalWidth: w}) => w)"
+        )
+        assert await visit.audit() == []
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        moves = [each["move"] for each in city.get(f"/cases/{number}")["transitions"]]
+        assert moves == [
+            "report",
+            "askVerify",
+            "verify",
+            "file",
+            "dispatch",
+            "handled",
+            "askCheck",
+            "passCheck",
+            "close",
+            "followUp",
+            "evaluate",
+        ]
+        await page.get_by_role("button", name="返回案件列表").click()
+        # What is done leaves the queue.
+        await expect(page.locator(f'[data-case="{number}"]')).to_have_count(0)
+
+
+async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(city: NodeProcess) -> None:
+    late = report(city, "sewage-cover", 10.02, 50.02, reporter={"name": "Ada", "phone": "555"})
+    soon = report(city, "burst-water-main", 10.08, 50.08)
+    act(city, late, "accept", role="intake")
+    async with visiting(city.url, scheme="dark") as visit:
+        page = visit.page
+        await visit.open("/?page=cases&as=dispatcher")
+        rows = page.locator(".case-row")
+        wanted = [each["id"].rpartition(":")[2] for each in city.get("/cases?limit=100")["cases"]]
+        await expect(rows).to_have_count(len(wanted))
+        shown = [await rows.nth(index).get_attribute("data-case") for index in range(len(wanted))]
+        assert shown == wanted
+        await expect(rows.first.locator(".light")).to_have_text("In time")
+        await expect(rows.first.locator(".case-left")).to_contain_text("left")
+        assert await visit.audit() == []
+        # A mark on the map is chosen as a row is.
+        await visit.until("window.__cityloom.resting()")
+        await visit.click_object(f"urn:ngsi-ld:Case:{soon}")
+        await expect(page.locator("#case-title")).to_contain_text(soon)
+        await expect(page.locator(f'[data-case="{soon}"]')).to_have_attribute("aria-pressed", "true")
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".case-pane")).to_have_count(0)
+        # The keyboard walks the queue.
+        await page.keyboard.press("j")
+        await expect(page.locator("#case-title")).to_contain_text(wanted[0])
+        await page.keyboard.press("j")
+        await expect(page.locator("#case-title")).to_contain_text(wanted[1])
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".case-pane")).to_have_count(0)
+        # What happens meanwhile is in the queue by itself.
+        third = report(city, "street-light", 10.05, 50.05)
+        await expect(page.locator(f'[data-case="{third}"]')).to_be_visible()
+        await page.locator(f'[data-case="{late}"]').click()
+        await expect(page.locator("#case-title")).to_contain_text(late)
+        await page.locator('[name="as"]').first.select_option("shiftLeader")
+        assert "as=shiftLeader" in page.url
+
+        # Somebody else moves the case between the look and the press.
+        async def be_faster(route: Route) -> None:
+            act(city, late, "void", role="shiftLeader", reason="twice the same")
+            await route.continue_()
+
+        await page.route("**/moves", be_faster)
+        await page.locator('button[data-move="verifyAgain"]').click()
+        await page.locator('.case-moves [name="reason"]').fill("look again")
+        await page.locator(".case-moves [type=submit]").click()
+        await expect(page.locator(".case-moves .warn")).to_contain_text("Somebody else")
+        await expect(page.locator('.case-history [data-move="void"]')).to_contain_text("twice the same")
+        await expect(page.locator(".case-pane [data-state=voided]")).to_be_visible()
+        assert len(visit.complaints) == 1
+        assert "409" in visit.complaints.pop()
+        await page.unroute("**/moves")
+
+        # Who reported is told for a purpose, to a role that needs it.
+        await page.locator('[name="as"]').first.select_option("intake")
+        assert "555" not in await page.locator(".case-pane").inner_text()
+        await page.locator('[name="purpose"]').fill("to ask where exactly")
+        await page.locator("[aria-labelledby=case-reporter] button").click()
+        await expect(page.locator(".case-facts")).to_contain_text("Ada")
+        assert await visit.audit() == []
+
+        # A department's own list.
+        for name, more in (("accept", {}), ("file", {}), ("dispatch", {"department": "roads"})):
+            role = {"accept": "intake", "file": "shiftLeader", "dispatch": "dispatcher"}[name]
+            act(city, soon, name, role=role, **more)
+        await page.locator('[name="as"]').first.select_option("department:roads")
+        await page.get_by_role("button", name="My department").click()
+        await expect(rows).to_have_count(1)
+        await expect(rows.first).to_have_attribute("data-case", soon)
+        assert "department=roads" in page.url
+
+
+async def test_city_without_cases_has_no_page_of_them(built_page: None, tmp_path: Path) -> None:
+    with running("serve", "--data", str(tmp_path), "--port", "0") as node:
+        assert node.get("/city")["cases"] is False
+        async with visiting(node.url) as visit:
+            await visit.page.goto(node.url)
+            await expect(visit.page.locator(".pages a")).to_have_count(4)
+            await expect(visit.page.get_by_role("link", name="Cases")).to_have_count(0)

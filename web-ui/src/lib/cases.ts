@@ -1,0 +1,25 @@
+/** Cases in words and signs. Pure. */
+import type { CaseClock, CaseRow } from '../api/cases';
+import type { Light } from './address';
+import { hoursText, lengthText } from './format';
+import { t } from './i18n';
+import type { Shape } from './symbols';
+
+/** A light is a colour and a shape, on the map and in the list. */
+export const lightMarks: Record<Light, { colour: string; shape: Shape }> = {
+  green: { colour: '#009E73', shape: 'circle' },
+  amber: { colour: '#E69F00', shape: 'triangle' },
+  red: { colour: '#D55E00', shape: 'square' },
+};
+
+export const promiseOf = ({ clocks }: Pick<CaseRow, 'clocks'>): CaseClock | undefined =>
+  clocks.find(({ clock }) => clock === 'promise');
+
+/** What is left of a clock; work time in hours, since a day of it is not a day. */
+export function leftText({ left, measure, state }: CaseClock): string {
+  const seconds = Math.abs(left);
+  const whole = seconds >= 60 ? seconds - (seconds % 60) : seconds;
+  const time = measure === 'work' ? hoursText(whole) : lengthText(whole);
+  const key = state === 'paused' ? 'paused' : left < 0 ? 'late' : 'left';
+  return t(`cases.${key}${measure === 'work' ? '.work' : ''}`, { time });
+}

@@ -1,0 +1,108 @@
+/** What the reader does with cases: the words of the city's workflow, the chosen case, the place of a report. */
+import { effect, signal, untracked } from '@preact/signals';
+import {
+  type CaseRow,
+  type CaseTypes,
+  readCaseTypes,
+  readWorkflow,
+  type Workflow,
+} from '../api/cases';
+import type { CasesView } from '../lib/address';
+import { nameText } from '../lib/names';
+import type { Hit } from '../map/view';
+import { choose } from './entity';
+import { coveredNow } from './covered';
+import { findFeature, map, revision } from './store';
+import { go, view } from './view';
+
+/** Titles of types, departments, states, roles and moves; null until they have been read. */
+export const words = signal<{ types: CaseTypes; workflow: Workflow } | null>(null);
+
+let asked: Promise<void> | undefined;
+
+/** Reads the titles once; again after it failed. */
+export function readWords(): Promise<void> {
+  asked ??= Promise.all([readCaseTypes(), readWorkflow()]).then(
+    ([types, workflow]) => void (words.value = { types: types.body, workflow: workflow.body }),
+    (thrown: unknown) => {
+      asked = undefined;
+      throw thrown;
+    },
+  );
+  return asked;
+}
+
+const titled = (code: string, title: Parameters<typeof nameText>[0]): string =>
+  nameText(title) || code;
+
+export const typeTitle = (code: string): string =>
+  titled(code, words.value?.types.types.find((each) => each.code === code)?.title);
+export const departmentTitle = (code: string): string =>
+  titled(code, words.value?.types.departments.find((each) => each.code === code)?.title);
+export const stateTitle = (code: string): string =>
+  titled(code, words.value?.workflow.states[code]?.title);
+export const stepTitle = (code: string): string => titled(code, words.value?.workflow.steps[code]);
+export const moveTitle = (code: string): string =>
+  titled(code, words.value?.workflow.moves.find(({ move }) => move === code)?.title);
+export const roleTitle = (code: string): string =>
+  titled(code, words.value?.workflow.roles[code]?.title);
+
+/** Who is to act: a department, or a role. */
+export const holderTitle = (code: string): string =>
+  words.value?.workflow.roles[code] ? roleTitle(code) : departmentTitle(code);
+
+/** A district by its name, where the map has it. */
+export function areaTitle(id: string): string {
+  void revision.value;
+  return findFeature(id)?.feature.properties.name || id.slice(id.lastIndexOf(':') + 1);
+}
+
+/** Changes the queue, the chosen case or the role, and the address with it. */
+export function goCases(change: Partial<CasesView>, step = true): void {
+  go({ cases: { ...view.value.cases, ...change } }, step);
+}
+
+/** Shows where a case is, and brings it into sight. */
+export function showCase(place: CaseRow['location'] | null): void {
+  map.value?.setChosen(place ? { type: 'Point', coordinates: place } : null);
+  if (place && !onPhone()) map.value?.goTo([...place, ...place], coveredNow());
+}
+
+const onPhone = (): boolean => matchMedia('(max-width: 820px)').matches;
+
+/** The queue as marks on the map; null takes them away. */
+export function drawCases(rows: readonly CaseRow[] | null): void {
+  map.value?.cases.set(rows ?? []);
+}
+
+export const caseType = 'Case';
+
+/** What was pressed on the map is chosen: beside the queue only cases are. */
+export function chooseOnMap({ id, type }: Hit): void {
+  const { page } = view.value;
+  if (page === 'map') choose(id);
+  else if (page === 'cases' && type === caseType)
+    goCases({ number: id.slice(id.lastIndexOf(':') + 1) });
+}
+
+/** Where the report is about; set by a press on the map, too. */
+export const reportPlace = signal<[lon: number, lat: number] | null>(null);
+
+/** Whether a press on the map was a place for the report. */
+export function pressed(at: [lon: number, lat: number]): boolean {
+  if (view.value.page !== 'report') return false;
+  reportPlace.value = at;
+  return true;
+}
+
+/** Shows the place of the report until the returned function is called. */
+export function showReportPlace(): () => void {
+  const stop = effect(() => {
+    const place = reportPlace.value;
+    map.value?.setChosen(place ? { type: 'Point', coordinates: place } : null);
+  });
+  return () => {
+    stop();
+    untracked(() => map.value)?.setChosen(null);
+  };
+}

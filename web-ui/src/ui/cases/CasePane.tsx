@@ -1,0 +1,181 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { type CaseWhole, photoPath, readCase } from '../../api/cases';
+import { writeAddress } from '../../lib/address';
+import { leftText } from '../../lib/cases';
+import { timeText } from '../../lib/format';
+import { known, t } from '../../lib/i18n';
+import {
+  areaTitle,
+  caseType,
+  departmentTitle,
+  goCases,
+  readWords,
+  showCase,
+  stateTitle,
+  typeTitle,
+} from '../../state/cases';
+import { newsOf } from '../../state/news';
+import { map } from '../../state/store';
+import { go, view } from '../../state/view';
+import { Icon } from '../parts/Icon';
+import { Problem } from '../parts/Problem';
+import { useRead } from '../parts/useRead';
+import { History } from './History';
+import { Moves } from './Moves';
+import { LightWord, Steps, useMinutes } from './parts';
+import { ReporterData } from './ReporterData';
+import { RoleChoice } from './RoleChoice';
+
+/** The chosen case whole: where it stands, what is left, what can be done, what was done. */
+export function CasePane() {
+  const { number, as } = view.value.cases;
+  const [moved, setMoved] = useState(0);
+  const beat = useMinutes();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const { body, error, retry } = useRead(
+    JSON.stringify([number, as]),
+    async (stop) => {
+      const [answer] = await Promise.all([readCase(number, as, stop), readWords()]);
+      return answer.body;
+    },
+    newsOf(caseType) + beat + moved,
+  );
+  const place = body?.case.location;
+  const at = place?.join(' ');
+  const drawn = map.value;
+  useEffect(() => {
+    if (body) showCase(place ?? null);
+  }, [number, at, drawn]);
+  useEffect(() => () => showCase(null), []);
+  useEffect(() => heading.current?.focus(), [number]);
+  const close = (): void => {
+    goCases({ number: '' });
+    setTimeout(() => document.querySelector<HTMLElement>(`[data-case="${number}"]`)?.focus());
+  };
+  return (
+    <section
+      class="case-pane"
+      aria-labelledby="case-title"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.defaultPrevented) return;
+        event.stopPropagation();
+        close();
+      }}
+    >
+      <div class="case-head">
+        <h2 id="case-title" tabIndex={-1} ref={heading}>
+          {t('cases.case', { number })}
+        </h2>
+        <button type="button" class="time-button" aria-label={t('cases.back')} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </div>
+      {error && <Problem title={t('cases.caseUnread')} error={error} retry={retry} />}
+      {!body && !error && <p role="status">{t('loading.rows')}</p>}
+      {body && <Whole key={number} whole={body} renew={() => setMoved((count) => count + 1)} />}
+    </section>
+  );
+}
+
+function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
+  const { case: row, steps, evidence, transitions } = whole;
+  const { number } = view.value.cases;
+  const { type = '', department = '', area = '', address, about, light, description } = row;
+  return (
+    <>
+      <p>
+        <span class="strong">{type ? typeTitle(type) : t('cases.noType')}</span>
+        <br />
+        <span data-state={row.state}>{stateTitle(row.state)}</span>
+        {light && (
+          <>
+            {' '}
+            · <LightWord light={light} />
+          </>
+        )}
+      </p>
+      {description && <p class="case-text">{description}</p>}
+      <p class="small quiet">
+        {[
+          department && departmentTitle(department),
+          address,
+          area && areaTitle(area),
+          row.place === 'unknown' && t('cases.placeUnknown'),
+          t('cases.reportedAt', { time: timeText(row.reportedAt, 'short') }),
+        ]
+          .filter(Boolean)
+          .join(' · ')}
+      </p>
+      <p class="case-links small">
+        {about && <PageLink text={t('cases.about')} change={{ page: 'map', id: about }} />}
+        <PageLink text={t('status.title')} change={{ page: 'status' }} />
+        <PageLink text={t('cases.entity')} change={{ page: 'map', id: row.id }} />
+      </p>
+      <RoleChoice />
+      <Moves whole={whole} renew={renew} />
+      <Steps steps={steps} />
+      {row.clocks.length > 0 && (
+        <section aria-labelledby="case-clocks">
+          <h3 id="case-clocks">{t('cases.clocks')}</h3>
+          <ul class="case-clocks">
+            {row.clocks.map((clock) => (
+              <li key={`${clock.clock} ${clock.department}`} data-clock={clock.clock}>
+                <LightWord light={clock.light} />
+                <span>
+                  <span class="strong">{known(`cases.clock.${clock.clock}`) ?? clock.clock}</span>:{' '}
+                  {leftText(clock)}
+                </span>
+                {clock.deadline && (
+                  <span class="small quiet">
+                    {t('cases.until', { time: timeText(clock.deadline, 'short') })}
+                    {clock.limit ? ` · ${clock.limit}` : ''}
+                  </span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {evidence.length > 0 && (
+        <section aria-labelledby="case-photos">
+          <h3 id="case-photos">{t('cases.photos')}</h3>
+          <ul class="case-photos">
+            {evidence.map(({ id, caption, addedAt, distance }) => (
+              <li key={id}>
+                <a href={photoPath(number, id)} target="_blank" rel="noreferrer">
+                  <img
+                    src={photoPath(number, id)}
+                    alt={caption || t('cases.photoOf', { time: timeText(addedAt, 'short') })}
+                    loading="lazy"
+                  />
+                </a>
+                {distance !== undefined && (
+                  <span class="small quiet">
+                    {t('cases.distance', { metres: Math.round(distance) })}
+                  </span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {(row.reportedBy?.length ?? 0) > 0 && <ReporterData kinds={row.reportedBy ?? []} />}
+      <History transitions={transitions} />
+    </>
+  );
+}
+
+function PageLink({ text, change }: { text: string; change: Partial<typeof view.value> }) {
+  return (
+    <a
+      href={writeAddress({ ...view.value, ...change })}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        go(change);
+      }}
+    >
+      {text}
+    </a>
+  );
+}

@@ -1,0 +1,192 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { type CaseMove, type CaseWhole, photoPath } from '../../api/cases';
+import { timeText } from '../../lib/format';
+import { compareTexts, known, t } from '../../lib/i18n';
+import { nameText } from '../../lib/names';
+import { departmentTitle, typeTitle, words } from '../../state/cases';
+import { view } from '../../state/view';
+
+const texts = ['reason', 'finding', 'closingCondition'];
+const lists = ['departments', 'evidence'];
+const units = ['wd', 'wh', 'd', 'h'] as const;
+
+interface Given {
+  name: string;
+  required: boolean;
+  /** The first of a form gets the focus. */
+  first: boolean;
+  move: CaseMove;
+  whole: CaseWhole;
+}
+
+/** What a move needs, or may take, as a field of its form. */
+export function Field({ name, required, first, move, whole }: Given) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (first) place.current?.querySelector<HTMLElement>('input, select, textarea')?.focus();
+  }, []);
+  const label = known(`cases.field.${name}`) ?? name;
+  const title = required ? label : t('cases.optional', { name: label });
+  return (
+    <div class="case-field" ref={place}>
+      {lists.includes(name) ? (
+        <fieldset>
+          <legend>{title}</legend>
+          {name === 'evidence' ? (
+            <Photos whole={whole} label={label} required={required} />
+          ) : (
+            <Departments />
+          )}
+        </fieldset>
+      ) : (
+        <label>
+          <span>{title}</span>
+          <Input name={name} required={required} move={move} whole={whole} />
+        </label>
+      )}
+    </div>
+  );
+}
+
+function Input({ name, required, move, whole }: Omit<Given, 'first'>) {
+  if (texts.includes(name)) {
+    return <textarea class="search" name={name} required={required} rows={2} maxLength={4000} />;
+  }
+  if (name === 'extension') {
+    return (
+      <span class="case-pair">
+        <input
+          class="search"
+          name="extension"
+          type="number"
+          min={1}
+          max={999}
+          required={required}
+        />
+        <select class="select" name="extensionUnit" aria-label={t('cases.unit')}>
+          {units.map((unit) => (
+            <option key={unit} value={unit}>
+              {t(`cases.unit.${unit}`)}
+            </option>
+          ))}
+        </select>
+      </span>
+    );
+  }
+  const options = optionsOf(name, move, whole);
+  if (!options) return <input class="search" name={name} required={required} maxLength={200} />;
+  const { type = '', department = '' } = whole.case;
+  // Of a type that is chosen here too, the node says whether it has conditions.
+  const typed = name === 'condition' && asksType(move);
+  const usual: Record<string, string> = { type, department };
+  return (
+    <select class="select" name={name} required={required && !typed}>
+      <option value="">{t(required ? 'cases.choose' : 'cases.asIs')}</option>
+      {options.map(([code, text]) => (
+        // Not the value of the select: what the reader chose would be undone with every drawing.
+        <option key={code} value={code} selected={code === usual[name]}>
+          {text}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+const asksType = ({ needs, takes }: CaseMove): boolean => [...needs, ...takes].includes('type');
+
+function optionsOf(name: string, move: CaseMove, whole: CaseWhole): [string, string][] | null {
+  const types = words.value?.types;
+  const sorted = (list: [string, string][]): [string, string][] =>
+    list.sort((a, b) => compareTexts(a[1], b[1]));
+  switch (name) {
+    case 'type':
+      return sorted((types?.types ?? []).map(({ code }) => [code, typeTitle(code)]));
+    case 'department':
+      return sorted((types?.departments ?? []).map(({ code }) => [code, departmentTitle(code)]));
+    case 'grade':
+      return (types?.grades ?? []).map((grade) => [grade, grade]);
+    case 'condition': {
+      const all = types?.types.flatMap(({ conditions }) => conditions) ?? [];
+      const open = new Set(move.conditions ?? []);
+      return all
+        .filter(({ code }) => open.has(code) || asksType(move))
+        .map(({ code, title }) => [code, nameText(title) || code]);
+    }
+    case 'part':
+      return whole.parts.map((part) => [part.case, departmentTitle(part.department)]);
+    default:
+      return null;
+  }
+}
+
+function Departments() {
+  return (
+    <>
+      {words.value?.types.departments.map(({ code }) => (
+        <label key={code} class="case-check">
+          <input type="checkbox" name="departments" value={code} /> {departmentTitle(code)}
+        </label>
+      ))}
+    </>
+  );
+}
+
+/** Photos of the case to point at, and new ones. */
+function Photos({
+  whole,
+  label,
+  required,
+}: {
+  whole: CaseWhole;
+  label: string;
+  required: boolean;
+}) {
+  const { number } = view.value.cases;
+  const { evidence } = whole;
+  return (
+    <>
+      {evidence.map(({ id, addedAt }) => (
+        <label key={id} class="case-check">
+          <input type="checkbox" name="evidence" value={id} />
+          <img src={photoPath(number, id)} alt="" width={40} height={40} />
+          {t('cases.photoOf', { time: timeText(addedAt, 'short') })}
+        </label>
+      ))}
+      <input
+        type="file"
+        name="photos"
+        accept="image/jpeg,image/png,image/webp"
+        multiple
+        aria-label={label}
+        required={required && !evidence.length}
+      />
+    </>
+  );
+}
+
+/** What was filled in, in the words of a move; photos apart, since they are sent first. */
+export function valuesOf(
+  move: CaseMove,
+  form: HTMLFormElement | null,
+): { photos: File[]; values: Record<string, unknown> } {
+  const values: Record<string, unknown> = {};
+  if (!form) return { photos: [], values };
+  const given = new FormData(form);
+  for (const name of [...move.needs, ...move.takes]) {
+    if (lists.includes(name)) {
+      const chosen = given.getAll(name).map(String);
+      if (chosen.length) values[name] = chosen;
+      continue;
+    }
+    const value = String(given.get(name) ?? '').trim();
+    if (value) values[name] = name === 'extension' ? limitOf(value, given) : value;
+  }
+  const photos = given.getAll('photos').filter((each) => each instanceof File && each.size > 0);
+  return { photos: photos as File[], values };
+}
+
+/** A limit as the node reads it: work time as it is, continuous time with a U before it. */
+function limitOf(count: string, given: FormData): string {
+  const unit = String(given.get('extensionUnit'));
+  return unit.startsWith('w') ? `${count}${unit}` : `U${count}${unit}`;
+}

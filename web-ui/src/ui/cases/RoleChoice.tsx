@@ -1,0 +1,37 @@
+import { t } from '../../lib/i18n';
+import { departmentTitle, goCases, roleTitle, words } from '../../state/cases';
+import { view } from '../../state/view';
+
+/** In which role the reader acts; the address keeps it. The city itself acts by its rules alone. */
+export function RoleChoice() {
+  const known = words.value;
+  const now = view.value.cases.as;
+  const roles = Object.entries(known?.workflow.roles ?? {}).filter(([role]) => role !== 'city');
+  const options = roles.flatMap(([role, { holder }]): [string, string][] =>
+    holder
+      ? (known?.types.departments ?? []).map(({ code }) => [
+          `${role}:${code}`,
+          t('cases.roleOf', { role: roleTitle(role), department: departmentTitle(code) }),
+        ])
+      : [[role, roleTitle(role)]],
+  );
+  return (
+    <label class="case-role">
+      <span class="small">{t('cases.as')}</span>
+      <select
+        class="select"
+        name="as"
+        value={now}
+        onChange={(event) => goCases({ as: event.currentTarget.value }, false)}
+      >
+        <option value="">{t('cases.anyRole')}</option>
+        {now && !options.some(([code]) => code === now) && <option value={now}>{now}</option>}
+        {options.map(([code, title]) => (
+          <option key={code} value={code}>
+            {title}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,84 @@
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError } from '../../api/http';
+import type { CaseStep } from '../../api/cases';
+import type { Light } from '../../lib/address';
+import { lightMarks } from '../../lib/cases';
+import { timeText } from '../../lib/format';
+import { t } from '../../lib/i18n';
+import { nameText } from '../../lib/names';
+import { shapes } from '../../lib/symbols';
+import { holderTitle } from '../../state/cases';
+import './cases.css';
+
+/** A light as a sign and a word: colour alone tells nothing. */
+export function LightWord({ light }: { light: Light }) {
+  const { colour, shape } = lightMarks[light];
+  return (
+    <span class="light" data-light={light}>
+      <svg class="symbol" viewBox="0 0 24 24" aria-hidden="true">
+        <path class="mark" d={shapes[shape]} fill={colour} />
+      </svg>
+      {t(`cases.light.${light}`)}
+    </span>
+  );
+}
+
+/** The steps as a line: what is done, what is now, what is ahead; since when, and who acts. */
+export function Steps({ steps }: { steps: readonly CaseStep[] }) {
+  return (
+    <ol class="case-steps" aria-label={t('cases.steps')}>
+      {steps.map(({ step, title, state, since, until, holder, actor, visits = 0 }) => (
+        <li
+          key={step}
+          data-step={step}
+          data-state={state}
+          aria-current={state === 'now' ? 'step' : undefined}
+        >
+          <span class="strong">{nameText(title)}</span>{' '}
+          <span class="small">{t(`cases.step.${state}`)}</span>
+          {since && (
+            <span class="small quiet number">
+              {until
+                ? t('cases.fromTo', {
+                    from: timeText(since, 'short'),
+                    to: timeText(until, 'short'),
+                  })
+                : timeText(since, 'short')}
+            </span>
+          )}
+          {holder && (
+            <span class="small quiet">
+              {holderTitle(holder)}
+              {actor && !actor.startsWith('urn:') ? ` · ${actor}` : ''}
+              {visits > 1 ? ` · ${t('cases.visits', { count: visits })}` : ''}
+            </span>
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** What the node said, in the reader's words where there are any. */
+export function refusal(thrown: unknown): string {
+  const error = thrown instanceof ApiError ? thrown : new ApiError(0, String(thrown), '');
+  if (error.status === 0) return t('error.unreachable');
+  if (error.status === 409) return t('cases.conflict', { detail: error.message });
+  if (error.status === 401 || error.status === 403)
+    return t('cases.forbidden', { detail: error.message });
+  return t('error.refused', { status: error.status, detail: error.message });
+}
+
+const refreshEvery = 60_000;
+
+/** Counts up each minute while the page can be seen: what is left of a promise gets less by itself. */
+export function useMinutes(): number {
+  const [beat, setBeat] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) setBeat((count) => count + 1);
+    }, refreshEvery);
+    return () => clearInterval(timer);
+  }, []);
+  return beat;
+}
