@@ -26,9 +26,9 @@ from cityloom.caseopening import OpenedCases
 from cityloom.casereplay import EvaluationScores, ReplayedCases, recorded_cases
 from cityloom.caserules import CaseTables, RuledCases
 from cityloom.cases.city import CaseRules, load_rules
-from cityloom.cases.evaluation import load_evaluation
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.following import CasesFollowed
+from cityloom.cases.insights import insights_of
 from cityloom.cases.kept import CASE
 from cityloom.cases.kept import ROOM as CASES_ROOM
 from cityloom.cases.places import Places
@@ -238,6 +238,9 @@ class Node:
             checks=self._tables,
         )
         self.cases, self._cases_followed = self._make_cases()
+        self.case_insights = (
+            None if self.cases is None else insights_of(self.store, self.access, self.clock, self.cases.book)
+        )
         self.rule_replays = self._make_replays()
         self._openings = self._make_openings()
 
@@ -321,8 +324,7 @@ class Node:
             past = ReplayedCases(
                 rules.workflow, tables, rules.calendar, self._zone, recorded_cases, readings=True
             )
-            evaluation = load_evaluation(rules.workflow)
-            scoring = EvaluationScores(evaluation, rules.workflow, rules.calendar, self.clock)
+            scoring = EvaluationScores(rules.evaluation, rules.workflow, rules.calendar, self.clock)
         openings = OpeningPast(expand=self.ld_context.expand_term, zone=self._zone, centre=self.city().center)
         return Replays(
             self.store,
@@ -370,6 +372,7 @@ class Node:
             schemas=self.broker.schemas,
             personal=self.broker.personal,
             cases=self.cases,
+            case_insights=self.case_insights,
             rules=self.rules,
             rule_replays=self.rule_replays,
             city=self.city(),

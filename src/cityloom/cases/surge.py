@@ -121,7 +121,7 @@ class SurgeDetector:
         free: Callable[[date], bool],
         state: SurgeState | None = None,
     ) -> None:
-        _check(rule)
+        check_rule(rule)
         self._rule, self._zone, self._free = rule, zone, free
         self._alpha = rule.per_year / (_YEAR * len(rule.windows))
         self._counts: dict[Key, dict[int, int]] = {}
@@ -361,7 +361,8 @@ def _sum(counts: Mapping[int, int], slot: int, window: int) -> int:
     return sum(counts.get(one, 0) for one in range(slot - window + 1, slot + 1))
 
 
-def _check(rule: SurgeRule) -> None:
+def check_rule(rule: SurgeRule) -> None:
+    """Raises BadRequestData: a number of a rule is none that can be."""
     for name in ("per_year", "least", "times", "fall", "rare", "learn", "still", "calm", "weeks"):
         if getattr(rule, name) <= 0:
             raise BadRequestData(f"{name} is invalid: it is more than 0")
