@@ -1,4 +1,4 @@
-"""`/cases/evaluation`, `/cases/{caseId}/duplicates`: figures of kept cases with their cases; proposals."""
+"""`/cases/evaluation`, `/cases/surges`, `/cases/{caseId}/duplicates`: what is seen in kept cases."""
 
 from __future__ import annotations
 
@@ -145,3 +145,12 @@ async def test_duplicates_are_for_those_who_may_see_cases(node: Client) -> None:
     assert (await node.get("/cases/2020-999999/duplicates")).status == 404
     unplaced = await report(node)
     assert (await node.get(f"/cases/{unplaced}/duplicates")).json["duplicates"] == []
+
+
+async def test_surges_are_told_to_those_who_may_see_cases(node: Client) -> None:
+    assert (await node.get("/cases/surges")).json == {"total": 0, "surges": []}
+    answer = await node.get("/cases/surges", params={"status": "loud"})
+    assert answer.status == 400
+    assert "loud" in answer.json["detail"]
+    stranger = {"x-api-key": "stranger"}
+    assert (await node.get("/cases/surges", headers=stranger)).status == 403

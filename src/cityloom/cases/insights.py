@@ -8,6 +8,7 @@ from cityloom.broker.ports import Access
 from cityloom.cases.alike import CaseDuplicates
 from cityloom.cases.evaluated import CaseEvaluations
 from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.surges_told import CaseSurges
 from cityloom.model.clock import Clock
 from cityloom.store.ports import Store
 
@@ -17,6 +18,7 @@ class CaseInsights(NamedTuple):
 
     evaluations: CaseEvaluations
     duplicates: CaseDuplicates
+    surges: CaseSurges
 
 
 def insights_of(store: Store, access: Access, clock: Clock, book: RuleBook) -> CaseInsights:
@@ -24,4 +26,5 @@ def insights_of(store: Store, access: Access, clock: Clock, book: RuleBook) -> C
     return CaseInsights(
         evaluations=CaseEvaluations(store, access, clock, book.rules),
         duplicates=CaseDuplicates(store, access, clock, book),
+        surges=CaseSurges(store, access, clock, book.rules),
     )

@@ -1,4 +1,4 @@
-"""What is seen in cases: `/cases/evaluation`, `/cases/{caseId}/duplicates`."""
+"""What is seen in cases: `/cases/evaluation`, `/cases/surges`, `/cases/{caseId}/duplicates`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from cityloom.cases.alike import DuplicatesTold
 from cityloom.cases.evaluated import EvaluationTold, EvaluationWish, MembersTold
 from cityloom.cases.insights import CaseInsights
+from cityloom.cases.surges_told import SurgesTold, SurgeWish
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.web.answers import plain_json
 from cityloom.web.case_schemas import schema_of
@@ -42,6 +43,22 @@ async def case_duplicates(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}/duplicates`: what may be the same."""
     found = await _insights(incoming).duplicates.duplicates(incoming.call, incoming.path["caseId"])
     return plain_json(found)
+
+
+async def query_surges(incoming: Incoming) -> Response:
+    """`GET /cases/surges`: alarms that are on, or were."""
+    params = incoming.params
+    limit, offset = page_of(incoming)
+    wish = SurgeWish(
+        status=params.text("status") or "open",
+        since=params.text("since") or "",
+        until=params.text("until") or "",
+        type=params.names("type"),
+        area=params.names("area"),
+        limit=limit,
+        offset=offset,
+    )
+    return plain_json(await _insights(incoming).surges.surges(incoming.call, wish))
 
 
 def page_of(incoming: Incoming) -> tuple[int, int]:
@@ -97,6 +114,15 @@ OPERATIONS = [
         summary="The cases behind a figure of an evaluation",
         params=_PERIOD | {"indicator", "group", "part", "limit", "offset"},
         response=schema_of(MembersTold),
+    ),
+    Operation(
+        name="querySurges",
+        method="GET",
+        path="/cases/surges",
+        handler=query_surges,
+        summary="Surges of arriving cases: alarms that are on (or closed, or all), the last raised first",
+        params=frozenset({"status", "since", "until", "type", "area", "limit", "offset"}),
+        response=schema_of(SurgesTold),
     ),
     Operation(
         name="caseDuplicates",
