@@ -420,6 +420,7 @@ class Node:
                 ("views", self.views.run),
                 ("counters", self.registrations.keep_counting),
                 ("contexts", self._keep_contexts),
+                *(() if self.cases is None else (("suggestions", self.cases.suggestions.run),)),
             )
         ]
         try:

@@ -154,3 +154,18 @@ async def test_surges_are_told_to_those_who_may_see_cases(node: Client) -> None:
     assert "loud" in answer.json["detail"]
     stranger = {"x-api-key": "stranger"}
     assert (await node.get("/cases/surges", headers=stranger)).status == 403
+
+
+async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
+    answer = await node.post("/cases/suggestions", {"text": "巷子里的路灯坏了半个月"})
+    assert answer.status == 200, answer.body
+    first = answer.json["types"][0]
+    assert first["value"] == "street-light"
+    assert 0.1 <= first["confidence"] <= 1
+    assert {"en", "zh"} <= first["title"].keys()
+    for body, word in (({"text": " "}, "text is required"), ({}, "text"), ({"text": "x" * 4001}, "4000")):
+        answer = await node.post("/cases/suggestions", body)
+        assert answer.status == 400
+        assert word in answer.json["detail"]
+    reader = {"x-api-key": "reader"}
+    assert (await node.post("/cases/suggestions", {"text": "x"}, headers=reader)).status == 403
