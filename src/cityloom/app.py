@@ -25,14 +25,17 @@ from cityloom.broker.upkeep import Upkeep
 from cityloom.caseopening import OpenedCases
 from cityloom.casereplay import EvaluationScores, ReplayedCases, recorded_cases
 from cityloom.caserules import CaseTables, RuledCases
+from cityloom.cases.alerts import SURGE
 from cityloom.cases.city import CaseRules, load_rules
-from cityloom.cases.evaluation import load_evaluation
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.following import CasesFollowed
+from cityloom.cases.insights import insights_of
 from cityloom.cases.kept import CASE
 from cityloom.cases.kept import ROOM as CASES_ROOM
 from cityloom.cases.places import Places
 from cityloom.cases.service import Cases
+from cityloom.cases.surging import CONSUMER as SURGES
+from cityloom.cases.surging import SurgesFollowed
 from cityloom.connect.feeds import Feeds
 from cityloom.connect.mapping import Mapping as SourceMapping
 from cityloom.connect.profile import Profile, load_profile
@@ -172,7 +175,7 @@ class Node:
             registry=self.registrations.registry,
             forwarder=self.forwarder,
             settings=settings,
-            owned_types={CASE: CASES_ROOM},
+            owned_types={CASE: CASES_ROOM, SURGE: CASES_ROOM},
         )
         self.kept_up = self.leases.fenced("upkeep")
         self.upkeep = Upkeep(self.kept_up, self.clock, self._retention(), limits)
@@ -238,6 +241,16 @@ class Node:
             checks=self._tables,
         )
         self.cases, self._cases_followed = self._make_cases()
+        self.case_insights = (
+            None if self.cases is None else insights_of(self.store, self.access, self.clock, self.cases.book)
+        )
+        self._surges = (
+            None
+            if self._case_rules is None
+            else SurgesFollowed(
+                self.leases.fenced("surges"), self.clock, self._case_rules, self.city().center
+            )
+        )
         self.rule_replays = self._make_replays()
         self._openings = self._make_openings()
 
@@ -321,8 +334,7 @@ class Node:
             past = ReplayedCases(
                 rules.workflow, tables, rules.calendar, self._zone, recorded_cases, readings=True
             )
-            evaluation = load_evaluation(rules.workflow)
-            scoring = EvaluationScores(evaluation, rules.workflow, rules.calendar, self.clock)
+            scoring = EvaluationScores(rules.evaluation, rules.workflow, rules.calendar, self.clock)
         openings = OpeningPast(expand=self.ld_context.expand_term, zone=self._zone, centre=self.city().center)
         return Replays(
             self.store,
@@ -370,6 +382,7 @@ class Node:
             schemas=self.broker.schemas,
             personal=self.broker.personal,
             cases=self.cases,
+            case_insights=self.case_insights,
             rules=self.rules,
             rule_replays=self.rule_replays,
             city=self.city(),
@@ -407,6 +420,7 @@ class Node:
                 ("views", self.views.run),
                 ("counters", self.registrations.keep_counting),
                 ("contexts", self._keep_contexts),
+                *(() if self.cases is None else (("suggestions", self.cases.suggestions.run),)),
             )
         ]
         try:
@@ -427,16 +441,19 @@ class Node:
 
     def _enter(self, tx: Transaction) -> None:
         """Takes places in the log where nobody has: what is committed after this is seen by who follows."""
-        for name in (CONSUMER, CASES_ROOM, RULES) if self._cases_followed is not None else (CONSUMER,):
+        for name in (
+            (CONSUMER, CASES_ROOM, RULES, SURGES) if self._cases_followed is not None else (CONSUMER,)
+        ):
             if tx.cursor(name) is None:
                 tx.move_cursor(name, tx.last_seq())
 
     def _parts(self) -> dict[str, Part]:
         """What one process alone does, by the lease that it needs for it."""
-        cases, openings = self._cases_followed, self._openings
+        cases, openings, surges = self._cases_followed, self._openings, self._surges
         return {
             **({} if cases is None else {"cases": Together(start=(cases.start,), run=(cases.run,))}),
             **({} if openings is None else {"rules": Together(start=(openings.start,), run=(openings.run,))}),
+            **({} if surges is None else {"surges": Together(start=(surges.start,), run=(surges.run,))}),
             "replays": Together(start=(self.rule_replays.start,), run=(_for_ever,)),
             "subscriptions": Together(
                 start=(self.subscriptions.start, self.shared.start),

@@ -256,8 +256,9 @@ def test_a_refusal_is_told_without_a_word_of_the_text(beginner: Suggester) -> No
         "damaged-road",
         beginner.model,
     )
-    written = msgspec.json.encode(told).decode()
-    assert not set(re.findall("[a-z]+", "jane roe call 555")) & set(re.findall("[a-z0-9]+", written.lower()))
+    assert found.types[0].because
+    written = msgspec.json.encode(told).decode().replace("damaged-road", "").replace("road-collapse", "")
+    assert not set(re.findall("[a-z0-9]+", text.lower())) & set(re.findall("[a-z0-9]+", written.lower()))
     assert refused(found, "type", "damaged-road", case="case:1", actor="a", at=5) is None
     assert refused(found, "department", "roads", case="case:1", actor="a", at=5) is None
     of_department = Suggestions(departments=(Suggestion(value="water", confidence=0.9),), model="m")

@@ -256,3 +256,16 @@ def test_chance_alone_raises_as_few_alarms_as_the_rule_allows() -> None:
     alarms, hours = false_alarms(seed=1, kinds=2000)
     assert alarms <= 3 * SurgeRule().per_year * hours / 8766
     print(f"{alarms} alarms in {hours / 8766:.0f} years of types")
+
+
+def test_nothing_is_known_of_a_silence_longer_than_what_is_remembered() -> None:
+    """What was imported of the past does not make the first day of what is live a surge."""
+    detector = _detector(weeks=2, learn=7)
+    _run(detector, [("lamp", "", _at(START + timedelta(days=day), 9)) for day in range(20)])
+    live = START + timedelta(days=400)
+    burst = [("lamp", "", _at(live, 9 + number / 60)) for number in range(20)]
+    assert _run(detector, burst) == []
+    later = [("lamp", "", _at(live + timedelta(days=day), 15)) for day in range(1, 9)]
+    assert _run(detector, later) == []
+    again = [("lamp", "", _at(live + timedelta(days=9), 15 + number / 60)) for number in range(20)]
+    assert [surge.type for surge in _run(detector, again)] == ["lamp"]

@@ -6,8 +6,13 @@ import httpx
 from typer.testing import CliRunner
 
 from cases.tiny import tiny_city
+from cityloom.app import Node
+from cityloom.cases.wishes import Report
 from cityloom.cli.main import app
+from cityloom.folder import CityFolder
+from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import CityloomError
+from cityloom.model.time import parse_datetime
 from tests.nodes import NodeProcess
 
 
@@ -61,3 +66,28 @@ def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_pat
     assert done.exit_code == 1
     assert "2 requests: 1 new cases, 1 closed, 0 known before, 1 without a promise, 1 refused" in done.output
     assert "closed_datetime is invalid" in done.output
+
+
+async def test_arrivals_are_replayed_and_all_alarms_are_listed_by_type(tmp_path: Path) -> None:
+    city, _ = tiny_city(tmp_path)
+    folder = CityFolder(city)
+    clock = SimulatedClock(parse_datetime("2026-07-06T01:00:00Z"))
+    node = Node(folder, folder.settings(), clock)
+    assert node.cases is not None
+    node.prepare()
+    for day in range(9):
+        for _ in range(30 if day == 8 else 1):
+            await node.cases.report(node.own_call("test"), Report(type="street-light"))
+            clock.advance(60)
+        clock.advance(86_400)
+    node.close()
+    told = run(
+        "surges", "--data", str(city), "--since", "2026-07-01T00:00:00Z", "--until", "2026-08-01T00:00:00Z"
+    )
+    assert "38 arrivals; 1 alarms in the whole city, 0 in its areas" in told
+    assert "street-light" in told
+    assert "2026-07-14T01:" in told  # some minutes after the first of that day
+    told = run(
+        "surges", "--data", str(city), "--since", "2026-07-20T00:00:00Z", "--until", "2026-08-01T00:00:00Z"
+    )
+    assert "38 arrivals; 0 alarms" in told

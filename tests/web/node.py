@@ -19,6 +19,7 @@ from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
 from cityloom.cases.city import load_rules
 from cityloom.cases.files import EvidenceFiles
+from cityloom.cases.insights import insights_of
 from cityloom.cases.kept import CASE, ROOM
 from cityloom.cases.places import Places
 from cityloom.cases.service import Cases
@@ -201,6 +202,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
         rules,
         openings=OpeningPast(expand=LdContext.core.expand_term, zone=UTC, centre=(-71.06, 42.36)),
     )
+    cases = Cases(store, access, clock, CASE_RULES, parties=access, files=files, places=places)
     try:
         yield Services(
             broker=broker,
@@ -218,7 +220,8 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             sources=Sources(Importer(target), [], access),
             schemas=broker.schemas,
             personal=broker.personal,
-            cases=Cases(store, access, clock, CASE_RULES, parties=access, files=files, places=places),
+            cases=cases,
+            case_insights=insights_of(store, access, clock, cases.book),
             rules=rules,
             rule_replays=replays,
             city=City(name={"en": "Testville"}, profile="test", center=(-71.06, 42.36)),

@@ -13,9 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.duplicates import DuplicateRules, load_duplicate_rules
+from cityloom.cases.evaluation import EvaluationRules, load_evaluation
 from cityloom.cases.limits import Limit, LimitTable, load_limits, make_limits, parse_limit
 from cityloom.cases.load import load_workflow, make_workflow
 from cityloom.cases.machine import Machine
+from cityloom.cases.surge import SurgeRule, check_rule
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
@@ -38,7 +41,8 @@ class AreasPart(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
 
 
 class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """`cases.yaml`: files are named relative to it; without `workflow` or `limits` the package's count.
+    """`cases.yaml`: files are named relative to it; without one of the workflow, limits, evaluation,
+    duplicates or phrases the package's counts.
 
     `reporter_roles` are the roles that may read who reported; `no_place` are points (lon, lat) that
     stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move.
@@ -47,6 +51,10 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     workflow: str = ""
     limits: str = ""
     calendar: str
+    evaluation: str = ""
+    duplicates: str = ""
+    phrases: str = ""
+    surges: SurgeRule = SurgeRule()
     departments: dict[str, DepartmentPart]
     areas: AreasPart | None = None
     no_place: list[tuple[float, float]] = []
@@ -57,7 +65,8 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
 class CaseRules(Struct, frozen=True, kw_only=True):
     """What a city's cases go by, found whole.
 
-    `calendar_file` is the calendar's plain content, by which a later one can tell what it changes.
+    `calendar_file` is the calendar's plain content, by which a later one can tell what it changes;
+    `phrases` the file of phrases that suggestions begin with (None: the package's).
     """
 
     workflow: Workflow
@@ -69,6 +78,10 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     no_place: list[tuple[float, float]]
     reporter_roles: tuple[str, ...]
     stale: Limit
+    evaluation: EvaluationRules
+    duplicates: DuplicateRules
+    phrases: Path | None = None
+    surges: SurgeRule = SurgeRule()
 
     def grade_of(self, area: str) -> str:
         """The grade of an area; "" where none is said."""
@@ -90,6 +103,7 @@ def load_rules(file: Path) -> CaseRules:
         _check(told, workflow, limits)
         stale = parse_limit(told.stale, "stale")
         Machine(workflow, limits)
+        check_rule(told.surges)
     except (BadRequestData, ConfigurationError) as error:
         raise ConfigurationError(f"{file}: {error.detail}") from None
     return CaseRules(
@@ -102,7 +116,15 @@ def load_rules(file: Path) -> CaseRules:
         no_place=[(0.0, 0.0), *told.no_place],
         reporter_roles=told.reporter_roles,
         stale=stale,
+        evaluation=load_evaluation(workflow, _beside(file, told.evaluation)),
+        duplicates=load_duplicate_rules(_beside(file, told.duplicates)),
+        phrases=_beside(file, told.phrases),
+        surges=told.surges,
     )
+
+
+def _beside(file: Path, name: str) -> Path | None:
+    return file.parent / name if name else None
 
 
 def _check(told: CasesFile, workflow: Workflow, limits: LimitTable) -> None:

@@ -26,6 +26,7 @@ from cityloom.cases.parties import CITIZEN, Parties, Roles
 from cityloom.cases.places import Place, Places
 from cityloom.cases.reading import CASES, CaseReads, full_id
 from cityloom.cases.rulebook import RuleBook, Ruled
+from cityloom.cases.suggesting import CaseSuggestions
 from cityloom.cases.views import CaseWhole, PublicCase
 from cityloom.cases.wishes import LONGEST, MoveWish, Report, check_text
 from cityloom.ld.names import is_uri
@@ -50,6 +51,8 @@ class Cases(CaseReads):
         places: where the city's areas are.
         ruled: rules that are adopted while the node runs.
 
+    `suggestions` suggests types and departments to who reports.
+
     `timer_set` is set when a timer was set, `book` has the rules.
     """
 
@@ -71,6 +74,7 @@ class Cases(CaseReads):
         self.places = places
         self._schemas = SchemaRules()
         self.timer_set = asyncio.Event()
+        self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT)
 
     async def report(self, call: Call, report: Report) -> PublicCase:
         """Reports something: a case begins. The same `request_id` again tells of the same case.
@@ -110,7 +114,8 @@ class Cases(CaseReads):
                     grade=rules.grade_of(place.area),
                     evidence=report.evidence,
                 )
-                kept = writer.move(kept, act)
+                draft, kept = kept, writer.move(kept, act)
+                self.suggestions.log_refusals(tx, call, draft, kept, act)
             if report.reporter.given():
                 tx.put_personal(call.tenant, case_id, report.reporter, call.cause)
             writer.remember_request(report.request_id, case_id, body)
@@ -152,7 +157,8 @@ class Cases(CaseReads):
                 at=tx.now,
             )
             _check_evidence(tx, call, case_id, act.evidence)
-            writer.move(kept, writer.routed(kept, act), wish.request_id)
+            act = writer.routed(kept, act)
+            self.suggestions.log_refusals(tx, call, kept, writer.move(kept, act, wish.request_id), act)
             return writer.timer_set
 
         self._tell(await self._write(call, work, size=4 * LONGEST))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cityloom.cases.limits import LimitTable
 from cityloom.yamlfile import convert, load_yaml
@@ -325,7 +326,7 @@ def refused(
         actor=actor,
         at=at,
         field=field,
-        suggested=suggested,
+        suggested=tuple(replace(one, because=()) for one in suggested),
         chosen=chosen,
         model=suggestions.model,
     )

@@ -9,7 +9,7 @@ arrivals alone. How it decides is described in docs/cases-evaluation.md.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -121,7 +121,7 @@ class SurgeDetector:
         free: Callable[[date], bool],
         state: SurgeState | None = None,
     ) -> None:
-        _check(rule)
+        check_rule(rule)
         self._rule, self._zone, self._free = rule, zone, free
         self._alpha = rule.per_year / (_YEAR * len(rule.windows))
         self._counts: dict[Key, dict[int, int]] = {}
@@ -138,15 +138,18 @@ class SurgeDetector:
             self._fading = {(one.type, one.area): one for one in state.fading}
             self._since, self._slot = state.since, state.slot
 
-    def state(self) -> SurgeState:
-        """What it knows, to be kept; the same detector is made of it."""
+    def state(self, of: Collection[Key] | None = None) -> SurgeState:
+        """What it knows, to be kept; the same detector is made of it.
+
+        Args:
+            of: the counts of these types and areas alone; None: all.
+        """
+        counts = self._counts if of is None else {key: self._counts.get(key, {}) for key in of}
         return SurgeState(
             rule=self._rule,
             since=self._since,
             slot=self._slot,
-            counts=tuple(
-                (*key, dict(sorted(counts.items()))) for key, counts in sorted(self._counts.items())
-            ),
+            counts=tuple((*key, dict(sorted(held.items()))) for key, held in sorted(counts.items())),
             on=tuple(one for _, one in sorted(self._on.items())),
             fading=tuple(one for _, one in sorted(self._fading.items())),
         )
@@ -193,12 +196,19 @@ class SurgeDetector:
             self._slot, self._since = slot, slot // _HOURS + 1
             return []
         ended: list[Surge] = []
+        if slot - self._slot > self._rule.weeks * 7 * _HOURS:
+            # Nothing is known of so long a silence: an import's past is no past of what is live.
+            self._since = slot // _HOURS + 1
         while self._slot < slot and (self._on or self._fading):
             ended += self._end_hour(self._slot)
             self._go_to(self._slot + 1)
         if self._slot < slot:
             self._go_to(slot)
         return ended
+
+    def busy(self) -> bool:
+        """Whether an alarm is on or fades: time alone changes it then."""
+        return bool(self._on or self._fading)
 
     def on(self) -> list[Surge]:
         """The alarms that are on, by type and area."""
@@ -361,7 +371,8 @@ def _sum(counts: Mapping[int, int], slot: int, window: int) -> int:
     return sum(counts.get(one, 0) for one in range(slot - window + 1, slot + 1))
 
 
-def _check(rule: SurgeRule) -> None:
+def check_rule(rule: SurgeRule) -> None:
+    """Raises BadRequestData: a number of a rule is none that can be."""
     for name in ("per_year", "least", "times", "fall", "rare", "learn", "still", "calm", "weeks"):
         if getattr(rule, name) <= 0:
             raise BadRequestData(f"{name} is invalid: it is more than 0")

@@ -145,6 +145,17 @@ def check_text(text: str, name: str) -> None:
         raise BadRequestData(f"{name} is invalid: it holds the character NUL")
 
 
+class SuggestionWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text of a report, in Chinese or English, for which type and department are to be suggested."""
+
+    text: str
+
+
+def read_suggestion(values: Any) -> SuggestionWish:
+    """A wish from plain values. Raises BadRequestData, naming the member."""
+    return _read(values, SuggestionWish)
+
+
 def read_report(values: Any) -> Report:
     """A report from plain values. Raises BadRequestData, naming the member."""
     return _read(values, Report)

@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("move")(move)
     group.command("import")(import_cases)
+    group.command("surges")(replay_surges)
     app.add_typer(group, name="cases")
 
 
@@ -144,6 +145,58 @@ def import_cases(
         out.print(f"{id}: {reason}", markup=False)
     if report.refused_count:
         raise typer.Exit(1)
+
+
+def replay_surges(
+    data: Annotated[Path, typer.Option("--data", help="The city's folder; no node may be serving it.")],
+    since: Annotated[str, typer.Option(help="Alarms raised from this time on (ISO 8601).")],
+    until: Annotated[str, typer.Option(help="And before this time.")],
+) -> None:
+    """Replays the arrivals of kept cases as if live, and lists all alarms of that time by type.
+
+    What arrived in the weeks before tells what is usual; nothing that came later is used, nothing is kept.
+
+    Example: `cityloom cases surges --data my-city --since 2011-08-01T00:00:00Z --until 2011-09-01T00:00:00Z`
+    """
+    from cityloom.app import Node
+    from cityloom.cases.alerts import arrivals, reason
+    from cityloom.cases.surges_told import past_from, replayed
+    from cityloom.cli.logs import configure_logs
+    from cityloom.folder import CityFolder
+    from cityloom.model.time import format_datetime, parse_datetime
+
+    begin, end = parse_datetime(since, "--since"), parse_datetime(until, "--until")
+    folder = CityFolder(data)
+    settings = folder.settings()
+    configure_logs(settings)
+    node = Node(folder, settings)
+    try:
+        if node.cases is None:
+            raise ConfigurationError(
+                f"the city in {data} keeps no cases: its profile names no file of `cases`"
+            )
+        rules = node.cases.book.rules
+        with node.store.snapshot() as snapshot:
+            found = arrivals(snapshot, "", past_from(begin, rules), end)
+        with progress_bars() as begin_bar:
+            bar = begin_bar("arrivals")
+            alarms = [
+                one
+                for one in replayed(found, rules, end, lambda n: bar(n / max(len(found), 1)))
+                if one.since >= begin
+            ]
+    finally:
+        node.close()
+    shown = Table("type", "area", "raised", "ended", "peak", "why")
+    for one in sorted(alarms, key=lambda one: (one.type, one.since, one.area)):
+        ended = "on" if one.until is None else format_datetime(one.until)
+        why = reason(one, rules, one.area)["en"]
+        shown.add_row(one.type, one.area or "-", format_datetime(one.since), ended, str(one.peak), why)
+    print_whole(shown)
+    city = sum(not one.area for one in alarms)
+    out.print(
+        f"{len(found):,} arrivals; {city:,} alarms in the whole city, {len(alarms) - city:,} in its areas"
+    )
 
 
 def _print(whole: dict[str, Any]) -> None:

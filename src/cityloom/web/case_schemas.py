@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from cityloom.cases.evidence import Evidence
+from cityloom.cases.suggesting import SuggestionsTold
 from cityloom.cases.views import CaseWhole, PublicCase, Queue
-from cityloom.cases.wishes import MoveWish, Report, Reporter
+from cityloom.cases.wishes import MoveWish, Report, Reporter, SuggestionWish
 from cityloom.web.resource import Schema
 
 
@@ -43,6 +44,8 @@ REPORT: Final = schema_of(Report)
 REPORTER: Final = schema_of(Reporter)
 MOVE: Final = schema_of(MoveWish)
 PUBLIC: Final = schema_of(PublicCase)
+SUGGESTION: Final = schema_of(SuggestionWish)
+SUGGESTIONS: Final = schema_of(SuggestionsTold)
 QUEUE: Final = schema_of(Queue)
 CASE: Final = schema_of(CaseWhole)
 EVIDENCE: Final = schema_of(Evidence)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from starlette.responses import FileResponse, Response
 
 from cityloom.cases.service import Cases
-from cityloom.cases.wishes import QueueWish, read_move, read_report
+from cityloom.cases.wishes import QueueWish, read_move, read_report, read_suggestion
 from cityloom.model.errors import BadRequestData, ResourceNotFound, UnsupportedMediaType
 from cityloom.web.answers import plain_json
 from cityloom.web.body import read_body
@@ -20,6 +20,8 @@ from cityloom.web.case_schemas import (
     QUEUE,
     REPORT,
     REPORTER,
+    SUGGESTION,
+    SUGGESTIONS,
     TYPES,
 )
 from cityloom.web.incoming import Incoming
@@ -122,6 +124,12 @@ async def case_reporter(incoming: Incoming) -> Response:
     return plain_json(found)
 
 
+async def suggest_cases(incoming: Incoming) -> Response:
+    """`POST /cases/suggestions`: what a text may be about."""
+    wish = read_suggestion(await incoming.json())
+    return plain_json(await _cases(incoming).suggestions.suggest(incoming.call, wish))
+
+
 async def case_types(incoming: Incoming) -> Response:
     """`GET /cases/types`: types, conditions and departments, with their names."""
     return plain_json(_cases(incoming).types(incoming.call))
@@ -187,6 +195,15 @@ OPERATIONS = [
             }
         ),
         response=QUEUE,
+    ),
+    Operation(
+        name="suggestCases",
+        method="POST",
+        path="/cases/suggestions",
+        handler=suggest_cases,
+        summary="Types and departments that a text may be about, with confidences; nothing is kept",
+        request=SUGGESTION,
+        response=SUGGESTIONS,
     ),
     Operation(
         name="caseTypes",

@@ -15,6 +15,7 @@ from cityloom.model.errors import ResourceNotFound
 from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web import (
     batch,
+    case_insights,
     cases,
     city,
     discovery,
@@ -81,6 +82,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     schemas.OPERATIONS,
     personal.OPERATIONS,
     cases.OPERATIONS,
+    case_insights.OPERATIONS,
     rules.OPERATIONS,
     sensorthings.OPERATIONS,
     health.OPERATIONS,

@@ -1,0 +1,63 @@
+"""Cases as an evaluation looks at them, read from the store one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from cityloom.cases.case import Transition
+from cityloom.cases.kept import CASE, TRANSITION, iri, kept_of
+from cityloom.cases.measures import Record
+from cityloom.model.time import format_datetime
+from cityloom.query.values import Path, QCompare, QTime, Query, TypeIs
+from cityloom.store.ports import Snapshot
+
+_PAGE: Final = 500
+
+
+def reported_before(until: int) -> Query:
+    """Selects the cases that were reported before a time (microseconds)."""
+    time = QTime(format_datetime(until), until)
+    return Query(types=TypeIs(CASE), q=QCompare(Path((iri("reportedAt"),)), "<", time))
+
+
+def kept_records(reads: Snapshot, tenant: str, until: int) -> Iterator[Record]:
+    """The cases that were reported before `until` (microseconds), by id, with their transitions.
+
+    Cost: reads every transition that is kept, some 0.1 ms a case; holds a page of cases in memory.
+    """
+    batch: dict[str, list[Transition]] = {}
+    for case, made in groupby(_transitions(reads, tenant), key=lambda one: one.case):
+        batch[case] = list(made)
+        if len(batch) == _PAGE:
+            yield from _records(reads, tenant, batch, until)
+            batch = {}
+    yield from _records(reads, tenant, batch, until)
+
+
+def _transitions(reads: Snapshot, tenant: str) -> Iterator[Transition]:
+    """All transitions; those of one case follow each other, since their ids begin with its own."""
+    after = ""
+    while page := reads.documents(tenant, TRANSITION, after):
+        for document in page:
+            yield msgspec.convert(document.body, Transition)
+        after = page[-1].id
+
+
+def _records(
+    reads: Snapshot, tenant: str, batch: dict[str, list[Transition]], until: int
+) -> Iterator[Record]:
+    found = reads.get_many(tenant, list(batch))
+    for case, made in batch.items():
+        if case not in found:
+            continue
+        kept = kept_of(found[case])
+        if kept.reported_at < until:
+            yield Record(
+                case=kept.case,
+                transitions=tuple(sorted(made, key=lambda one: one.number)),
+                area=kept.subject.area,
+            )

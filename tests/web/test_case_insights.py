@@ -1,0 +1,171 @@
+"""`/cases/evaluation`, `/cases/surges`, `/cases/{caseId}/duplicates`: what is seen in kept cases."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from tests.web.node import API, Answer, Client
+from tests.web.test_cases import add, handling, move, photo, report
+
+PERIOD = {"since": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+
+
+async def close(node: Client, case: str) -> None:
+    found = (await add(node, case, photo())).json
+    for name, given in (
+        ("handled", {"evidence": [found["id"]], "role": "department", "actingFor": "lighting"}),
+        ("askCheck", {}),
+        ("passCheck", {"finding": "it is lit", "evidence": [found["id"]]}),
+        ("close", {"closingCondition": "lamp lit"}),
+    ):
+        answer = await move(node, case, name, **given)
+        assert answer.status == 200, answer.body
+
+
+async def evaluation(node: Client, **params: str) -> Any:
+    answer = await node.get("/cases/evaluation", params={**PERIOD, **params})
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+async def members(node: Client, indicator: str, **params: str) -> Answer:
+    return await node.get("/cases/evaluation/cases", params={**PERIOD, "indicator": indicator, **params})
+
+
+def figure(told: Any, indicator: str, group: str = "") -> Any:
+    [whole] = [one for one in told["groups"] if one["group"] == group]
+    [found] = [one for one in whole["figures"] if one["indicator"] == indicator]
+    return found
+
+
+async def test_figures_have_counts_and_their_cases(node: Client) -> None:
+    closed, filed = await handling(node), await handling(node, "roads")
+    rejected = await report(node)
+    assert (await move(node, rejected, "reject", reason="no lamp there")).status == 200
+    await close(node, closed)
+    told = await evaluation(node, by="department")
+    assert told["cases"] == 3
+    assert figure(told, "UM-FILE-ONTIME") == {
+        "indicator": "UM-FILE-ONTIME",
+        "value": 100.0,
+        "numerator": 2,
+        "denominator": 2,
+        "apart": {},
+    }
+    reopened = figure(told, "PRJ-REOPEN")
+    assert (reopened["value"], reopened["numerator"], reopened["denominator"]) == (0.0, 0, 1)
+    repeat = figure(told, "UM-REPEAT")
+    assert (repeat["value"], repeat["apart"]) == (None, {"notReported": 2})
+    assert [one["group"] for one in told["groups"]] == ["", "lighting", "roads"]
+    assert told["groups"][1]["title"]["zh"]
+    assert figure(told, "PRJ-REOPEN", "lighting")["denominator"] == 1
+    assert figure(told, "PRJ-REOPEN", "roads")["value"] is None
+    assert {"en", "zh"} <= told["indicators"][0]["title"].keys()
+    assert {"en", "zh"} <= told["scores"][0]["title"].keys()
+    found = (await members(node, "UM-FILE-ONTIME", limit="1", offset="1")).json
+    assert (found["total"], found["cases"]) == (2, [max(closed, filed)])
+    found = (await members(node, "PRJ-REOPEN", by="department", group="lighting")).json
+    assert found["cases"] == [closed]
+    assert (await members(node, "PRJ-REOPEN", part="numerator")).json["total"] == 0
+
+
+async def test_the_cases_are_those_of_the_evaluation_that_is_named(node: Client) -> None:
+    case = await handling(node)
+    told = await evaluation(node)
+    await handling(node)
+    then = (await members(node, "UM-FILE-ONTIME", evaluatedAt=told["evaluatedAt"])).json
+    assert (then["evaluatedAt"], then["cases"]) == (told["evaluatedAt"], [case])
+    now = (await members(node, "UM-FILE-ONTIME")).json
+    assert now["total"] == 2
+    assert now["evaluatedAt"] > told["evaluatedAt"]
+
+
+async def test_a_period_before_all_reports_counts_nothing(node: Client) -> None:
+    await handling(node)
+    told = await evaluation(node, until="2020-02-01T00:00:00Z")
+    assert told["cases"] == 0
+    assert all(one["value"] is None and one["denominator"] == 0 for one in told["groups"][0]["figures"])
+
+
+async def test_an_evaluation_that_cannot_be_says_why(node: Client) -> None:
+    for params, word in (
+        ({"since": PERIOD["since"]}, "until is required"),
+        ({"since": PERIOD["until"], "until": PERIOD["since"]}, "ends before it begins"),
+        ({"since": "yesterday", "until": PERIOD["until"]}, "since"),
+        ({**PERIOD, "by": "moon"}, "by is invalid"),
+    ):
+        answer = await node.get("/cases/evaluation", params=params)
+        assert answer.status == 400, answer.body
+        assert word in answer.json["detail"]
+    await handling(node)
+    for indicator, more, status, word in (
+        ("UM-NONE", {}, 400, "UM-NONE"),
+        ("PRJ-REOPEN", {"part": "middle"}, 400, "numerator, denominator"),
+        ("PRJ-REOPEN", {"group": "nobody"}, 404, "nobody"),
+    ):
+        answer = await members(node, indicator, **more)
+        assert answer.status == status, answer.body
+        assert word in answer.json["detail"]
+    stranger = {"x-api-key": "stranger"}
+    assert (await node.get("/cases/evaluation", params=PERIOD, headers=stranger)).status == 403
+
+
+def at(lon: float, lat: float = 30.2) -> dict[str, Any]:
+    return {"location": {"type": "Point", "coordinates": [lon, lat]}}
+
+
+async def test_what_is_near_and_of_the_same_type_is_proposed_and_not_merged(node: Client) -> None:
+    first = await report(node, description="the lamp is out", **at(123.4))
+    far = await report(node, description="the lamp is out", **at(123.41))
+    new = await report(node, description="the lamp is dark and out", **at(123.4001))
+    answer = await node.get(f"/cases/{new}/duplicates")
+    assert answer.status == 200, answer.body
+    [found] = answer.json["duplicates"]
+    assert found["case"] == first
+    assert 9 < found["distance"] < 10  # a ten-thousandth of a degree at 30 degrees north
+    assert -60 < found["apart"] <= 0
+    assert found["open"] is True
+    assert "10 m away" in found["reason"]["en"]
+    assert "相距 10 米" in found["reason"]["zh"]
+    assert answer.json["more"] is False
+    states = [(await node.get(f"{API}/entities/{quote(one)}?options=keyValues")).json for one in (first, new)]
+    assert {one["state"] for one in states} == {"reported"}
+    assert (await node.get(f"/cases/{far}/duplicates")).json["duplicates"] == []
+    merged = await move(node, new, "merge", into=first, reason="the same lamp", role="intake")
+    assert merged.status == 200, merged.body
+    [found] = (await node.get(f"/cases/{first}/duplicates")).json["duplicates"]
+    assert (found["case"], found["open"], found["state"]) == (new, False, "merged")
+
+
+async def test_duplicates_are_for_those_who_may_see_cases(node: Client) -> None:
+    case = await report(node, **at(123.4))
+    stranger = {"x-api-key": "stranger"}
+    assert (await node.get(f"/cases/{case}/duplicates", headers=stranger)).status == 403
+    assert (await node.get("/cases/2020-999999/duplicates")).status == 404
+    unplaced = await report(node)
+    assert (await node.get(f"/cases/{unplaced}/duplicates")).json["duplicates"] == []
+
+
+async def test_surges_are_told_to_those_who_may_see_cases(node: Client) -> None:
+    assert (await node.get("/cases/surges")).json == {"total": 0, "surges": []}
+    answer = await node.get("/cases/surges", params={"status": "loud"})
+    assert answer.status == 400
+    assert "loud" in answer.json["detail"]
+    stranger = {"x-api-key": "stranger"}
+    assert (await node.get("/cases/surges", headers=stranger)).status == 403
+
+
+async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
+    answer = await node.post("/cases/suggestions", {"text": "巷子里的路灯坏了半个月"})
+    assert answer.status == 200, answer.body
+    first = answer.json["types"][0]
+    assert first["value"] == "street-light"
+    assert 0.1 <= first["confidence"] <= 1
+    assert {"en", "zh"} <= first["title"].keys()
+    for body, word in (({"text": " "}, "text is required"), ({}, "text"), ({"text": "x" * 4001}, "4000")):
+        answer = await node.post("/cases/suggestions", body)
+        assert answer.status == 400
+        assert word in answer.json["detail"]
+    reader = {"x-api-key": "reader"}
+    assert (await node.post("/cases/suggestions", {"text": "x"}, headers=reader)).status == 403
