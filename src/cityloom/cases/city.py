@@ -16,6 +16,7 @@ from cityloom.cases.calendar import Calendar, make_calendar
 from cityloom.cases.limits import Limit, LimitTable, load_limits, make_limits, parse_limit
 from cityloom.cases.load import load_workflow, make_workflow
 from cityloom.cases.machine import Machine
+from cityloom.cases.open311_city import Open311Part, check_part
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
@@ -52,6 +53,7 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     no_place: list[tuple[float, float]] = []
     reporter_roles: tuple[str, ...] = ("intake", "hotline", "collector")
     stale: str = "10wd"
+    open311: Open311Part = Open311Part()
 
 
 class CaseRules(Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     no_place: list[tuple[float, float]]
     reporter_roles: tuple[str, ...]
     stale: Limit
+    open311: Open311Part = Open311Part()
 
     def grade_of(self, area: str) -> str:
         """The grade of an area; "" where none is said."""
@@ -90,6 +93,7 @@ def load_rules(file: Path) -> CaseRules:
         _check(told, workflow, limits)
         stale = parse_limit(told.stale, "stale")
         Machine(workflow, limits)
+        check_part(told.open311, limits)
     except (BadRequestData, ConfigurationError) as error:
         raise ConfigurationError(f"{file}: {error.detail}") from None
     return CaseRules(
