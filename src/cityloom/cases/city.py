@@ -18,6 +18,7 @@ from cityloom.cases.evaluation import EvaluationRules, load_evaluation
 from cityloom.cases.limits import Limit, LimitTable, load_limits, make_limits, parse_limit
 from cityloom.cases.load import load_workflow, make_workflow
 from cityloom.cases.machine import Machine
+from cityloom.cases.open311_city import Open311Part, check_part
 from cityloom.cases.surge import SurgeRule, check_rule
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
@@ -60,6 +61,7 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     no_place: list[tuple[float, float]] = []
     reporter_roles: tuple[str, ...] = ("intake", "hotline", "collector")
     stale: str = "10wd"
+    open311: Open311Part = Open311Part()
 
 
 class CaseRules(Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     duplicates: DuplicateRules
     phrases: Path | None = None
     surges: SurgeRule = SurgeRule()
+    open311: Open311Part = Open311Part()
 
     def grade_of(self, area: str) -> str:
         """The grade of an area; "" where none is said."""
@@ -104,6 +107,7 @@ def load_rules(file: Path) -> CaseRules:
         stale = parse_limit(told.stale, "stale")
         Machine(workflow, limits)
         check_rule(told.surges)
+        check_part(told.open311, limits)
     except (BadRequestData, ConfigurationError) as error:
         raise ConfigurationError(f"{file}: {error.detail}") from None
     return CaseRules(

@@ -45,7 +45,8 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     `location` is lon, lat in CRS84 degrees, `area` the id of the area that holds it; `place` is
     `unknown` where a report came without a place or on a point that stands for none. `about` is the
     entity that is meant (a lamp), `source` the id that another system gave, `service` what
-    that calls this. `reporter` names which personal data were given, never the data.
+    that calls this. `reporter` names which personal data were given, never the data, `attributes` are
+    the answers to what is asked for with the type.
     """
 
     description: str = ""
@@ -58,6 +59,7 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     source: str = ""
     service: str = ""
     reporter: tuple[str, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = {}
 
 
 class KeptCase(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

@@ -22,9 +22,11 @@ from cityloom.cases.evidence import Evidence
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.keeping import CaseWriter, digest
 from cityloom.cases.kept import EVIDENCE, KeptCase, Subject, kept_of
+from cityloom.cases.open311_city import check_answers
+from cityloom.cases.open311_reads import Open311Reads
 from cityloom.cases.parties import CITIZEN, Parties, Roles
 from cityloom.cases.places import Place, Places
-from cityloom.cases.reading import CASES, CaseReads, full_id
+from cityloom.cases.reading import CASES, full_id
 from cityloom.cases.rulebook import RuleBook, Ruled
 from cityloom.cases.suggesting import CaseSuggestions
 from cityloom.cases.views import CaseWhole, PublicCase
@@ -42,7 +44,7 @@ MOST_PHOTOS: Final = 30
 """Photos of one case."""
 
 
-class Cases(CaseReads):
+class Cases(Open311Reads):
     """What others may do with cases.
 
     Args:
@@ -87,6 +89,7 @@ class Cases(CaseReads):
         self._may(call, "write", REPORT)
         _check_report(report)
         rules = self.book.rules
+        check_answers(rules.open311, rules.limits, report.type, report.attributes)
         roles = Roles(rules.workflow, self._reporting(call), report.role)
         place = await self._place(call, report)
         body = digest(msgspec.json.encode(report).decode())
@@ -262,6 +265,7 @@ class Cases(CaseReads):
             channel=report.channel,
             source=report.source_id,
             reporter=report.reporter.given(),
+            attributes=report.attributes,
         )
 
     async def _place(self, call: Call, report: Report) -> Place:

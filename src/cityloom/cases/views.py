@@ -109,6 +109,7 @@ class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     light: Light | None = None
     clocks: list[ClockView]
     reported_by: tuple[str, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = {}
     part_of: str = ""
     into: str = ""
 
@@ -245,6 +246,7 @@ def row_of(kept: KeptCase, workflow: Workflow, calendar: Calendar, at: int) -> C
         light=worst_light(readings) if is_open else None,
         clocks=clock_views(case, readings),
         reported_by=subject.reporter,
+        attributes=subject.attributes,
         part_of=case.part_of,
         into=case.into,
     )

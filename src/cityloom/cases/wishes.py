@@ -41,6 +41,7 @@ class Report(
     `location` is a GeoJSON Point (lon, lat, CRS84 degrees). `about` is the entity that is meant,
     `channel` the way by which it came, `source_id` the id that another system gave it. With `draft` the
     case waits for more (photos) and is reported by a move. `request_id` makes a repeat harmless.
+    `attributes` are the answers to what is asked for with the type, as in Open311.
     """
 
     type: str = ""
@@ -56,6 +57,7 @@ class Report(
     role: str = "citizen"
     actor: str = ""
     evidence: tuple[str, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = {}
 
 
 class MoveWish(

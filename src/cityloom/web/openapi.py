@@ -15,6 +15,7 @@ from cityloom import __version__
 from cityloom.web.answers import encode
 from cityloom.web.body import JSON, LD_JSON, MERGE_PATCH
 from cityloom.web.incoming import Incoming
+from cityloom.web.open311_answers import ERRORS, FORMATS, OPEN311_ROOT
 from cityloom.web.problem import NGSI_LD_MEDIA_TYPE, PROBLEM_MEDIA_TYPE
 from cityloom.web.resource import NGSI_LD_ROOT, Operation, Schema
 
@@ -117,7 +118,16 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "light": (_TEXT, "green, amber or red, comma separated."),
     "role": (_TEXT, "The role in which the caller acts."),
     "state": (_TEXT, "States of cases, comma separated."),
-    "status": ({"enum": ["open", "closed", "all"]}, "Which cases; open without it."),
+    "status": (_TEXT, "Which cases: open, closed or all; of Open311: open, closed, comma separated."),
+    "api_key": (_TEXT, "An API key, as Open311 sends it."),
+    "end_date": (_DATE_TIME, "Requests made until then, included."),
+    "extensions": (_BOOLEAN, "Tell the detailed state in extended_attributes."),
+    "jurisdiction_id": (_TEXT, "The city, as Open311 names it; without it, the one that is here."),
+    "page": ({"type": "integer", "minimum": 1}, "Which page."),
+    "page_size": ({"type": "integer", "minimum": 1}, "Requests of a page; 1000 at most."),
+    "service_code": (_TEXT, "Codes of services, comma separated."),
+    "service_request_id": (_TEXT, "Ids of requests, comma separated; nothing else counts then."),
+    "start_date": (_DATE_TIME, "Requests made from then on, included."),
     "step": (_TEXT, "Steps of cases, comma separated."),
     "since": (_DATE_TIME, "Begin of the window, included."),
     "until": (_DATE_TIME, "End of the window, included."),
@@ -219,6 +229,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
             media_types = operation.answers or (JSON,)
             response["content"] = {name: {"schema": operation.response} for name in media_types}
         responses[str(status)] = response
+    if operation.path.startswith(OPEN311_ROOT):
+        content = {name: {"schema": ERRORS} for name in FORMATS.values()}
+        responses["default"] = {"description": "What went wrong.", "content": content}
+        return responses
     media_type = NGSI_LD_MEDIA_TYPE if _is_ngsi_ld(operation) else PROBLEM_MEDIA_TYPE
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     responses["default"] = {"description": "What went wrong.", "content": {media_type: problem}}

@@ -31,6 +31,7 @@ from cityloom.model.tenants import SNAPSHOT_HEADER
 from cityloom.web.body import MERGE_PATCH, accepted
 from cityloom.web.headers import SNAPSHOT, Headers
 from cityloom.web.incoming import Incoming, snapshot_of, tenant_of, via_of
+from cityloom.web.open311_answers import OPEN311_ROOT, error_answer
 from cityloom.web.origin import OGC_ROOT
 from cityloom.web.params import Params, parse_options, parse_params
 from cityloom.web.paths import Paths
@@ -123,6 +124,7 @@ class Resource:
         self.operations = {operation.method: operation for operation in operations}
         self._ngsi_ld = operations[0].path.startswith(NGSI_LD_ROOT)
         self._has_pages = operations[0].path.startswith(OGC_ROOT)
+        self._open311 = operations[0].path.startswith(OPEN311_ROOT)
         self._allow = ", ".join(sorted(_allowed(operations)))
         self._above = _allowed(above)
         self._longest = services.settings.max_query
@@ -145,6 +147,8 @@ class Resource:
         return response
 
     def _tell(self, error: CityloomError, scope: Scope) -> Response:
+        if self._open311:
+            return error_answer(error, scope["path"])
         if self._has_pages:
             return problem_answer(error, scope, self._services)
         return problem_response(error, ngsi_ld=self._ngsi_ld)

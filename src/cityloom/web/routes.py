@@ -29,6 +29,7 @@ from cityloom.web import (
     notifications,
     ogc_collections,
     ogc_items,
+    open311_routes,
     past,
     personal,
     registrations,
@@ -51,6 +52,7 @@ from cityloom.web.metrics import Counted, Metrics
 from cityloom.web.node import node_operations
 from cityloom.web.ogc_api import api_operation
 from cityloom.web.ogc_tiles import tile_operations
+from cityloom.web.open311_answers import OPEN311_ROOT, error_answer
 from cityloom.web.openapi import openapi_operation
 from cityloom.web.page import add_page
 from cityloom.web.paths import Paths
@@ -83,6 +85,7 @@ _FIXED: Final[tuple[Sequence[Operation], ...]] = (
     personal.OPERATIONS,
     cases.OPERATIONS,
     case_insights.OPERATIONS,
+    open311_routes.OPERATIONS,
     rules.OPERATIONS,
     sensorthings.OPERATIONS,
     health.OPERATIONS,
@@ -159,6 +162,8 @@ class _Nowhere:
         error = ResourceNotFound(f"the path {path[:200]} does not exist")
         if path.startswith(NGSI_LD_ROOT):
             response = problem_response(error, ngsi_ld=True)
+        elif path.startswith(OPEN311_ROOT):
+            response = error_answer(error, path)
         else:
             response = problem_answer(error, scope, self._services)
         snapshot = headers.get(SNAPSHOT)
