@@ -14,7 +14,7 @@ from typing import Any
 
 from cityloom.model.clock import SimulatedClock
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.sqlite.mover import Mover
+from cityloom.store.tables.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 
