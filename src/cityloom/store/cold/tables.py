@@ -183,8 +183,7 @@ class ColdTables:
                 enforce_retention_duration=False,
                 commit_properties=self._commit(change),
             )
-            with self._lock:
-                self._known.clear()
+            self.look_again()
             version = int(table.version())
             if version - (change.base or 0) not in (0, 2):
                 raise StoreFailed(f"the cold history {self.url} was changed by somebody else meanwhile")
@@ -225,6 +224,12 @@ class ColdTables:
                     file.unlink()
             if version < 0 and log.exists():
                 log.rmdir()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forgets which files versions have: one that never counted may be made anew."""
+        with self._lock:
+            self._known.clear()
 
     def local_files(self, version: int) -> list[tuple[Path, str]]:
         """The files that make up a version, each with its path below the place; none where it is a URL."""

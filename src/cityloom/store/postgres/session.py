@@ -218,6 +218,8 @@ class PostgresSession(Session):
 
     def change_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """The same change for many rows of values."""
+        if not rows:
+            return
         table = statement(sql).changes
         assert table is not None
         self.waiting.add(table, sql, [_kept(row) for row in rows])

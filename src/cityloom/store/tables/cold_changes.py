@@ -172,7 +172,11 @@ class ColdChanges:
             if more is not None:
                 more(tx)
 
-        self._do(work)
+        try:
+            self._do(work)
+        except StoreFailed:
+            self._tables.look_again()
+            raise
         if version is not None:
             self._base = version
 
