@@ -13,6 +13,8 @@ from cityloom.store.postgres.driver import Driver
 
 COLD: Final = LOCK + 2
 """The advisory lock of whoever changes the cold tables."""
+PATIENCE_MS: Final = 10_000
+"""How long one waits for the other."""
 
 
 class Alone:
@@ -43,8 +45,11 @@ class Alone:
     async def _take(self) -> asyncpg.Connection:
         connection = await self._connect()
         try:
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", COLD):
-                raise StoreFailed("the cold history is not changed: another process is changing it")
+            await connection.execute(f"SET lock_timeout = {PATIENCE_MS}")
+            await connection.execute("SELECT pg_advisory_lock($1)", COLD)
+        except asyncpg.LockNotAvailableError:
+            await _end(connection)
+            raise StoreFailed("the cold history is not changed: another process is changing it") from None
         except BaseException:
             await _end(connection)
             raise
