@@ -578,7 +578,12 @@ def _open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared:
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
         return PostgresStore(
-            settings.store, clock, queue_items=items, queue_bytes=size, replicas=settings.replicas
+            settings.store,
+            clock,
+            queue_items=items,
+            queue_bytes=size,
+            replicas=settings.replicas,
+            cold=folder.cold_place(settings),
         )
     return SqliteStore(
         folder.store_file,

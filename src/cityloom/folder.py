@@ -117,11 +117,6 @@ class CityFolder:
             settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"{self.path / CONFIGURATION}: settings is invalid: {error}") from None
-        if settings.store and settings.cold_after:
-            raise ConfigurationError(
-                f"{self.path / CONFIGURATION}: coldAfter ({settings.cold_after}) is for the store "
-                "in a file alone: in PostgreSQL all history stays in the database"
-            )
         return settings
 
     def write(self, configuration: CityConfiguration) -> None:

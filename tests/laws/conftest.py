@@ -57,8 +57,26 @@ class PostgresHome:
         return PostgresStore(self._url, self.clock, queue_items=queue_items, queue_bytes=queue_bytes)
 
 
+class TieredPostgresHome(PostgresHome):
+    """The same, its history in the cold tables as soon as it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._cold = str(folder / "history")
+
+    def open(self, *, queue_items: int = 10_000, queue_bytes: int = 64 * 1024 * 1024) -> Store:
+        store = PostgresStore(
+            self._url, self.clock, queue_items=queue_items, queue_bytes=queue_bytes, cold=self._cold
+        )
+        return TieredStore(store)
+
+
 HOMES: Final[dict[str, Callable[[Path], Home]]] = {"postgres": PostgresHome, "sqlite": SqliteHome}
-TIERED: Final[dict[str, Callable[[Path], Home]]] = {**HOMES, "tiered": TieredHome}
+TIERED: Final[dict[str, Callable[[Path], Home]]] = {
+    **HOMES,
+    "tiered": TieredHome,
+    "tiered-postgres": TieredPostgresHome,
+}
 """What the law of history is held on, besides: stores with a cold tier."""
 OF_HISTORY: Final = ("test_history", "test_past", "test_tenants")
 

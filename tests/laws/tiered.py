@@ -7,8 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
-from cityloom.store.ports import Snapshot, Transaction
-from cityloom.store.sqlite import SqliteStore
+from cityloom.store.ports import Snapshot, Store, Transaction
 
 T = TypeVar("T")
 LATER: Final = 4_000_000_000_000_000
@@ -18,7 +17,7 @@ LATER: Final = 4_000_000_000_000_000
 class TieredStore:
     """Passes everything on; whoever reads or writes next finds all history in the cold tables."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._writes: list[Future[Any]] = []
         self.cold = store.cold
@@ -64,4 +63,5 @@ class TieredStore:
         """Moves, when there were writes and none is under way: a law may hold the writer up."""
         if self._writes and all(future.done() for future in self._writes):
             self._writes.clear()
-            self._store.cold.move(LATER)
+            assert self.cold is not None
+            self.cold.move(LATER)

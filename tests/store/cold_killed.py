@@ -1,4 +1,4 @@
-"""A process that moves history and kills itself at a step: `python -m tests.store.cold_killed FILE STEP`.
+"""A process that moves history and kills itself at a step: `python -m tests.store.cold_killed FILE URL STEP`.
 
 It is told by its exit status: killed at the step, or 0 when the step was never reached.
 """
@@ -10,11 +10,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cityloom.model.clock import SimulatedClock
+from cityloom.store.ports import Store
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.sqlite.mover import Mover
+from cityloom.store.tables.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 
@@ -22,11 +24,31 @@ STEPS = ["begun", "appended", "published", "replaced", "forgotten", "restored"]
 """After which a process dies: in the order in which a move, a compaction and a recovery take them."""
 
 
+class City(NamedTuple):
+    """Where a city is: its file, or a database with a folder for its tables."""
+
+    file: Path
+    url: str = ""
+
+    def open(self) -> Store:
+        clock = SimulatedClock(START)
+        if self.url:
+            return PostgresStore(self.url, clock, cold=str(self.file.with_name("history")))
+        return SqliteStore(self.file, clock)
+
+
+def mover_of(store: Store, most: int) -> Mover:
+    """A mover of smaller steps."""
+    mover = store.cold
+    assert isinstance(mover, Mover)
+    return Mover(store, mover._tables, most=most)
+
+
 def main() -> None:
     """Moves a part, and then the rest, and compacts."""
-    path, step = Path(sys.argv[1]), sys.argv[2]
-    store = SqliteStore(path, SimulatedClock(START))
-    mover = Mover(store, store.cold._tables, most=7)
+    step = sys.argv[3]
+    store = City(Path(sys.argv[1]), sys.argv[2]).open()
+    mover = mover_of(store, 7)
     dies: dict[str, tuple[Any, str, int]] = {
         "begun": (mover, "_begin", 2),
         "appended": (mover._tables, "append", 2),

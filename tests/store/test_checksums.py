@@ -16,10 +16,11 @@ from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.query.values import Query
 from cityloom.store.cold.files import differs
 from cityloom.store.migrations import migrations
-from cityloom.store.sqlite import SqliteStore, checksums, copy_database, kept_files
+from cityloom.store.sqlite import SqliteStore, checksums, copy_database
 from cityloom.store.sqlite.checksums import accept_pages, wrong_frame, wrong_pages
 from cityloom.store.sqlite.connection import migrate
 from cityloom.store.sqlite.fills import FILLS
+from cityloom.store.tables.cold_status import kept_files
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import HOUR, append, lamp, put, reading, see

@@ -83,7 +83,8 @@ def _log(file: Path) -> Iterator[Finding]:
 
 def _tables(folder: CityFolder) -> Iterator[Finding]:
     from cityloom.store.cold.files import differs
-    from cityloom.store.sqlite import cold_files, kept_files, read_database
+    from cityloom.store.sqlite import read_database
+    from cityloom.store.tables.cold_status import cold_files, kept_files
 
     place = folder.cold_place(folder.settings())
     if "://" in place:

@@ -131,7 +131,8 @@ def _check_database(url: str) -> Iterator[Finding]:
 def _check_cold(folder: CityFolder) -> Iterator[Finding]:
     if folder.settings().store or not folder.store_file.exists():
         return
-    from cityloom.store.sqlite import cold_status, read_database
+    from cityloom.store.sqlite import read_database
+    from cityloom.store.tables.cold_status import cold_status
 
     place = folder.cold_place(folder.settings())
     with read_database(folder.store_file, SystemClock(), place) as snapshot:

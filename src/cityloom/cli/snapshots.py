@@ -30,7 +30,7 @@ def opened(data: Path) -> Iterator[Snapshot]:
     settings = folder.settings()
     configure_logs(settings)
     if settings.store:
-        with read_postgres(settings.store) as snapshot:
+        with read_postgres(settings.store, folder.cold_place(settings)) as snapshot:
             yield snapshot
         return
     if not folder.store_file.exists():

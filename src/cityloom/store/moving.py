@@ -44,12 +44,16 @@ _ROWS: Final = 10_000
 _PLACE: Final = "place"
 _NUMBERED: Final = {"tenant": "id", "name": "id", "shape": "id", "personal_reading": "number"}
 """The tables whose rows the database numbers itself, from beyond what was brought."""
-_SEEDED: Final = frozenset(("meta", "pulse", "tenant"))
+_SEEDED: Final = frozenset(("cold", "meta", "pulse", "tenant"))
 """The tables that are not empty even where no city is."""
-_LEFT: Final = {"meta": "key NOT IN ('version', 'cold')", "lease": "false"}
+_COLD: Final = ("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten", "cold_file")
+"""What a store says of its cold tables: of no meaning where nothing is in them."""
+_LEFT: Final = {
+    "meta": "key NOT IN ('version', 'cold')",
+    "lease": "false",
+    **dict.fromkeys(_COLD, "false"),
+}
 """What the two schemas say each of themselves; and who does what in a node that has ended."""
-_COLD: Final = frozenset(("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten", "cold_file"))
-"""What the file says of its cold tables: of no meaning where nothing is in them."""
 Progress = Callable[[float], None]
 Row = Sequence[Any]
 
@@ -122,14 +126,12 @@ def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
     if cold:
         raise ConfigurationError(
             f"the city cannot be moved: {cold:,} instances of its history are in the cold tables, "
-            "which PostgreSQL does not have, and no command brings them back into the file yet"
+            "which are the file's alone, and no command brings them back into the file yet"
         )
     listed = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in source.execute(listed) if not name.startswith(f"{_PLACE}_")}
     strange = {
-        table
-        for table in tables - types.keys() - _COLD
-        if source.execute(f"SELECT 1 FROM {table} LIMIT 1").get
+        table for table in tables - types.keys() if source.execute(f"SELECT 1 FROM {table} LIMIT 1").get
     }
     strange |= types.keys() - tables
     for table in tables & types.keys() - {_PLACE}:

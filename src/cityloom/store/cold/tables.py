@@ -51,6 +51,16 @@ class Part(Struct, frozen=True):
         return self.first <= entity_id <= self.last
 
 
+class Change(Struct, frozen=True):
+    """A change of the table: its number, and the version that it is made of (None: there is none yet).
+
+    What somebody else committed since makes its commit fail, so that nothing of theirs becomes part of it.
+    """
+
+    number: int
+    base: int | None
+
+
 class ColdTables:
     """The table of instances at one place.
 
@@ -111,16 +121,16 @@ class ColdTables:
                 )
             return int(table.version())
 
-    def append(self, frame: polars.DataFrame, number: int) -> int:
-        """Adds sorted rows, as change `number`; the version that has them.
+    def append(self, frame: polars.DataFrame, change: Change) -> int:
+        """Adds sorted rows; the version that has them.
 
         Raises:
             StoreFailed: they could not be written.
         """
         with self.using("written"):
-            return self._write(frame, number, mode="append")
+            return self._write(self._table_or_new(change), frame, change, mode="append")
 
-    def replace(self, part: Part, frames: Iterable[polars.DataFrame], number: int) -> int:
+    def replace(self, part: Part, frames: Iterable[polars.DataFrame], change: Change) -> int:
         """Puts frames of sorted rows, a file each, in the place of all rows of `part`'s month.
 
         A commit for each: the last version alone is whole, and the one to publish.
@@ -133,46 +143,51 @@ class ColdTables:
         """
         where = f"{_of_tenant(part.tenant)} AND month = '{part.month}'"
         with self.using("written"):
-            version = None
+            table, version = self._table_or_new(change), None
             for frame in frames:
                 if frame.height and version is None:
-                    version = self._write(frame, number, mode="overwrite", predicate=where)
+                    version = self._write(table, frame, change, mode="overwrite", predicate=where)
                 elif frame.height:
                     # One frame a write: of several, the order would be lost.
-                    version = self._write(frame, number, mode="append")
+                    version = self._write(table, frame, change, mode="append")
             if version is None:
-                table = self._table()
-                table.delete(where, commit_properties=self._commit(number))
+                table.delete(where, commit_properties=self._commit(change))
                 version = int(table.version())
             return version
 
-    def forget(self, tenant: str, until: int, number: int) -> int:
+    def forget(self, tenant: str, until: int, change: Change) -> int:
         """Takes out all rows of a tenant that changes up to `until` wrote; the version without them."""
         with self.using("written"):
-            table = self._table()
+            table = self._table_or_new(change)
             where = f"{_of_tenant(tenant or None)} AND change <= {until}"
-            table.delete(where, commit_properties=self._commit(number))
+            table.delete(where, commit_properties=self._commit(change))
             return int(table.version())
 
-    def restore(self, version: int, number: int) -> int:
+    def restore(self, version: int, change: Change) -> int:
         """Makes the table again what it was in `version`; the new version that is the same."""
         with self.using("written"):
-            table = self._table()
-            table.restore(version, commit_properties=self._commit(number))
+            table = self._table(change.base)
+            table.restore(version, commit_properties=self._commit(change))
             return int(table.version())
 
-    def vacuum(self, keep_hours: int, number: int) -> int:
-        """Removes files that no version of the last `keep_hours` needs; how many went."""
+    def vacuum(self, keep_hours: int, change: Change) -> tuple[int, int]:
+        """Removes files that no version of the last `keep_hours` needs; how many went, and the version.
+
+        It is told in the table's log, as versions of which nothing else is new.
+        """
         with self.using("written"):
-            gone = self._table().vacuum(
+            table = self._table_or_new(change)
+            gone = table.vacuum(
                 retention_hours=keep_hours,
                 dry_run=False,
                 enforce_retention_duration=False,
-                commit_properties=self._commit(number),
+                commit_properties=self._commit(change),
             )
-            with self._lock:
-                self._known.clear()
-            return len(gone)
+            self.look_again()
+            version = int(table.version())
+            if version - (change.base or 0) not in (0, 2):
+                raise StoreFailed(f"the cold history {self.url} was changed by somebody else meanwhile")
+            return len(gone), version
 
     def secure(self, version: int, known: Collection[str]) -> list[Kept]:
         """Makes the files of a version durable, but those that are `known` to be; what they hold.
@@ -209,6 +224,12 @@ class ColdTables:
                     file.unlink()
             if version < 0 and log.exists():
                 log.rmdir()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forgets which files versions have: one that never counted may be made anew."""
+        with self._lock:
+            self._known.clear()
 
     def local_files(self, version: int) -> list[tuple[Path, str]]:
         """The files that make up a version, each with its path below the place; none where it is a URL."""
@@ -239,12 +260,13 @@ class ColdTables:
 
         return deltalake.DeltaTable(self.url, version=version)
 
-    def _table_or_new(self, number: int) -> deltalake.DeltaTable:
+    def _table_or_new(self, change: Change) -> deltalake.DeltaTable:
+        """The table as the change finds it; it is made, empty, by the first."""
         import deltalake
         from deltalake.schema import PrimitiveType
 
-        if deltalake.DeltaTable.is_deltatable(self.url):
-            return self._table()
+        if change.base is not None or deltalake.DeltaTable.is_deltatable(self.url):
+            return self._table(change.base or 0)
         if "://" not in self.url:
             # As the city's own file: whom else it may concern, the operator decides.
             Path(self.url).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -255,27 +277,27 @@ class ColdTables:
             partition_by=list(PARTITIONS),
             name="history",
             description="Temporal evolution of a city's entities: one row an instance (Cityloom)",
-            commit_properties=self._commit(number),
+            commit_properties=self._commit(change),
         )
 
-    def _write(self, frame: polars.DataFrame, number: int, **how: Any) -> int:
+    def _write(self, table: deltalake.DeltaTable, frame: polars.DataFrame, change: Change, **how: Any) -> int:
         import deltalake
 
-        table = self._table_or_new(number)
         deltalake.write_deltalake(
             table,
             frame.rechunk(),
             writer_properties=_properties(),
-            commit_properties=self._commit(number),
+            commit_properties=self._commit(change),
             **how,
         )
         return int(table.version())
 
-    def _commit(self, number: int) -> deltalake.CommitProperties:
+    def _commit(self, change: Change) -> deltalake.CommitProperties:
         import deltalake
 
+        # Without another try a commit fails when its version is there already, whatever is in it.
         return deltalake.CommitProperties(
-            app_transactions=[deltalake.Transaction(self.owner, number)], max_commit_retries=0
+            app_transactions=[deltalake.Transaction(self.owner, change.number)], max_commit_retries=0
         )
 
 

@@ -23,7 +23,7 @@ from cityloom.store.postgres.connection import (
     store_name,
 )
 from cityloom.store.postgres.driver import Driver
-from cityloom.store.postgres.session import PostgresSession
+from cityloom.store.postgres.session import PostgresSession, cold_tables
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")
@@ -45,8 +45,11 @@ class Facts(Struct, frozen=True):
 
 
 @contextmanager
-def read_postgres(url: str) -> Iterator[Snapshot]:
+def read_postgres(url: str, cold: str = "") -> Iterator[Snapshot]:
     """The database as it is at one moment, for this thread, while a node may write it.
+
+    Args:
+        cold: where its cold history is, as `PostgresStore` has it.
 
     Raises:
         ConfigurationError: it cannot be reached, holds no city, or another version's.
@@ -71,6 +74,7 @@ def read_postgres(url: str) -> Iterator[Snapshot]:
     try:
         with opening(name):
             session.open()
+            session.cold_tables = cold_tables(session, cold)
         try:
             yield TablesSnapshot(session)
         except OURS as error:

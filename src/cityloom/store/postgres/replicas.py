@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.ports import Snapshot
 from cityloom.store.postgres.connection import OURS, connect, store_name
 from cityloom.store.postgres.driver import Driver
@@ -35,11 +36,12 @@ _log = structlog.get_logger("store")
 class Replica:
     """One standby: a connection for each thread that reads."""
 
-    def __init__(self, driver: Driver, url: str) -> None:
+    def __init__(self, driver: Driver, url: str, tables: ColdTables | None) -> None:
         self.name = store_name(url)
         self.away_until = 0.0
         self._driver = driver
         self._url = url
+        self._tables = tables
         self._local = threading.local()
         self._sessions: list[PostgresSession] = []
         self._lock = threading.Lock()
@@ -73,7 +75,9 @@ class Replica:
             async def opener() -> Any:
                 return await connect(self._url)
 
-            session = self._local.session = PostgresSession(self._driver, opener, self.name)
+            session = self._local.session = PostgresSession(
+                self._driver, opener, self.name, cold_tables=self._tables
+            )
             with self._lock:
                 self._sessions.append(session)
         return session
@@ -84,12 +88,19 @@ class Replicas:
 
     Args:
         last_commit: asks the primary for the time (µs) of its last commit.
+        tables: where old history may be.
 
     `counts` tells how many reads were done at standbys, and how many at the primary in their stead.
     """
 
-    def __init__(self, driver: Driver, urls: Sequence[str], last_commit: Callable[[], Future[int]]) -> None:
-        self._replicas = [Replica(driver, url) for url in urls]
+    def __init__(
+        self,
+        driver: Driver,
+        urls: Sequence[str],
+        last_commit: Callable[[], Future[int]],
+        tables: ColdTables | None,
+    ) -> None:
+        self._replicas = [Replica(driver, url, tables) for url in urls]
         self._last_commit = last_commit
         self._turn = count()
         self.counts = [0, 0]

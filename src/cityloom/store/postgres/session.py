@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from cityloom.model.errors import BadRequestData, StoreFailed
+from cityloom.model.errors import BadRequestData, ConfigurationError, StoreFailed
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.postgres.connection import AWAY, CHANNEL, OURS, failed
 from cityloom.store.postgres.dialect import POSTGRES
@@ -39,6 +40,7 @@ class PostgresSession(Session):
         connect: opens a connection; for the writer, one that may write.
         name: the store's, for messages.
         writes: whether this is the writer's session.
+        cold_tables: where old history may be.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class PostgresSession(Session):
         name: str,
         *,
         writes: bool = False,
+        cold_tables: ColdTables | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(cold_tables)
         self._driver = driver
         self._connect = connect
         self._types: Types = {}
@@ -215,12 +218,14 @@ class PostgresSession(Session):
 
     def change_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """The same change for many rows of values."""
+        if not rows:
+            return
         table = statement(sql).changes
         assert table is not None
         self.waiting.add(table, sql, [_kept(row) for row in rows])
 
-    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Adds rows; how many there are more."""
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs one statement for many rows of values; returns how many rows it changed."""
         if not rows:
             return 0
         told = statement(sql)
@@ -375,6 +380,19 @@ class PostgresSession(Session):
         if isinstance(error, AWAY):
             self._driver.run(end())
         return failed(self._name, error)
+
+
+def cold_tables(session: PostgresSession, place: str) -> ColdTables | None:
+    """The tables of a database's cold history at a place; None without one.
+
+    Raises:
+        ConfigurationError: history has moved, and nobody says where to.
+    """
+    if place:
+        return ColdTables(place, session.value("SELECT value FROM meta WHERE key = 'cold'"))
+    if session.value("SELECT version FROM cold") is not None:
+        raise ConfigurationError("the history of this city has moved in part: coldUrl must say where it is")
+    return None
 
 
 def _kept(values: Sequence[Any]) -> Sequence[Any]:

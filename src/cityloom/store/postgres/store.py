@@ -15,6 +15,7 @@ from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.postgres.alone import Alone
 from cityloom.store.postgres.connection import (
     OURS,
     check_promises,
@@ -26,10 +27,11 @@ from cityloom.store.postgres.connection import (
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.ear import Ear
 from cityloom.store.postgres.replicas import Replicas
-from cityloom.store.postgres.session import PostgresSession
+from cityloom.store.postgres.session import PostgresSession, cold_tables
 from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
 from cityloom.store.postgres.writer import PostgresWriter
+from cityloom.store.tables.mover import Mover
 from cityloom.store.tables.snapshot import TablesSnapshot
 from cityloom.store.tables.tail import Tail
 
@@ -57,13 +59,12 @@ class PostgresStore:
         queue_items: works that may wait for the writer.
         queue_bytes: bytes that they may hold together.
         replicas: addresses of standbys that may be read.
+        cold: where the cold history is, a folder or a URL; "": there is none, all stays in the database.
 
     Raises:
         ConfigurationError: the database cannot be used; one sentence says why.
     """
 
-    cold = None
-    """All history stays in the database."""
     shared = True
     """Any number of nodes may have it open."""
 
@@ -75,6 +76,7 @@ class PostgresStore:
         queue_items: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
         replicas: Sequence[str] = (),
+        cold: str = "",
     ) -> None:
         self._url = url
         self._name = store_name(url)
@@ -87,13 +89,12 @@ class PostgresStore:
         self._driver = Driver()
         self._tail = Tail()
         self._replicas: Replicas | None = None
-        if replicas:
-            self._replicas = Replicas(self._driver, replicas, lambda: self._listening().ask_last_commit())
         self._session = self._new_session(self._connect_writer, writes=True)
         try:
             with opening(self._name):
                 self._session.open()
                 self._session.learn(self._types)
+                self._session.cold_tables = cold_tables(self._session, cold)
                 # What an erasure left in pages when its node died must not stay there.
                 self._session.rewrite("personal")
                 self._writer = PostgresWriter(
@@ -108,6 +109,13 @@ class PostgresStore:
             self._session.close()
             self._driver.close()
             raise
+        tables = self._session.cold_tables
+        alone = Alone(self._driver, self._connect, self._name)
+        self.cold = Mover(self, tables, alone=alone) if tables is not None else None
+        if replicas:
+            self._replicas = Replicas(
+                self._driver, replicas, lambda: self._listening().ask_last_commit(), tables
+            )
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _new_session(self, opener: Callable[[], Any], *, writes: bool = False) -> PostgresSession:
@@ -184,6 +192,7 @@ class PostgresStore:
                 if self._closed:
                     raise StoreFailed(f"the store {self._name} is closed")
                 reader = _Reader(self._new_session(self._connect))
+                reader.session.cold_tables = self._session.cold_tables
                 self._readers.append(reader)
             self._local.reader = reader
         return reader
@@ -253,6 +262,8 @@ class PostgresStore:
         """Finishes what is queued and closes the connections. No snapshot may be in use any more."""
         if self._closed:
             return
+        if self.cold is not None:
+            self.cold.close()
         if self._ear is not None:
             self._ear.close()
         self._writer.close()

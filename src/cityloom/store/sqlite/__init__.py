@@ -5,17 +5,7 @@ it keeps what it is given, all or nothing, and tells it again.
 """
 
 from cityloom.store.sqlite.backup import copy_database
-from cityloom.store.sqlite.cold_status import cold_files, cold_status, kept_files
-from cityloom.store.sqlite.one_history import one_history
 from cityloom.store.sqlite.reading import read_database
 from cityloom.store.sqlite.store import SqliteStore
 
-__all__ = [
-    "SqliteStore",
-    "cold_files",
-    "cold_status",
-    "copy_database",
-    "kept_files",
-    "one_history",
-    "read_database",
-]
+__all__ = ["SqliteStore", "copy_database", "read_database"]

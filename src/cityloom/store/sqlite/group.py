@@ -72,10 +72,10 @@ class GroupSession(SqliteSession):
         assert table is not None
         self.waiting.add(table, sql, rows)
 
-    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Adds rows; how many there are more."""
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs one statement for many rows of values; returns how many rows it changed."""
         self._begin_change(sql)
-        return super().insert_many(sql, rows)
+        return super().run_many(sql, rows)
 
     def _catch_up(self, sql: str) -> None:
         """Sends what a statement must see."""

@@ -94,8 +94,8 @@ class SqliteSession(Session):
         """The same change for many rows of values."""
         self.connection.executemany(sql, rows)
 
-    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Adds rows; how many there are more."""
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs one statement for many rows of values; returns how many rows it changed."""
         before = self.connection.total_changes()
         self.connection.executemany(sql, rows)
         return self.connection.total_changes() - before

@@ -34,11 +34,11 @@ from cityloom.store.sqlite.connection import (
 )
 from cityloom.store.sqlite.fills import FILLS
 from cityloom.store.sqlite.group import GroupSession
-from cityloom.store.sqlite.mover import Mover
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.turns import Alone, Turn, Watch
 from cityloom.store.sqlite.writer import SqliteWriter
+from cityloom.store.tables.mover import Mover
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")

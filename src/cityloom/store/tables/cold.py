@@ -155,7 +155,7 @@ class ColdTier:
         with self.tables.using("read"):
             return rows.collect()
 
-    def hidden(self, where: str = "1", parameters: tuple[Any, ...] = ()) -> Hidden:
+    def hidden(self, where: str = "TRUE", parameters: tuple[Any, ...] = ()) -> Hidden:
         """What went of the tables after it had moved, where the columns `incarnation` and `name` say so."""
         gone = self._db.rows(f"SELECT * FROM cold_gone WHERE {where}", parameters)
         cuts = self._db.rows(f"SELECT * FROM cold_cut WHERE {where}", parameters)

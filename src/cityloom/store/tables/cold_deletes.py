@@ -13,7 +13,19 @@ from cityloom.store.tables.codec import Row, shape_of
 from cityloom.store.tables.cold import EVERY, FOREVER, ColdTier
 from cityloom.store.tables.session import Session
 
-_MARK: Final = "INSERT OR REPLACE INTO cold_gone VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MARK: Final = (
+    "INSERT INTO cold_gone (incarnation, name, time, origin, tie, dataset, number)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incarnation, name, time, origin, tie, dataset)"
+    " DO UPDATE SET number = excluded.number"
+)
+_CUT: Final = (
+    "INSERT INTO cold_cut (incarnation, name, dataset, before, number) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (incarnation, name, dataset, before) DO UPDATE SET number = excluded.number"
+)
+_FORGOTTEN: Final = (
+    "INSERT INTO cold_forgotten (tenant, number) VALUES (?, ?)"
+    " ON CONFLICT (tenant) DO UPDATE SET number = excluded.number"
+)
 _SERIES: Final = "incarnation = ? AND name = ?"
 _FEW: Final = 1000
 
@@ -28,7 +40,7 @@ class ColdDeletes:
     def delete(self, row: Row) -> None:
         """A row that the tables hold is there no more."""
         self._mark([row])
-        self._uncount(row)
+        self._uncount([row])
 
     def deleted_from_hot(self, rows: Iterable[Sequence[Any]]) -> None:
         """Rows of the hot tier were deleted: those that are being moved must not come with the tables.
@@ -48,7 +60,9 @@ class ColdDeletes:
         if dataset != EVERY:
             where += " AND dataset = ?"
             parameters.append(dataset)
-        count: int | None = self._db.value(f"SELECT sum(count) FROM cold_series WHERE {where}", parameters)
+        count: int | None = self._db.value(
+            f"SELECT CAST(sum(count) AS bigint) FROM cold_series WHERE {where}", parameters
+        )
         if count is not None or self._cold.state().moving:
             self._cut(incarnation, name, dataset, FOREVER)
             self._db.run(f"DELETE FROM cold_series WHERE {where}", parameters)
@@ -68,12 +82,12 @@ class ColdDeletes:
             if len(gone) == limit:
                 before = row.time
                 break
-        for row in gone:
-            self._uncount(row)
+        self._uncount(gone)
         self._mark(row for row in gone if row.time == before)
         self._cut(incarnation, name, EVERY, before)
         self._db.run(
-            f"UPDATE cold_series SET first = max(first, ?) WHERE {_SERIES}", (before, incarnation, name)
+            f"UPDATE cold_series SET first = ? WHERE {_SERIES} AND first < ?",
+            (before, incarnation, name, before),
         )
         return len(gone)
 
@@ -81,7 +95,7 @@ class ColdDeletes:
         """What the tables hold of a tenant goes with their next change; its lives are gone already."""
         state = self._cold.state()
         if state.version is not None or state.moving:
-            self._db.run("INSERT OR REPLACE INTO cold_forgotten VALUES (?, ?)", (tenant, state.number))
+            self._db.run(_FORGOTTEN, (tenant, state.number))
 
     def _mark(self, rows: Iterable[Sequence[Any]]) -> None:
         number = self._cold.state().number
@@ -94,17 +108,19 @@ class ColdDeletes:
             (incarnation, name, before, dataset),
         )
         number = self._cold.state().number
-        self._db.run(
-            "INSERT OR REPLACE INTO cold_cut VALUES (?, ?, ?, ?, ?)",
-            (incarnation, name, dataset, before, number),
-        )
+        self._db.run(_CUT, (incarnation, name, dataset, before, number))
 
-    def _uncount(self, row: Row) -> None:
-        shape = shape_of(self._db.shapes.key(row.shape))
-        key = (row.incarnation, row.name, row.dataset)
-        self._db.run(
-            "UPDATE cold_series SET count = count - 1, observed = observed - ?"
-            f" WHERE {_SERIES} AND dataset = ?",
-            (shape.observed and not shape.deleted, *key),
-        )
-        self._db.run(f"DELETE FROM cold_series WHERE {_SERIES} AND dataset = ? AND count = 0", key)
+    def _uncount(self, rows: Iterable[Row]) -> None:
+        counts: dict[tuple[int, int, int], list[int]] = {}
+        for row in rows:
+            shape = shape_of(self._db.shapes.key(row.shape))
+            told = counts.setdefault((row.incarnation, row.name, row.dataset), [0, 0])
+            told[0] += 1
+            told[1] += shape.observed and not shape.deleted
+        for key, (count, observed) in counts.items():
+            self._db.run(
+                "UPDATE cold_series SET count = count - ?, observed = observed - ?"
+                f" WHERE {_SERIES} AND dataset = ?",
+                (count, observed, *key),
+            )
+            self._db.run(f"DELETE FROM cold_series WHERE {_SERIES} AND dataset = ? AND count = 0", key)

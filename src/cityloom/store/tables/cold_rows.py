@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.store.cold.schema import COLUMNS, frame_of
-from cityloom.store.tables.codec import FOREIGN, Origins, Rest, Row, Shape, shape_of, shape_text
+from cityloom.store.tables.codec import FOREIGN, Origins, Rest, Row, Shape, shape_of, shape_text, store_value
 from cityloom.store.tables.session import Session
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ READ: Final = (
     "more",
 )
 """The columns that make a row, in the order in which `Reader` takes them."""
+
+_PLAIN: Final = frozenset(b"%c" % sign for sign in b'"-0123456789')
+"""How the JSON of a text or a number begins."""
 
 _decode = msgspec.json.Decoder().decode
 _decode_rest = msgspec.json.Decoder(Rest).decode
@@ -248,7 +251,9 @@ class Reader:
 
 
 def _spread(value: Any) -> tuple[float | None, bool, str | None]:
-    """(number, whole, json) of a stored value."""
+    """(number, whole, json) of a value as a database holds it, some of which hold all as JSON."""
+    if type(value) is bytes and value[:1] in _PLAIN:
+        value = _plain(value)
     kind = type(value)
     if kind is float:
         return value, False, None
@@ -259,6 +264,16 @@ def _spread(value: Any) -> tuple[float | None, bool, str | None]:
     if value is None:
         return None, False, None
     return None, False, bytes(value).decode()
+
+
+def _plain(json: bytes) -> Any:
+    """The number or text that JSON is; as it is where it is a number that is held as JSON."""
+    if json[:1] == b'"':
+        return _decode(json)
+    text = json.decode()
+    if any(sign in text for sign in ".eE"):
+        return float(text)
+    return store_value(int(text))
 
 
 def _joined(number: float | None, whole: bool, text: str | None) -> Any:

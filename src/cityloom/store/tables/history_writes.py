@@ -277,7 +277,7 @@ class HistoryWriter(HistoryReader, LogWriter):
 
     def _insert_many(self, encoded: Sequence[tuple[Row, str | None]]) -> int:
         """Adds instances; how many are new."""
-        count = self.db.insert_many(_INSERT, [row for row, foreign in encoded if foreign is None])
+        count = self.db.run_many(_INSERT, [row for row, foreign in encoded if foreign is None])
         return count + sum(self._insert(row, foreign) for row, foreign in encoded if foreign is not None)
 
     def _without_moved(

@@ -176,8 +176,8 @@ class Session(ABC):
         """The same change for many rows of values."""
 
     @abstractmethod
-    def insert_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Adds rows; how many there are more."""
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs one statement for many rows of values; returns how many rows it changed."""
 
     # -- a transaction that writes ---------------------------------------------------
 

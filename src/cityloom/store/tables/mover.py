@@ -14,11 +14,10 @@ from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import Part
 from cityloom.store.ports import Store
-from cityloom.store.sqlite.cold_import import ColdImport
-from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.tables.codec import Row
+from cityloom.store.tables.cold_import import ColdImport
 from cityloom.store.tables.cold_rows import Columns, Owner, month_after
-from cityloom.store.tables.snapshot import TablesSnapshot
+from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
 
 if TYPE_CHECKING:
     import polars
@@ -42,8 +41,8 @@ class Mover(ColdImport):
 
     def through(self, store: Store) -> Mover:
         """The same, with works that go through `store`, which is this one behind a fence."""
-        twin = Mover(store, self._tables, self._most, self._alone)
-        twin._closing = self._closing
+        twin = Mover(store, self._tables, self._most, self._other)
+        twin._closing, twin._here = self._closing, self._here
         return twin
 
     def move(self, before: int, progress: Callable[[float], None] | None = None) -> int:
@@ -56,8 +55,7 @@ class Mover(ColdImport):
         Cost: a seek for each attribute of each entity, and for each month that it has; a commit for
         each step of a month.
         """
-        with self._alone:
-            self._recover()
+        with self._alone():
             left = self._see(lambda snapshot: sorted(_series(snapshot, before), key=_place))
             begin = min((one.oldest for one in left), default=before)
             count = 0
@@ -74,10 +72,10 @@ class Mover(ColdImport):
 
     def _move_some(self, series: Sequence[Series], end: int) -> tuple[int, Sequence[Series]]:
         """Moves what one step bears of the instances with time < end; how many, and what is left."""
-        number = self._begin(end)
+        change = self._begin(end)
 
         def gather(snapshot: TablesSnapshot) -> tuple[Columns, list[Row], Sequence[Series]]:
-            columns = Columns(snapshot.db, snapshot.origins_of, number)
+            columns = Columns(snapshot.db, snapshot.origins_of, change.number)
             rows: list[Row] = []
             for place, one in enumerate(series):
                 for row in snapshot.tiers.hot.rows(one.owner.incarnation, one.name, end=end):
@@ -88,8 +86,8 @@ class Mover(ColdImport):
             return columns, rows, ()
 
         columns, rows, left = self._see(gather)
-        version = self._tables.append(columns.frame(), number) if rows else None
-        self._show(version, rows)
+        version = self._tables.append(columns.frame(), change) if rows else None
+        self._show(change, version, rows)
         return len(rows), left
 
     def compact(self, few: int = 1, progress: Callable[[float], None] | None = None) -> int:
@@ -99,8 +97,7 @@ class Mover(ColdImport):
 
         Cost: a read and a write of those months.
         """
-        with self._alone:
-            self._recover()
+        with self._alone():
             version = self._see(lambda snapshot: snapshot.tiers.cold.state().version)
             if version is None:
                 return 0
@@ -108,13 +105,13 @@ class Mover(ColdImport):
             for part in self._tables.files(version):
                 months.setdefault((part.tenant or "", part.month), []).append(part)
             # What goes from here on is told with this number or a later one, and stays told.
-            number = self._begin(None)
+            first = self._begin(None)
             count = 0
             for done, (_, parts) in enumerate(sorted(months.items())):
                 count += self._compact_month(parts, few)
                 if progress is not None:
                     progress((done + 1) / len(months))
-            self._do(lambda tx: _forget_hidden(tx, number))
+            self._show(self._begin(None), None, more=lambda tx: _forget_hidden(tx, first.number))
             return count
 
     def _compact_month(self, parts: list[Part], few: int) -> bool:
@@ -127,9 +124,9 @@ class Mover(ColdImport):
         with self._tables.using("read"):
             if len(parts) <= max(few, -(-count // share)) and not _any_hidden(rows, hidden):
                 return False
-        number = self._begin(None)
+        change = self._begin(None)
         frames = _sorted(rows, hidden, parts[0], count, share)
-        self._show(self._tables.replace(parts[0], self._watched(frames), number))
+        self._show(change, self._tables.replace(parts[0], self._watched(frames), change))
         return True
 
     def vacuum(self, keep_hours: int) -> int:
@@ -137,20 +134,17 @@ class Mover(ColdImport):
 
         A backup of the city's file that is older needs them: it can no longer be restored.
         """
-        with self._alone:
-            self._recover()
+        with self._alone():
             if self._tables.latest() is None:
                 return 0
-            number = self._begin(None)
-            gone = self._tables.vacuum(keep_hours, number)
-            # It is told in the table's log, as versions of which nothing else is new.
-            self._show(self._tables.latest())
+            change = self._begin(None)
+            gone, version = self._tables.vacuum(keep_hours, change)
+            self._show(change, version)
             return gone
 
 
-def _forget_hidden(tx: SqliteTransaction, number: int) -> None:
+def _forget_hidden(tx: TablesTransaction, number: int) -> None:
     """What was told before change `number` is in no table any more."""
-    tx.db.run("UPDATE cold SET moving = 0")
     tx.db.run("DELETE FROM cold_gone WHERE number < ?", (number,))
     tx.db.run("DELETE FROM cold_cut WHERE number < ?", (number,))
 

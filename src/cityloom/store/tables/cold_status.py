@@ -48,7 +48,7 @@ def cold_status(snapshot: Snapshot) -> ColdStatus:
     return ColdStatus(
         version=state.version,
         reach=state.reach,
-        instances=value("SELECT coalesce(sum(count), 0) FROM cold_series"),
+        instances=value("SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM cold_series"),
         hidden=value("SELECT (SELECT count(*) FROM cold_gone) + (SELECT count(*) FROM cold_cut)"),
         months=[
             Month(month=month, tenant=tenant, files=files, rows=rows, bytes=size)

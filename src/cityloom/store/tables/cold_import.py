@@ -20,14 +20,14 @@ from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
 from cityloom.store.cold.hidden import visible
 from cityloom.store.cold.schema import ORDER, frame_schema
+from cityloom.store.cold.tables import Change
 from cityloom.store.history_ports import Brought
 from cityloom.store.instances import parse_instance_id, series_prefix
-from cityloom.store.sqlite.cold_changes import ColdChanges, begin, count_series
-from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.tables.codec import Shape, shape_text
+from cityloom.store.tables.cold_changes import ColdChanges, begin, count_series
 from cityloom.store.tables.cold_rows import moment
 from cityloom.store.tables.log import Body
-from cityloom.store.tables.snapshot import TablesSnapshot
+from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
 
 if TYPE_CHECKING:
     import polars
@@ -48,7 +48,7 @@ class Plan(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """What step 1 gave out: the change, its event, the time of writing, the first new incarnation."""
 
-    number: int
+    change: Change
     seq: int
     at: int
     first: int
@@ -85,8 +85,7 @@ class ColdImport(ColdChanges):
         """
         import polars as pl
 
-        with self._alone:
-            self._recover()
+        with self._alone():
             plan = self._see(lambda snapshot: _plan(snapshot, tenant, rows, cause.source, make))
             if not plan.fresh.height:
                 return Brought(0, plan.known, plan.refused)
@@ -94,16 +93,16 @@ class ColdImport(ColdChanges):
             step = self._begin_import(int(plan.fresh["time"].max()) + 1, new.height)  # type: ignore[arg-type]
             frame, new = _frame(plan.fresh, new, tenant, cause.source, step)
             new = new.with_columns(scopes=pl.lit(list(scopes), pl.List(pl.String)))
-            version = self._tables.append(frame, step.number)
+            version = self._tables.append(frame, step.change)
             finish = partial(_finish, tenant=tenant, cause=cause, step=step, new=new, frame=frame)
-            self._show(version, more=finish)
+            self._show(step.change, version, more=finish)
             return Brought(frame.height, plan.known, plan.refused)
 
     def _begin_import(self, reach: int, entities: int) -> Step:
-        def work(tx: SqliteTransaction) -> Step:
+        def work(tx: TablesTransaction) -> Step:
             first = tx.db.pulse.incarnation + 1
             tx.db.pulse.incarnation += entities
-            return Step(begin(tx, reach), tx.next_seq, tx.now, first)
+            return Step(begin(tx, reach, self._base), tx.next_seq, tx.now, first)
 
         return self._do(work)
 
@@ -258,14 +257,14 @@ def _frame(
         instanceId=pl.lit(None, pl.String),
         occurrence=pl.col("tie"),
         more=pl.lit(None, pl.String),
-        change=pl.lit(step.number),
+        change=pl.lit(step.change.number),
     )
     schema = frame_schema()
     return whole.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(ORDER), new
 
 
 def _finish(
-    tx: SqliteTransaction,
+    tx: TablesTransaction,
     tenant: str,
     cause: Cause,
     step: Step,
