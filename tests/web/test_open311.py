@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import cityloom
 from cityloom.access.keys import KeyAccess, Keys
 from cityloom.broker.ports import Call
+from cityloom.cases.city import load_rules
 from cityloom.cases.open311_city import Open311Part, Question
 from cityloom.cases.open311_reads import DAYS, span_of
 from cityloom.model.clock import SystemClock
@@ -354,3 +356,11 @@ async def test_what_people_wrote_is_told_only_to_who_may_read_cases(node: Client
         assert (await send(node, service_code="street-light", **HERE, api_key="desk")).status == 403
     with pytest.raises(Unauthorized):
         cases._may(Call(cause=Cause(kind="request", id="1")), "read", "cases")
+
+
+def test_the_sample_city_says_what_its_file_says() -> None:
+    rules = load_rules(Path(cityloom.__file__).parent / "profiles" / "sample" / "cases.yaml")
+    assert rules.open311.jurisdiction == "loomhaven.example"
+    assert rules.open311.test
+    group = rules.open311.group_of("burst-gas-pipe")
+    assert group is not None and group.title["en"] == "Emergencies"

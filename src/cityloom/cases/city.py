@@ -124,6 +124,7 @@ def load_rules(file: Path) -> CaseRules:
         duplicates=load_duplicate_rules(_beside(file, told.duplicates)),
         phrases=_beside(file, told.phrases),
         surges=told.surges,
+        open311=told.open311,
     )
 
 
