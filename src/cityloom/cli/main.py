@@ -8,7 +8,7 @@ import sys
 import typer
 
 from cityloom import __version__
-from cityloom.cli import care, cases, city, history, keys, out_of_the_city, rules
+from cityloom.cli import care, cases, city, history, keys, open311, out_of_the_city, rules
 from cityloom.cli.console import err
 from cityloom.model.errors import CityloomError
 
@@ -45,6 +45,7 @@ history.add_to(app)
 cases.add_to(app)
 keys.add_to(app)
 rules.add_to(app)
+open311.add_to(app)
 
 
 def main() -> None:

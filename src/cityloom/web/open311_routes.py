@@ -63,6 +63,7 @@ OPERATIONS: Final = [
         f"{OPEN311_ROOT}/discovery",
         open311.discovery,
         summary="Open311: where the endpoint is",
+        params=_COMMON,
         response=_DISCOVERY,
     ),
     *_in_formats(
