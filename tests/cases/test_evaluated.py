@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 import cityloom
 from cases.town import RULES, SAMPLE, town
+from cityloom.broker.ports import Item
 from cityloom.cases.city import load_rules
 from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish
+from cityloom.cases.kept import iri
 from cityloom.cases.records import kept_records
+from cityloom.ld.context import LdContext
+from cityloom.model.entity import LOCATION, Attribute, AttributeKind, Entity
 from cityloom.model.errors import ConfigurationError, TooManyResults
 
 EVER = EvaluationWish(since="2000-01-01T00:00:00Z", until="2100-01-01T00:00:00Z")
@@ -83,3 +88,47 @@ async def test_records_are_cases_with_their_transitions_in_order_parts_too(tmp_p
     assert len(parts) == 2
     assert all(id.startswith(f"{whole}:part:") for id in parts)
     assert all(record.case.number == len(record.transitions) for record in found.values())
+
+
+async def test_areas_are_told_apart_by_the_names_of_the_live_picture(tmp_path: Path) -> None:
+    def area(number: int, kind: AttributeKind, name: object) -> Entity:
+        west, east = 123.0 + number, 124.0 + number
+        ring = [[west, 30.0], [east, 30.0], [east, 31.0], [west, 31.0], [west, 30.0]]
+        polygon = {"type": "Polygon", "coordinates": [ring]}
+        return Entity(
+            id=f"urn:ngsi-ld:District:{number}",
+            types=[LdContext.core.expand_term("District")],
+            attributes={
+                iri("name"): [Attribute(kind=kind, value=name)],
+                LOCATION: [Attribute(kind="GeoProperty", value=polygon)],
+            },
+        )
+
+    with town(tmp_path) as place:
+        districts = [
+            area(0, "Property", "Harbour"),
+            area(1, "LanguageProperty", {"en": "Hills", "zh": "山"}),
+            area(2, "Property", "Where nothing was reported"),
+        ]
+        items = [Item(id=one.id, entity=one) for one in districts]
+        assert (await place.broker.batch(place.call(), "upsert-replace", items)).errors == []
+        for lon in (123.5, 123.6, 124.5):
+            point = {"type": "Point", "coordinates": [lon, 30.5]}
+            case = await place.report(location=point)
+            await place.move(case, "accept")
+            await place.move(case, "file", condition="light-out")
+        place.clock.advance(60)
+        evaluations = CaseEvaluations(place.store, place.access, place.clock, RULES)
+        by_area = replace(EVER, by="area")
+        told = await evaluations.evaluation(place.call(), by_area)
+        members = await evaluations.members(
+            place.call(), by_area, indicator="UM-FILE-ONTIME", group="urn:ngsi-ld:District:1", limit=10
+        )
+    assert [(one.group, one.title) for one in told.groups] == [
+        ("", {}),
+        ("urn:ngsi-ld:District:0", {"@none": "Harbour"}),
+        ("urn:ngsi-ld:District:1", {"en": "Hills", "zh": "山"}),
+    ]
+    filed = [one for group in told.groups for one in group.figures if one.indicator == "UM-FILE-ONTIME"]
+    assert [one.denominator for one in filed] == [3, 2, 1]
+    assert members.cases == (case,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from cases.town import RULES, Town, town
+from cityloom.cases.suggest import Suggester
 from cityloom.cases.suggesting import REFUSAL, closed_examples
 from cityloom.cases.wishes import SuggestionWish
 
@@ -95,3 +97,23 @@ async def test_a_move_that_is_refused_logs_no_refusal(loomhaven: Town) -> None:
     with pytest.raises(Exception, match="type is invalid"):
         await loomhaven.move(case, "file", type="no-such-type")
     assert refusals(loomhaven) == []
+
+
+async def test_many_who_ask_first_wait_for_one_learning(
+    loomhaven: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+
+    class Counted(Suggester):
+        def __init__(self, *given: Any) -> None:
+            nonlocal made
+            made += 1
+            super().__init__(*given)
+
+    monkeypatch.setattr("cityloom.cases.suggesting.Suggester", Counted)
+    await loomhaven.report()
+    suggestions = loomhaven.cases.suggestions
+    wish = SuggestionWish(text=DARK)
+    found = await asyncio.gather(*(suggestions.suggest(loomhaven.call(), wish) for _ in range(20)))
+    assert {one.types[0].value for one in found} == {"street-light"}
+    assert made == 1

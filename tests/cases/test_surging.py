@@ -11,16 +11,21 @@ from pathlib import Path
 import pytest
 
 from cases.test_past import BOSTON, NEEDED, entity, imported, rows, stamps
+from cases.tiny import tiny_city
 from cases.town import MONDAY, RULES, Town, town, until
+from cityloom.app import Node
 from cityloom.cases.alerts import SURGE, arrivals, surge_of
 from cityloom.cases.kept import iri
 from cityloom.cases.past import PastRequests
 from cityloom.cases.surge import Surge
 from cityloom.cases.surges_told import CaseSurges, SurgeWish, replayed
 from cityloom.cases.surging import CONSUMER, COUNTS, STATE, SurgesFollowed
+from cityloom.cases.wishes import Report
+from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import LOCATION, Entity
+from cityloom.model.errors import OperationNotSupported
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import Query, TypeIs
 from cityloom.store.ports import Transaction
@@ -235,3 +240,35 @@ async def test_the_recorded_day_raises_the_alarm_of_trees_in_the_morning(tmp_pat
         assert BOSTON.limits.told.types[on.type].title["en"] == "Tree Emergencies"
         assert day < on.since <= parse_datetime("2011-08-28T08:00:00-04:00")
         assert [one.since for one in alarms(place) if one.since >= day] == [on.since]
+
+
+async def test_a_node_raises_alarms_that_nobody_else_writes(tmp_path: Path) -> None:
+    city, _ = tiny_city(tmp_path)
+    folder = CityFolder(city)
+    clock = SimulatedClock(MONDAY)
+    node = Node(folder, folder.settings(), clock)
+    assert node.cases is not None
+    assert node.case_insights is not None
+    call = node.own_call("test")
+    node.prepare()
+    async with node.running():
+        for day in range(9):
+            for _ in range(40 if day == 8 else 1):
+                await node.cases.report(call, Report(type="street-light"))
+                clock.advance(30)
+            clock.advance(DAY if day < 8 else 0)
+        asked = node.case_insights.surges
+
+        async def raised() -> int:
+            return (await asked.surges(call, SurgeWish())).total
+
+        await until(raised)
+        [told] = (await asked.surges(call, SurgeWish())).surges
+        with pytest.raises(OperationNotSupported, match="belongs to cases"):
+            await node.broker.delete_entity(call, told.id)
+    again = Node(folder, folder.settings(), clock)
+    again.prepare()
+    async with again.running():
+        assert again.case_insights is not None
+        [still] = (await again.case_insights.surges.surges(call, SurgeWish())).surges
+    assert still == told

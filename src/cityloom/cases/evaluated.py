@@ -24,6 +24,8 @@ from cityloom.store.ports import Snapshot, Store
 
 _KEPT: Final = 4
 """Evaluations that are kept, so that the cases behind a figure are those that were counted."""
+_KEPT_IDS: Final = 4_000_000
+"""And so many ids in them at most (8 bytes each); the last one is kept always."""
 MOST: Final = 200_000
 """Cases that one evaluation looks at."""
 Title = dict[str, str]
@@ -116,6 +118,14 @@ class _Made(Struct, frozen=True, kw_only=True):
     evaluation: Evaluation
     cases: int
     titles: dict[str, Title]
+
+    @property
+    def ids(self) -> int:
+        """How many ids of cases it holds."""
+        return sum(
+            len(one.numerator) + len(one.denominator) + sum(map(len, one.apart.values()))
+            for one in self.evaluation.figures
+        )
 
 
 class CaseEvaluations(Door):
@@ -243,7 +253,9 @@ class CaseEvaluations(Door):
             period = Period(**times, now=self._clock.now())
             made = await self._read(call, lambda snapshot: self._make(snapshot, call.tenant, period, wish))
             self._made[call.tenant, period, wish.by] = made
-            while len(self._made) > _KEPT:
+            while len(self._made) > 1 and (
+                len(self._made) > _KEPT or sum(one.ids for one in self._made.values()) > _KEPT_IDS
+            ):
                 self._made.popitem(last=False)
         return made
 

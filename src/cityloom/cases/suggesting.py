@@ -123,18 +123,21 @@ class CaseSuggestions(Door):
         Cost: reads every closed case, some 30 us each; a second or two for 2,000 examples, in a thread.
         """
         async with self._one:
-            rules = self._book.rules
+            return await self._learn(tenant)
 
-            def read(reads: Snapshot) -> list[Example]:
-                return closed_examples(reads, tenant, rules.workflow)
+    async def _learn(self, tenant: str) -> str:
+        rules = self._book.rules
 
-            closed = await asyncio.wrap_future(self._store.read(read))
-            known = [one for one in closed if one.type in rules.limits.told.types]
+        def read(reads: Snapshot) -> list[Example]:
+            return closed_examples(reads, tenant, rules.workflow)
 
-            def make() -> Suggester:
-                return Suggester(first_examples(rules.limits, rules.phrases), known)
+        closed = await asyncio.wrap_future(self._store.read(read))
+        known = [one for one in closed if one.type in rules.limits.told.types]
 
-            learnt = self._learnt[tenant] = await asyncio.to_thread(make)
+        def make() -> Suggester:
+            return Suggester(first_examples(rules.limits, rules.phrases), known)
+
+        learnt = self._learnt[tenant] = await asyncio.to_thread(make)
         return learnt.model
 
     def log_refusals(self, tx: Transaction, call: Call, before: KeptCase, after: KeptCase, act: Act) -> None:
@@ -160,7 +163,9 @@ class CaseSuggestions(Door):
 
     async def _first(self, call: Call) -> Suggester:
         await self._read(call, lambda snapshot: None)  # the tenant exists
-        await self.learn(call.tenant)
+        async with self._one:
+            if call.tenant not in self._learnt:  # others who asked at the same time wait for one learning
+                await self._learn(call.tenant)
         return self._learnt[call.tenant]
 
 
