@@ -49,7 +49,7 @@ async def test_describe_city_tells_where_the_log_stands(park: Client) -> None:
     assert (found["seq"], found["datum"], found["groups"]) == (6, "WGS 84", [])
     # The page names a file whole only where the node puts all of it into one answer.
     assert found["itemsMax"] == park.services.settings.items_max
-    assert found["cases"] is False
+    assert found["cases"] is True
 
 
 async def test_groups_of_layers_have_the_names_that_the_layers_have(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 import type { CaseClock, CaseRow } from '../api/cases';
 import type { Light } from './address';
 import { hoursText, lengthText } from './format';
-import { t } from './i18n';
+import { known, t } from './i18n';
 import type { Shape } from './symbols';
 
 /** A light is a colour and a shape, on the map and in the list. */
@@ -14,6 +14,8 @@ export const lightMarks: Record<Light, { colour: string; shape: Shape }> = {
 
 export const promiseOf = ({ clocks }: Pick<CaseRow, 'clocks'>): CaseClock | undefined =>
   clocks.find(({ clock }) => clock === 'promise');
+
+export const clockTitle = (clock: string): string => known(`cases.clock.${clock}`) ?? clock;
 
 /** What is left of a clock; work time in hours, since a day of it is not a day. */
 export function leftText({ left, measure, state }: CaseClock): string {

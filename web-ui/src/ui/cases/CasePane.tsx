@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, photoPath, readCase } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
-import { leftText } from '../../lib/cases';
+import { clockTitle, leftText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
-import { known, t } from '../../lib/i18n';
+import { t } from '../../lib/i18n';
 import {
   areaTitle,
   caseType,
@@ -122,8 +122,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
               <li key={`${clock.clock} ${clock.department}`} data-clock={clock.clock}>
                 <LightWord light={clock.light} />
                 <span>
-                  <span class="strong">{known(`cases.clock.${clock.clock}`) ?? clock.clock}</span>:{' '}
-                  {leftText(clock)}
+                  <span class="strong">{clockTitle(clock.clock)}</span>: {leftText(clock)}
                 </span>
                 {clock.deadline && (
                   <span class="small quiet">

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type CaseRow, numberOf, readQueue } from '../../api/cases';
 import { type CasesView, caseStatuses, lights, writeAddress } from '../../lib/address';
-import { leftText, promiseOf } from '../../lib/cases';
+import { clockTitle, leftText, promiseOf } from '../../lib/cases';
 import { numberText } from '../../lib/format';
 import { compareTexts, plural, t } from '../../lib/i18n';
 import {
@@ -103,6 +103,8 @@ function Row({ row }: { row: CaseRow }) {
   const number = numberOf(row.id);
   const { type = '', department = '', area = '', light, description } = row;
   const promise = promiseOf(row);
+  // Where the light is not the promise's, it says whose.
+  const urgent = row.clocks.filter((each) => each !== promise && each.light !== 'green');
   return (
     <button
       type="button"
@@ -125,6 +127,11 @@ function Row({ row }: { row: CaseRow }) {
       <span class="small">
         <span class="number">{number}</span> · {stateTitle(row.state)}
       </span>
+      {urgent.map((clock) => (
+        <span class="small" key={clock.clock}>
+          {clockTitle(clock.clock)}: {leftText(clock)}
+        </span>
+      ))}
       <span class="small quiet">
         {[department && departmentTitle(department), area && areaTitle(area)]
           .filter(Boolean)
