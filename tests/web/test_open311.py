@@ -363,4 +363,5 @@ def test_the_sample_city_says_what_its_file_says() -> None:
     assert rules.open311.jurisdiction == "loomhaven.example"
     assert rules.open311.test
     group = rules.open311.group_of("burst-gas-pipe")
-    assert group is not None and group.title["en"] == "Emergencies"
+    assert group is not None
+    assert group.title["en"] == "Emergencies"
