@@ -247,17 +247,17 @@ async def test_a_node_raises_alarms_that_nobody_else_writes(tmp_path: Path) -> N
     folder = CityFolder(city)
     clock = SimulatedClock(MONDAY)
     node = Node(folder, folder.settings(), clock)
-    assert node.cases is not None
-    assert node.case_insights is not None
+    assert node.case_parts.cases is not None
+    assert node.case_parts.insights is not None
     call = node.own_call("test")
     node.prepare()
     async with node.running():
         for day in range(9):
             for _ in range(40 if day == 8 else 1):
-                await node.cases.report(call, Report(type="street-light"))
+                await node.case_parts.cases.report(call, Report(type="street-light"))
                 clock.advance(30)
             clock.advance(DAY if day < 8 else 0)
-        asked = node.case_insights.surges
+        asked = node.case_parts.insights.surges
 
         async def raised() -> int:
             return (await asked.surges(call, SurgeWish())).total
@@ -269,6 +269,6 @@ async def test_a_node_raises_alarms_that_nobody_else_writes(tmp_path: Path) -> N
     again = Node(folder, folder.settings(), clock)
     again.prepare()
     async with again.running():
-        assert again.case_insights is not None
-        [still] = (await again.case_insights.surges.surges(call, SurgeWish())).surges
+        assert again.case_parts.insights is not None
+        [still] = (await again.case_parts.insights.surges.surges(call, SurgeWish())).surges
     assert still == told

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import cityloom
-from cityloom.caserules import CaseTables, RuledEscalation, RuledLimits, limits_file
+from cityloom.app.case_tables import CaseTables, RuledEscalation, RuledLimits, limits_file
 from cityloom.cases.calendar import load_calendar
 from cityloom.cases.case import Act, Case, RuleRow
 from cityloom.cases.city import load_rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cityloom.caserules import CaseTables
+from cityloom.app.case_tables import CaseTables
 from cityloom.cases.limits import load_limits
 from cityloom.cases.load import load_workflow
 from cityloom.rules.kinds import KINDS, check_table

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from cityloom.app.case_replay import ReplayedCases
 from cityloom.broker.ports import Call
-from cityloom.casereplay import ReplayedCases
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import BadRequestData, Forbidden, Overloaded, ResourceNotFound
 from cityloom.model.events import Cause

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cityloom.casereplay import ReplayedCases, lived_cases
-from cityloom.caserules import CaseTables, limits_file
+from cityloom.app.case_replay import ReplayedCases, lived_cases
+from cityloom.app.case_tables import CaseTables, limits_file
 from cityloom.cases.case import Case, RuleRow, Transition
 from cityloom.cases.deadlines import read
 from cityloom.cases.limits import LimitTable, make_limits

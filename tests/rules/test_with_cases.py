@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from cityloom.app import Node, create_app
+from cityloom.app.case_tables import limits_file
 from cityloom.broker.ports import Call, Item
-from cityloom.caserules import limits_file
 from cityloom.cases.case import RuleRow
 from cityloom.cases.kept import KeptCase, kept_of
 from cityloom.cases.wishes import MoveWish, Report
@@ -38,8 +38,8 @@ class City:
     def __init__(self, node: Node, clock: SimulatedClock) -> None:
         self.node = node
         self.clock = clock
-        assert node.cases is not None
-        self.cases = node.cases
+        assert node.case_parts.cases is not None
+        self.cases = node.case_parts.cases
 
     def kept(self, case: str) -> KeptCase:
         with self.node.store.snapshot() as reads:
@@ -59,9 +59,9 @@ class City:
         return case
 
     async def adopt(self, document: dict[str, Any], since: str) -> None:
-        await self.node.rules.create(CALL, document)
+        await self.node.case_parts.rules.create(CALL, document)
         name, version = document["decisionTable"], document["version"]
-        await self.node.rules.adopt(CALL, name, version, since=since)
+        await self.node.case_parts.rules.adopt(CALL, name, version, since=since)
 
 
 @asynccontextmanager
@@ -77,8 +77,8 @@ async def city(folder: Path) -> AsyncIterator[City]:
 
 
 def limits(node: Node, version: str, *rows: RowPart) -> dict[str, Any]:
-    assert node.cases is not None
-    told = limits_file(node.cases.book.rules.limits.told)
+    assert node.case_parts.cases is not None
+    told = limits_file(node.case_parts.cases.book.rules.limits.told)
     taken = {tuple(sorted(row.when.items())) for row in rows}
     kept = [row for row in told.rows if tuple(sorted(row.when.items())) not in taken]
     made: dict[str, Any] = msgspec.to_builtins(replace(told, version=version, rows=[*rows, *kept]))

@@ -121,12 +121,14 @@ def import_cases(
     configure_logs(settings)
     node = Node(folder, settings)
     try:
-        if node.cases is None:
+        if node.case_parts.cases is None:
             raise ConfigurationError(
                 f"the city in {data} keeps no cases: its profile names no file of `cases`"
             )
         node.prepare()
-        importer = PastRequests(node.store, node.access, node.cases.book, node.ld_context.expand_term)
+        importer = PastRequests(
+            node.store, node.access, node.case_parts.cases.book, node.ld_context.expand_term
+        )
         with progress_bars() as begin:
             bar = begin(f"cases of {kind}")
 
@@ -171,11 +173,11 @@ def replay_surges(
     configure_logs(settings)
     node = Node(folder, settings)
     try:
-        if node.cases is None:
+        if node.case_parts.cases is None:
             raise ConfigurationError(
                 f"the city in {data} keeps no cases: its profile names no file of `cases`"
             )
-        rules = node.cases.book.rules
+        rules = node.case_parts.cases.book.rules
         with node.store.snapshot() as snapshot:
             found = arrivals(snapshot, "", past_from(begin, rules), end)
         with progress_bars() as begin_bar:

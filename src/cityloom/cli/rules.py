@@ -186,7 +186,7 @@ def _number(value: float | None) -> str:
 
 
 def _city_findings(folder: CityFolder, table: Any) -> list[Any]:
-    from cityloom.caserules import CaseTables
+    from cityloom.app.case_tables import CaseTables
     from cityloom.cases.city import load_rules
     from cityloom.connect.profile import load_profile
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cityloom.caserules import CaseTables
+from cityloom.app.case_tables import CaseTables
 from cityloom.cases import deadlines
 from cityloom.cases.calendar import Calendar
 from cityloom.cases.case import Act, Case, Transition

@@ -1,0 +1,146 @@
+"""The cases and rules of a city, wired: what serves them, and what runs behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from cityloom.access.keys import KeyAccess
+from cityloom.app.case_opening import OpenedCases
+from cityloom.app.case_replay import EvaluationScores, ReplayedCases, recorded_cases
+from cityloom.app.case_tables import CaseTables, RuledCases
+from cityloom.cases.city import CaseRules
+from cityloom.cases.files import EvidenceFiles
+from cityloom.cases.following import CasesFollowed
+from cityloom.cases.insights import CaseInsights, insights_of
+from cityloom.cases.kept import ROOM as CASES
+from cityloom.cases.places import Places
+from cityloom.cases.service import Cases
+from cityloom.cases.surging import CONSUMER as SURGES
+from cityloom.cases.surging import SurgesFollowed
+from cityloom.consumers.lease import Leases, Part, Together
+from cityloom.model.clock import Clock
+from cityloom.rules.jobs import Replays
+from cityloom.rules.kept import Rules
+from cityloom.rules.past import OpeningPast
+from cityloom.rules.watch import CONSUMER as RULES
+from cityloom.rules.watch import OpeningWatch
+from cityloom.store.ports import Store
+
+
+class Ground(NamedTuple):
+    """What every room of a node stands on."""
+
+    store: Store
+    access: KeyAccess
+    clock: Clock
+    leases: Leases
+
+
+class Where(NamedTuple):
+    """Where a city is: its time zone, its centre (lon, lat), and the name of an expanded type."""
+
+    zone: ZoneInfo
+    centre: tuple[float, float]
+    expand: Callable[[str], str]
+
+
+class CaseParts:
+    """Rules, and the cases of a city whose profile tells of some.
+
+    Attributes:
+        cases, insights: None where the profile tells nothing of cases.
+    """
+
+    def __init__(self, ground: Ground, where: Where, told: CaseRules | None, files: EvidenceFiles) -> None:
+        store, access, clock, leases = ground
+        tables = None if told is None else CaseTables(told.workflow, told.limits, told.departments)
+        self.rules = Rules(
+            store,
+            access,
+            clock,
+            zone=where.zone,
+            base=() if tables is None else tables.base,
+            checks=tables,
+        )
+        self.cases: Cases | None = None
+        self.insights: CaseInsights | None = None
+        self._followed: CasesFollowed | None = None
+        self._surges: SurgesFollowed | None = None
+        self._openings: OpeningWatch | None = None
+        past: ReplayedCases | None = None
+        scoring: EvaluationScores | None = None
+        if told is not None and tables is not None:
+            cases = self.cases = Cases(
+                store,
+                access,
+                clock,
+                told,
+                parties=access,
+                files=files,
+                places=Places(told.areas, where.expand),
+                ruled=RuledCases(tables, self.rules),
+            )
+            self.insights = insights_of(store, access, clock, cases.book)
+            self._followed = CasesFollowed(store, clock, cases.book, cases.timer_set, leases.fenced("cases"))
+            self._surges = SurgesFollowed(leases.fenced("surges"), clock, told, where.centre)
+            self._openings = OpeningWatch(
+                leases.fenced("rules"),
+                clock,
+                self.rules,
+                OpenedCases(cases.book, cases.places, cases.timer_set),
+                expand=where.expand,
+                centre=where.centre,
+            )
+            past = ReplayedCases(
+                told.workflow, tables, told.calendar, where.zone, recorded_cases, readings=True
+            )
+            scoring = EvaluationScores(told.evaluation, told.workflow, told.calendar, clock)
+        self.replays = Replays(
+            store,
+            access,
+            clock,
+            self.rules,
+            openings=OpeningPast(expand=where.expand, zone=where.zone, centre=where.centre),
+            cases=past,
+            scoring=scoring,
+        )
+
+    def prepare(self) -> None:
+        """What must be right before the node serves.
+
+        Raises:
+            ConfigurationError: the rules of cases are not.
+        """
+        if self._followed is not None:
+            self._followed.prepare()
+
+    def consumers(self) -> tuple[str, ...]:
+        """Who follows the log here."""
+        return () if self._followed is None else (CASES, RULES, SURGES)
+
+    def parts(self) -> dict[str, Part]:
+        """What one process alone does, by the lease that it needs for it."""
+        followed = {"cases": self._followed, "rules": self._openings, "surges": self._surges}
+        return {
+            **{
+                name: Together(start=(one.start,), run=(one.run,))
+                for name, one in followed.items()
+                if one is not None
+            },
+            "replays": Together(start=(self.replays.start,), run=(_for_ever,)),
+        }
+
+    def everywhere(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What each process does for itself."""
+        return {} if self.cases is None else {"suggestions": self.cases.suggestions.run}
+
+    async def close(self) -> None:
+        """Ends replays."""
+        await self.replays.close()
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
