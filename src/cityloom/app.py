@@ -138,7 +138,7 @@ class Node:
             public_read=settings.public_read,
             public_report=settings.public_report,
         )
-        self.store = _open_store(folder, settings, self.clock, shared=worker is not None)
+        self.store = open_store(folder, settings, self.clock, shared=worker is not None)
         self.views = Views(self.store)
         self.leases = Leases(self.store, self.clock, settings.lease, enter=self._enter)
         self.outgoing = Outgoing(_outgoing_settings(settings))
@@ -178,6 +178,7 @@ class Node:
             owned_types={CASE: CASES_ROOM, SURGE: CASES_ROOM},
         )
         self.kept_up = self.leases.fenced("upkeep")
+        self._limits = limits
         self.upkeep = Upkeep(self.kept_up, self.clock, self._retention(), limits)
         self._maps = Timers(self.kept_up, MAPS, self.clock, forget_expired, self.broker.maps.timer_set)
         self.ageing = Ageing(self.kept_up.cold, self.clock, settings.cold_after, settings.cold_keep)
@@ -510,6 +511,10 @@ class Node:
                 _log.info("expiry", entities=gone)
             await asyncio.sleep(_EXPIRY_EVERY)
 
+    def retaining(self) -> Upkeep:
+        """Deletes what is past its retention, as a node does but under no lease: twice does no harm."""
+        return Upkeep(self.store, self.clock, self._retention(), self._limits)
+
     async def _keep_up(self) -> None:
         while True:
             instances = await self.upkeep.expire_history()
@@ -573,7 +578,7 @@ def _outgoing_settings(settings: Settings) -> OutgoingSettings:
     )
 
 
-def _open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared: bool) -> Store:
+def open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared: bool) -> Store:
     """The database that the settings name, or the folder's own file."""
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
