@@ -154,7 +154,8 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     cold_url: Annotated[
         str,
         _setting(
-            "folder or URL", "Where these tables are (`s3://…`), the same for all nodes; empty: the folder `history` of the city's."
+            "folder or URL",
+            "Where these tables are (`s3://…`), one place for all nodes; empty: the city's folder `history`.",
         ),
     ] = ""
     cold_keep: Annotated[
