@@ -71,9 +71,16 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
         told = httpx.get(f"{node.url}/{evolution}").json()
         assert told["level"]["values"] == [[1.5, "2025-03-01T00:00:00Z"], [1.5, "2025-03-01T00:00:00Z"]]
         assert "another node has it open" in refused(*command)
+
+
+def test_what_is_past_its_retention_goes_when_it_is_asked_for(town: Path, tmp_path: Path) -> None:
+    assert len(exported(town, tmp_path / "before.parquet")) == 2
     folder = CityFolder(town)
-    folder.write(replace(folder.configuration, settings={"store": "postgresql://nobody@127.0.0.1:1/x"}))
-    assert "kept in PostgreSQL" in refused(*command)
+    folder.write(replace(folder.configuration, settings={"retention": {"Streetlight": "P1D"}}))
+    assert not lines("history", "retain", "--data", town).startswith("0 instances")
+    asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
+    output = tmp_path / "after.parquet"
+    assert "nothing is exported" in refused("history", "export", "--data", town, "--out", output, *asked)
 
 
 def test_a_node_moves_what_is_old_enough_by_itself(town: Path, tmp_path: Path) -> None:

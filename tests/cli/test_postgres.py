@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import aiohttp
+import httpx
+import polars as pl
 import pytest
 import yaml
 
@@ -77,20 +79,55 @@ async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Serve
     assert "pg_dump" in refused("backup", "--data", town, "--out", tmp_path / "b.tar.gz")
 
 
-def test_in_a_database_all_history_stays_hot(town: Path, place: Server) -> None:
-    database = place.database()
+def test_history_in_a_database_moves_to_tables_while_a_node_serves_it(
+    town: Path, place: Server, tmp_path: Path
+) -> None:
+    moved = run("move", "--data", town, "--to", place.database())
+    assert moved.returncode == 0, moved.stderr
+    asked = ("--type", "Streetlight", "--attrs", "powerState")
+    span = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-02T00:00:00Z")
+
+    def exported(to: Path) -> list[tuple[str, str | None]]:
+        assert run("history", "export", "--data", town, "--out", to, *asked, *span).returncode == 0
+        return sorted(pl.read_parquet(to).select("entityId", "json").iter_rows())
+
+    before = exported(tmp_path / "before.parquet")
+    assert len(before) == 2
     configuration = yaml.safe_load((town / "city.yaml").read_text())
-    settings = configuration.setdefault("settings", {})
-    settings["coldAfter"] = "P30D"
+    with NodeProcess(town) as node:
+        assert "nothing has moved yet" in run("history", "status", "--data", town).stdout
+        told = run("history", "move", "--data", town, "--older-than", "P1D")
+        assert not told.stdout.startswith("0 "), told.stderr
+        for command in ("compact", "retain", "vacuum"):
+            done = run("history", command, "--data", town)
+            assert done.returncode == 0, done.stderr
+        assert exported(tmp_path / "after.parquet") == before
+        light = "urn:ngsi-ld:Streetlight:L1"
+        evolution = f"{node.url}/ngsi-ld/v1/temporal/entities/{light}?options=temporalValues"
+        assert [value for value, _ in httpx.get(evolution).json()["powerState"]["values"]] == ["on"]
+    well = run("doctor", "--data", town, "--deep")
+    assert "ok   history: " in well.stdout
+    assert "files hold what was written" in well.stdout
+    configuration["settings"]["coldAfter"] = "P1D"
+    configuration["settings"]["retention"] = {"Streetlight": "P1D"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))
-    told = "coldAfter (P30D) is for the store in a file alone"
-    assert told in refused("move", "--data", town, "--to", database)
-    assert told in refused("serve", "--data", town, "--port", "0", "--store", database)
-    del settings["coldAfter"]
-    settings["store"] = database
+    done = run("history", "retain", "--data", town)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.startswith("0 instances")
+    gone = run("history", "export", "--data", town, "--out", tmp_path / "x.parquet", *asked, *span)
+    assert "nothing is exported" in gone.stderr
+
+
+def test_a_node_over_a_database_moves_what_is_old_enough_by_itself(town: Path, place: Server) -> None:
+    moved = run("move", "--data", town, "--to", place.database())
+    assert moved.returncode == 0, moved.stderr
+    configuration = yaml.safe_load((town / "city.yaml").read_text())
+    configuration["settings"] |= {"coldAfter": "P1D", "coldUrl": "old"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))
-    for command in ("status", "move", "compact", "retain", "vacuum"):
-        assert "all history stays in the database" in refused("history", command, "--data", town)
+    with NodeProcess(town), NodeProcess(town):
+        while "instances older than" not in run("history", "status", "--data", town).stdout:
+            pass  # the test's own timeout ends it
+    assert list((town / "old" / "instances").glob("*/month=2026-05/*.parquet"))
 
 
 def test_a_database_that_cannot_be_used_is_one_sentence(town: Path, place: Server) -> None:

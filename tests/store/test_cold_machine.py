@@ -24,10 +24,13 @@ from cityloom.model.history import Instance
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import TypeIs
 from cityloom.store.history_ports import Numbers, Window
-from cityloom.store.ports import Snapshot, Transaction
+from cityloom.store.ports import Snapshot, Store, Transaction
+from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
+from cityloom.store.tables.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.values import CAUSE, HOUR, LEVEL, RUN, SENSOR, STATE, do, prop, reading
+from tests.postgres import server
 
 T = TypeVar("T")
 IDS = [f"urn:ngsi-ld:Sensor:{number}" for number in range(2)]
@@ -101,8 +104,17 @@ class TierMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = SimulatedClock(START)
         self.hot = SqliteStore(self.folder / "hot.db", self.clock)
-        self.cold = SqliteStore(self.folder / "cold.db", self.clock)
+        self.mover = self.open()
+
+    def open(self) -> Mover:
+        """Opens the store with tables; what moves them, in small steps."""
+        self.cold = self.new_store()
+        assert isinstance(self.cold.cold, Mover)
         self.cold.cold._most = 5
+        return self.cold.cold
+
+    def new_store(self) -> Store:
+        return SqliteStore(self.folder / "cold.db", self.clock)
 
     def teardown(self) -> None:
         self.hot.close()
@@ -185,7 +197,7 @@ class TierMachine(RuleBasedStateMachine):
             instances.append(reading(value, time, seen[time, dataset], row, dataset_id=dataset))
             seen[time, dataset] += 1
         self.clock.advance(10)
-        brought = self.cold.cold.bring(tenant, past_rows(id, instances), RUN)
+        brought = self.mover.bring(tenant, past_rows(id, instances), RUN)
         if brought.new:
             with self.cold.snapshot() as snapshot:
                 (event,) = snapshot.events(snapshot.last_seq() - 1)
@@ -200,21 +212,20 @@ class TierMachine(RuleBasedStateMachine):
 
     @rule(before=times | st.just(START + DAY))
     def move(self, before: int) -> None:
-        self.cold.cold.move(before)
+        self.mover.move(before)
 
     @rule(few=st.integers(1, 3))
     def compact(self, few: int) -> None:
-        self.cold.cold.compact(few)
+        self.mover.compact(few)
 
     @rule()
     def vacuum(self) -> None:
-        self.cold.cold.vacuum(0)
+        self.mover.vacuum(0)
 
     @rule()
     def reopen(self) -> None:
         self.cold.close()
-        self.cold = SqliteStore(self.folder / "cold.db", self.clock)
-        self.cold.cold._most = 5
+        self.mover = self.open()
 
     @rule(
         method=st.sampled_from(["append", "replace", "restore"]),
@@ -224,7 +235,7 @@ class TierMachine(RuleBasedStateMachine):
     )
     def stop_half_way(self, method: str, before: int, late: bool, data: st.DataObject) -> None:
         """A change of the tables ends before or after its commit to them, or others write meanwhile."""
-        tables = self.cold.cold._tables
+        tables = self.mover._tables
         whole: Callable[..., int] = getattr(tables, method)
         dies = data.draw(st.booleans())
 
@@ -238,8 +249,8 @@ class TierMachine(RuleBasedStateMachine):
 
         setattr(tables, method, part)
         try:
-            self.cold.cold.move(before)
-            self.cold.cold.compact()
+            self.mover.move(before)
+            self.mover.compact()
         except Killed:
             pass
         finally:
@@ -323,9 +334,20 @@ class TierMachine(RuleBasedStateMachine):
         assert results[0] == results[1]
 
 
-def run_machine(examples: int, steps: int) -> None:
+class PostgresTierMachine(TierMachine):
+    """The same with the tables of a database."""
+
+    def new_store(self) -> Store:
+        if not self.url:
+            self.url = server().database()
+        return PostgresStore(self.url, self.clock, cold=str(self.folder / "history"))
+
+    url = ""
+
+
+def run_machine(examples: int, steps: int, machine: type[RuleBasedStateMachine] = TierMachine) -> None:
     run_state_machine_as_test(
-        TierMachine,
+        machine,
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=examples < 100
         ),
@@ -334,6 +356,16 @@ def run_machine(examples: int, steps: int) -> None:
 
 def test_a_store_with_cold_tables_tells_what_one_without_tells() -> None:
     run_machine(8, 20)
+
+
+def test_a_database_with_cold_tables_tells_what_a_file_without_tells() -> None:
+    run_machine(4, 20, PostgresTierMachine)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_database_with_cold_tables_tells_what_a_file_without_tells_after_many_works() -> None:
+    run_machine(100, 50, PostgresTierMachine)
 
 
 @pytest.mark.soak

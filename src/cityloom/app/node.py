@@ -150,6 +150,7 @@ class Node:
             owned_types={CASE: CASES_ROOM, SURGE: CASES_ROOM},
         )
         self.kept_up = self.leases.fenced("upkeep")
+        self._limits = limits
         self.upkeep = Upkeep(self.kept_up, self.clock, self._retention(), limits)
         self._maps = Timers(self.kept_up, MAPS, self.clock, forget_expired, self.broker.maps.timer_set)
         self.ageing = Ageing(self.kept_up.cold, self.clock, settings.cold_after, settings.cold_keep)
@@ -382,6 +383,10 @@ class Node:
             await asyncio.sleep(UPKEEP_EVERY)
             await self.contexts.flush()
 
+    def retaining(self) -> Upkeep:
+        """Deletes what is past its retention, as a node does but under no lease: twice does no harm."""
+        return Upkeep(self.store, self.clock, self._retention(), self._limits)
+
     async def _check_store(self) -> None:
         """Raises when the store does not answer."""
 
@@ -405,3 +410,7 @@ def create_app(node: Node) -> Application:
             await asyncio.gather(counting, return_exceptions=True)
 
     return Application(node.services(), lifespan)
+
+    def retaining(self) -> Upkeep:
+        """Deletes what is past its retention, as a node does but under no lease: twice does no harm."""
+        return Upkeep(self.store, self.clock, self._retention(), self._limits)

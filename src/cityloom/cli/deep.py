@@ -7,7 +7,6 @@ from pathlib import Path
 
 from cityloom.cli.findings import Finding
 from cityloom.folder import CityFolder
-from cityloom.model.clock import SystemClock
 from cityloom.model.errors import CityloomError
 
 _RESTORE = "restore the last backup: cityloom restore BACKUP --data NEW"
@@ -29,10 +28,12 @@ def examine_deeply(folder: CityFolder, *, accept: bool = False) -> Iterator[Find
     elif folder.store_file.exists():
         yield from _pages(folder.store_file, accept)
         yield from _log(folder.store_file)
-        try:
-            yield from _tables(folder)
-        except CityloomError as error:
-            yield Finding("fail", f"history: it cannot be looked at ({error.detail})", _RESTORE)
+    else:
+        return
+    try:
+        yield from _tables(folder)
+    except CityloomError as error:
+        yield Finding("fail", f"history: it cannot be looked at ({error.detail})", _RESTORE)
 
 
 def _pages(file: Path, accept: bool) -> Iterator[Finding]:
@@ -82,15 +83,15 @@ def _log(file: Path) -> Iterator[Finding]:
 
 
 def _tables(folder: CityFolder) -> Iterator[Finding]:
+    from cityloom.cli.snapshots import opened
     from cityloom.store.cold.files import differs
-    from cityloom.store.sqlite import read_database
     from cityloom.store.tables.cold_status import cold_files, kept_files
 
     place = folder.cold_place(folder.settings())
     if "://" in place:
         yield Finding("warn", f"history: {place} is not looked at", "object storage minds its own checksums")
         return
-    with read_database(folder.store_file, SystemClock(), place) as snapshot:
+    with opened(folder.path) as snapshot:
         files = kept_files(snapshot)
         known = {kept.path for kept in files}
         unknown = [name for _, name in cold_files(snapshot) if name not in known]

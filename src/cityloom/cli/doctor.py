@@ -129,13 +129,18 @@ def _check_database(url: str) -> Iterator[Finding]:
 
 
 def _check_cold(folder: CityFolder) -> Iterator[Finding]:
-    if folder.settings().store or not folder.store_file.exists():
-        return
-    from cityloom.store.sqlite import read_database
+    from cityloom.cli.snapshots import opened
+    from cityloom.store.migrations import migrations
     from cityloom.store.tables.cold_status import cold_status
 
-    place = folder.cold_place(folder.settings())
-    with read_database(folder.store_file, SystemClock(), place) as snapshot:
+    settings = folder.settings()
+    if settings.store:
+        if examine_postgres(settings.store).version != len(migrations("postgres")):
+            return
+    elif not folder.store_file.exists():
+        return
+    place = folder.cold_place(settings)
+    with opened(folder.path) as snapshot:
         found = cold_status(snapshot)
     if found.version is not None:
         size = sum(month.bytes for month in found.months)

@@ -17,7 +17,7 @@ from cityloom.model.time import format_datetime, parse_datetime
 
 if TYPE_CHECKING:
     from cityloom.model.settings import Settings
-    from cityloom.store.sqlite import SqliteStore
+    from cityloom.store.history_ports import ColdHistory
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 commands = typer.Typer(
@@ -25,7 +25,7 @@ commands = typer.Typer(
     rich_markup_mode="markdown",
     help="Moves old history to open Delta Lake tables, and keeps these in order. "
     "A node that serves the city does it by itself (setting `coldAfter`); "
-    "all but `status` and `export` need the city to be free.",
+    "all but `status` and `export` need a city in a file to be free, one in PostgreSQL may be served.",
 )
 
 
@@ -80,12 +80,12 @@ def move(
     """
     from cityloom.broker.ageing import Ageing
 
-    with _opened(data) as (store, settings):
-        before = Ageing(store.cold, SystemClock(), older or settings.cold_after, 0).before
+    with _opened(data) as (cold, settings):
+        before = Ageing(cold, SystemClock(), older or settings.cold_after, 0).before
         if before is None:
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         with progress_bars() as begin:
-            count = store.cold.move(before, begin("moving history"))
+            count = cold.move(before, begin("moving history"))
     out.print(f"{count:,} instances older than {format_datetime(before)} moved")
 
 
@@ -157,8 +157,8 @@ def compact(data: _Data) -> None:
 
     Example: `cityloom history compact --data my-city`
     """
-    with _opened(data) as (store, _), progress_bars() as begin:
-        count = store.cold.compact(1, begin("writing months anew"))
+    with _opened(data) as (cold, _), progress_bars() as begin:
+        count = cold.compact(1, begin("writing months anew"))
     out.print(f"{count:,} months written anew")
 
 
@@ -175,11 +175,11 @@ def retain(data: _Data) -> None:
     folder = _city(data)
     node = Node(folder, folder.settings())
     try:
-        gone = asyncio.run(node.upkeep.expire_history())
+        gone = asyncio.run(node.retaining().expire_history())
     finally:
         node.close()
-    with _opened(data) as (store, _), progress_bars() as begin:
-        months = store.cold.compact(1, begin("writing months anew"))
+    with _opened(data) as (cold, _), progress_bars() as begin:
+        months = cold.compact(1, begin("writing months anew"))
     out.print(f"{gone:,} instances deleted, {months:,} months written anew")
 
 
@@ -194,8 +194,8 @@ def vacuum(
 
     Example: `cityloom history vacuum --data my-city --keep-hours 168`
     """
-    with _opened(data) as (store, settings):
-        count = store.cold.vacuum(settings.cold_keep if keep is None else keep)
+    with _opened(data) as (cold, settings):
+        count = cold.vacuum(settings.cold_keep if keep is None else keep)
     out.print(f"{count:,} files removed")
 
 
@@ -246,24 +246,21 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
     folder = CityFolder(data)
     settings = folder.settings()
     configure_logs(settings)
-    if settings.store:
-        raise ConfigurationError(
-            f"the city in {data} is kept in PostgreSQL, where all history stays in the database"
-        )
-    if not empty and not folder.store_file.exists():
+    if not settings.store and not empty and not folder.store_file.exists():
         raise ConfigurationError(f"no city exists in {data}")
     return folder
 
 
 @contextmanager
-def _opened(data: Path) -> Iterator[tuple[SqliteStore, Settings]]:
-    """The city's store, which no node may be using."""
-    from cityloom.store.sqlite import SqliteStore
+def _opened(data: Path) -> Iterator[tuple[ColdHistory, Settings]]:
+    """The city's cold history; no node may be using a file."""
+    from cityloom.app import open_store
 
     folder = _city(data)
     settings = folder.settings()
-    store = SqliteStore(folder.store_file, SystemClock(), cold=folder.cold_place(settings))
+    store = open_store(folder, settings, SystemClock(), shared=False)
     try:
-        yield store, settings
+        assert store.cold is not None
+        yield store.cold, settings
     finally:
         store.close()

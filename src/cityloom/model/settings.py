@@ -148,13 +148,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         str,
         _setting(
             "ISO 8601 duration",
-            "Age at which history moves from the store's file to Delta Lake tables; empty: never.",
+            "Age at which history moves from the store to Delta Lake tables; empty: never.",
         ),
     ] = ""
     cold_url: Annotated[
         str,
         _setting(
-            "folder or URL", "Where these tables are (`s3://…`); empty: the folder `history` of the city's."
+            "folder or URL",
+            "Where these tables are (`s3://…`), one place for all nodes; empty: the city's folder `history`.",
         ),
     ] = ""
     cold_keep: Annotated[

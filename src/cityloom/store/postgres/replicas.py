@@ -51,7 +51,7 @@ class Replica:
         session = self._session()
         end = time.monotonic() + PATIENCE
         while True:
-            session.tenants.look_again()
+            session.look_again()
             if session.value("SELECT at FROM pulse") >= at:
                 return TablesSnapshot(session)
             session.end_reading()

@@ -276,6 +276,7 @@ class PostgresSession(Session):
             return Pulse(*await connection.fetchrow("SELECT seq, at, incarnation FROM pulse FOR UPDATE"))
 
         self._forget()
+        self.nothing_moved = None
         self.take_pulse(self._driver.run(work()))
 
     @property

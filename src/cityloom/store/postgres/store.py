@@ -174,7 +174,7 @@ class PostgresStore:
         reader = self._reader()
         try:
             if reader.depth == 0:
-                reader.session.tenants.look_again()
+                reader.session.look_again()
             reader.depth += 1
             try:
                 yield reader.snapshot

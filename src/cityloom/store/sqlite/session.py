@@ -102,6 +102,7 @@ class SqliteSession(Session):
 
     def begin(self) -> None:
         """Takes the file's lock for writing."""
+        self.nothing_moved = None
         if self._turn is not None:
             self._turn.take()
         self.connection.execute("BEGIN IMMEDIATE")

@@ -70,7 +70,7 @@ class _Snapshot:
         if reader.depth == 0:
             try:
                 reader.session.connection.execute("BEGIN")
-                reader.session.tenants.look_again()
+                reader.session.look_again()
             except apsw.Error as error:
                 raise failed(self._path, error) from error
         reader.depth += 1
@@ -203,7 +203,7 @@ class SqliteStore:
         """The current entity, or None: one statement on this thread, which SQLite runs on one state."""
         reader = self._reader()
         if reader.depth == 0:
-            reader.session.tenants.look_again()
+            reader.session.look_again()
         try:
             return reader.snapshot.get(tenant, entity_id)
         except apsw.Error as error:

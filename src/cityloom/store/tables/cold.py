@@ -77,16 +77,22 @@ class ColdTier:
         version, number, reach, moving = self._db.row("SELECT version, number, reach, moving FROM cold")
         return ColdState(version, number, reach, bool(moving))
 
+    def is_empty(self) -> bool:
+        """Whether nothing has moved yet. Cost: a question for each snapshot."""
+        if self._db.nothing_moved is None:
+            self._db.nothing_moved = self.state().version is None
+        return self._db.nothing_moved
+
     def names(self, incarnation: int, before: int | None = None) -> list[int]:
         """The attributes that have rows (perhaps older than `before`)."""
-        if self._db.cold_tables is None:
+        if self.is_empty():
             return []
         sql = "SELECT DISTINCT name FROM cold_series WHERE incarnation = ? AND first < ?"
         return [name for (name,) in self._db.rows(sql, (incarnation, FOREVER if before is None else before))]
 
     def bounds(self, incarnation: int, name: int) -> Bounds | None:
         """Where the rows of an attribute lie; None when there are none. Cost: one seek."""
-        if self._db.cold_tables is None:
+        if self.is_empty():
             return None
         sql = "SELECT min(first), max(last) FROM cold_series WHERE incarnation = ? AND name = ?"
         first, last = self._db.row(sql, (incarnation, name))

@@ -230,6 +230,7 @@ def publish(
     tx.db.run("UPDATE cold SET moving = 0")
     if version is not None:
         tx.db.run("UPDATE cold SET version = ?", (version,))
+        tx.db.nothing_moved = None
     if forgotten is not None:  # as it was forgotten then: once more meanwhile, and it goes once more
         tx.db.run("DELETE FROM cold_forgotten WHERE tenant = ? AND number = ?", forgotten)
     if not rows:

@@ -36,6 +36,9 @@ KEY: Final = ("incarnation", "attribute", "datasetId", "time", "tie")
 """What tells an instance of one source."""
 
 
+_MEANWHILE: Final = "the history is not imported: the city was written to meanwhile; import it again"
+
+
 class Plan(Struct, frozen=True):
     """What of the rows is to be brought."""
 
@@ -43,6 +46,8 @@ class Plan(Struct, frozen=True):
     """Rows that are not there yet, with `incarnation` (null: of an entity to be made) and `ownType`."""
     refused: polars.DataFrame
     known: int
+    seq: int
+    """The last event that it knows of."""
 
 
 class Step(Struct, frozen=True):
@@ -90,7 +95,8 @@ class ColdImport(ColdChanges):
             if not plan.fresh.height:
                 return Brought(0, plan.known, plan.refused)
             new = _new_entities(plan.fresh)
-            step = self._begin_import(int(plan.fresh["time"].max()) + 1, new.height)  # type: ignore[arg-type]
+            reach = int(plan.fresh["time"].max()) + 1  # type: ignore[arg-type]
+            step = self._begin_import(reach, new.height, plan.seq)
             frame, new = _frame(plan.fresh, new, tenant, cause.source, step)
             new = new.with_columns(scopes=pl.lit(list(scopes), pl.List(pl.String)))
             version = self._tables.append(frame, step.change)
@@ -98,8 +104,10 @@ class ColdImport(ColdChanges):
             self._show(step.change, version, more=finish)
             return Brought(frame.height, plan.known, plan.refused)
 
-    def _begin_import(self, reach: int, entities: int) -> Step:
+    def _begin_import(self, reach: int, entities: int, seq: int) -> Step:
         def work(tx: TablesTransaction) -> Step:
+            if tx.next_seq != seq + 1:
+                raise StoreFailed(_MEANWHILE)
             first = tx.db.pulse.incarnation + 1
             tx.db.pulse.incarnation += entities
             return Step(begin(tx, reach, self._base), tx.next_seq, tx.now, first)
@@ -118,7 +126,9 @@ def _plan(snapshot: TablesSnapshot, tenant: str, rows: polars.DataFrame, source:
     fresh = owned
     for known in _known(snapshot, tenant, owned, source):
         fresh = fresh.join(known, on=list(KEY), how="anti", nulls_equal=True)
-    return Plan(fresh, refused.select("row", reason=pl.lit(reason)), owned.height - fresh.height)
+    return Plan(
+        fresh, refused.select("row", reason=pl.lit(reason)), owned.height - fresh.height, snapshot.last_seq()
+    )
 
 
 def _owners(snapshot: TablesSnapshot, tenant: str, rows: polars.DataFrame) -> polars.DataFrame:
@@ -275,7 +285,7 @@ def _finish(
     import polars as pl
 
     if tx.next_seq != step.seq:
-        raise StoreFailed("the history is not imported: the city was written to meanwhile; import it again")
+        raise StoreFailed(_MEANWHILE)
     number = tx.db.tenants.intern(tenant)
     now = format_datetime(step.at)
     lives = set(frame["incarnation"].unique()).difference(new["made"])

@@ -31,7 +31,7 @@ class ColdPast:
     @property
     def is_empty(self) -> bool:
         """Whether nothing moved yet."""
-        return self._cold.state().version is None
+        return self._cold.is_empty()
 
     def reaches(self, after: int, until: int) -> bool:
         """Whether the tables may hold instances with after < time <= until."""

@@ -109,6 +109,8 @@ class Session(ABC):
         """The events of the transaction that writes, for the tail when they are committed"""
         self.missing: set[tuple[str, str, str]] = set()
         """(tenant, kind, id) of documents that the transaction which writes has found not to be there"""
+        self.nothing_moved: bool | None = None
+        """Whether no history has moved yet, in this snapshot or transaction; None: not asked yet"""
         self._pulse: Pulse | None = None
         self._committed: Pulse | None = None
         """The pulse as this session committed it last."""
@@ -124,6 +126,11 @@ class Session(ABC):
         if self._pulse is None:
             self._pulse = Pulse(*self.row("SELECT seq, at, incarnation FROM pulse"))
         return self._pulse
+
+    def look_again(self) -> None:
+        """A snapshot begins: what others may have changed since the last one is asked anew."""
+        self.tenants.look_again()
+        self.nothing_moved = None
 
     def take_pulse(self, pulse: Pulse) -> None:
         """Takes the pulse that a transaction begins with: where another process wrote meanwhile,
