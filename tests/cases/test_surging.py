@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -272,3 +275,39 @@ async def test_a_node_raises_alarms_that_nobody_else_writes(tmp_path: Path) -> N
         assert again.case_parts.insights is not None
         [still] = (await again.case_parts.insights.surges.surges(call, SurgeWish())).surges
     assert still == told
+
+
+@pytest.mark.soak
+def test_no_alarm_is_lost_or_doubled_by_kills(tmp_path: Path) -> None:
+    """A process that watches is killed again and again, in the midst of reports (SIGKILL)."""
+    chance = random.Random(7)
+    script = Path(__file__).with_name("surge_process.py")
+    paths = os.pathsep.join([str(script.parents[1]), str(script.parents[2])])
+    kills, number, told = 0, 0, ""
+    while not told.startswith("done"):
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path), str(kills), "900"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        assert process.stdout is not None
+        end = number + chance.randrange(5, 60) if kills < 30 else 10_000
+        for told in process.stdout:
+            if told.strip().isdigit():
+                number = int(told)
+            if number >= end and told.strip().isdigit():
+                process.kill()
+                kills += 1
+                break
+        process.stdout.close()
+        assert process.wait() in (0, -9)
+    assert kills >= 15
+    now = int(told.split()[1])
+    with town(tmp_path, clock=SimulatedClock(now)) as place:
+        with place.store.snapshot() as snapshot:
+            found = arrivals(snapshot, "", 0, FAR)
+        expected = replayed(found, RULES, now)
+        print(kills, "kills,", len(found), "arrivals,", len(expected), "alarms")
+        assert len(expected) >= 3
+        assert alarms(place) == expected
