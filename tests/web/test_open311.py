@@ -19,7 +19,7 @@ from cityloom.access.keys import KeyAccess, Keys
 from cityloom.broker.ports import Call
 from cityloom.cases.city import load_rules
 from cityloom.cases.open311_city import Open311Part, Question
-from cityloom.cases.open311_reads import DAYS, span_of
+from cityloom.cases.open311_reads import DAYS, RequestsWish, span_of
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, Unauthorized
 from cityloom.model.events import Cause
@@ -205,7 +205,10 @@ async def test_status_follows_the_loop_and_updated_is_when_it_was_closed(node: C
     assert (told["status"], told["extended_attributes"]["detailed_status"]) == ("closed", "REJECTED")
 
 
-async def test_filters_select_and_pages_follow_each_other(node: Client) -> None:
+async def test_filters_select_and_pages_follow_each_other(
+    node: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cityloom.web.open311._ROWS", 2)
     lights = [await made(node) for _ in range(3)]
     road = await made(node, service_code="damaged-road")
     other = await made(node, service_code="other", description="something odd")
@@ -227,6 +230,9 @@ async def test_filters_select_and_pages_follow_each_other(node: Client) -> None:
     assert await ids(start_date="2020-01-01T00:00:00Z", end_date="2020-02-01T00:00:00+01:00") == []
     rows = list(csv.DictReader(io.StringIO((await node.get(f"{V2}/requests.csv")).body.decode())))
     assert [row["service_request_id"] for row in rows] == list(reversed(every))
+    assert node.services.cases is not None
+    call = Call(cause=Cause(kind="request", id="1"))
+    assert len(await node.services.cases.open311_ids(call, RequestsWish(limit=1))) == 5
     assert [row["closed_date"] != "" for row in rows] == [True, False, False, False, False]
 
 

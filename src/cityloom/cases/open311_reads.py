@@ -33,12 +33,13 @@ from cityloom.ld.names import is_uri
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthorized
 from cityloom.model.time import format_datetime, parse_datetime
-from cityloom.query.values import Path, QAnd, QExists
+from cityloom.query.values import Path, QAnd, QExists, Query
 from cityloom.store.ports import Snapshot
 
 DAYS: Final = 90
 """The longest span of one question (GET Service Requests)."""
 _DAY: Final = 86_400_000_000
+_EVERY: Final = 10**9
 _TOKEN: Final = "open311:"
 STATUSES: Final = ("open", "closed")
 
@@ -117,17 +118,17 @@ class Open311Reads(CaseReads):
             raise ResourceNotFound(f"service_request_id {request_id[:100]!r} was not found")
         return found[0]
 
+    async def open311_ids(self, call: Call, wish: RequestsWish) -> list[str]:
+        """The ids of every request that a wish selects, by number: what the bulk file is made of."""
+        self._may(call, "read", STATUS)
+        query, _ = self._requests_query(replace(wish, limit=_EVERY, offset=0), "id")
+        return await self._read(call, lambda snapshot: self._ordered(snapshot, call, query))
+
     async def open311_rows(self, call: Call, wish: RequestsWish, language: Language) -> list[list[Any]]:
-        """Rows of the bulk file, by number."""
+        """Rows of the bulk file, by number; one that is gone meanwhile is left out."""
         now = self._clock.now()
         found = await self._seen(call, wish, "id")
         return [bulk_row(one, self.book.rules, language, now) for one in found]
-
-    async def open311_count(self, call: Call) -> int:
-        """How many cases there are, parts too: where the bulk file ends."""
-        self._may(call, "read", STATUS)
-        query = self._query(QueueWish(status="all", order_by="id"))
-        return await self._read(call, lambda snapshot: snapshot.count(call.tenant, query))
 
     async def open311_token(self, call: Call, token: str) -> str:
         """The id of the case that a token stands for. Raises ResourceNotFound."""
@@ -214,21 +215,7 @@ class Open311Reads(CaseReads):
     async def _seen(self, call: Call, wish: RequestsWish, order: str) -> list[Seen]:
         self._may(call, "read", STATUS)
         texts = self._reads_texts(call)
-        # What has no type cannot be asked for: it is looked for among all.
-        typeless = OTHER in wish.codes and OTHER not in self.book.rules.limits.told.types
-        query = self._query(
-            QueueWish(
-                ids=wish.ids,
-                status=wish.statuses[0] if len(set(wish.statuses)) == 1 else "all",
-                type=() if typeless else wish.codes,
-                since=format_datetime(wish.since) if wish.since else "",
-                until=format_datetime(wish.until) if wish.until else "",
-                order_by=order,
-            )
-        )
-        # A draft has made no move: nobody has reported it yet.
-        terms = [QExists(Path((iri("lastMove"),))), *([] if query.q is None else [query.q])]
-        query = replace(query, q=QAnd(terms), limit=wish.limit, offset=wish.offset)
+        query, typeless = self._requests_query(wish, order)
 
         def work(snapshot: Snapshot) -> list[Seen]:
             found = []
@@ -251,6 +238,24 @@ class Open311Reads(CaseReads):
             return found
 
         return await self._read(call, work)
+
+    def _requests_query(self, wish: RequestsWish, order: str) -> tuple[Query, bool]:
+        """The query of a wish, and whether what has no type is to be picked from what it finds."""
+        # What has no type cannot be asked for: it is looked for among all.
+        typeless = OTHER in wish.codes and OTHER not in self.book.rules.limits.told.types
+        query = self._query(
+            QueueWish(
+                ids=wish.ids,
+                status=wish.statuses[0] if len(set(wish.statuses)) == 1 else "all",
+                type=() if typeless else wish.codes,
+                since=format_datetime(wish.since) if wish.since else "",
+                until=format_datetime(wish.until) if wish.until else "",
+                order_by=order,
+            )
+        )
+        # A draft has made no move: nobody has reported it yet.
+        terms = [QExists(Path((iri("lastMove"),))), *([] if query.q is None else [query.q])]
+        return replace(query, q=QAnd(terms), limit=wish.limit, offset=wish.offset), typeless
 
     def _reads_texts(self, call: Call) -> bool:
         """Whether the caller may read what people wrote: who may read cases."""

@@ -29,7 +29,7 @@ def open311_check(
     api_key: Annotated[
         str, typer.Option(help="The key for that; or in the environment, as OPEN311_API_KEY.")
     ] = "",
-    service: Annotated[str, typer.Option(help="Its service_code; else the first that asks nothing.")] = "",
+    service: Annotated[str, typer.Option(help="Its service_code; else the last that asks nothing.")] = "",
     lat: Annotated[str, typer.Option(help="Where: degrees (WGS 84); else where another request is.")] = "",
     long: Annotated[str, typer.Option(help="Where: degrees (WGS 84).")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON, for a program.")] = False,

@@ -24,6 +24,7 @@ from cityloom.model.errors import Forbidden
 from cityloom.model.settings import Settings
 from cityloom.web.headers import TENANT, Headers
 from cityloom.web.load import Counted, Load
+from cityloom.web.open311_answers import OPEN311_ROOT, error_answer
 from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response
 from cityloom.web.resource import NGSI_LD_ROOT
@@ -113,6 +114,8 @@ class Edge:
         load, path = self._load, scope["path"]
         overloaded = load.refusal(path)
         if overloaded is not None:
+            if path.startswith(OPEN311_ROOT):
+                return error_answer(overloaded, path)
             return problem_response(overloaded, ngsi_ld=path.startswith(NGSI_LD_ROOT))
         if self._hosts is not None and _host(headers) not in self._hosts:
             return problem_response(_FROM_ELSEWHERE, ngsi_ld=False)

@@ -125,16 +125,15 @@ async def bulk(incoming: Incoming) -> Response:
         _filters(incoming),
         since=_bound(params.get("start_date"), "start_date"),
         until=_bound(params.get("end_date"), "end_date"),
-        limit=_ROWS,
     )
     language = _language(incoming)
-    rows = await cases.open311_rows(call, wish, language)
-    count = await cases.open311_count(call)
+    ids = await cases.open311_ids(call, wish)
 
     async def parts() -> AsyncIterator[bytes]:
-        yield _lines([list(BULK), *rows])
-        for offset in range(_ROWS, count, _ROWS):
-            yield _lines(await cases.open311_rows(call, replace(wish, offset=offset), language))
+        yield _lines([list(BULK)])
+        for first in range(0, len(ids), _ROWS):
+            some = RequestsWish(ids=tuple(ids[first : first + _ROWS]), codes=wish.codes, limit=_ROWS)
+            yield _lines(await cases.open311_rows(call, some, language))
 
     return StreamingResponse(parts(), headers={"Content-Type": CSV})
 

@@ -19,7 +19,7 @@ _WAIT: Final = 1.0
 
 
 class Trial(NamedTuple):
-    """What to write: with which key, to which service ("": the first that asks for nothing), where.
+    """What to write: with which key, to which service ("": the last that asks for nothing), where.
 
     `lat` and `long` are WGS 84 degrees; "" takes those of a request that is there.
     """
@@ -45,7 +45,10 @@ def write_test(
     expect_error(findings, server.post(where, "xml", form), (400,))
     expect_error(findings, server.post(where, "xml", {**form, "service_code": UNKNOWN}), (404,))
     simple = [one for one in services if text_of(one.get("metadata")) == "false"]
-    code = test.service_code or next((text_of(one["service_code"]) for one in simple or services), "")
+    # The last one: lists often begin with emergencies.
+    code = test.service_code or next(
+        (text_of(one.get("service_code")) for one in reversed(simple or services)), ""
+    )
     if not code:
         findings.error("post", f"there is no service to report at {endpoint}/services")
         return
