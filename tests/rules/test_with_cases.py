@@ -210,7 +210,7 @@ async def test_a_replay_of_kept_cases_tells_which_would_change_and_the_scores(tm
             await town.move(case, "close", closing_condition="lit")
             cases.append(case)
             town.clock.set(town.clock.now() + DAY)
-        replays = town.node.rule_replays
+        replays = town.node.case_parts.replays
 
         async def replayed(document: dict[str, Any]) -> dict[str, Any]:
             await town.node.rules.create(CALL, document)

@@ -410,7 +410,3 @@ def create_app(node: Node) -> Application:
             await asyncio.gather(counting, return_exceptions=True)
 
     return Application(node.services(), lifespan)
-
-    def retaining(self) -> Upkeep:
-        """Deletes what is past its retention, as a node does but under no lease: twice does no harm."""
-        return Upkeep(self.store, self.clock, self._retention(), self._limits)

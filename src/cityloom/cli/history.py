@@ -254,7 +254,7 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
 @contextmanager
 def _opened(data: Path) -> Iterator[tuple[ColdHistory, Settings]]:
     """The city's cold history; no node may be using a file."""
-    from cityloom.app import open_store
+    from cityloom.app.opening import open_store
 
     folder = _city(data)
     settings = folder.settings()
