@@ -213,7 +213,7 @@ async def test_a_replay_of_kept_cases_tells_which_would_change_and_the_scores(tm
         replays = town.node.case_parts.replays
 
         async def replayed(document: dict[str, Any]) -> dict[str, Any]:
-            await town.node.rules.create(CALL, document)
+            await town.node.case_parts.rules.create(CALL, document)
             id = await replays.ask(
                 CALL, document["decisionTable"], document["version"], since="2026-07-01", until="2026-07-31"
             )
