@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import aiohttp
@@ -95,12 +96,10 @@ def test_history_in_a_database_moves_to_tables_while_a_node_serves_it(
     assert len(before) == 2
     configuration = yaml.safe_load((town / "city.yaml").read_text())
     with NodeProcess(town) as node:
-        assert "nothing has moved yet" in run("history", "status", "--data", town).stdout
         told = run("history", "move", "--data", town, "--older-than", "P1D")
         assert not told.stdout.startswith("0 "), told.stderr
-        for command in ("compact", "retain", "vacuum"):
-            done = run("history", command, "--data", town)
-            assert done.returncode == 0, done.stderr
+        done = run("history", "vacuum", "--data", town)
+        assert done.returncode == 0, done.stderr
         assert exported(tmp_path / "after.parquet") == before
         light = "urn:ngsi-ld:Streetlight:L1"
         evolution = f"{node.url}/ngsi-ld/v1/temporal/entities/{light}?options=temporalValues"
@@ -108,6 +107,10 @@ def test_history_in_a_database_moves_to_tables_while_a_node_serves_it(
     well = run("doctor", "--data", town, "--deep")
     assert "ok   history: " in well.stdout
     assert "files hold what was written" in well.stdout
+    file = tmp_path / "past.csv"
+    file.write_text("id,type,attribute,observedAt,value\nurn:x:old,Pole,level,2025-03-01T00:00:00Z,1.5\n")
+    command = ("history", "import", file, "--data", town, "--source", "archive", "--older-than", "P30D")
+    assert run(*command).stdout.startswith("1 instances new, 0 known")
     configuration["settings"]["coldAfter"] = "P1D"
     configuration["settings"]["retention"] = {"Streetlight": "P1D"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))
@@ -125,9 +128,10 @@ def test_a_node_over_a_database_moves_what_is_old_enough_by_itself(town: Path, p
     configuration["settings"] |= {"coldAfter": "P1D", "coldUrl": "old"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))
     with NodeProcess(town), NodeProcess(town):
+        while not list((town / "old" / "instances").glob("*/month=2026-05/*.parquet")):
+            time.sleep(0.05)  # the test's own timeout ends it
         while "instances older than" not in run("history", "status", "--data", town).stdout:
-            pass  # the test's own timeout ends it
-    assert list((town / "old" / "instances").glob("*/month=2026-05/*.parquet"))
+            pass
 
 
 def test_a_database_that_cannot_be_used_is_one_sentence(town: Path, place: Server) -> None:

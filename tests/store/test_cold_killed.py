@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from tests.store.cold_killed import STEPS, City, mover_of
 
 ROOT = Path(__file__).parents[2]
 ENTITIES = [f"urn:ngsi-ld:Sensor:{number}" for number in range(4)]
+
+KILLS = [*product(["sqlite"], STEPS), *product(["postgres"], ["appended", "published", "restored"])]
+"""Processes take long to start: of a database's, those that it hears of."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -58,7 +62,7 @@ def kill(city: City, step: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("city", "step"), KILLS, indirect=["city"])
 def test_killed_at_a_step_each_instance_is_there_exactly_once(step: str, city: City) -> None:
     store = city.open()
     fill(store, range(9))
