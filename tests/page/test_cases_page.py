@@ -255,6 +255,10 @@ async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(ci
         # Whoever fills in a form is told when the case is moved meanwhile.
         await rows.first.click()
         await page.locator('button[data-move="requestReturn"]').click()
+        # Escape closes the form, not the case.
+        await page.locator('.case-moves [name="reason"]').press("Escape")
+        await expect(page.locator(".case-moves form")).to_have_count(0)
+        await page.locator('button[data-move="requestReturn"]').click()
         await page.locator('.case-moves [name="reason"]').fill("not ours")
         act(city, soon, "assign", role="department", actingFor="roads", worker="crew-7")
         await expect(page.locator(".case-moves .warn")).to_contain_text("not open any more")

@@ -102,6 +102,13 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
                 key={chosen}
                 class="case-form"
                 aria-label={nameText(now.title)}
+                onKeyDown={(event) => {
+                  // The form first, the case after it.
+                  if (event.key !== 'Escape') return;
+                  event.stopPropagation();
+                  setChosen('');
+                  title.current?.focus();
+                }}
                 onSubmit={(event) => {
                   event.preventDefault();
                   void make(now, event.currentTarget);
