@@ -140,8 +140,9 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         assert await visit.audit() == []
 
         await page.get_by_role("link", name="案件", exact=True).click()
-        if await page.locator(".case-pane").count():
-            await page.get_by_role("button", name="返回案件列表").click()
+        # The case that was looked up is open.
+        await page.get_by_role("button", name="返回案件列表").click()
+        await expect(page.locator(".case-pane")).to_have_count(0)
         assert await visit.audit() == []
         await page.locator(f'[data-case="{number}"]').click()
         await expect(page.locator(".case-text")).to_have_text("<b>路灯</b>不亮")
@@ -251,6 +252,17 @@ async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(ci
         await expect(rows).to_have_count(1)
         await expect(rows.first).to_have_attribute("data-case", soon)
         assert "department=roads" in page.url
+        # Whoever fills in a form is told when the case is moved meanwhile.
+        await rows.first.click()
+        await page.locator('button[data-move="requestReturn"]').click()
+        # Escape closes the form, not the case.
+        await page.locator('.case-moves [name="reason"]').press("Escape")
+        await expect(page.locator(".case-moves form")).to_have_count(0)
+        await page.locator('button[data-move="requestReturn"]').click()
+        await page.locator('.case-moves [name="reason"]').fill("not ours")
+        act(city, soon, "assign", role="department", actingFor="roads", worker="crew-7")
+        await expect(page.locator(".case-moves .warn")).to_contain_text("not open any more")
+        await expect(page.locator(".case-moves form")).to_have_count(0)
 
 
 async def test_city_without_cases_has_no_page_of_them(built_page: None, tmp_path: Path) -> None:

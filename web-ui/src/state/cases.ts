@@ -37,6 +37,13 @@ const titled = (code: string, title: Parameters<typeof nameText>[0]): string =>
 
 export const typeTitle = (code: string): string =>
   titled(code, words.value?.types.types.find((each) => each.code === code)?.title);
+export const conditionTitle = (code: string): string =>
+  titled(
+    code,
+    words.value?.types.types
+      .flatMap(({ conditions }) => conditions)
+      .find((each) => each.code === code)?.title,
+  );
 export const departmentTitle = (code: string): string =>
   titled(code, words.value?.types.departments.find((each) => each.code === code)?.title);
 export const stateTitle = (code: string): string =>

@@ -14,6 +14,7 @@ import {
   stateTitle,
   typeTitle,
 } from '../../state/cases';
+import { offerKeys } from '../../state/keys';
 import { newsOf } from '../../state/news';
 import { map } from '../../state/store';
 import { go, view } from '../../state/view';
@@ -52,16 +53,13 @@ export function CasePane() {
     goCases({ number: '' });
     setTimeout(() => document.querySelector<HTMLElement>(`[data-case="${number}"]`)?.focus());
   };
+  // Wherever the focus is: a case may have been chosen on the map.
+  useEffect(
+    () => offerKeys({ key: 'Escape', message: 'cases.back', act: () => close() }),
+    [number],
+  );
   return (
-    <section
-      class="case-pane"
-      aria-labelledby="case-title"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape' || event.defaultPrevented) return;
-        event.stopPropagation();
-        close();
-      }}
-    >
+    <section class="case-pane" aria-labelledby="case-title">
       <div class="case-head">
         <h2 id="case-title" tabIndex={-1} ref={heading}>
           {t('cases.case', { number })}

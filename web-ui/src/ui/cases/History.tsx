@@ -1,7 +1,13 @@
 import type { CaseTransition } from '../../api/cases';
 import { timeText } from '../../lib/format';
 import { known, t } from '../../lib/i18n';
-import { departmentTitle, moveTitle, roleTitle, typeTitle } from '../../state/cases';
+import {
+  conditionTitle,
+  departmentTitle,
+  moveTitle,
+  roleTitle,
+  typeTitle,
+} from '../../state/cases';
 
 /** Every move that was made, the newest first: when, who, in which role, why. */
 export function History({ transitions }: { transitions: readonly CaseTransition[] }) {
@@ -44,6 +50,7 @@ function valueText(name: string, value: string | string[]): string {
     department: departmentTitle,
     departments: departmentTitle,
     type: typeTitle,
+    condition: conditionTitle,
   };
   return [value]
     .flat()

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { addPhoto, type CaseMove, type CaseWhole, moveCase } from '../../api/cases';
 import { ApiError } from '../../api/http';
 import { t } from '../../lib/i18n';
@@ -17,6 +17,7 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
   const title = useRef<HTMLHeadingElement>(null);
+  const lookedAt = useRef(0);
   const { number } = view.value.cases;
   const { moves, seen } = whole;
   const now = moves.find((each) => nameOf(each) === chosen);
@@ -25,6 +26,14 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
     const who = [each.role, each.actingFor ?? ''].join(':');
     groups.set(who, [...(groups.get(who) ?? []), each]);
   }
+
+  // Whoever fills in a form must not decide on a case that is another one by now without a word.
+  useEffect(() => {
+    if (!chosen || busy || seen === lookedAt.current) return;
+    lookedAt.current = seen;
+    setSaid(t(now ? 'cases.meanwhile' : 'cases.meanwhile.gone'));
+    if (!now) setChosen('');
+  }, [seen]);
 
   const make = async (move: CaseMove, form: HTMLFormElement | null): Promise<void> => {
     if (busy) return;
@@ -78,6 +87,7 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
                   disabled={busy}
                   onClick={() => {
                     setSaid('');
+                    lookedAt.current = seen;
                     if (needsForm(each)) setChosen(nameOf(each) === chosen ? '' : nameOf(each));
                     else void make(each, null);
                   }}
@@ -92,6 +102,13 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
                 key={chosen}
                 class="case-form"
                 aria-label={nameText(now.title)}
+                onKeyDown={(event) => {
+                  // The form first, the case after it.
+                  if (event.key !== 'Escape') return;
+                  event.stopPropagation();
+                  setChosen('');
+                  title.current?.focus();
+                }}
                 onSubmit={(event) => {
                   event.preventDefault();
                   void make(now, event.currentTarget);
