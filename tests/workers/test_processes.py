@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 import yaml
 
+from cityloom.cli.workers import wait_after
 from tests.cli.test_commands import refused, run
 from tests.nodes import NodeProcess
 from tests.postgres import server
@@ -124,6 +125,17 @@ async def test_worker_that_was_killed_is_started_again_and_its_leases_are_taken(
     assert told.strangers(load) == []
 
 
+def test_who_is_left_alone_comes_back_soon_however_often_it_ends() -> None:
+    """While another answers, the wait doubles; with nobody left it would be a stand-still."""
+    waits = {False: [0.0], True: [0.0]}
+    for alone, found in waits.items():
+        for _ in range(6):
+            found.append(wait_after(found[-1], lived=2.0, alone=alone))
+    assert waits == {False: [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0], True: [0.0] + [1.0] * 6}
+    assert wait_after(30.0, lived=2.0, alone=True) == 1.0
+    assert wait_after(30.0, lived=3600.0, alone=False) == 0.0
+
+
 async def test_workers_end_when_what_watches_over_them_is_killed(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
@@ -153,3 +165,4 @@ def test_workers_that_cannot_start_say_why_once_and_end(tmp_path: Path) -> None:
     said = refused("serve", "--data", data, "--port", "0", "--workers", "2")
     assert "it is no SQLite database" in said
     assert said.count("cityloom:") == 1
+    assert "again_in" not in said  # nobody starts it again

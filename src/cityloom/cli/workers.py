@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import structlog
 
@@ -187,15 +187,20 @@ class Supervisor:
             if pid == 0:
                 continue
             lived = time.monotonic() - worker.since
-            worker.wait = 0.0 if lived >= _STEADY else min(max(worker.wait * 2, _WAIT_FIRST), _WAIT_LAST)
-            worker.due = time.monotonic() + worker.wait
             if worker.ready is not None:
                 self._hear(worker)
             worker.pid, worker.answers = 0, False
+            alone = not any(other.pid for other in self._workers)
+            worker.wait = wait_after(worker.wait, lived, alone)
+            worker.due = time.monotonic() + worker.wait
             if not self._stopping:
                 code = os.waitstatus_to_exitcode(status)
-                told = {"signal": signal.Signals(-code).name} if code < 0 else {"status": code}
-                _log.error("worker ended", worker=worker.number, pid=pid, again_in=worker.wait, **told)
+                told: dict[str, Any] = (
+                    {"signal": signal.Signals(-code).name} if code < 0 else {"status": code}
+                )
+                if self._begun:
+                    told["again_in"] = worker.wait
+                _log.error("worker ended", worker=worker.number, pid=pid, **told)
 
     def _stop(self) -> None:
         self._stopping = True
@@ -216,6 +221,19 @@ class Supervisor:
         for worker in self._workers:
             if worker.pid:
                 os.kill(worker.pid, number)
+
+
+def wait_after(before: float, lived: float, alone: bool) -> float:
+    """Seconds until a worker that ended is started again.
+
+    Args:
+        before: seconds that it waited the last time.
+        lived: seconds that it was there.
+        alone: no other worker is there, so nobody would answer meanwhile.
+    """
+    if lived >= _STEADY:
+        return 0.0
+    return _WAIT_FIRST if alone else min(max(before * 2, _WAIT_FIRST), _WAIT_LAST)
 
 
 def apart(work: Callable[[], None]) -> None:

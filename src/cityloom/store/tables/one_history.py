@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -16,10 +16,22 @@ if TYPE_CHECKING:
     import polars
 
 
+_CURRENT: Final = "SELECT row, id FROM entity_type WHERE tenant = ? AND type = ?"
+_PAST: Final = (
+    "SELECT t.incarnation, t.id FROM history_type t WHERE t.tenant = ? AND t.type = ?"
+    " AND NOT EXISTS (SELECT 1 FROM entity e WHERE e.tenant = t.tenant AND e.id = t.id)"
+    " AND NOT EXISTS (SELECT 1 FROM history_entity h"
+    " WHERE h.tenant = t.tenant AND h.id = t.id AND h.incarnation > t.incarnation)"
+)
+
+
 def one_history(
     snapshot: Snapshot, tenant: str, type: str, names: Sequence[str], start: int, end: int
 ) -> polars.LazyFrame:
-    """The instances of the current entities of a type with start <= time < end, wherever they are.
+    """The instances of the entities of a type with start <= time < end, wherever they are.
+
+    An entity that only history knows (deleted, or never made current) is among them with its latest life,
+    as in a temporal query.
 
     Args:
         type: expanded; so are the names.
@@ -37,8 +49,8 @@ def one_history(
 
     reader = cast(TablesSnapshot, snapshot)
     db, tiers = reader.db, reader.tiers
-    sql = "SELECT row, id FROM entity_type WHERE tenant = ? AND type = ?"
-    lives = dict(db.rows(sql, (db.tenants.find(tenant), db.names.find(type))))
+    asked_for = db.tenants.find(tenant), db.names.find(type)
+    lives = {life: entity_id for sql in (_CURRENT, _PAST) for life, entity_id in db.rows(sql, asked_for)}
     numbers = {number: name for name in names if (number := db.names.find(name)) is not None}
     hot = Columns(db, reader.origins_of, 0)
     for life, entity_id in lives.items():
