@@ -116,6 +116,7 @@ def bring(
     Example: `cityloom history import levels.parquet --data my-city --source archive --older-than P30D`
     """
     import asyncio
+    from zoneinfo import available_timezones
 
     from cityloom.app import Node
     from cityloom.broker.ageing import Ageing
@@ -124,6 +125,8 @@ def bring(
 
     folder = _city(data, empty=True)
     settings = folder.settings()
+    if zone not in ("", *available_timezones()):
+        raise ConfigurationError(f"--time-zone is invalid: {zone!r} is no time zone, such as Europe/Berlin")
     node = Node(folder, settings)
     try:
         cold = node.store.cold
@@ -247,7 +250,10 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
     settings = folder.settings()
     configure_logs(settings)
     if not settings.store and not empty and not folder.store_file.exists():
-        raise ConfigurationError(f"no city exists in {data}")
+        raise ConfigurationError(
+            f"the city in {data} holds nothing yet: cityloom.sqlite is missing; "
+            f"it is made by: cityloom serve --data {data}"
+        )
     return folder
 
 
