@@ -140,12 +140,15 @@ class Leases:
         """Renews the leases, and takes over those of processes that are gone, until it is cancelled."""
         if not self._store.shared:
             await asyncio.Event().wait()
+        failures = Failures("leases not renewed")
         while True:
             await asyncio.sleep(self._silence / _BEATS)
             try:
                 await self._beat()
+                failures.well()
             except (CityloomError, TimeoutError) as error:
-                _log.error("leases not renewed", reason=str(error))
+                late = CityloomError("the store did not answer in time")
+                failures.failed(error if isinstance(error, CityloomError) else late)
                 if self._clock.now() - self._beaten > self._silence * 1e6:
                     # Others may have them by now.
                     await self._end_terms(list(self._terms))
