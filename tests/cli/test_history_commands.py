@@ -71,6 +71,9 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
         told = httpx.get(f"{node.url}/{evolution}").json()
         assert told["level"]["values"] == [[1.5, "2025-03-01T00:00:00Z"], [1.5, "2025-03-01T00:00:00Z"]]
         assert "another node has it open" in refused(*command)
+    kept = tmp_path / "kept.jsonl"
+    lines("export", "--data", town, "--out", kept, "--history", "--type", "Streetlight")
+    assert "urn:ngsi-ld:Streetlight:old" in kept.read_text(), "history alone knows it"
 
 
 def test_what_is_past_its_retention_goes_when_it_is_asked_for(town: Path, tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ from cityloom.cli.snapshots import opened, selected_types
 from cityloom.ld.compact import Form, compact_entity
 from cityloom.ld.context import LdContext
 from cityloom.ld.temporal import compact_evolution
-from cityloom.model.entity import Entity
 from cityloom.model.errors import ConfigurationError
-from cityloom.query.values import Query
+from cityloom.query.values import Query, TypeExpression
 from cityloom.store.history_ports import Window
 from cityloom.store.ports import Snapshot
 
@@ -29,7 +28,8 @@ def write_entities(data: Path, output: Path, type: str | None, *, geojson: bool,
     Args:
         output: the file; `.gz` compresses, `-` is standard output.
         geojson: one FeatureCollection instead of NGSI-LD, one a line.
-        history: the temporal evolution instead of the state; never as GeoJSON.
+        history: the temporal evolution instead of the state, also of what is there no more; never
+            as GeoJSON.
 
     Returns:
         How many.
@@ -45,26 +45,33 @@ def write_entities(data: Path, output: Path, type: str | None, *, geojson: bool,
         total = snapshot.count("", query) or 1
         if geojson:
             sink.write(b'{"type":"FeatureCollection","features":[\n')
+        form = Form(sys_attrs=True, geojson=geojson)
+        told = (
+            _evolutions(snapshot, types)
+            if history
+            else (compact_entity(entity, LdContext.core, form) for entity in snapshot.scan("", query))
+        )
         done = 0
-        for entity in snapshot.scan("", query):
+        for value in told:
             if geojson and done:
                 sink.write(b",\n")
-            sink.write(msgspec.json.encode(_exported(snapshot, entity, geojson, history)))
+            sink.write(msgspec.json.encode(value))
             if not geojson:
                 sink.write(b"\n")
             done += 1
-            move(done / total)
+            move(min(done / total, 1.0))
         if geojson:
             sink.write(b"\n]}\n")
     return done
 
 
-def _exported(snapshot: Snapshot, entity: Entity, geojson: bool, history: bool) -> dict[str, Any]:
-    if history:
-        known = snapshot.history_entity("", entity.id)
-        assert known is not None, "an entity that exists has a history"
-        return compact_evolution(known, snapshot.instances("", entity.id, Window()), LdContext.core)
-    return compact_entity(entity, LdContext.core, Form(sys_attrs=True, geojson=geojson))
+def _evolutions(snapshot: Snapshot, types: TypeExpression | None) -> Iterator[dict[str, Any]]:
+    """All that history knows, also of entities that are gone or that it alone knows."""
+    after = ""
+    while page := snapshot.history_entities("", types=types, after_id=after):
+        for known in page:
+            yield compact_evolution(known, snapshot.instances("", known.id, Window()), LdContext.core)
+        after = page[-1].id
 
 
 class _Sink(Protocol):
