@@ -74,6 +74,14 @@ class CityFolder:
         """The store's file."""
         return self.path / STORE
 
+    def require_store(self) -> None:
+        """Raises ConfigurationError: nothing was ever kept in this folder."""
+        if not self.store_file.exists():
+            raise ConfigurationError(
+                f"the city in {self.path} holds nothing yet: {STORE} is missing; "
+                f"it is made by: cityloom serve --data {self.path}"
+            )
+
     def cold_place(self, settings: Settings) -> str:
         """Where the tables of the cold history stand: a folder or a URL."""
         url = settings.cold_url or COLD

@@ -113,10 +113,12 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     assert "ends in none of" in refused(*export, "x.txt", *asked)
     assert "no entity of type X has instances of y" in refused(*export, tmp_path / "x.csv", *asked)
     assert not (tmp_path / "x.csv").exists()
-    assert "no ISO 8601 duration" in refused("history", "move", "--data", town, "--older-than", "long")
+    said = refused("history", "move", "--data", town, "--older-than", "long")
+    assert "--older-than is invalid" in said
     past = ("history", "import", "x.csv", "--data", town, "--source", "s", "--older-than", "P1D")
     assert "--time-zone is invalid" in refused(*past, "--time-zone", "Mars/X")
     assert "holds nothing yet" in refused("history", "compact", "--data", tmp_path)
+    assert "holds nothing yet" in refused("export", "--data", tmp_path, "--out", tmp_path / "x")
 
 
 def test_a_process_that_starts_loads_no_tables() -> None:

@@ -50,8 +50,7 @@ def backup(
             f"the city in {data} is kept in PostgreSQL: back the database up with pg_dump --format=custom "
             "(or a base backup and the archived log), and the folder with any copy of files"
         )
-    if not folder.store_file.exists():
-        raise ConfigurationError(f"no city exists in {data}: {STORE} is missing")
+    folder.require_store()
     part = output.with_name(output.name + ".part")
     try:
         with tempfile.TemporaryDirectory(dir=output.absolute().parent) as scratch, progress_bars() as begin:
@@ -171,8 +170,7 @@ def move(
     folder = CityFolder(data)
     if folder.settings().store:
         raise ConfigurationError(f"the city in {data} is kept in PostgreSQL already")
-    if not folder.store_file.exists():
-        raise ConfigurationError(f"no city exists in {data}: {STORE} is missing")
+    folder.require_store()
     folder.settings(store=to)  # refused before anything moves
     with progress_bars() as begin:
         moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"))

@@ -12,8 +12,8 @@ import typer
 from cityloom.cli.console import out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
-from cityloom.model.errors import ConfigurationError
-from cityloom.model.time import format_datetime, parse_datetime
+from cityloom.model.errors import BadRequestData, ConfigurationError
+from cityloom.model.time import format_datetime, parse_datetime, parse_duration
 
 if TYPE_CHECKING:
     from cityloom.model.settings import Settings
@@ -81,7 +81,7 @@ def move(
     from cityloom.broker.ageing import Ageing
 
     with _opened(data) as (cold, settings):
-        before = Ageing(cold, SystemClock(), older or settings.cold_after, 0).before
+        before = Ageing(cold, SystemClock(), _age(older) or settings.cold_after, 0).before
         if before is None:
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         with progress_bars() as begin:
@@ -130,7 +130,7 @@ def bring(
     node = Node(folder, settings)
     try:
         cold = node.store.cold
-        before = Ageing(cold, SystemClock(), older or settings.cold_after, 0).before
+        before = Ageing(cold, SystemClock(), _age(older) or settings.cold_after, 0).before
         if cold is None or before is None:
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         past = PastImport(node.importer, cold, before, make=not only_known)
@@ -242,6 +242,15 @@ def export(
     out.print(f"{output}: {rows.height:,} instances", markup=False)
 
 
+def _age(older: str | None) -> str:
+    if older:
+        try:
+            parse_duration(older, "--older-than")
+        except BadRequestData as error:
+            raise ConfigurationError(error.detail) from None
+    return older or ""
+
+
 def _city(data: Path, *, empty: bool = False) -> CityFolder:
     """The city's folder; `empty`: it may have no store yet."""
     from cityloom.cli.logs import configure_logs
@@ -249,11 +258,8 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
     folder = CityFolder(data)
     settings = folder.settings()
     configure_logs(settings)
-    if not settings.store and not empty and not folder.store_file.exists():
-        raise ConfigurationError(
-            f"the city in {data} holds nothing yet: cityloom.sqlite is missing; "
-            f"it is made by: cityloom serve --data {data}"
-        )
+    if not settings.store and not empty:
+        folder.require_store()
     return folder
 
 

@@ -10,7 +10,6 @@ from cityloom.cli.logs import configure_logs
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SystemClock
-from cityloom.model.errors import ConfigurationError
 from cityloom.query.parse import parse_type_selection
 from cityloom.query.values import TypeExpression
 from cityloom.store.ports import Snapshot
@@ -33,7 +32,6 @@ def opened(data: Path) -> Iterator[Snapshot]:
         with read_postgres(settings.store, folder.cold_place(settings)) as snapshot:
             yield snapshot
         return
-    if not folder.store_file.exists():
-        raise ConfigurationError(f"no city exists in {data}")
+    folder.require_store()
     with read_database(folder.store_file, SystemClock(), folder.cold_place(settings)) as snapshot:
         yield snapshot
