@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final
@@ -101,7 +102,15 @@ class Ear:
 
     async def _listen(self) -> None:
         connection = await self._connect()
+        lost = asyncio.Event()
+
+        def gone(_connection: object) -> None:
+            # At once: who asks from now on waits for the next connection.
+            self._connected.clear()
+            lost.set()
+
         try:
+            connection.add_termination_listener(gone)
             await connection.add_listener(CHANNEL, self._heard)
             self._connection = connection
             self._connected.set()
@@ -110,7 +119,9 @@ class Ear:
                     seq = await connection.fetchval("SELECT seq FROM pulse")
                 self._take(seq)
                 self._heard_any = True
-                await asyncio.sleep(LOOK_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await lost.wait()
         finally:
             self._connection = None
             self._connected.clear()
