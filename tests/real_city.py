@@ -32,7 +32,7 @@ NEEDED = [
 
 
 class Imported:
-    """Everything imported once, and the three largest sources once more."""
+    """Everything imported once, and two of the largest sources once more."""
 
     def __init__(self, city: TestCity, profile: City) -> None:
         self.city = city
@@ -46,7 +46,7 @@ class Imported:
         for mapping in self.profile.mappings:
             self.first[mapping.source] = await importer.run(mapping, DATA)
         self.events = self._types_of_events()
-        for source in (REQUESTS, LIGHTS, BICYCLES):
+        for source in (REQUESTS, BICYCLES):
             mapping = self.profile.mapping(source)
             assert mapping is not None
             self.again[source] = await importer.run(mapping, DATA)

@@ -13,10 +13,12 @@ from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import CityloomError
 from cityloom.model.time import parse_datetime
+from tests.cli.test_commands import run as command
 from tests.nodes import NodeProcess
 
 
 def run(*words: str) -> str:
+    """A command that asks a node. One that opens a city sets up the logs of its process: see `command`."""
     done = CliRunner().invoke(app, ["cases", *words], env={"COLUMNS": "200", "NO_COLOR": "1"})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -62,10 +64,11 @@ def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_pat
             }
             assert httpx.post(f"{node.url}/ngsi-ld/v1/entities", json=past).status_code == 201
     assert "no node answers" in refused("list", "--url", "http://127.0.0.1:9")
-    done = CliRunner().invoke(app, ["cases", "import", "--data", str(city)], env={"COLUMNS": "200"})
-    assert done.exit_code == 1
-    assert "2 requests: 1 new cases, 1 closed, 0 known before, 1 without a promise, 1 refused" in done.output
-    assert "closed_datetime is invalid" in done.output
+    done = command("cases", "import", "--data", city)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "2 requests: 1 new cases, 1 closed, 0 known before, 1 without a promise, 1 refused" in said
+    assert "closed_datetime is invalid" in said
 
 
 async def test_arrivals_are_replayed_and_all_alarms_are_listed_by_type(tmp_path: Path) -> None:
@@ -73,21 +76,18 @@ async def test_arrivals_are_replayed_and_all_alarms_are_listed_by_type(tmp_path:
     folder = CityFolder(city)
     clock = SimulatedClock(parse_datetime("2026-07-06T01:00:00Z"))
     node = Node(folder, folder.settings(), clock)
-    assert node.cases is not None
+    assert node.case_parts.cases is not None
     node.prepare()
     for day in range(9):
         for _ in range(30 if day == 8 else 1):
-            await node.cases.report(node.own_call("test"), Report(type="street-light"))
+            await node.case_parts.cases.report(node.own_call("test"), Report(type="street-light"))
             clock.advance(60)
         clock.advance(86_400)
     node.close()
-    told = run(
-        "surges", "--data", str(city), "--since", "2026-07-01T00:00:00Z", "--until", "2026-08-01T00:00:00Z"
-    )
+    asked = ("cases", "surges", "--data", city, "--until", "2026-08-01T00:00:00Z", "--since")
+    told = command(*asked, "2026-07-01T00:00:00Z").stdout
     assert "38 arrivals; 1 alarms in the whole city, 0 in its areas" in told
     assert "street-light" in told
     assert "2026-07-14T01:" in told  # some minutes after the first of that day
-    told = run(
-        "surges", "--data", str(city), "--since", "2026-07-20T00:00:00Z", "--until", "2026-08-01T00:00:00Z"
-    )
+    told = command(*asked, "2026-07-20T00:00:00Z").stdout
     assert "38 arrivals; 0 alarms" in told

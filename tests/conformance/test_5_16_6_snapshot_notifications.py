@@ -1,12 +1,14 @@
 """Clauses 5.3.4, 5.16.6, 6.3.22: what is told of snapshots, and by subscriptions in them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from cityloom.model.settings import Settings
 from tests.conformance.data import BATCH, ENTITIES, lamp, prop
+from tests.conformance.receiver import telling
 from tests.conformance.snapshots import (
     HEADER,
     SNAPSHOTS,
@@ -22,10 +24,11 @@ from tests.web.node import API, Client, running_node
 
 
 @pytest.fixture
-async def street(node: Client) -> Client:
+async def street(node: Client) -> AsyncIterator[Client]:
     lamps = [lamp(number, height=prop(number)) for number in range(3)]
     assert (await node.post(f"{BATCH}/create", lamps)).status == 201
-    return node
+    async with telling(node):
+        yield node
 
 
 async def test_status_is_told_to_the_endpoint(street: Client) -> None:
@@ -78,56 +81,48 @@ async def test_change_while_it_is_prepared_is_told_at_the_end(street: Client) ->
 
 
 async def test_notification_that_nobody_takes_is_a_dead_letter_that_can_be_sent_again(tmp_path: Path) -> None:
-    async with running_node(tmp_path, Settings(notify_attempts=1)) as node, running_source() as receiver:
+    async with (
+        running_node(tmp_path, Settings(notify_attempts=1)) as node,
+        telling(node),
+        running_source() as receiver,
+    ):
         receiver.status = 500
-        await node.services.subscriptions.start()  # type: ignore[attr-defined]
-        running = asyncio.create_task(node.services.subscriptions.run())  # type: ignore[attr-defined]
-        try:
-            _, there = await make(node, query(), endpoint=receiver.url)
-            async with asyncio.timeout(20):
-                while not (letters := (await node.get("/subscriptions/dead")).json):
-                    await asyncio.sleep(0.01)
-            [letter] = letters
-            assert (letter["subscriptionId"], letter["endpoint"]) == (there[HEADER], receiver.url)
-            assert (letter["attempts"], letter["entities"]) == (1, [])
-            receiver.status = 200
-            replayed = await node.post("/subscriptions/dead/replay", {"ids": [letter["id"]]})
-            assert replayed.json == {"replayed": [letter["id"]]}
-            await _asked(receiver, 2)
-            first, second = receiver.asked
-            assert (second.body, second.body["id"]) == (first.body, letter["id"])
-            assert second.headers[HEADER] == there[HEADER]
-            async with asyncio.timeout(20):
-                while (await node.get("/subscriptions/dead")).json:
-                    await asyncio.sleep(0.01)
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        _, there = await make(node, query(), endpoint=receiver.url)
+        async with asyncio.timeout(20):
+            while not (letters := (await node.get("/subscriptions/dead")).json):
+                await asyncio.sleep(0.01)
+        [letter] = letters
+        assert (letter["subscriptionId"], letter["endpoint"]) == (there[HEADER], receiver.url)
+        assert (letter["attempts"], letter["entities"]) == (1, [])
+        receiver.status = 200
+        replayed = await node.post("/subscriptions/dead/replay", {"ids": [letter["id"]]})
+        assert replayed.json == {"replayed": [letter["id"]]}
+        await _asked(receiver, 2)
+        first, second = receiver.asked
+        assert (second.body, second.body["id"]) == (first.body, letter["id"])
+        assert second.headers[HEADER] == there[HEADER]
+        async with asyncio.timeout(20):
+            while (await node.get("/subscriptions/dead")).json:
+                await asyncio.sleep(0.01)
 
 
 async def test_subscription_in_a_snapshot_hears_of_it_alone(street: Client) -> None:
     _, there = await make(street, query())
-    await street.services.subscriptions.start()  # type: ignore[attr-defined]
-    running = asyncio.create_task(street.services.subscriptions.run())  # type: ignore[attr-defined]
-    try:
-        async with running_source() as receiver:
-            subscription = {
-                "type": "Subscription",
-                "entities": [{"type": "Streetlight"}],
-                "notification": {"endpoint": {"uri": receiver.url}},
-            }
-            made = await street.post(f"{API}/subscriptions", subscription, headers=there)
-            assert made.status == 201
-            assert (await street.get(f"{API}/subscriptions")).json == []
-            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(50)})
-            await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(60)}, headers=there)
-            await _asked(receiver, 1)
-            [asked] = receiver.asked
-            assert asked.headers[HEADER] == there[HEADER]
-            assert [each["height"]["value"] for each in asked.body["data"]] == [60]
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    async with running_source() as receiver:
+        subscription = {
+            "type": "Subscription",
+            "entities": [{"type": "Streetlight"}],
+            "notification": {"endpoint": {"uri": receiver.url}},
+        }
+        made = await street.post(f"{API}/subscriptions", subscription, headers=there)
+        assert made.status == 201
+        assert (await street.get(f"{API}/subscriptions")).json == []
+        await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(50)})
+        await street.patch(f"{ENTITIES}/{ident(1)}/attrs", {"height": prop(60)}, headers=there)
+        await _asked(receiver, 1)
+        [asked] = receiver.asked
+        assert asked.headers[HEADER] == there[HEADER]
+        assert [each["height"]["value"] for each in asked.body["data"]] == [60]
 
 
 async def _asked(receiver: Source, times: int) -> None:

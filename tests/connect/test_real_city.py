@@ -172,7 +172,7 @@ def test_the_autumn_hour_of_2020_is_there_twice(imported: Imported) -> None:
     assert all(one.occurrence == 0 for one in found)
 
 
-@pytest.mark.parametrize("source", [REQUESTS, LIGHTS, BICYCLES])
+@pytest.mark.parametrize("source", [REQUESTS, BICYCLES])
 def test_second_import_changes_nothing(imported: Imported, source: str) -> None:
     first, again = imported.first[source], imported.again[source]
     assert (again.created, again.updated, again.values_new) == (0, 0, 0)

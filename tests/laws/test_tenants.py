@@ -75,7 +75,7 @@ def seen(store: Store, tenant: str) -> dict[str, object]:
         return {name: look(reads, tenant) for name, look in LOOKS.items()}
 
 
-@pytest.mark.parametrize("limit", [1, 7, 1000])
+@pytest.mark.parametrize("limit", [1, 1000])
 def test_forget_takes_everything_of_a_tenant_and_nothing_of_others(store: Store, limit: int) -> None:
     fill(store, TENANT)
     fill(store, "other")
