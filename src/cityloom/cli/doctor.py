@@ -14,7 +14,7 @@ from pathlib import Path
 from cityloom.access.keys import Keys
 from cityloom.cli.deep import examine_deeply
 from cityloom.cli.findings import Finding
-from cityloom.cli.logs import configure_logs
+from cityloom.cli.logs import check_level
 from cityloom.connect.files import find_files
 from cityloom.connect.profile import load_profile
 from cityloom.folder import CONFIGURATION, STORE, CityFolder
@@ -70,7 +70,7 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
     else:
         yield Finding("ok", f"folder: {folder.path}")
     settings = folder.settings()
-    configure_logs(settings)  # refuses a level that does not exist
+    check_level(settings)
     try:
         for type, duration in settings.retention.items():
             parse_duration(duration, f"retention of {type}")

@@ -168,6 +168,16 @@ def flush_logs() -> None:
         flush()
 
 
+def check_level(settings: Settings) -> int:
+    """The level that the settings name. Raises ConfigurationError: it does not exist."""
+    level = _LEVELS.get(settings.log_level)
+    if level is None:
+        raise ConfigurationError(
+            f"logLevel is invalid: {settings.log_level!r} is none of {', '.join(_LEVELS)}"
+        )
+    return level
+
+
 def configure_logs(settings: Settings, *, at_once: bool = False) -> None:
     """Sets the level and the form of all log lines.
 
@@ -177,11 +187,7 @@ def configure_logs(settings: Settings, *, at_once: bool = False) -> None:
     Raises:
         ConfigurationError: the level does not exist.
     """
-    level = _LEVELS.get(settings.log_level)
-    if level is None:
-        raise ConfigurationError(
-            f"logLevel is invalid: {settings.log_level!r} is none of {', '.join(_LEVELS)}"
-        )
+    level = check_level(settings)
     as_json = settings.log_json if settings.log_json is not None else not sys.stderr.isatty()
     lines = _Lines(sys.stderr, at_once=at_once)
     _flushes[:] = [lines.flush]
