@@ -77,6 +77,17 @@ def test_query_scan_and_count_agree_with_evaluate(store: Store, city: list[Entit
     ]
 
 
+def test_entity_of_two_types_is_found_once_by_its_place(store: Store) -> None:
+    entity = replace(placed_lamp(1, 0, 0), types=[LAMP, expand("T2")])
+    do(store, lambda tx: tx.write_entity("", None, entity, CAUSE))
+    for georel in ("within", "intersects"):
+        query = Query(geo=GeoQuery(georel=georel, geometry={"type": "Point", "coordinates": [0, 0]}), limit=9)
+        with store.snapshot() as snapshot:
+            assert [one.id for one in snapshot.scan("", query)] == [entity.id]
+            assert [one.id for one in snapshot.query("", query)] == [entity.id]
+            assert snapshot.count("", query) == 1
+
+
 def test_page_of_a_circle_is_found_where_most_of_its_box_lies_outside(store: Store) -> None:
     """What is outside comes first by id, and more of it than is read at once."""
 

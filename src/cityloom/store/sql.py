@@ -229,7 +229,9 @@ class _Builder:
             searches = [
                 self._dialect.place(box, self._bind, self._name(iri)) for box in boxes for iri in types
             ]
-        rows = " UNION ".join(f"SELECT p.row FROM place p WHERE {search}" for search in searches)
+        # Where the index has a row for each type, an entity of two types is found twice.
+        once = "DISTINCT " if self._dialect.places_by_type and not by_type else ""
+        rows = " UNION ".join(f"SELECT {once}p.row FROM place p WHERE {search}" for search in searches)
         if self._query.geo is not None and self._query.geo.or_absent:
             rows += f" UNION {self._absent(types)}"
         return f"({rows}) p", by_type and self._dialect.places_by_type
