@@ -71,6 +71,16 @@ def csv_table(mapping: Mapping, stream: BinaryIO, fraction: Callable[[], float],
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=mapping.delimiter, strict=True)
     try:
+        header = _header(reader, name)
+    except ConfigurationError:
+        text.close()
+        raise
+    rows = _rows(reader, lines, header, name)
+    return Table(rows=rows, columns=header, fraction=fraction, close=text.close)
+
+
+def _header(reader: Any, name: str) -> list[str]:
+    try:
         header = [column.strip() for column in next(reader)]
     except StopIteration:
         raise ConfigurationError(f"{name} is invalid: it is empty, a header line is required") from None
@@ -79,8 +89,7 @@ def csv_table(mapping: Mapping, stream: BinaryIO, fraction: Callable[[], float],
     doubled = {column for column in header if header.count(column) > 1}
     if doubled:
         raise ConfigurationError(f"{name} is invalid: the column {min(doubled)!r} is there twice")
-    rows = _rows(reader, lines, header, name)
-    return Table(rows=rows, columns=header, fraction=fraction, close=text.close)
+    return header
 
 
 def _rows(reader: Any, lines: _Lines, header: list[str], name: str) -> Rows:
