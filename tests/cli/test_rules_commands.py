@@ -61,7 +61,7 @@ def test_check_tells_what_a_table_lacks_without_a_node(folder: Path, tmp_path: P
 
 
 def test_a_table_goes_from_file_to_draft_to_adoption(folder: Path, node: NodeProcess, tmp_path: Path) -> None:
-    at = ("--node", node.url)
+    at = ("--url", node.url)
     for _ in range(2):  # the second time it edits the draft
         done = run("rules", "put", folder / "who.yaml", *at)
         assert done.stdout.strip() == "who-comes 1: a draft", done.stderr
@@ -78,4 +78,4 @@ def test_a_table_goes_from_file_to_draft_to_adoption(folder: Path, node: NodePro
 
 
 def test_a_node_that_is_not_there_is_named() -> None:
-    assert "could not be reached" in refused("rules", "list", "--node", "http://127.0.0.1:1")
+    assert "no node answers" in refused("rules", "list", "--url", "http://127.0.0.1:1")

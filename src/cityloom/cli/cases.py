@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,13 +10,11 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
+from cityloom.cli.asking import NODE, Key, Url, ask
 from cityloom.cli.console import out, print_whole, progress_bars
-from cityloom.model.errors import CityloomError, ConfigurationError
+from cityloom.model.errors import ConfigurationError
 
-_Url = Annotated[str, typer.Option(help="Where the node answers.")]
-_Key = Annotated[str, typer.Option(help="An API key; or in the environment, as CITYLOOM_KEY.")]
 _Case = Annotated[str, typer.Argument(help="The case: 2026-000123, or its whole id.")]
-_NODE = "http://127.0.0.1:8026"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,8 +29,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_cases(
-    url: _Url = _NODE,
-    key: _Key = "",
+    url: Url = NODE,
+    key: Key = "",
     status: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
     state: Annotated[str, typer.Option(help="Only these states, with commas.")] = "",
     holder: Annotated[
@@ -46,7 +43,7 @@ def list_cases(
     Example: `cityloom cases list --holder intake,dispatcher`
     """
     wanted = {"status": status, "state": state, "holder": holder, "limit": str(limit)}
-    found = _ask("GET", url, "/cases", key, params={name: text for name, text in wanted.items() if text})
+    found = ask("GET", url, "/cases", key, params={name: text for name, text in wanted.items() if text})
     shown = Table("case", "state", "holder", "type", "light", "promised by", "reported")
     for row in found["cases"]:
         promises: list[dict[str, Any]] = [clock for clock in row["clocks"] if clock["clock"] == "promise"]
@@ -64,12 +61,12 @@ def list_cases(
     out.print(f"{len(found['cases'])} of {found['total']:,}")
 
 
-def show(case: _Case, url: _Url = _NODE, key: _Key = "") -> None:
+def show(case: _Case, url: Url = NODE, key: Key = "") -> None:
     """Shows a case: its clocks, what happened, and the moves that are open.
 
     Example: `cityloom cases show 2026-000123`
     """
-    _print(_ask("GET", url, f"/cases/{quote(case)}", key))
+    _print(ask("GET", url, f"/cases/{quote(case)}", key))
 
 
 def move(
@@ -83,8 +80,8 @@ def move(
     seen: Annotated[
         int | None, typer.Option(help="The last transition that was seen; now's when left out.")
     ] = None,
-    url: _Url = _NODE,
-    key: _Key = "",
+    url: Url = NODE,
+    key: Key = "",
 ) -> None:
     """Moves a case at a running node.
 
@@ -97,8 +94,8 @@ def move(
         if not equals:
             raise ConfigurationError(f"{text!r} is invalid: name=value is required, as in reason=TEXT")
         body[member] = value.split(",") if member in ("evidence", "departments") else value
-    body["seen"] = _ask("GET", url, path, key)["seen"] if seen is None else seen
-    _print(_ask("POST", url, f"{path}/moves", key, json=body))
+    body["seen"] = ask("GET", url, path, key)["seen"] if seen is None else seen
+    _print(ask("POST", url, f"{path}/moves", key, body=body))
 
 
 def import_cases(
@@ -224,20 +221,3 @@ def _print(whole: dict[str, Any]) -> None:
     for one in whole["moves"]:
         moves.add_row(one["move"], one["role"], ", ".join(one["needs"]))
     print_whole(moves)
-
-
-def _ask(method: str, url: str, path: str, key: str, **options: Any) -> dict[str, Any]:
-    """One request. Raises CityloomError: what the node says is wrong, or that it does not answer."""
-    import httpx
-
-    key = key or os.environ.get("CITYLOOM_KEY", "")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        reply = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=60, **options)
-        answer = reply.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise CityloomError(f"no node answers at {url}: {error}") from None
-    if reply.is_error:
-        raise CityloomError(str(answer.get("detail", answer)))
-    told: dict[str, Any] = answer
-    return told

@@ -10,19 +10,15 @@ import msgspec
 import typer
 from rich.table import Table
 
+from cityloom.cli.asking import NODE, Key, Url, ask
 from cityloom.cli.console import err, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.errors import BadRequestData, ConfigurationError
 
-_Node = Annotated[str, typer.Option("--node", help="The node, such as http://127.0.0.1:8026.")]
-_Key = Annotated[
-    str, typer.Option("--key", envvar="CITYLOOM_KEY", help="An API key, where the node asks for one.")
-]
 _Tenant = Annotated[str, typer.Option(help="The tenant; left out: the default one.")]
 _TableId = Annotated[str, typer.Argument(metavar="TABLE", help="The id of the decision table.")]
 _VersionId = Annotated[str, typer.Argument(metavar="VERSION", help="Its version.")]
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The table's YAML file.")]
-_NODE: Final = "http://127.0.0.1:8026"
 _LOOK_EVERY: Final = 0.2
 
 
@@ -37,13 +33,13 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="rules")
 
 
-def list_rules(node: _Node = _NODE, key: _Key = "", tenant: _Tenant = "") -> None:
+def list_rules(url: Url = NODE, key: Key = "", tenant: _Tenant = "") -> None:
     """Lists every version of every table, and when it holds.
 
     Example: `cityloom rules list`
     """
     table = Table("table", "version", "kind", "rows", "state", "from", "until", "adopted by")
-    for one in _ask("GET", node, "/rules", key, tenant):
+    for one in ask("GET", url, "/rules", key, tenant=tenant):
         days = (one.get("from") or "", one.get("until") or "", one.get("adoptedBy") or "")
         table.add_row(
             one["decisionTable"], one["version"], one["kind"], str(one["rows"]), one["state"], *days
@@ -80,7 +76,7 @@ def check(
     out.print(f"{table.id} {table.version}: {len(table.rows)} rows, whole", markup=False)
 
 
-def put(file: _File, node: _Node = _NODE, key: _Key = "", tenant: _Tenant = "") -> None:
+def put(file: _File, url: Url = NODE, key: Key = "", tenant: _Tenant = "") -> None:
     """Sends a table to the node as a draft, or edits the draft that is there.
 
     Example: `cityloom rules put who-comes.yaml`
@@ -91,12 +87,12 @@ def put(file: _File, node: _Node = _NODE, key: _Key = "", tenant: _Tenant = "") 
     name, version = str(values.get("decisionTable", "")), str(values.get("version", ""))
     known = any(
         (one["decisionTable"], one["version"], one["state"]) == (name, version, "draft")
-        for one in _ask("GET", node, "/rules", key, tenant)
+        for one in ask("GET", url, "/rules", key, tenant=tenant)
     )
     if known:
-        _ask("PUT", node, _path(name, version), key, tenant, values)
+        ask("PUT", url, _path(name, version), key, tenant=tenant, body=values)
     else:
-        _ask("POST", node, "/rules", key, tenant, values)
+        ask("POST", url, "/rules", key, tenant=tenant, body=values)
     out.print(f"{name} {version}: a draft", markup=False)
 
 
@@ -106,22 +102,27 @@ def replay(
     since: Annotated[str, typer.Option("--from", help="The first day; a year before the last.")] = "",
     until: Annotated[str, typer.Option("--until", help="The last day; yesterday.")] = "",
     output: Annotated[Path | None, typer.Option("--out", help="A JSON file for all that came of it.")] = None,
-    node: _Node = _NODE,
-    key: _Key = "",
+    url: Url = NODE,
+    key: Key = "",
     tenant: _Tenant = "",
 ) -> None:
     """Lives the past again under a version: which cases would change, in what, and how scores move.
 
     Example: `cityloom rules replay who-comes 2027-01 --from 2026-01-01 --until 2026-12-31`
     """
-    asked = _ask(
-        "POST", node, _path(table, version) + "/replays", key, tenant, {"from": since, "until": until}
+    asked = ask(
+        "POST",
+        url,
+        _path(table, version) + "/replays",
+        key,
+        tenant=tenant,
+        body={"from": since, "until": until},
     )
     with progress_bars() as begin:
         move = begin(f"replaying {table} {version}")
         while asked["status"] == "running":
             time.sleep(_LOOK_EVERY)
-            asked = _ask("GET", node, f"/rules/replays/{asked['id']}", key, tenant)
+            asked = ask("GET", url, f"/rules/replays/{asked['id']}", key, tenant=tenant)
             move(asked["progress"])
     if asked["status"] == "failed":
         raise ConfigurationError(f"the replay failed: {asked['error']}")
@@ -137,8 +138,8 @@ def adopt(
         str, typer.Option("--from", help="The first day on which it decides; as the table says.")
     ] = "",
     until: Annotated[str, typer.Option("--until", help="The last day; open.")] = "",
-    node: _Node = _NODE,
-    key: _Key = "",
+    url: Url = NODE,
+    key: Key = "",
     tenant: _Tenant = "",
 ) -> None:
     """Lets a draft decide from a day on; after that it never changes. For who may administer.
@@ -146,7 +147,7 @@ def adopt(
     Example: `cityloom rules adopt who-comes 2027-01 --from 2027-01-01`
     """
     days = {"from": since, "until": until}
-    told = _ask("POST", node, _path(table, version) + "/adopt", key, tenant, days)
+    told = ask("POST", url, _path(table, version) + "/adopt", key, tenant=tenant, body=days)
     end = f" until {told['until']}" if told["until"] else ""
     out.print(f"{table} {version} decides from {told['from']}{end}", markup=False)
 
@@ -201,24 +202,3 @@ def _path(table: str, version: str) -> str:
     from urllib.parse import quote
 
     return f"/rules/{quote(table, safe='')}/versions/{quote(version, safe='')}"
-
-
-def _ask(method: str, node: str, path: str, key: str, tenant: str, body: Any = None) -> Any:
-    """The node's answer. Raises ConfigurationError: it refuses, or cannot be reached."""
-    import httpx
-
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    headers |= {"Authorization": f"Bearer {key}"} if key else {}
-    headers |= {"NGSILD-Tenant": tenant} if tenant else {}
-    data = None if body is None else msgspec.json.encode(body)
-    try:
-        answer = httpx.request(
-            method, node.rstrip("/") + path, content=data, headers=headers, timeout=60, trust_env=False
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ConfigurationError(f"{node} could not be reached: {error}") from None
-    told = msgspec.json.decode(answer.content) if answer.content else None
-    if answer.is_error:
-        detail = told.get("detail") if isinstance(told, dict) else answer.text[:300]
-        raise ConfigurationError(f"{node} answered {answer.status_code}: {detail}")
-    return told
