@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +13,9 @@ from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
 from cityloom.rules.kept import Rules
 from cityloom.store.sqlite import SqliteStore
-from tests.broker.conftest import OpenAccess
+from tests.broker.conftest import OpenAccess, access, store
+
+__all__ = ["access", "store"]
 
 NOON = parse_datetime("2026-12-01T04:00:00Z")
 """Noon in Shanghai."""
@@ -24,20 +25,6 @@ ZONE = ZoneInfo("Asia/Shanghai")
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(NOON)
-
-
-@pytest.fixture
-def access() -> OpenAccess:
-    return OpenAccess()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: SimulatedClock) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "city.db", clock, synchronous="OFF")
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 Made = Callable[..., Rules]

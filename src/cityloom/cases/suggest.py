@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp, log, sqrt
 from pathlib import Path
@@ -229,11 +229,11 @@ class Suggester:
             return Suggestions(model=self.model)
         cosines = self._angles(vector).cosines(self._weight)
         chances = _chances(cosines, self._examples, self._sharpness, self._prior)
-        departments: Counter[str] = Counter()
+        departments: defaultdict[str, float] = defaultdict(float)
         for kind, chance in chances.items():
             held = self._departments.get(kind, Counter())
             for name, count in held.items():
-                departments[name] += chance * count / held.total()  # type: ignore[assignment]
+                departments[name] += chance * count / held.total()
         return Suggestions(
             types=tuple(
                 Suggestion(value=kind, confidence=round(chance, 3), because=self._because(vector, kind))

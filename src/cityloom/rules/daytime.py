@@ -133,4 +133,8 @@ def _edge(active: Active, at: int) -> int | None:
 
 def _minutes(text: str) -> tuple[int, int]:
     since, _, until = text.partition("-")
-    return tuple(int(one[:2]) * 60 + int(one[3:]) for one in (since, until))  # type: ignore[return-value]
+    return _minute(since), _minute(until)
+
+
+def _minute(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])

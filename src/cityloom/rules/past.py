@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from cityloom.broker.instances import brief
 from cityloom.model.entity import LOCATION
@@ -135,10 +135,10 @@ def _told(
     """The values of an attribute in a period, and the last before it, by dataset in order of time."""
     latest = reads.instances(tenant, entity, Window(names=[name], last_n=1)).get(name, [])
     observed = any(one.attribute.observed_at is not None for one in latest)
-    by = "observedAt" if observed else "modifiedAt"
+    by: Literal["observedAt", "modifiedAt"] = "observedAt" if observed else "modifiedAt"
     windows = (
-        Window(names=[name], timeproperty=by, end=since, last_n=1),  # type: ignore[arg-type]
-        Window(names=[name], timeproperty=by, start=since, end=until),  # type: ignore[arg-type]
+        Window(names=[name], timeproperty=by, end=since, last_n=1),
+        Window(names=[name], timeproperty=by, start=since, end=until),
     )
     found: dict[str, list[Heard]] = {}
     for window in windows:
