@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, photoPath, readCase } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
 import { clockTitle, leftText } from '../../lib/cases';
@@ -53,8 +53,9 @@ export function CasePane() {
     goCases({ number: '' });
     setTimeout(() => document.querySelector<HTMLElement>(`[data-case="${number}"]`)?.focus());
   };
-  // Wherever the focus is: a case may have been chosen on the map.
-  useEffect(
+  // Wherever the focus is: a case may have been chosen on the map. With the case itself, not after it is
+  // painted: a key that is pressed at once would be lost while the map is drawn.
+  useLayoutEffect(
     () => offerKeys({ key: 'Escape', message: 'cases.back', act: () => close() }),
     [number],
   );
