@@ -43,7 +43,9 @@ COLUMNS: Final = (
     Column("unitCode", "string", "unitCode"),
     Column("valueType", "string", "valueType"),
     Column("objectType", "string", "objectType, a JSON list"),
-    Column("deleted", "boolean", "whether the instance is a deletion: a value beside it is the one that went"),
+    Column(
+        "deleted", "boolean", "whether the instance is a deletion: a value beside it is the one that went"
+    ),
     Column("createdAt", "timestamp", "createdAt; null: as modifiedAt", packed=True),
     Column("modifiedAt", "timestamp", "modifiedAt", packed=True),
     Column("event", "long", "the number of the event that wrote it", packed=True),
