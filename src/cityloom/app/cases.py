@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -95,7 +96,12 @@ class CaseParts:
                 centre=where.centre,
             )
             past = ReplayedCases(
-                told.workflow, tables, told.calendar, where.zone, recorded_cases, readings=True
+                told.workflow,
+                tables,
+                told.calendar,
+                where.zone,
+                partial(recorded_cases, present=cases.book.calendar),
+                readings=True,
             )
             scoring = EvaluationScores(told.evaluation, told.workflow, told.calendar, clock)
         self.replays = Replays(

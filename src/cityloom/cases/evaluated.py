@@ -17,6 +17,7 @@ from cityloom.cases.kept import iri
 from cityloom.cases.measures import Period
 from cityloom.cases.reading import CASES
 from cityloom.cases.records import kept_records, reported_before
+from cityloom.cases.rulebook import RuleBook
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from cityloom.model.time import format_datetime, parse_datetime
@@ -140,16 +141,20 @@ class CaseEvaluations(Door):
         store: Store,
         access: Access,
         clock: Clock,
-        rules: CaseRules,
+        book: RuleBook,
         *,
         limits: Limits | None = None,
         most: int = MOST,
     ) -> None:
         super().__init__(store, access, clock, limits)
-        self._rules = rules
+        self._book = book
         self._most = most
         self._made: OrderedDict[tuple[str, Period, str], _Made] = OrderedDict()
         self._one = asyncio.Lock()
+
+    @property
+    def _rules(self) -> CaseRules:
+        return self._book.rules
 
     async def evaluation(self, call: Call, wish: EvaluationWish) -> EvaluationTold:
         """The figures and scores of a period, as cases stand now.
@@ -272,7 +277,7 @@ class CaseEvaluations(Door):
             period,
             rules.evaluation,
             rules.workflow,
-            rules.calendar,
+            self._book.calendar(snapshot),
             by,
         )
         groups = sorted({one.group for one in found.figures} - {WHOLE})

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
+from cityloom.cases.calendar_door import CaseCalendar
 from cityloom.cases.case import Act
 from cityloom.cases.city import CaseRules
 from cityloom.cases.evidence import Evidence
@@ -53,7 +54,7 @@ class Cases(Open311Reads):
         places: where the city's areas are.
         ruled: rules that are adopted while the node runs.
 
-    `suggestions` suggests types and departments to who reports.
+    `suggestions` suggests types and departments to who reports, `calendar` is read and put.
 
     `timer_set` is set when a timer was set, `book` has the rules.
     """
@@ -77,6 +78,7 @@ class Cases(Open311Reads):
         self._schemas = SchemaRules()
         self.timer_set = asyncio.Event()
         self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT)
+        self.calendar = CaseCalendar(store, access, clock, self.book)
 
     async def report(self, call: Call, report: Report) -> PublicCase:
         """Reports something: a case begins. The same `request_id` again tells of the same case.

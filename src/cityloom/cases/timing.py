@@ -44,17 +44,11 @@ def due_of(
     return due
 
 
-def set_timers(
-    tx: Transaction, tenant: str, before: dict[str, int], after: dict[str, int], *, anew: bool = False
-) -> bool:
-    """Makes the timers of a case those of `after`; whether one was set.
-
-    Args:
-        anew: sets those that stay the same, too.
-    """
+def set_timers(tx: Transaction, tenant: str, before: dict[str, int], after: dict[str, int]) -> bool:
+    """Makes the timers of a case those of `after`; whether one was set."""
     for key in before.keys() - after.keys():
         tx.cancel_timer(ROOM, tenant, key)
-    changed = {key: due for key, due in after.items() if anew or before.get(key) != due}
+    changed = {key: due for key, due in after.items() if before.get(key) != due}
     for key, due in changed.items():
         tx.set_timer(Timer(consumer=ROOM, tenant=tenant, key=key, due=due))
     return bool(changed)
