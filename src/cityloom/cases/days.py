@@ -26,7 +26,7 @@ def hours_of(listed: Sequence[str], place: str) -> Hours:
     """Working hours of a day, from texts like `08:00-12:00`.
 
     Raises:
-        BadRequestData: one is no such text, ends before it begins or overlaps the one before; they are too many.
+        BadRequestData: one is none, ends before it begins or overlaps the one before; there are too many.
     """
     if len(listed) > _MOST:
         raise BadRequestData(f"{place} is invalid: a day has {_MOST} spans of hours at most")
