@@ -85,7 +85,9 @@ class CaseParts:
                 ruled=RuledCases(tables, self.rules),
             )
             self.insights = insights_of(store, access, clock, cases.book)
-            self._followed = CasesFollowed(store, clock, cases.book, cases.timer_set, leases.fenced("cases"))
+            self._followed = CasesFollowed(
+                store, clock, cases.book, cases.timer_set, files, leases.fenced("cases")
+            )
             self._surges = SurgesFollowed(leases.fenced("surges"), clock, told, where.centre)
             self._openings = OpeningWatch(
                 leases.fenced("rules"),

@@ -8,18 +8,21 @@ from functools import partial
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.calendar import Calendar
 from cityloom.cases.calendars import EDITION, Calendars
 from cityloom.cases.case import Act
+from cityloom.cases.erasing import Erasing
+from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.keeping import CaseWriter
-from cityloom.cases.kept import CASE, ROOM
+from cityloom.cases.kept import CASE, EVIDENCE, ROOM
 from cityloom.cases.parties import CITY
 from cityloom.cases.recomputing import Recomputing
 from cityloom.cases.rulebook import RuleBook
-from cityloom.cases.timing import case_of
+from cityloom.cases.timing import DRAFT, case_of
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.model.clock import Clock
@@ -40,6 +43,7 @@ class CasesFollowed:
 
     Args:
         timer_set: is set when a timer was set.
+        files: where photos are kept.
         background: the store for what one process alone does, behind its fence.
     """
 
@@ -49,6 +53,7 @@ class CasesFollowed:
         clock: Clock,
         book: RuleBook,
         timer_set: asyncio.Event,
+        files: EvidenceFiles,
         background: Store | None = None,
     ) -> None:
         background = background or store
@@ -60,6 +65,7 @@ class CasesFollowed:
         self._timers = Timers(background, ROOM, clock, self._fire, timer_set)
         self._follower = Follower(background, ROOM, self._handle)
         self._recomputing = Recomputing(background, book, timer_set)
+        self.erasing = Erasing(background, files, clock)
 
     def prepare(self) -> None:
         """Keeps the versions of the rules; a calendar's file that was changed holds from now on.
@@ -88,6 +94,7 @@ class CasesFollowed:
             group.create_task(self._follower.run())
             group.create_task(self._timers.run())
             group.create_task(self._recomputing.run())
+            group.create_task(self.erasing.run())
 
     @property
     def position(self) -> int:
@@ -101,6 +108,8 @@ class CasesFollowed:
             self._timer_set.set()  # another process may have set one
         if any(event.document_kind == EDITION for event in events):
             self._recomputing.wake.set()
+        if any(event.document_kind == EVIDENCE and event.kind == "documentDeleted" for event in events):
+            self.erasing.wake.set()
         parts = list(dict.fromkeys((event.tenant, event.entity_id) for event in events if _is_part(event)))
         if not parts:
             return None
@@ -146,7 +155,10 @@ class CasesFollowed:
                 kept = writer.find(case_of(timer.key))
             except ResourceNotFound:
                 return
-            writer.put(kept, cause, kept)
+            if kept.case.number or not timer.key.endswith(DRAFT):
+                writer.put(kept, cause, kept)
+            else:
+                writer.forget(kept, replace(cause, operation="forgetDraft"))
 
         return Outcome(work)
 

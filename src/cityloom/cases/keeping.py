@@ -20,6 +20,7 @@ from cityloom.cases.calendar import Calendar
 from cityloom.cases.calendars import Edition
 from cityloom.cases.case import Act, Case, Moved
 from cityloom.cases.deadlines import changes
+from cityloom.cases.erasing import erase_photos, photos_of
 from cityloom.cases.kept import CASE, CHANGE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
 from cityloom.cases.machine import Machine
 from cityloom.cases.rulebook import RuleBook
@@ -124,7 +125,7 @@ class CaseWriter:
         requests = kept.requests | ({digest(key): moved.case.number} if key else {})
         after = replace(kept, case=moved.case, requests=requests)
         self._record(moved)
-        self.put(after, self._cause(moved), kept if kept.case.number else None)
+        self.put(after, self._cause(moved), kept)
         for part in moved.parts:
             self._record(part)
             begun = replace(kept, case=part.case, reported_at=act.at, requests={})
@@ -156,6 +157,17 @@ class CaseWriter:
         was = {} if before is None else due_of(before, self.workflow(before), rules, old, now)
         if set_timers(self.tx, tenant, was, after):
             self.timer_set = True
+
+    def forget(self, kept: KeptCase, cause: Cause) -> None:
+        """Takes a draft away with its photos, its timers and who left it."""
+        tenant, tx, id = self._call.tenant, self.tx, kept.case.id
+        writer = EntityWriter(tx, replace(self._call, cause=cause), {}, "", self._schemas)
+        writer.find(id)
+        writer.put(id, None)
+        erase_photos(tx, replace(self._call, cause=cause), id, photos_of(tx, tenant, id))
+        tx.erase_personal(tenant, id, self._call.party)
+        due = due_of(kept, self.workflow(kept), self._book.rules, self._calendar, tx.now)
+        set_timers(tx, tenant, due, {})
 
     def known_request(self, key: str) -> dict[str, Any] | None:
         """The report that came with this key before: `{case, body}`."""

@@ -174,6 +174,8 @@ class CaseReads(RulesTold):
         def work(snapshot: Snapshot) -> PublicCase:
             kept = kept_of(self._entity(snapshot, call, case_id))
             case = kept.case
+            if not case.number and not self._holds_role(call):
+                raise ResourceNotFound(f"case {case_id[:200]} does not exist")  # nobody has reported it yet
             workflow = self.book.workflow(snapshot, case.workflow)
             limits = self.book.limits(snapshot, kept.limits).told
             transitions = self._transitions(snapshot, call, case_id)
@@ -253,6 +255,11 @@ class CaseReads(RulesTold):
         return found
 
     # -- parts ---------------------------------------------------------------
+
+    def _holds_role(self, call: Call) -> bool:
+        """Whether the caller holds a role in cases."""
+        given = self._parties.case_roles(call)
+        return given is None or bool(given)
 
     def _query(self, wish: QueueWish) -> Query:
         workflow = self.book.rules.workflow
