@@ -129,6 +129,16 @@ def test_reached_is_the_first_instant_with_that_much_work(since: int, work: int)
             {"years": {"2026": {"holidays": {"2026-10-01": ""}, "makeUp": {"2026-10-01": "mon"}}}},
             "years.2026.makeUp is invalid: 2026-10-01 already stands in years.2026.holidays",
         ),
+        (
+            {
+                "week": {
+                    "mon-sun": [
+                        f"{hour:02d}:{half}0-{hour:02d}:{half}5" for hour in range(13) for half in (0, 3)
+                    ]
+                }
+            },
+            "week.mon-sun is invalid: a day has 24 spans",
+        ),
         ({"years": {"2026": {"makeUp": {"2026-10-10": "Friday"}}}}, "'Friday' is no weekday"),
         ({"years": {"2026": {"makeUp": {"2026-10-10": "sun"}}}}, "sun has no working hours"),
         ({"yearly": {"13-01": ""}}, "yearly is invalid"),

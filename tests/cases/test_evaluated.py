@@ -16,6 +16,7 @@ from cityloom.cases.city import load_rules
 from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish
 from cityloom.cases.kept import iri
 from cityloom.cases.records import kept_records
+from cityloom.cases.rulebook import RuleBook
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute, AttributeKind, Entity
 from cityloom.model.errors import ConfigurationError, TooManyResults
@@ -47,7 +48,7 @@ async def test_a_city_evaluates_by_its_own_file(tmp_path: Path) -> None:
         await place.move(case, "accept")
         place.clock.advance(60)
         await place.move(case, "file", condition="light-out")
-        told = await CaseEvaluations(place.store, place.access, place.clock, rules).evaluation(
+        told = await CaseEvaluations(place.store, place.access, place.clock, RuleBook(rules)).evaluation(
             place.call(), EVER
         )
     assert told.rules == "ours 7"
@@ -64,7 +65,7 @@ async def test_more_cases_than_one_evaluation_looks_at_are_refused(tmp_path: Pat
     with town(tmp_path) as place:
         for _ in range(3):
             await place.report()
-        evaluations = CaseEvaluations(place.store, place.access, place.clock, RULES, most=2)
+        evaluations = CaseEvaluations(place.store, place.access, place.clock, RuleBook(RULES), most=2)
         with pytest.raises(TooManyResults, match="3 cases"):
             await evaluations.evaluation(place.call(), EVER)
 
@@ -78,8 +79,8 @@ async def test_records_are_cases_with_their_transitions_in_order_parts_too(tmp_p
         await place.move(whole, "split", departments=("lighting", "roads"))
         later = await place.report()
         with place.store.snapshot() as snapshot:
-            found = {one.case.id: one for one in kept_records(snapshot, "", 1 << 62)}
-            assert list(kept_records(snapshot, "", 0)) == []
+            found = {one.case.id: one for one in kept_records(snapshot, "", 1 << 52, RULES.duplicates)}
+            assert list(kept_records(snapshot, "", 0, RULES.duplicates)) == []
     moves = {id: [one.move for one in record.transitions] for id, record in found.items()}
     assert moves[plain] == ["report", "accept", "file", "dispatch"]
     assert moves[whole] == ["report", "accept", "file", "split"]
@@ -118,7 +119,7 @@ async def test_areas_are_told_apart_by_the_names_of_the_live_picture(tmp_path: P
             await place.move(case, "accept")
             await place.move(case, "file", condition="light-out")
         place.clock.advance(60)
-        evaluations = CaseEvaluations(place.store, place.access, place.clock, RULES)
+        evaluations = CaseEvaluations(place.store, place.access, place.clock, RuleBook(RULES))
         by_area = replace(EVER, by="area")
         told = await evaluations.evaluation(place.call(), by_area)
         members = await evaluations.members(

@@ -258,6 +258,13 @@ def rules_with(folder: Path, **texts: tuple[str, str]) -> CaseRules:
     return load_rules(folder / "cases.yaml")
 
 
+def recomputed(place: Town) -> bool:
+    calendars = place.cases.book.calendars
+    with place.store.snapshot() as snapshot:
+        mark = calendars.mark(snapshot)
+        return mark is not None and calendars.progress(snapshot, mark.number).done
+
+
 async def test_an_edited_calendar_moves_open_deadlines_and_says_so(tmp_path: Path) -> None:
     clock = SimulatedClock(MONDAY)
     with town(tmp_path / "city", clock=clock) as before:
@@ -269,7 +276,8 @@ async def test_an_edited_calendar_moves_open_deadlines_and_says_so(tmp_path: Pat
     storm = ("    makeUp:\n      2026-01-04", "      2026-07-07: Storm\n    makeUp:\n      2026-01-04")
     edited = rules_with(tmp_path / "edited", calendar=storm)
     with town(tmp_path / "city", edited, clock) as after:
-        await after.followed.start()
+        async with followed(after):
+            await until(lambda: recomputed(after))
         clocks = {one.dataset_id: one.value[:19] for one in entity(after, case).attributes[iri("clock")]}
         assert clocks[CLOCK_ID + "handle"] == "2026-07-08T01:00:00"
         assert clocks[CLOCK_ID + "promise"] == "2026-07-13T01:00:00"
@@ -286,7 +294,8 @@ async def test_an_edited_calendar_moves_open_deadlines_and_says_so(tmp_path: Pat
         red = next(one.due for one in due if one.key == f"{case} handle red")
         assert format_datetime(red)[:19] == "2026-07-08T01:00:00"
         last = events(after)[-1].seq
-        await after.followed.start()
+        async with followed(after):
+            await until(lambda: recomputed(after))
         assert events(after)[-1].seq == last
 
 

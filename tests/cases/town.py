@@ -13,6 +13,7 @@ from cityloom.access.keys import KeyAccess
 from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Action, Call
 from cityloom.cases.city import CaseRules, load_rules
+from cityloom.cases.erasing import erase_reporters_photos
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.following import CasesFollowed
 from cityloom.cases.kept import CASE, ROOM
@@ -72,8 +73,9 @@ class Town:
             files=self.files,
             places=Places(rules.areas, LdContext.core.expand_term),
         )
-        self.followed = CasesFollowed(store, clock, self.cases.book, self.cases.timer_set)
+        self.followed = CasesFollowed(store, clock, self.cases.book, self.cases.timer_set, self.files)
         self.broker = LocalBroker(store, self.access, clock, owned_types={CASE: ROOM})
+        self.broker.personal.erase_too(erase_reporters_photos)
 
     def call(self, party: str = "", purpose: str = "") -> Call:
         cause = Cause(kind="request", id="request:test", party=party)

@@ -55,6 +55,17 @@ def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_pat
         assert "has moved on" in refused("move", case, "accept", "--seen", "1", *url)
         assert "name=value is required" in refused("move", case, "reject", "reason", *url)
         assert "does not exist" in refused("show", "1999-000001", *url)
+        file = tmp_path / "calendar.yaml"
+        file.write_text(run("calendar", "show", *url))
+        assert "edition 1 is the same" in run("calendar", "put", str(file), *url)
+        holiday = file.read_text().replace("years:", "yearly:\n  11-11: Fair\nyears:", 1)
+        file.write_text("\n".join(line for line in holiday.splitlines() if line != "yearly: {}") + "\n")
+        assert "days with work" in run("calendar", "check", str(file))
+        assert "edition 2 holds" in run("calendar", "put", str(file), *url)
+        assert "edition 2 is the same" in run("calendar", "put", str(file), *url)
+        assert "request" in run("calendar", "editions", *url)
+        file.write_text(file.read_text().replace("Fair", "Fair of 2026"))
+        assert "came to hold meanwhile" in refused("calendar", "put", str(file), *url)
         for number, closed in ((1, "2011-07-02T00:00:00Z"), (2, "2011-06-30T00:00:00Z")):
             past = {
                 "id": f"urn:ngsi-ld:Open311ServiceRequest:tiny:{number}",

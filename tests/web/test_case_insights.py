@@ -49,6 +49,7 @@ async def test_figures_have_counts_and_their_cases(node: Client) -> None:
     assert figure(told, "UM-FILE-ONTIME") == {
         "indicator": "UM-FILE-ONTIME",
         "value": 100.0,
+        "why": "",
         "numerator": 2,
         "denominator": 2,
         "apart": {},
@@ -56,7 +57,8 @@ async def test_figures_have_counts_and_their_cases(node: Client) -> None:
     reopened = figure(told, "PRJ-REOPEN")
     assert (reopened["value"], reopened["numerator"], reopened["denominator"]) == (0.0, 0, 1)
     repeat = figure(told, "UM-REPEAT")
-    assert (repeat["value"], repeat["apart"]) == (None, {"notReported": 2})
+    assert (repeat["value"], repeat["why"], repeat["apart"]) == (None, "nothingDue", {"withoutPlace": 2})
+    assert (figure(told, "UM-MISSED")["value"], figure(told, "UM-MISSED")["why"]) == (None, "notReported")
     assert [one["group"] for one in told["groups"]] == ["", "lighting", "roads"]
     assert told["groups"][1]["title"]["zh"]
     assert figure(told, "PRJ-REOPEN", "lighting")["denominator"] == 1

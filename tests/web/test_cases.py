@@ -436,3 +436,28 @@ async def test_what_cases_go_by_can_be_read(node: Client) -> None:
     assert (await node.get("/cases/calendar")).json["timeZone"] == "Asia/Shanghai"
     assert (await node.get("/cases/limits")).json["scheme"] == "cityloom"
     assert "handling" in (await node.get("/cases/workflow")).json["states"]
+
+
+async def test_a_calendar_is_put_as_it_was_read_and_what_is_wrong_is_named(node: Client) -> None:
+    read = (await node.get("/cases/calendar")).json
+    read["years"]["2026"]["holidays"]["2026-07-07"] = "Storm"
+    put = await node.put("/cases/calendar", read, headers={"x-api-key": "duty"})
+    assert (put.status, put.json["edition"], put.json["changed"], put.json["clocks"]) == (200, 1, True, 0)
+    now = (await node.get("/cases/calendar")).json
+    assert now == read | {"version": put.json["version"], "edition": 1}
+    assert (await node.get("/cases/calendar?edition=1")).json == now
+    edition = (await node.get("/cases/calendar/editions")).json[0]
+    assert (edition["by"], edition["source"], edition["version"]) == ("duty", "request", now["version"])
+    stale = await node.put("/cases/calendar", {**read, "title": {"en": "Another"}})
+    assert (stale.status, "came to hold meanwhile" in stale.json["detail"]) == (409, True)
+    for body, place in (
+        ([], "a JSON object is required"),
+        ({**now, "week": {"mon-fri": ["08:00-12:00", "11:00-13:00"]}}, "week.mon-fri is invalid"),
+        ({**now, "week": {"mon-fri": 8}}, "week[...] is invalid"),
+        ({**now, "holidays": {}}, "unknown field `holidays`"),
+    ):
+        answer = await node.put("/cases/calendar", body)
+        assert (answer.status, place in answer.json["detail"]) == (400, True), answer.json
+    assert (await node.put("/cases/calendar", now, headers={"x-api-key": "reader"})).status == 403
+    assert (await node.get("/cases/calendar?edition=7")).status == 404
+    assert (await node.get("/cases/calendar")).json == now

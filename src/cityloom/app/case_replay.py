@@ -42,7 +42,8 @@ _BIRTH: Final = 1
 class LivedCase(Struct, frozen=True, kw_only=True):
     """What is recorded of a case that is no part: its transitions in order, and those of its parts by id.
 
-    `area` is where it was, as routing asks for it; `ruled_at` when it began (µs), whose day decides.
+    `area` is where it was, as routing asks for it; `ruled_at` when it began (µs), whose day decides;
+    `calendar` the one that holds.
     """
 
     case: str
@@ -50,6 +51,7 @@ class LivedCase(Struct, frozen=True, kw_only=True):
     parts: dict[str, tuple[Transition, ...]] = {}
     area: str = ""
     ruled_at: int
+    calendar: Calendar | None = None
 
 
 class RelivedCase(Struct, frozen=True, kw_only=True):
@@ -149,8 +151,9 @@ class ReplayedCases:
         """The case and its parts under a book of rules."""
         day = day_of(lived.ruled_at, self._zone)
         machine = self._tables.machine(book, day)
-        run = _Run(machine, self._calendar, self._holders, self._up)
-        run.area, run.by = lived.area, self._calendar if self._readings else None
+        calendar = lived.calendar or self._calendar
+        run = _Run(machine, calendar, self._holders, self._up)
+        run.area, run.by = lived.area, calendar if self._readings else None
         # Where the rule in force sent the case is known by the book of its day alone, see `_department`.
         whole, born = run.through(
             machine.begin(lived.case),
@@ -258,8 +261,17 @@ def _essence(transition: Transition) -> tuple[Any, ...]:
     )
 
 
-def recorded_cases(reads: Snapshot, tenant: str, since: int, until: int) -> list[LivedCase]:
+def recorded_cases(
+    reads: Snapshot,
+    tenant: str,
+    since: int,
+    until: int,
+    present: Callable[[Snapshot], Calendar],
+) -> list[LivedCase]:
     """What the store has of the cases that were reported in [since, until), microseconds.
+
+    Args:
+        present: finds the calendar that holds.
 
     Cost: reads every transition that is kept.
     """
@@ -274,7 +286,9 @@ def recorded_cases(reads: Snapshot, tenant: str, since: int, until: int) -> list
         for id, entity in reads.get_many(tenant, cases[first : first + _PAGE]).items():
             kept = kept_of(entity)
             told[id] = (kept.subject.area, kept.ruled_at)
-    return lived_cases(transitions, lambda case: told.get(case, ("", 0)), since, until)
+    found = lived_cases(transitions, lambda case: told.get(case, ("", 0)), since, until)
+    calendar = present(reads)
+    return [replace(one, calendar=calendar) for one in found]
 
 
 def lived_cases(
@@ -324,8 +338,7 @@ class EvaluationScores:
             if isinstance(one, RelivedCase)
         ]
         now = self._clock.now()
-        found = evaluate(
-            records, Period(since=0, until=now, now=now), self._rules, self._workflow, self._calendar
-        )
+        calendar = next((one.calendar for one in relived if isinstance(one, RelivedCase)), self._calendar)
+        found = evaluate(records, Period(since=0, until=now, now=now), self._rules, self._workflow, calendar)
         told: dict[str, float | None] = {f"indicator {one.indicator}": one.value for one in found.figures}
         return told | {f"score {one.score}": one.value for one in found.scores}

@@ -7,13 +7,26 @@ it began, so old cases keep the old rule.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from cityloom.cases.case import Case, RuleRow
 from cityloom.cases.guards import Escalation
 from cityloom.cases.kept import KeptCase
-from cityloom.cases.limits import By, Limit, Limits, LimitTable, Matter, Resolved, TableFile, parse_limit
+from cityloom.cases.limits import (
+    ORDER,
+    By,
+    Limit,
+    Limits,
+    LimitTable,
+    Matter,
+    Resolved,
+    TableFile,
+    kind_of,
+    parse_limit,
+    row_name,
+    rows_of,
+)
 from cityloom.cases.machine import Machine
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
@@ -34,8 +47,7 @@ from cityloom.store.ports import DocumentReads
 
 HANDLING: Final = "handling"
 PROMISE: Final = "promise"
-_ORDER: Final[tuple[By, ...]] = ("conditionAndGrade", "condition", "typeAndGrade", "type", "default")
-"""The order in which limits are looked for: the most particular first."""
+_PLACES: Final = {by: place for place, (by, _) in enumerate(ORDER)}
 
 
 class RuledLimits:
@@ -227,15 +239,16 @@ class CaseTables:
             if "grade" in asked and not asked & {"type", "condition"}:
                 yield _wrong(f"row {row.id}", "a grade alone has no limit: a type or a condition is required")
                 continue
-            place = _ORDER.index(_by(row.cells, table))
+            by = _by(row.cells, table)
+            place = _PLACES[by]
             cell = row.tests[names.index("clock")] if "clock" in names else None
             for clock in clocks:
                 if cell is not None and not cell.holds(clock):
                     continue
                 last, other = reached.get(clock, (0, ""))
                 if place < last:
-                    says = f"speaks of {_ORDER[place]} and stands after row {other}, which speaks of "
-                    yield _wrong(f"row {row.id}", f"{says}{_ORDER[last]}: the more particular comes first")
+                    says = f"speaks of {by} and stands after row {other}, which speaks of "
+                    yield _wrong(f"row {row.id}", f"{says}{ORDER[last][0]}: the more particular comes first")
                 reached[clock] = max((last, other), (place, row.id), key=lambda one: one[0])
 
     def _missing(self, table: DecisionTable) -> Iterable[Finding]:
@@ -305,26 +318,15 @@ def limits_file(told: TableFile) -> RuleFile:
     )
 
 
-def _limit_rows(told: TableFile, clock: str, name: str) -> list[RowPart]:
-    rows: list[RowPart] = []
-
-    def add(text: str, said: str, **when: str) -> None:
-        if text:
-            cells = {key: f'"{value}"' for key, value in {"clock": clock, **when}.items()}
-            rows.append(RowPart(id=f"{clock} {said}", when=cells, then={"limit": text}))
-
-    for code, condition in told.conditions.items():
-        for grade, terms in condition.grades.items():
-            add(getattr(terms, name), f"{code} {grade}", condition=code, grade=grade)
-    for code, condition in told.conditions.items():
-        add(getattr(condition, name), code, condition=code)
-    for code, kind in told.types.items():
-        for grade, terms in kind.grades.items():
-            add(getattr(terms, name), f"{code} {grade}", type=code, grade=grade)
-    for code, kind in told.types.items():
-        add(getattr(kind, name), code, type=code)
-    add(getattr(told.default, name), "default")
-    return rows
+def _limit_rows(told: TableFile, clock: str, name: str) -> Iterator[RowPart]:
+    rows = rows_of(told)
+    for by, asks in ORDER:
+        for codes, row in rows[by].items():
+            text = getattr(row, name)
+            if text:
+                cells: dict[str, str] = {"clock": clock, **dict(zip(asks, codes, strict=True))}
+                when = {key: f'"{value}"' for key, value in cells.items()}
+                yield RowPart(id=f"{clock} {row_name(codes)}", when=when, then={"limit": text})
 
 
 def escalation_file(workflow: Workflow) -> RuleFile:
@@ -357,12 +359,7 @@ def _row_of(decision: Decision) -> RuleRow:
 
 
 def _by(cells: Iterable[tuple[int, Any]], table: DecisionTable) -> By:
-    asked = {table.told.inputs[index].name for index, _ in cells}
-    if "condition" in asked:
-        return "conditionAndGrade" if "grade" in asked else "condition"
-    if "type" in asked:
-        return "typeAndGrade" if "grade" in asked else "type"
-    return "default"
+    return kind_of({table.told.inputs[index].name for index, _ in cells})
 
 
 def _wrong(place: str, says: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -84,7 +85,9 @@ class CaseParts:
                 ruled=RuledCases(tables, self.rules),
             )
             self.insights = insights_of(store, access, clock, cases.book)
-            self._followed = CasesFollowed(store, clock, cases.book, cases.timer_set, leases.fenced("cases"))
+            self._followed = CasesFollowed(
+                store, clock, cases.book, cases.timer_set, files, leases.fenced("cases")
+            )
             self._surges = SurgesFollowed(leases.fenced("surges"), clock, told, where.centre)
             self._openings = OpeningWatch(
                 leases.fenced("rules"),
@@ -95,7 +98,12 @@ class CaseParts:
                 centre=where.centre,
             )
             past = ReplayedCases(
-                told.workflow, tables, told.calendar, where.zone, recorded_cases, readings=True
+                told.workflow,
+                tables,
+                told.calendar,
+                where.zone,
+                partial(recorded_cases, present=cases.book.calendar),
+                readings=True,
             )
             scoring = EvaluationScores(told.evaluation, told.workflow, told.calendar, clock)
         self.replays = Replays(

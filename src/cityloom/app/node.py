@@ -21,6 +21,7 @@ from cityloom.broker.ports import Call
 from cityloom.broker.upkeep import Upkeep
 from cityloom.cases.alerts import SURGE
 from cityloom.cases.city import CaseRules, load_rules
+from cityloom.cases.erasing import erase_reporters_photos
 from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.kept import CASE
 from cityloom.cases.kept import ROOM as CASES_ROOM
@@ -215,6 +216,9 @@ class Node:
                 folder.evidence, most_bytes=settings.max_photo_bytes, most_pixels=settings.max_photo_pixels
             ),
         )
+
+        if case_rules is not None:
+            self.broker.personal.erase_too(erase_reporters_photos)
 
     def identify(self, headers: Mapping[str, str]) -> str:
         """The party that the headers (lower case) name; "" when they name none.

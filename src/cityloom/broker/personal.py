@@ -6,16 +6,29 @@ sees a body.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from cityloom.broker.door import Door
-from cityloom.broker.ports import Call
+from cityloom.broker.door import Door, Limits
+from cityloom.broker.ports import Access, Call
+from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ResourceNotFound
-from cityloom.store.ports import Transaction
+from cityloom.store.ports import Store, Transaction
+
+Eraser = Callable[[Transaction, Call, str], bool]
+"""Erases, in the same work, what else of a person belongs to an entity; whether there was any."""
 
 
 class Personal(Door):
     """The only door to personal data."""
+
+    def __init__(self, store: Store, access: Access, clock: Clock, limits: Limits | None = None) -> None:
+        super().__init__(store, access, clock, limits)
+        self._erasers: list[Eraser] = []
+
+    def erase_too(self, eraser: Eraser) -> None:
+        """Has `eraser` do its part of every erasure."""
+        self._erasers.append(eraser)
 
     async def put(self, call: Call, entity_id: str, body: Any) -> None:
         """Keeps the personal data of an entity. Raises ResourceNotFound when the entity does not exist."""
@@ -48,11 +61,16 @@ class Personal(Door):
         return body
 
     async def erase(self, call: Call, entity_id: str) -> None:
-        """Erases them; the log of readings stays. Raises ResourceNotFound."""
+        """Erases them, with what others keep of the person; the log of readings stays.
+
+        Raises:
+            ResourceNotFound: there is nothing.
+        """
         self._may(call, "personal", entity_id)
 
         def work(tx: Transaction) -> bool:
-            return tx.erase_personal(call.tenant, entity_id, call.party)
+            found = [eraser(tx, call, entity_id) for eraser in self._erasers]
+            return tx.erase_personal(call.tenant, entity_id, call.party) or any(found)
 
         if not await self._write(call, work):
             raise ResourceNotFound(f"personal data of entity {entity_id} do not exist")

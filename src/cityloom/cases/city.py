@@ -46,7 +46,8 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     duplicates or phrases the package's counts.
 
     `reporter_roles` are the roles that may read who reported; `no_place` are points (lon, lat) that
-    stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move.
+    stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move, `drafts`
+    how long a draft is kept that nobody reports.
     """
 
     workflow: str = ""
@@ -61,6 +62,7 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     no_place: list[tuple[float, float]] = []
     reporter_roles: tuple[str, ...] = ("intake", "hotline", "collector")
     stale: str = "10wd"
+    drafts: str = "U7d"
     open311: Open311Part = Open311Part()
 
 
@@ -80,6 +82,7 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     no_place: list[tuple[float, float]]
     reporter_roles: tuple[str, ...]
     stale: Limit
+    drafts: Limit
     evaluation: EvaluationRules
     duplicates: DuplicateRules
     phrases: Path | None = None
@@ -104,7 +107,9 @@ def load_rules(file: Path) -> CaseRules:
     calendar = make_calendar(calendar_file, str(file.parent / told.calendar))
     try:
         _check(told, workflow, limits)
-        stale = parse_limit(told.stale, "stale")
+        stale, drafts = parse_limit(told.stale, "stale"), parse_limit(told.drafts, "drafts")
+        if not drafts.continuous:
+            raise BadRequestData(f"drafts is invalid: {told.drafts!r} is no continuous time, such as U7d")
         Machine(workflow, limits)
         check_rule(told.surges)
         check_part(told.open311, limits)
@@ -120,6 +125,7 @@ def load_rules(file: Path) -> CaseRules:
         no_place=[(0.0, 0.0), *told.no_place],
         reporter_roles=told.reporter_roles,
         stale=stale,
+        drafts=drafts,
         evaluation=load_evaluation(workflow, _beside(file, told.evaluation)),
         duplicates=load_duplicate_rules(_beside(file, told.duplicates)),
         phrases=_beside(file, told.phrases),

@@ -16,6 +16,7 @@ from cityloom.model.errors import BadRequestData
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
+_MOST: Final = 24
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _FIXED: Final = re.compile(r"\d\d-\d\d")
 _NTH: Final = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([1-4]|last) (0[1-9]|1[0-2])")
@@ -25,8 +26,10 @@ def hours_of(listed: Sequence[str], place: str) -> Hours:
     """Working hours of a day, from texts like `08:00-12:00`.
 
     Raises:
-        BadRequestData: one is no such text, ends before it begins, or overlaps the one before.
+        BadRequestData: one is none, ends before it begins or overlaps the one before; there are too many.
     """
+    if len(listed) > _MOST:
+        raise BadRequestData(f"{place} is invalid: a day has {_MOST} spans of hours at most")
     times: list[tuple[int, int]] = []
     for text in listed:
         match = _HOURS.fullmatch(text)

@@ -79,13 +79,16 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DeadlineChange(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an edited calendar made of one open countdown, for the log."""
+    """What an edited calendar made of one open countdown, for the log.
+
+    `remaining_before` is None where the calendar before had a hole that it met.
+    """
 
     case: str
     clock: str
     deadline_before: int | None
     deadline_after: int | None
-    remaining_before: int
+    remaining_before: int | None
     remaining_after: int
     calendar_before: str
     calendar_after: str
@@ -213,24 +216,28 @@ def changes(
         one change for each whose deadline or remaining time is another one.
 
     Raises:
-        ConfigurationError: a calendar has a hole where an open countdown needs it; names the case.
+        ConfigurationError: `after` has a hole where an open countdown needs it; names the case.
     """
     found = []
     for case, countdown in countdowns:
         if countdown.state == "stopped" or countdown.limits[0].continuous:
             continue
         try:
-            old, new = read(countdown, before, at), read(countdown, after, at)
+            new = read(countdown, after, at)
         except ConfigurationError as error:
             raise ConfigurationError(f"case {case}, clock {countdown.clock}: {error.detail}") from None
-        if (old.deadline, old.remaining) != (new.deadline, new.remaining):
+        try:
+            old = read(countdown, before, at)
+        except ConfigurationError:
+            old = None  # the calendar that fills a hole is what was waited for
+        if old is None or (old.deadline, old.remaining) != (new.deadline, new.remaining):
             found.append(
                 DeadlineChange(
                     case=case,
                     clock=countdown.clock,
-                    deadline_before=old.deadline,
+                    deadline_before=None if old is None else old.deadline,
                     deadline_after=new.deadline,
-                    remaining_before=old.remaining,
+                    remaining_before=None if old is None else old.remaining,
                     remaining_after=new.remaining,
                     calendar_before=before.version,
                     calendar_after=after.version,

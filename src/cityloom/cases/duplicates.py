@@ -20,7 +20,7 @@ from cityloom.query.geometry import wgs84
 from cityloom.yamlfile import convert, load_yaml
 
 _HOUR: Final = 3_600_000_000
-_METRES_OF_DEGREE: Final = 110_500
+METRES_OF_DEGREE: Final = 110_500
 """A degree of latitude is nowhere shorter, on WGS 84."""
 _ALIKE: Final = 0.5
 """From so much on, the likeness of the words is a reason that is told."""
@@ -98,7 +98,7 @@ def duplicates(new: Told, others: Iterable[Told], rules: DuplicateRules) -> list
         return []
     assert new.place is not None
     near = rules.of(new.type)
-    degrees, micros = near.metres / _METRES_OF_DEGREE, near.hours * _HOUR
+    degrees, micros = near.metres / METRES_OF_DEGREE, near.hours * _HOUR
     found = []
     for other in others:
         if other.type != new.type or other.case == new.case or other.place is None:

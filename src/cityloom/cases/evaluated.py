@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
 from cityloom.broker.door import Door, Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.cases.city import CaseRules
-from cityloom.cases.evaluation import WHOLE, By, Evaluation, Figure, Score, evaluate
+from cityloom.cases.evaluation import (
+    NOT_REPORTED,
+    WHOLE,
+    By,
+    Evaluation,
+    EvaluationRules,
+    Figure,
+    Score,
+    evaluate,
+)
 from cityloom.cases.kept import iri
-from cityloom.cases.measures import Period
+from cityloom.cases.measures import NOT_KEPT, Period
 from cityloom.cases.reading import CASES
 from cityloom.cases.records import kept_records, reported_before
+from cityloom.cases.rulebook import RuleBook
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from cityloom.model.time import format_datetime, parse_datetime
@@ -41,10 +51,14 @@ class EvaluationWish(Struct, frozen=True, kw_only=True):
 
 
 class FigureTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A figure by its counts; `value` is in per cent, None where there is nothing to count."""
+    """A figure by its counts; `value` is in per cent, None where there is none.
+
+    `why` says why there is none: `nothingDue`, or `notReported` where what it needs is not kept.
+    """
 
     indicator: str
     value: float | None
+    why: Literal["", "nothingDue", "notReported"]
     numerator: int
     denominator: int
     apart: dict[str, int]
@@ -69,13 +83,14 @@ class GroupTold(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class IndicatorTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an indicator counts, and whose work that is."""
+    """What an indicator counts, and whose work that is; `notReported`, by language, why it cannot be told."""
 
     id: str
     title: Title
     formula: str
     role: str
     better: str
+    not_reported: Mapping[str, str]
 
 
 class ScorePartTold(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -140,16 +155,20 @@ class CaseEvaluations(Door):
         store: Store,
         access: Access,
         clock: Clock,
-        rules: CaseRules,
+        book: RuleBook,
         *,
         limits: Limits | None = None,
         most: int = MOST,
     ) -> None:
         super().__init__(store, access, clock, limits)
-        self._rules = rules
+        self._book = book
         self._most = most
         self._made: OrderedDict[tuple[str, Period, str], _Made] = OrderedDict()
         self._one = asyncio.Lock()
+
+    @property
+    def _rules(self) -> CaseRules:
+        return self._book.rules
 
     async def evaluation(self, call: Call, wish: EvaluationWish) -> EvaluationTold:
         """The figures and scores of a period, as cases stand now.
@@ -173,7 +192,14 @@ class CaseEvaluations(Door):
             calendar=found.calendar,
             cases=made.cases,
             indicators=[
-                IndicatorTold(id=id, title=one.title, formula=one.formula, role=one.role, better=one.better)
+                IndicatorTold(
+                    id=id,
+                    title=one.title,
+                    formula=one.formula,
+                    role=one.role,
+                    better=one.better,
+                    not_reported=NOT_KEPT.get(one.measure, {}),
+                )
                 for id, one in rules.indicators.items()
             ],
             scores=[
@@ -183,7 +209,7 @@ class CaseEvaluations(Door):
                 GroupTold(
                     group=group,
                     title=made.titles.get(group, {}),
-                    figures=[_figure(one) for one in found.figures if one.group == group],
+                    figures=[_figure(one, rules) for one in found.figures if one.group == group],
                     scores=[_score(one) for one in found.scores if one.group == group],
                 )
                 for group in groups
@@ -268,11 +294,11 @@ class CaseEvaluations(Door):
         by: By = "department" if wish.by == "department" else "area" if wish.by == "area" else ""
         rules = self._rules
         found = evaluate(
-            kept_records(snapshot, tenant, period.until),
+            kept_records(snapshot, tenant, period.until, rules.duplicates),
             period,
             rules.evaluation,
             rules.workflow,
-            rules.calendar,
+            self._book.calendar(snapshot),
             by,
         )
         groups = sorted({one.group for one in found.figures} - {WHOLE})
@@ -294,10 +320,13 @@ class CaseEvaluations(Door):
         return titles
 
 
-def _figure(one: Figure) -> FigureTold:
+def _figure(one: Figure, rules: EvaluationRules) -> FigureTold:
+    never = rules.indicators[one.indicator].measure in NOT_KEPT
+    unknown = never or NOT_REPORTED in one.apart
     return FigureTold(
         indicator=one.indicator,
         value=one.value,
+        why="" if one.value is not None else "notReported" if unknown else "nothingDue",
         numerator=len(one.numerator),
         denominator=len(one.denominator),
         apart={why: len(cases) for why, cases in one.apart.items()},

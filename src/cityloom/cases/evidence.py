@@ -10,7 +10,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
 
     `id` is the SHA-256 of the picture as it is kept. `position` (lon, lat in CRS84 degrees) and
     `taken_at` (local time as the camera wrote it) are what the photo told of itself before that was
-    taken from it; `distance` is from there to the case, in metres.
+    taken from it; `distance` is from there to the case, in metres. `reporter` says that it came with the
+    report, from who reported: it goes with their personal data.
     """
 
     id: str
@@ -24,3 +25,4 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     added_at: str
     by: str = ""
     caption: str = ""
+    reporter: bool = False

@@ -1,7 +1,7 @@
 """The folder of photos: each checked, stripped of what it tells of its maker, and kept by its content.
 
 A photo is written and made durable before the case names it, so a case never names what is
-not there; a photo that no case names is left over where a process died in between.
+not there; a photo that no case names is left over where a process died in between, until `erasing` finds it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cityloom.model.errors import BadRequestData, PayloadTooLarge, ResourceNotFo
 
 MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _SUFFIX: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+_NEW: Final = ".new-"
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_SIDE: Final = 4096
 """Pixels; a larger photo is made smaller."""
@@ -81,13 +82,47 @@ class EvidenceFiles:
             raise ResourceNotFound(f"photo {id[:64]!r} does not exist")
         return path
 
+    def holds(self, photo: Photo) -> bool:
+        """Whether a photo that was kept is still there."""
+        return self._place(photo.id, photo.media_type).is_file()
+
+    def remove(self, id: str, media_type: str) -> bool:
+        """Takes a photo away, durably; False where it was gone."""
+        path = self._place(id, media_type)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        _sync(path.parent)
+        return True
+
+    def older_than(self, at: int) -> list[tuple[str, str]]:
+        """(id, media type) of the photos that were written before `at` (microseconds).
+
+        What an upload that old was writing when it was cut off is taken away.
+        """
+        media_types = {suffix: media_type for media_type, suffix in _SUFFIX.items()}
+        found: list[tuple[str, str]] = []
+        for path in self.folder.glob("*/*"):
+            try:
+                written = path.stat().st_mtime_ns // 1000
+            except FileNotFoundError:
+                continue
+            if written >= at:
+                continue
+            if path.name.startswith(_NEW):
+                path.unlink(missing_ok=True)
+            elif _ID.fullmatch(path.stem) and path.suffix in media_types:
+                found.append((path.stem, media_types[path.suffix]))
+        return found
+
     def _keep(self, data: bytes) -> Photo:
         photo, clean = read_photo(data, self._most_pixels)
         path = self._place(photo.id, photo.media_type)
         if path.exists():
             return photo
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(clean)

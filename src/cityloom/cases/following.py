@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.calendar import Calendar
+from cityloom.cases.calendars import EDITION, Calendars
 from cityloom.cases.case import Act
-from cityloom.cases.deadlines import DeadlineChange, changes
+from cityloom.cases.erasing import Erasing
+from cityloom.cases.files import EvidenceFiles
 from cityloom.cases.keeping import CaseWriter
-from cityloom.cases.kept import CASE, CHANGE, ROOM, KeptCase, iri, kept_of
+from cityloom.cases.kept import CASE, EVIDENCE, ROOM
 from cityloom.cases.parties import CITY
+from cityloom.cases.recomputing import Recomputing
 from cityloom.cases.rulebook import RuleBook
-from cityloom.cases.timing import case_of
+from cityloom.cases.timing import DRAFT, case_of
 from cityloom.consumers.follow import Follower, Outcome
 from cityloom.consumers.timers import Timers
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError, ResourceNotFound
 from cityloom.model.events import Cause, Event
-from cityloom.model.tenants import split_tenant
 from cityloom.model.time import format_datetime
-from cityloom.query.values import Path, QExists, Query, TypeIs
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 
 _log = structlog.get_logger("cases")
-_BATCH: Final = 200
-"""Cases that one work of a changed calendar writes."""
+_FILE: Final = Cause(kind="system", id="system:case-calendar:file", party=CITY, operation="changeCalendar")
 _WARN_DAYS: Final = 60
 _DAY: Final = 86_400_000_000
 
@@ -41,6 +43,7 @@ class CasesFollowed:
 
     Args:
         timer_set: is set when a timer was set.
+        files: where photos are kept.
         background: the store for what one process alone does, behind its fence.
     """
 
@@ -50,6 +53,7 @@ class CasesFollowed:
         clock: Clock,
         book: RuleBook,
         timer_set: asyncio.Event,
+        files: EvidenceFiles,
         background: Store | None = None,
     ) -> None:
         background = background or store
@@ -60,9 +64,11 @@ class CasesFollowed:
         self._timer_set = timer_set
         self._timers = Timers(background, ROOM, clock, self._fire, timer_set)
         self._follower = Follower(background, ROOM, self._handle)
+        self._recomputing = Recomputing(background, book, timer_set)
+        self.erasing = Erasing(background, files, clock)
 
     def prepare(self) -> None:
-        """Keeps the versions of the rules; a calendar that is another one moves every open deadline.
+        """Keeps the versions of the rules; a calendar's file that was changed holds from now on.
 
         Raises:
             ConfigurationError: a version was changed under its old name, or the new calendar has a hole
@@ -71,12 +77,13 @@ class CasesFollowed:
         Cost: nothing when nothing is new; else it waits for the writer.
         """
         self._store.submit(self._book.keep).result()
-        self._exchange()
+        self._take_file()
 
     async def start(self) -> None:
         """Takes its place in the log. Raises as `prepare`, which it does first."""
         await asyncio.to_thread(self.prepare)
-        warning = calendar_warning(self._book.rules.calendar, self._clock.now())
+        calendar = await asyncio.wrap_future(self._store.read(self._book.calendar))
+        warning = calendar_warning(calendar, self._clock.now())
         if warning:
             _log.warning("calendar ends soon", detail=warning)
         await self._follower.start()
@@ -86,6 +93,8 @@ class CasesFollowed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follower.run())
             group.create_task(self._timers.run())
+            group.create_task(self._recomputing.run())
+            group.create_task(self.erasing.run())
 
     @property
     def position(self) -> int:
@@ -97,6 +106,10 @@ class CasesFollowed:
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
         if any(CASE in event.types for event in events):
             self._timer_set.set()  # another process may have set one
+        if any(event.document_kind == EDITION for event in events):
+            self._recomputing.wake.set()
+        if any(event.document_kind == EVIDENCE and event.kind == "documentDeleted" for event in events):
+            self.erasing.wake.set()
         parts = list(dict.fromkeys((event.tenant, event.entity_id) for event in events if _is_part(event)))
         if not parts:
             return None
@@ -142,76 +155,33 @@ class CasesFollowed:
                 kept = writer.find(case_of(timer.key))
             except ResourceNotFound:
                 return
-            writer.put(kept, cause, kept)
+            if kept.case.number or not timer.key.endswith(DRAFT):
+                writer.put(kept, cause, kept)
+            else:
+                writer.forget(kept, replace(cause, operation="forgetDraft"))
 
         return Outcome(work)
 
-    # -- a changed calendar ----------------------------------------------------
+    # -- the city's file -------------------------------------------------------
 
-    def _exchange(self) -> None:
-        """Rewrites every open case by the present calendar when it is another than before."""
-        rules = self._book.rules
-        before = self._store.read(self._book.kept_calendar).result()
-        after = rules.calendar
-        cause = Cause(
-            kind="system", id=f"system:case-calendar:{after.version[:16]}", operation="changeCalendar"
-        )
-        if before is not None and before.version == after.version:
-            return
-        if before is not None:
-            moved = self._recompute(before, after, cause)
-            _log.info("calendar changed", calendar=after.name, version=after.version[:16], deadlines=moved)
-        self._store.submit(lambda tx: self._book.keep_calendar(tx, cause)).result()
+    def _take_file(self) -> None:
+        """Lets the calendar of the city's file hold when the file is another than when it was last read."""
+        calendars = self._book.calendars
+        while True:
+            seen = self._store.read(calendars.mark).result()
+            if seen is not None and seen.file == calendars.file.version:
+                return
+            if seen is not None and seen.version != calendars.file.version:
+                # A hole that an open clock meets changes nothing.
+                look = partial(_look, calendars, self._clock.now())
+                self._store.read(look).result()
+            if self._store.submit(partial(calendars.adopt_file, seen, _FILE)).result():
+                return
 
-    def _recompute(self, before: Calendar, after: Calendar, cause: Cause) -> int:
-        def look(snapshot: Snapshot) -> list[tuple[str, KeptCase]]:
-            query = Query(types=TypeIs(CASE), q=QExists(Path((iri("holder"),))))
-            return [
-                (tenant, kept_of(entity))
-                for tenant in snapshot.tenants()
-                if not split_tenant(tenant)[1]  # what is frozen in a snapshot stays as it was
-                for entity in snapshot.scan(tenant, query)
-            ]
 
-        now = self._clock.now()
-        found = self._store.read(look).result()
-        affected: list[tuple[str, KeptCase, list[DeadlineChange]]] = []
-        for tenant, kept in found:
-            # First all are reckoned: a hole that one of them meets changes nothing.
-            told = changes(((kept.case.id, one) for one in kept.case.countdowns), before, after, now)
-            affected.append((tenant, kept, told))
-        for start in range(0, len(affected), _BATCH):
-            part = affected[start : start + _BATCH]
-
-            def work(
-                tx: Transaction, part: Sequence[tuple[str, KeptCase, list[DeadlineChange]]] = part
-            ) -> None:
-                for tenant, kept, told in part:
-                    self._rewrite(tx, tenant, kept, told, cause)
-
-            self._store.submit(work).result()
-        return sum(len(told) for _, _, told in affected)
-
-    def _rewrite(
-        self, tx: Transaction, tenant: str, kept: KeptCase, told: Sequence[DeadlineChange], cause: Cause
-    ) -> None:
-        call = Call(tenant=tenant, party=CITY, cause=cause)
-        writer = CaseWriter(tx, call, self._book, self._schemas)
-        now_kept = writer.find(kept.case.id)
-        for change in told:
-            id = f"{change.case}:change:{change.calendar_after[:16]}:{change.clock}"
-            body = {
-                "at": tx.now,
-                "clock": change.clock,
-                "deadlineBefore": change.deadline_before,
-                "deadlineAfter": change.deadline_after,
-                "leftBefore": change.remaining_before // 1_000_000,
-                "leftAfter": change.remaining_after // 1_000_000,
-                "calendarBefore": change.calendar_before,
-                "calendarAfter": change.calendar_after,
-            }
-            tx.put_document(tenant, CHANGE, id, body, cause)
-        writer.put(now_kept, cause, now_kept, anew=True)
+def _look(calendars: Calendars, at: int, reads: Snapshot) -> None:
+    for _ in calendars.moved(reads, calendars.file, at):
+        pass
 
 
 def days_left(calendar: Calendar, now: int) -> int:

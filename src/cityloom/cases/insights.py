@@ -24,7 +24,7 @@ class CaseInsights(NamedTuple):
 def insights_of(store: Store, access: Access, clock: Clock, book: RuleBook) -> CaseInsights:
     """Everything of them, over one store."""
     return CaseInsights(
-        evaluations=CaseEvaluations(store, access, clock, book.rules),
+        evaluations=CaseEvaluations(store, access, clock, book),
         duplicates=CaseDuplicates(store, access, clock, book),
         surges=CaseSurges(store, access, clock, book.rules),
     )

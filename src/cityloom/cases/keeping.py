@@ -17,13 +17,16 @@ from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.broker.writer import EntityWriter
 from cityloom.cases.calendar import Calendar
+from cityloom.cases.calendars import Edition
 from cityloom.cases.case import Act, Case, Moved
-from cityloom.cases.kept import CASE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
+from cityloom.cases.deadlines import changes
+from cityloom.cases.erasing import erase_photos, photos_of
+from cityloom.cases.kept import CASE, CHANGE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
 from cityloom.cases.machine import Machine
 from cityloom.cases.rulebook import RuleBook
 from cityloom.cases.timing import due_of, set_timers
 from cityloom.cases.workflow import Workflow
-from cityloom.model.errors import Conflict, ResourceNotFound
+from cityloom.model.errors import ConfigurationError, Conflict, ResourceNotFound
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Transaction
@@ -36,7 +39,7 @@ REQUEST: Final = "caseRequest"
 class CaseWriter:
     """The cases of one work.
 
-    `timer_set` tells after it whether a timer was set.
+    `timer_set` tells after it whether a timer was set, `changed` how many deadlines another calendar moved.
     """
 
     def __init__(self, tx: Transaction, call: Call, book: RuleBook, schemas: SchemaRules) -> None:
@@ -44,11 +47,9 @@ class CaseWriter:
         self._call = call
         self._book = book
         self._schemas = schemas
+        self._calendar: Calendar = book.calendar(tx)
         self.timer_set = False
-
-    @property
-    def _calendar(self) -> Calendar:
-        return self._book.rules.calendar
+        self.changed = 0
 
     def new_id(self) -> str:
         """The id of a case that is new: the city's year, and a number that goes on."""
@@ -101,7 +102,7 @@ class CaseWriter:
             subject=subject,
             reported_at=self.tx.now if reported_at is None else reported_at,
             limits=rules.limits.name,
-            calendar=rules.calendar.version,
+            calendar=self._calendar.version,
             ruled_at=self.tx.now if reported_at is None else reported_at,
         )
 
@@ -124,21 +125,27 @@ class CaseWriter:
         requests = kept.requests | ({digest(key): moved.case.number} if key else {})
         after = replace(kept, case=moved.case, requests=requests)
         self._record(moved)
-        self.put(after, self._cause(moved), kept if kept.case.number else None)
+        self.put(after, self._cause(moved), kept)
         for part in moved.parts:
             self._record(part)
             begun = replace(kept, case=part.case, reported_at=act.at, requests={})
             self.put(begun, self._cause(part), None)
         return after
 
-    def put(self, kept: KeptCase, cause: Cause, before: KeptCase | None, *, anew: bool = False) -> None:
+    def put(self, kept: KeptCase, cause: Cause, before: KeptCase | None) -> None:
         """Writes the entity of a case and its timers, as they are at the time of this work.
+
+        Where it was written by another calendar than the one that holds, each open clock whose deadline
+        that moves is told first.
 
         Args:
             before: the case as it was kept; None sets every timer.
-            anew: sets also the timers that stay the same.
         """
         rules, calendar, tenant, now = self._book.rules, self._calendar, self._call.tenant, self.tx.now
+        old = calendar
+        if before is not None and before.calendar != calendar.version:
+            old = self._book.calendars.of(self.tx, before.calendar) or calendar
+            self._tell_changes(before.case, old)
         kept = replace(kept, calendar=calendar.version)
         workflow = self.workflow(kept)
         call = replace(self._call, cause=cause)
@@ -147,9 +154,20 @@ class CaseWriter:
         entity = entity_of(kept, workflow, rules, calendar, now)
         writer.put(kept.case.id, written(entity, stored, writer.now))
         after = due_of(kept, workflow, rules, calendar, now)
-        was = {} if before is None else due_of(before, self.workflow(before), rules, calendar, now)
-        if set_timers(self.tx, tenant, was, after, anew=anew):
+        was = {} if before is None else due_of(before, self.workflow(before), rules, old, now)
+        if set_timers(self.tx, tenant, was, after):
             self.timer_set = True
+
+    def forget(self, kept: KeptCase, cause: Cause) -> None:
+        """Takes a draft away with its photos, its timers and who left it."""
+        tenant, tx, id = self._call.tenant, self.tx, kept.case.id
+        writer = EntityWriter(tx, replace(self._call, cause=cause), {}, "", self._schemas)
+        writer.find(id)
+        writer.put(id, None)
+        erase_photos(tx, replace(self._call, cause=cause), id, photos_of(tx, tenant, id))
+        tx.erase_personal(tenant, id, self._call.party)
+        due = due_of(kept, self.workflow(kept), self._book.rules, self._calendar, tx.now)
+        set_timers(tx, tenant, due, {})
 
     def known_request(self, key: str) -> dict[str, Any] | None:
         """The report that came with this key before: `{case, body}`."""
@@ -160,6 +178,40 @@ class CaseWriter:
         """Keeps the key of a report with the digest of what was reported."""
         if key:
             self.tx.set_state(self._call.tenant, REQUEST, digest(key), {"case": case_id, "body": body})
+
+    def _tell_changes(self, case: Case, old: Calendar) -> None:
+        """Logs what the calendar that holds makes of the open clocks that ran by another one."""
+        calendars, tx = self._book.calendars, self.tx
+        mark = calendars.mark(tx)
+        edition = None if mark is None else calendars.edition(tx, mark.number)
+        if edition is None:
+            return
+        at = max(tx.now, case.at)
+        for countdown in case.countdowns:
+            try:
+                found = changes([(case.id, countdown)], old, self._calendar, at)
+            except ConfigurationError as error:
+                # It began after the calendar was looked at whole: the case goes on, and says so.
+                found = []
+                body: dict[str, Any] = {"clock": countdown.clock, "problem": error.detail}
+                self._tell_change(case.id, body, edition)
+            for one in found:
+                body = {
+                    "clock": one.clock,
+                    "deadlineBefore": one.deadline_before,
+                    "deadlineAfter": one.deadline_after,
+                    "leftBefore": None if one.remaining_before is None else one.remaining_before // 1_000_000,
+                    "leftAfter": one.remaining_after // 1_000_000,
+                    "calendarBefore": one.calendar_before,
+                    "calendarAfter": one.calendar_after,
+                }
+                self._tell_change(case.id, body, edition)
+
+    def _tell_change(self, case_id: str, body: dict[str, Any], edition: Edition) -> None:
+        told = {"at": self.tx.now, "edition": edition.number, "by": edition.by, **body}
+        id = f"{case_id}:change:{edition.number:06d}:{body['clock']}"
+        self.tx.put_document(self._call.tenant, CHANGE, id, told, edition.cause)
+        self.changed += 1
 
     def _record(self, moved: Moved) -> None:
         transition = moved.transition

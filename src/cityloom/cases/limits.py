@@ -8,7 +8,7 @@ matter than one that rattles.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -21,6 +21,15 @@ from cityloom.yamlfile import convert, load_yaml
 
 Unit = Literal["microsecond", "urgentMinute", "urgentHour", "urgentDay", "workMinute", "workHour", "workDay"]
 By = Literal["conditionAndGrade", "condition", "typeAndGrade", "type", "default", "stage", "given"]
+
+ORDER: Final[tuple[tuple[By, tuple[Literal["condition", "type", "grade"], ...]], ...]] = (
+    ("conditionAndGrade", ("condition", "grade")),
+    ("condition", ("condition",)),
+    ("typeAndGrade", ("type", "grade")),
+    ("type", ("type",)),
+    ("default", ()),
+)
+"""In which order limits are looked for, and what a row of each kind asks for: the most particular first."""
 
 _HOUR: Final = 60 * MINUTE
 _URGENT: Final[dict[Unit, int]] = {
@@ -182,11 +191,16 @@ class Limits(Protocol):
         ...
 
 
+Rows = dict[By, dict[tuple[str, ...], Terms | TypeRow | ConditionRow]]
+"""The rows of a table in the order of resolution, each by the codes that it asks for."""
+
+
 class LimitTable(Struct, frozen=True, kw_only=True):
-    """A table that was found whole."""
+    """A table that was found whole; `rows` are those of `told`, see `rows_of`."""
 
     told: TableFile
     stages: dict[str, Limit]
+    rows: Rows
 
     def handling(self, matter: Matter) -> Resolved:
         """How long the department has.
@@ -256,27 +270,44 @@ class LimitTable(Struct, frozen=True, kw_only=True):
     def _rows(self, matter: Matter) -> Iterator[tuple[By, str, Terms | TypeRow | ConditionRow]]:
         """The rows that speak of the matter, the most particular first."""
         self.check(matter)
-        if matter.condition:
-            condition = self.told.conditions[matter.condition]
-            if matter.grade in condition.grades:
-                yield (
-                    "conditionAndGrade",
-                    f"{matter.condition} {matter.grade}",
-                    condition.grades[matter.grade],
-                )
-            yield "condition", matter.condition, condition
-        if matter.type:
-            kind = self.told.types[matter.type]
-            if matter.grade in kind.grades:
-                yield "typeAndGrade", f"{matter.type} {matter.grade}", kind.grades[matter.grade]
-            yield "type", matter.type, kind
-        yield "default", "default", self.told.default
+        for by, asks in ORDER:
+            codes = tuple(getattr(matter, name) for name in asks)
+            row = self.rows[by].get(codes)
+            if row is not None:
+                yield by, row_name(codes), row
 
     def _resolved(self, text: str, by: By, row: str) -> Resolved:
         told = self.told
         return Resolved(
             limit=parse_limit(text, row), by=by, row=row, scheme=told.scheme, version=told.version
         )
+
+
+def rows_of(told: TableFile) -> Rows:
+    """The rows of a table, in the order of resolution."""
+    conditions, types = told.conditions, told.types
+    found: Rows = {
+        "conditionAndGrade": {
+            (code, grade): terms for code, row in conditions.items() for grade, terms in row.grades.items()
+        },
+        "condition": {(code,): row for code, row in conditions.items()},
+        "typeAndGrade": {
+            (code, grade): terms for code, row in types.items() for grade, terms in row.grades.items()
+        },
+        "type": {(code,): row for code, row in types.items()},
+        "default": {(): told.default},
+    }
+    return {by: found[by] for by, _ in ORDER}
+
+
+def row_name(codes: tuple[str, ...]) -> str:
+    """What a row is called, for a person."""
+    return " ".join(codes) or "default"
+
+
+def kind_of(asked: Collection[str]) -> By:
+    """Which kind of row one is that asks for these: the most particular that it asks enough for."""
+    return next(by for by, asks in ORDER if set(asks) <= set(asked))
 
 
 def load_limits(path: Path | None = None) -> LimitTable:
@@ -321,7 +352,7 @@ def _whole(told: TableFile) -> LimitTable:
             if kind not in told.types:
                 raise BadRequestData(f"conditions.{code}.types is invalid: {kind!r} does not exist in types")
     stages = {stage: parse_limit(text, f"stages.{stage}") for stage, text in told.stages.items()}
-    return LimitTable(told=told, stages=stages)
+    return LimitTable(told=told, stages=stages, rows=rows_of(told))
 
 
 def _check_terms(terms: Terms | TypeRow | ConditionRow, place: str) -> None:

@@ -39,13 +39,14 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A case with the transitions that brought it where it is, in order; and what others know of it.
 
     `area` is where it lies. `repeats` is the earlier case that it repeats, "" for none, None where nobody has
-    looked.
+    looked; `placed` says whether it has a place, without which nobody can tell.
     """
 
     case: Case
     transitions: tuple[Transition, ...]
     area: str = ""
     repeats: str | None = None
+    placed: bool = True
 
 
 class Period(Struct, frozen=True, kw_only=True):
@@ -310,7 +311,8 @@ def _missed(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
 def _repeated(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     if _filed(facts, period):
         known = facts.record.repeats
-        yield facts.unit(good=bool(known), apart="notReported" if known is None else "")
+        placed = "" if facts.record.placed else "withoutPlace"
+        yield facts.unit(good=bool(known), apart="notReported" if known is None else placed)
 
 
 def _reopened(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
@@ -348,6 +350,13 @@ def _returned(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
         yield facts.unit(open_[0])
 
 
+NOT_KEPT: Final[Mapping[str, Mapping[str, str]]] = {
+    "missed": {
+        "en": "nobody keeps what a patrol should have seen and did not report",
+        "zh": "系统中没有巡查应发现而未上报的记录",
+    },
+}
+"""The measures that cannot be taken from cases, and why, by language."""
 MEASURES: Final[Mapping[str, Measure]] = {
     "filedOnTime": _filed_on_time,
     "filedRight": _filed_right,

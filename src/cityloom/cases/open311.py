@@ -14,12 +14,11 @@ from msgspec import Struct
 from cityloom.cases.calendar import Calendar
 from cityloom.cases.case import Transition
 from cityloom.cases.city import CaseRules
-from cityloom.cases.deadlines import read
-from cityloom.cases.kept import PROMISE, KeptCase, read_open, worst_light
+from cityloom.cases.kept import KeptCase, read_open, worst_light
 from cityloom.cases.limits import TableFile
 from cityloom.cases.open311_city import CONDITION
+from cityloom.cases.views import promise_of
 from cityloom.cases.workflow import Workflow
-from cityloom.model.errors import ConfigurationError
 from cityloom.model.time import format_datetime
 
 OTHER: Final = "other"
@@ -122,10 +121,12 @@ class ServiceRequest(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """A case with what is needed to tell of it.
 
+    `calendar` is the one that holds, `transitions` those of a case that is closed, or whose texts are told.
     `texts`: the caller may read what was written. `extended`: the detailed state is wanted.
     """
 
     kept: KeptCase
+    calendar: Calendar
     workflow: Workflow
     limits: TableFile
     transitions: Sequence[Transition]
@@ -223,7 +224,7 @@ def request_of(seen: Seen, rules: CaseRules, language: Language, now: int) -> Se
         service_notice=None,
         requested_datetime=_moment(kept.reported_at),
         updated_datetime=_moment(case.at if is_open else closed_at(seen)),
-        expected_datetime=_expected(kept, rules.calendar),
+        expected_datetime=_expected(seen),
         address=subject.address or None if seen.texts else None,
         address_id=subject.about or None,
         lat=location[1],
@@ -289,16 +290,11 @@ def short_id(case_id: str) -> str:
     return case_id.rpartition(":")[2]
 
 
-def _expected(kept: KeptCase, calendar: Calendar) -> str | None:
-    """The promise, when it was made and is not paused."""
-    promise = kept.case.countdown(PROMISE)
-    if promise is None:
-        return None
-    try:
-        deadline = read(promise, calendar, kept.case.at).deadline
-    except ConfigurationError:
-        return None
-    return None if deadline is None else _moment(deadline)
+def _expected(seen: Seen) -> str | None:
+    """The promise, when it was made and is not paused; one that ended is what it was then."""
+    case = seen.kept.case
+    promise = promise_of(read_open(case, seen.calendar, case.at), seen.transitions)
+    return None if promise is None or promise.deadline is None else _moment(promise.deadline)
 
 
 def _media(transitions: Sequence[Transition]) -> str | None:
@@ -309,7 +305,7 @@ def _media(transitions: Sequence[Transition]) -> str | None:
 def _extended(seen: Seen, rules: CaseRules, language: Language, now: int) -> Extended:
     kept, workflow = seen.kept, seen.workflow
     case = kept.case
-    readings = read_open(case, rules.calendar, now)
+    readings = read_open(case, seen.calendar, now)
     return Extended(
         detailed_status=detailed_status(kept, workflow),
         state=case.state,

@@ -219,6 +219,7 @@ class Open311Reads(CaseReads):
 
         def work(snapshot: Snapshot) -> list[Seen]:
             found = []
+            calendar = self.book.calendar(snapshot)
             for entity in snapshot.query(call.tenant, query):
                 kept = kept_of(entity)
                 if kept.case.part_of or (typeless and (kept.case.matter.type or OTHER) not in wish.codes):
@@ -228,6 +229,7 @@ class Open311Reads(CaseReads):
                 found.append(
                     Seen(
                         kept=kept,
+                        calendar=calendar,
                         workflow=workflow,
                         limits=self.book.limits(snapshot, kept.limits).told,
                         transitions=self._transitions(snapshot, call, kept.case.id) if needed else (),

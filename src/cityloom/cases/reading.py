@@ -113,7 +113,7 @@ class CaseReads(RulesTold):
                 total, ids = len(ordered), ordered[wish.offset : wish.offset + wish.limit]
                 entities = snapshot.get_many(call.tenant, ids)
                 found = [entities[one] for one in ids]
-            calendar = self.book.rules.calendar
+            calendar = self.book.calendar(snapshot)
             kept = [kept_of(entity) for entity in found]
             rows = [
                 row_of(one, self.book.workflow(snapshot, one.case.workflow), calendar, now) for one in kept
@@ -144,7 +144,7 @@ class CaseReads(RulesTold):
             transitions = self._transitions(snapshot, call, case_id)
             roles = Roles(workflow, given, role, acting_for)
             return CaseWhole(
-                case=row_of(kept, workflow, self.book.rules.calendar, now),
+                case=row_of(kept, workflow, self.book.calendar(snapshot), now),
                 seen=case.number,
                 workflow=case.workflow,
                 limits=kept.limits,
@@ -174,10 +174,12 @@ class CaseReads(RulesTold):
         def work(snapshot: Snapshot) -> PublicCase:
             kept = kept_of(self._entity(snapshot, call, case_id))
             case = kept.case
+            if not case.number and not self._holds_role(call):
+                raise ResourceNotFound(f"case {case_id[:200]} does not exist")  # nobody has reported it yet
             workflow = self.book.workflow(snapshot, case.workflow)
             limits = self.book.limits(snapshot, kept.limits).told
             transitions = self._transitions(snapshot, call, case_id)
-            promise = promise_of(read_open(case, self.book.rules.calendar, now), transitions)
+            promise = promise_of(read_open(case, self.book.calendar(snapshot), now), transitions)
             steps = steps_of(kept, workflow, transitions)
             is_open = workflow.is_open(case.state)
             known = limits.types.get(case.matter.type)
@@ -253,6 +255,11 @@ class CaseReads(RulesTold):
         return found
 
     # -- parts ---------------------------------------------------------------
+
+    def _holds_role(self, call: Call) -> bool:
+        """Whether the caller holds a role in cases."""
+        given = self._parties.case_roles(call)
+        return given is None or bool(given)
 
     def _query(self, wish: QueueWish) -> Query:
         workflow = self.book.rules.workflow

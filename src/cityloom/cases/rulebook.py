@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.calendar import Calendar
+from cityloom.cases.calendars import Calendars
 from cityloom.cases.case import RuleRow
 from cityloom.cases.city import CaseRules, kept_limits, kept_workflow, limits_file, workflow_file
 from cityloom.cases.kept import KeptCase
@@ -21,9 +22,6 @@ from cityloom.store.ports import DocumentReads, Transaction
 
 WORKFLOW: Final = "caseWorkflow"
 LIMITS: Final = "caseLimits"
-CALENDAR: Final = "caseCalendar"
-CURRENT: Final = "current"
-"""The id of the document that holds the calendar by which entities were written last."""
 _CAUSE: Final = Cause(kind="system", id="system:case-rules", operation="keepRules")
 
 
@@ -42,16 +40,17 @@ class Ruled(Protocol):
 
 
 class RuleBook:
-    """Finds the machine of a case.
+    """Finds the machine of a case, and the calendar that holds.
 
     Args:
-        rules: those by which cases are reported now.
+        rules: those by which cases are reported now; their calendar is that of the city's file.
         ruled: rules that are adopted while the node runs; None where there are none.
     """
 
     def __init__(self, rules: CaseRules, ruled: Ruled | None = None) -> None:
         self.rules = rules
         self.ruled = ruled
+        self.calendars = Calendars(rules)
         self._workflows: dict[str, Workflow] = {rules.workflow.name: rules.workflow}
         self._limits: dict[str, LimitTable] = {rules.limits.name: rules.limits}
         self._machines: dict[tuple[str, str], Machine] = {}
@@ -76,14 +75,9 @@ class RuleBook:
                     f"cases that were reported before go by the old one"
                 )
 
-    def kept_calendar(self, tx: DocumentReads) -> Calendar | None:
-        """The calendar by which entities were written last; None where there is none yet."""
-        kept = tx.document("", CALENDAR, CURRENT)
-        return None if kept is None else make_calendar(kept.body, "the calendar that was kept")
-
-    def keep_calendar(self, tx: Transaction, cause: Cause) -> None:
-        """Makes the present calendar the one by which entities are written."""
-        tx.put_document("", CALENDAR, CURRENT, self.rules.calendar_file, cause)
+    def calendar(self, reads: DocumentReads) -> Calendar:
+        """The calendar that holds in this snapshot or transaction."""
+        return self.calendars.present(reads)
 
     def workflow(self, reads: DocumentReads, name: str) -> Workflow:
         """A workflow by name and version. Raises ResourceNotFound."""

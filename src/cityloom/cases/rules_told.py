@@ -1,4 +1,4 @@
-"""What cases go by now, for everyone who asks: types, limits, workflow, calendar."""
+"""What cases go by now, for everyone who asks: types, limits, workflow."""
 
 from __future__ import annotations
 
@@ -61,11 +61,3 @@ class RulesTold(Door):
         """The workflow by which cases are reported now."""
         self._may(call, "read", TYPES)
         return workflow_file(self.book.rules.workflow)
-
-    def calendar_told(self, call: Call) -> dict[str, Any]:
-        """The calendar as it is written, with its version and the days that it knows."""
-        self._may(call, "read", TYPES)
-        rules = self.book.rules
-        calendar = rules.calendar
-        known = {"version": calendar.version, "first": str(calendar.first), "last": str(calendar.last)}
-        return {**rules.calendar_file, **known}

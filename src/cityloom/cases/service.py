@@ -7,7 +7,7 @@ machine moves it, and entity, transition and timers are written in one transacti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -16,10 +16,12 @@ from msgspec.structs import replace
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
+from cityloom.cases.calendar_door import CaseCalendar
 from cityloom.cases.case import Act
 from cityloom.cases.city import CaseRules
+from cityloom.cases.erasing import use_photo
 from cityloom.cases.evidence import Evidence
-from cityloom.cases.files import EvidenceFiles
+from cityloom.cases.files import EvidenceFiles, Photo
 from cityloom.cases.keeping import CaseWriter, digest
 from cityloom.cases.kept import EVIDENCE, KeptCase, Subject, kept_of
 from cityloom.cases.open311_city import check_answers
@@ -33,7 +35,7 @@ from cityloom.cases.views import CaseWhole, PublicCase
 from cityloom.cases.wishes import LONGEST, MoveWish, Report, check_text
 from cityloom.ld.names import is_uri
 from cityloom.model.clock import Clock
-from cityloom.model.errors import BadRequestData, Conflict, Forbidden
+from cityloom.model.errors import BadRequestData, Conflict, Forbidden, ResourceNotFound
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import DocumentReads, Store, Transaction
 
@@ -53,7 +55,7 @@ class Cases(Open311Reads):
         places: where the city's areas are.
         ruled: rules that are adopted while the node runs.
 
-    `suggestions` suggests types and departments to who reports.
+    `suggestions` suggests types and departments to who reports, `calendar` is read and put.
 
     `timer_set` is set when a timer was set, `book` has the rules.
     """
@@ -77,17 +79,23 @@ class Cases(Open311Reads):
         self._schemas = SchemaRules()
         self.timer_set = asyncio.Event()
         self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT)
+        self.calendar = CaseCalendar(store, access, clock, self.book)
 
     async def report(self, call: Call, report: Report) -> PublicCase:
         """Reports something: a case begins. The same `request_id` again tells of the same case.
 
         Raises:
             BadRequestData: a code does not exist, the place is outside the city, nothing is told.
-            Forbidden: the caller does not hold the role.
+            Forbidden: the caller does not hold the role, or has none and leaves a draft.
             Conflict: the `request_id` came with another report.
         """
         self._may(call, "write", REPORT)
         _check_report(report)
+        if report.draft and not self._holds_role(call):
+            raise Forbidden(
+                "draft is invalid: without a role in cases nobody can report it later; report at once, "
+                "photos can be added until somebody takes it up"
+            )
         rules = self.book.rules
         check_answers(rules.open311, rules.limits, report.type, report.attributes)
         roles = Roles(rules.workflow, self._reporting(call), report.role)
@@ -179,11 +187,21 @@ class Cases(Open311Reads):
         case_id = full_id(case_id)
         self._may(call, "write", REPORT)
         check_text(caption, "caption")
-        anyone = not self._holds_a_role(call)
+        anyone = not self._holds_role(call)
         await self._check_open(call, case_id, anyone=anyone)
-        photo = await self.files.keep(data)
+        while True:
+            photo = await self.files.keep(data)
+            found = await self._write(call, self._adding(call, case_id, photo, caption, actor, anyone))
+            if found is not None:
+                return found
+            # The same picture was erased elsewhere between the two: it is written again.
 
-        def work(tx: Transaction) -> Evidence:
+    def _adding(
+        self, call: Call, case_id: str, photo: Photo, caption: str, actor: str, anyone: bool
+    ) -> Callable[[Transaction], Evidence | None]:
+        """The work that has a case name a photo; it gives None where the file is gone."""
+
+        def work(tx: Transaction) -> Evidence | None:
             writer = CaseWriter(tx, call, self.book, self._schemas)
             kept = writer.find(case_id)
             self._check_takes_photos(tx, call, kept, anyone=anyone)
@@ -191,6 +209,8 @@ class Cases(Open311Reads):
             before = tx.document(call.tenant, EVIDENCE, id)
             if before is not None:
                 return msgspec.convert(before.body, Evidence)
+            if not self.files.holds(photo):
+                return None
             found = Evidence(
                 id=photo.id,
                 media_type=photo.media_type,
@@ -203,15 +223,13 @@ class Cases(Open311Reads):
                 added_at=format_datetime(tx.now),
                 by=self._actor(call, actor),
                 caption=caption,
+                reporter=anyone or kept.case.number <= 1,
             )
             tx.put_document(call.tenant, EVIDENCE, id, found, call.cause)
+            use_photo(tx, call.tenant, case_id, photo.id)
             return found
 
-        return await self._write(call, work)
-
-    def _holds_a_role(self, call: Call) -> bool:
-        given = self._parties.case_roles(call)
-        return given is None or bool(given)
+        return work
 
     async def _check_open(self, call: Call, case_id: str, *, anyone: bool) -> None:
         """Before a photo is unpacked: raises ResourceNotFound or Conflict."""
@@ -227,6 +245,8 @@ class Cases(Open311Reads):
         workflow = self.book.workflow(reads, case.workflow)
         if workflow.states[case.state].end:
             raise Conflict(f"case {case.id} has ended ({case.state}): it takes no photo")
+        if anyone and not case.number:
+            raise ResourceNotFound(f"case {case.id} does not exist")  # nobody has reported it yet
         if anyone and case.number > 1:
             raise Forbidden(
                 "without a role in cases, photos can be added only to a report that nobody took up"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from cityloom.cases.alerts import (
     surge_id,
     surge_of,
 )
+from cityloom.cases.calendars import EDITION, Calendars
 from cityloom.cases.city import CaseRules
 from cityloom.cases.kept import CASE, iri
 from cityloom.cases.parties import CITY
@@ -84,6 +86,8 @@ class SurgesFollowed:
         self._store = store
         self._clock = clock
         self._rules = rules
+        self._calendars = Calendars(rules)
+        self._calendar = rules.calendar
         self._centre = centre
         self._detectors: dict[str, SurgeDetector] = {}
         self._counted: dict[str, int] = {}
@@ -119,6 +123,7 @@ class SurgesFollowed:
     # -- what is known ---------------------------------------------------------
 
     def _load(self, reads: Snapshot) -> None:
+        self._calendar = self._calendars.present(reads)
         for tenant in reads.tenants():
             document = reads.document(tenant, STATE, STATE)
             if document is None:
@@ -182,12 +187,18 @@ class SurgesFollowed:
         _log.info("surges counted anew", tenant=tenant, arrivals=len(found))
 
     def _detector(self, state: SurgeState | None) -> SurgeDetector:
-        calendar = self._rules.calendar
-        return SurgeDetector(self._rules.surges, ZoneInfo(calendar.time_zone), free_days(calendar), state)
+        zone = ZoneInfo(self._rules.calendar.time_zone)
+        return SurgeDetector(self._rules.surges, zone, self._is_free, state)
+
+    def _is_free(self, day: date) -> bool:
+        """Whether a day is free by the calendar that holds."""
+        return free_days(self._calendar)(day)
 
     # -- the log -----------------------------------------------------------------
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:
+        if any(event.document_kind == EDITION for event in events):
+            self._calendar = await asyncio.wrap_future(self._store.read(self._calendars.present))
         mine = [
             event
             for event in events

@@ -12,6 +12,7 @@ from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Transaction
 
 STALE: Final = "stale"
+DRAFT: Final = "draft"
 MARKS: Final = ("amber", "red")
 
 
@@ -30,10 +31,14 @@ def due_of(
 ) -> dict[str, int]:
     """Key of each timer that a case has from `now` on -> when it is due, microseconds.
 
+    A draft has one: when it goes.
+
     A light changes just after its mark: what is done at the deadline itself is in time.
     """
     due: dict[str, int] = {}
     case = kept.case
+    if not case.number:
+        return {key_of(case.id, DRAFT, DRAFT): kept.reported_at + rules.drafts.micros(calendar)}
     for reading in read_open(case, calendar, now):
         for mark, at in (("amber", reading.amber), ("red", reading.deadline)):
             if reading.state == "running" and at is not None and at >= now:
@@ -44,17 +49,11 @@ def due_of(
     return due
 
 
-def set_timers(
-    tx: Transaction, tenant: str, before: dict[str, int], after: dict[str, int], *, anew: bool = False
-) -> bool:
-    """Makes the timers of a case those of `after`; whether one was set.
-
-    Args:
-        anew: sets those that stay the same, too.
-    """
+def set_timers(tx: Transaction, tenant: str, before: dict[str, int], after: dict[str, int]) -> bool:
+    """Makes the timers of a case those of `after`; whether one was set."""
     for key in before.keys() - after.keys():
         tx.cancel_timer(ROOM, tenant, key)
-    changed = {key: due for key, due in after.items() if anew or before.get(key) != due}
+    changed = {key: due for key, due in after.items() if before.get(key) != due}
     for key, due in changed.items():
         tx.set_timer(Timer(consumer=ROOM, tenant=tenant, key=key, due=due))
     return bool(changed)

@@ -13,6 +13,7 @@ from rich.table import Table
 from cityloom.cli.asking import NODE, Key, Url, ask
 from cityloom.cli.console import out, print_whole, progress_bars
 from cityloom.model.errors import ConfigurationError
+from cityloom.yamlfile import load_yaml
 
 _Case = Annotated[str, typer.Argument(help="The case: 2026-000123, or its whole id.")]
 
@@ -25,6 +26,12 @@ def add_to(app: typer.Typer) -> None:
     group.command("move")(move)
     group.command("import")(import_cases)
     group.command("surges")(replay_surges)
+    calendar = typer.Typer(no_args_is_help=True, help="When the city works: read, check and edit it.")
+    calendar.command("show")(show_calendar)
+    calendar.command("check")(check_calendar)
+    calendar.command("put")(put_calendar)
+    calendar.command("editions")(list_editions)
+    group.add_typer(calendar, name="calendar")
     app.add_typer(group, name="cases")
 
 
@@ -196,6 +203,73 @@ def replay_surges(
     out.print(
         f"{len(found):,} arrivals; {city:,} alarms in the whole city, {len(alarms) - city:,} in its areas"
     )
+
+
+def show_calendar(
+    edition: Annotated[int, typer.Option(help="An earlier one, by its number.")] = 0,
+    url: Url = NODE,
+    key: Key = "",
+) -> None:
+    """Prints the calendar that holds as YAML, to be edited and put.
+
+    Example: `cityloom cases calendar show > calendar.yaml`
+    """
+    import yaml
+
+    found = ask("GET", url, "/cases/calendar", key, params={"edition": edition} if edition else {})
+    # With `version`, so that an edit of an older one is noticed when it is put.
+    told = {name: value for name, value in found.items() if name not in ("first", "last", "edition")}
+    typer.echo(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), nl=False)
+
+
+def check_calendar(file: Annotated[Path, typer.Argument(help="A calendar, as YAML.")]) -> None:
+    """Checks a calendar whole, without a node.
+
+    Example: `cityloom cases calendar check calendar.yaml`
+    """
+    from cityloom.cases.calendar import make_calendar
+
+    values = {name: value for name, value in load_yaml(file).items() if name != "version"}
+    found = make_calendar(values, str(file))
+    out.print(
+        f"{found.name}: {found.first} to {found.last}, {len(found.hours):,} days with work", markup=False
+    )
+
+
+def put_calendar(
+    file: Annotated[Path, typer.Argument(help="A calendar, as YAML.")], url: Url = NODE, key: Key = ""
+) -> None:
+    """Lets a calendar hold at a running node from now on; open deadlines are recomputed by it.
+
+    Example: `cityloom cases calendar put calendar.yaml`
+    """
+    found = ask("PUT", url, "/cases/calendar", key, body=load_yaml(file))
+    if not found["changed"]:
+        out.print(f"edition {found['edition']} is the same: nothing changes")
+        return
+    out.print(
+        f"edition {found['edition']} holds, {found['first']} to {found['last']}; "
+        f"it moves the deadlines of {found['clocks']:,} open clocks"
+    )
+
+
+def list_editions(url: Url = NODE, key: Key = "") -> None:
+    """Lists every calendar that held: since when, by whom, and what it changed.
+
+    Example: `cityloom cases calendar editions`
+    """
+    shown = Table("edition", "state", "since", "by", "from", "cases", "deadlines")
+    for one in ask("GET", url, "/cases/calendar/editions", key):
+        shown.add_row(
+            str(one["number"]),
+            one["state"],
+            one["at"],
+            one["by"],
+            one["source"],
+            f"{one['cases']:,}",
+            f"{one['deadlines']:,}",
+        )
+    print_whole(shown)
 
 
 def _print(whole: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cityloom.cases.calendar_door import EditionTold, PutTold
 from cityloom.cases.evidence import Evidence
 from cityloom.cases.suggesting import SuggestionsTold
 from cityloom.cases.views import CaseWhole, PublicCase, Queue
@@ -49,6 +50,8 @@ SUGGESTIONS: Final = schema_of(SuggestionsTold)
 QUEUE: Final = schema_of(Queue)
 CASE: Final = schema_of(CaseWhole)
 EVIDENCE: Final = schema_of(Evidence)
+PUT_CALENDAR: Final = schema_of(PutTold)
+EDITIONS: Final[Schema] = {"type": "array", "items": schema_of(EditionTold)}
 TYPES: Final[Schema] = {
     "type": "object",
     "required": ["scheme", "version", "types", "departments"],

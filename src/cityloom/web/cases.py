@@ -14,9 +14,11 @@ from cityloom.web.answers import plain_json
 from cityloom.web.body import read_body
 from cityloom.web.case_schemas import (
     CASE,
+    EDITIONS,
     EVIDENCE,
     MOVE,
     PUBLIC,
+    PUT_CALENDAR,
     QUEUE,
     REPORT,
     REPORTER,
@@ -147,7 +149,21 @@ async def case_workflow(incoming: Incoming) -> Response:
 
 async def case_calendar(incoming: Incoming) -> Response:
     """`GET /cases/calendar`: when the city works."""
-    return plain_json(_cases(incoming).calendar_told(incoming.call))
+    number = incoming.params.integer("edition", 1)
+    return plain_json(await _cases(incoming).calendar.told(incoming.call, number))
+
+
+async def put_calendar(incoming: Incoming) -> Response:
+    """`PUT /cases/calendar`: another calendar holds from now on, and open deadlines go by it."""
+    document = await incoming.json()
+    if not isinstance(document, dict):
+        raise BadRequestData("the body is invalid: a JSON object is required")
+    return plain_json(await _cases(incoming).calendar.put(incoming.call, document))
+
+
+async def calendar_editions(incoming: Incoming) -> Response:
+    """`GET /cases/calendar/editions`: every calendar that held."""
+    return plain_json(await _cases(incoming).calendar.editions(incoming.call))
 
 
 def _cases(incoming: Incoming) -> Cases:
@@ -234,8 +250,26 @@ OPERATIONS = [
         method="GET",
         path="/cases/calendar",
         handler=case_calendar,
-        summary="When the city works",
+        summary="When the city works; with `edition`, as an earlier calendar said",
+        params=frozenset({"edition"}),
         response=_ANY,
+    ),
+    Operation(
+        name="putCaseCalendar",
+        method="PUT",
+        path="/cases/calendar",
+        handler=put_calendar,
+        summary="Another calendar holds from now on: open deadlines are recomputed by it",
+        request=_ANY,
+        response=PUT_CALENDAR,
+    ),
+    Operation(
+        name="caseCalendarEditions",
+        method="GET",
+        path="/cases/calendar/editions",
+        handler=calendar_editions,
+        summary="Every calendar that held: since when, by whom, and how many deadlines it moved",
+        response=EDITIONS,
     ),
     Operation(
         name="retrieveCase",

@@ -108,6 +108,10 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "actor": (_TEXT, "Who does it: a reference, on a node without keys."),
     "area": (_TEXT, "Ids of areas, comma separated."),
     "by": ({"enum": ["department", "area"]}, "Tells each of these by itself, too."),
+    "edition": (
+        {"type": "integer", "minimum": 1},
+        "The number of an edition of the calendar; the one that holds without it.",
+    ),
     "evaluatedAt": (_DATE_TIME, "Which evaluation: the one that was made then, while it is kept."),
     "group": (_TEXT, "A department or an area; everything without it."),
     "indicator": (_TEXT, "An indicator of the evaluation."),
