@@ -63,8 +63,8 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
     command = ("history", "import", file, "--data", town, "--source", "archive")
     assert "--older-than is required" in refused(*command)
     command = (*command, "--older-than", "P30D")
-    assert lines(*command).startswith("2 instances new, 0 known, 1 rows rejected")
-    assert lines(*command).startswith("0 instances new, 2 known, 1 rows rejected")
+    assert lines(*command).startswith("2 instances new, 0 known, 1 row rejected")
+    assert lines(*command).startswith("0 instances new, 2 known, 1 row rejected")
     assert '"no value"' in (town / "runs" / "archive" / "1.jsonl").read_text()
     with NodeProcess(town) as node:
         evolution = "ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Streetlight:old?options=temporalValues"
@@ -112,6 +112,10 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     export = ("history", "export", "--data", town, "--out")
     assert "ends in none of" in refused(*export, "x.txt", *asked)
     assert "no entity of type X has instances of y" in refused(*export, tmp_path / "x.csv", *asked)
+    backwards = ("--from", SPAN[3], "--to", SPAN[1])
+    assert f"--to must be after --from: {SPAN[1]} is not" in refused(
+        *export, tmp_path / "x.csv", *asked[:4], *backwards
+    )
     assert not (tmp_path / "x.csv").exists()
     said = refused("history", "move", "--data", town, "--older-than", "long")
     assert "--older-than is invalid" in said

@@ -120,7 +120,7 @@ def test_history_in_a_database_moves_to_tables_while_a_node_serves_it(
     file = tmp_path / "past.csv"
     file.write_text("id,type,attribute,observedAt,value\nurn:x:old,Pole,level,2025-03-01T00:00:00Z,1.5\n")
     command = ("history", "import", file, "--data", town, "--source", "archive", "--older-than", "P30D")
-    assert run(*command).stdout.startswith("1 instances new, 0 known")
+    assert run(*command).stdout.startswith("1 instance new, 0 known")
     configuration["settings"]["coldAfter"] = "P1D"
     configuration["settings"]["retention"] = {"Streetlight": "P1D"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))

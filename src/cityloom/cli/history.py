@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cityloom.cli.console import out, print_whole, progress_bars
+from cityloom.cli.console import counted, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, ConfigurationError
@@ -86,7 +86,7 @@ def move(
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         with progress_bars() as begin:
             count = cold.move(before, begin("moving history"))
-    out.print(f"{count:,} instances older than {format_datetime(before)} moved")
+    out.print(f"{counted(count, 'instance')} older than {format_datetime(before)} moved")
 
 
 @commands.command("import")
@@ -147,8 +147,8 @@ def bring(
     finally:
         node.close()
     out.print(
-        f"{report.values_new:,} instances new, {report.values_known:,} known, "
-        f"{report.rejected_rows:,} rows rejected, {report.seconds:,.1f} s"
+        f"{counted(report.values_new, 'instance')} new, {report.values_known:,} known, "
+        f"{counted(report.rejected_rows, 'row')} rejected, {report.seconds:,.1f} s"
     )
     if report.rejected_rows:
         out.print(f"rejected rows: {folder.runs / source}", markup=False)
@@ -162,7 +162,7 @@ def compact(data: _Data) -> None:
     """
     with _opened(data) as (cold, _), progress_bars() as begin:
         count = cold.compact(1, begin("writing months anew"))
-    out.print(f"{count:,} months written anew")
+    out.print(f"{counted(count, 'month')} written anew")
 
 
 @commands.command("retain")
@@ -183,7 +183,7 @@ def retain(data: _Data) -> None:
         node.close()
     with _opened(data) as (cold, _), progress_bars() as begin:
         months = cold.compact(1, begin("writing months anew"))
-    out.print(f"{gone:,} instances deleted, {months:,} months written anew")
+    out.print(f"{counted(gone, 'instance')} deleted, {counted(months, 'month')} written anew")
 
 
 @commands.command("vacuum")
@@ -199,7 +199,7 @@ def vacuum(
     """
     with _opened(data) as (cold, settings):
         count = cold.vacuum(settings.cold_keep if keep is None else keep)
-    out.print(f"{count:,} files removed")
+    out.print(f"{counted(count, 'file')} removed")
 
 
 @commands.command("export")
@@ -225,6 +225,8 @@ def export(
     expand = LdContext.core.expand_term
     names = [expand(name.strip()) for name in attrs.split(",")]
     span = parse_datetime(start, "--from"), parse_datetime(end, "--to")
+    if span[1] <= span[0]:
+        raise ConfigurationError(f"--to must be after --from: {end} is not after {start}")
     _city(data)
     with opened(data) as snapshot:
         rows = one_history(snapshot, "", expand(type), names, *span).collect()
@@ -239,7 +241,7 @@ def export(
             rows.write_ipc(output)
         case _:
             rows.write_csv(output)
-    out.print(f"{output}: {rows.height:,} instances", markup=False)
+    out.print(f"{output}: {counted(rows.height, 'instance')}", markup=False)
 
 
 def _age(older: str | None) -> str:
