@@ -12,6 +12,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from cityloom.folder import CityFolder
+from cityloom.store.sqlite.connection import FileLock
 from tests.cli.test_commands import refused, run, town
 from tests.nodes import NodeProcess
 
@@ -123,6 +124,20 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     assert "--time-zone is invalid" in refused(*past, "--time-zone", "Mars/X")
     assert "holds nothing yet" in refused("history", "compact", "--data", tmp_path)
     assert "holds nothing yet" in refused("export", "--data", tmp_path, "--out", tmp_path / "x")
+
+
+def test_commands_on_a_file_that_a_node_serves_say_what_it_does_by_itself(town: Path) -> None:
+    file = town / "past.csv"
+    file.touch()
+    lock = FileLock(town / "cityloom.sqlite")  # as a node has it
+    try:
+        for command in (["move", "--older-than", "P1D"], ["retain"]):
+            said = refused("history", *command, "--data", town)
+            assert "another node has it open. A node does this by itself: retention all the time" in said
+        said = refused("history", "import", file, "--data", town, "--source", "s", "--older-than", "P1D")
+        assert "stop the node, import, and start it again" in said
+    finally:
+        lock.release()
 
 
 def test_a_process_that_starts_loads_no_tables() -> None:

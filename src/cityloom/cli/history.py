@@ -12,13 +12,22 @@ import typer
 from cityloom.cli.console import counted, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
-from cityloom.model.errors import BadRequestData, ConfigurationError
+from cityloom.model.errors import BadRequestData, ConfigurationError, StoreInUse
 from cityloom.model.time import format_datetime, parse_datetime, parse_duration
 
 if TYPE_CHECKING:
     from cityloom.model.settings import Settings
     from cityloom.store.history_ports import ColdHistory
 
+_BY_ITSELF = (
+    "A node does this by itself: retention all the time, and where coldAfter is set, when it starts and once "
+    "an hour it moves what is old enough, and once a day it compacts and removes files. "
+    "To do it by this command, stop the node"
+)
+_IMPORT = (
+    "An import needs the file for itself: stop the node, import, and start it again; "
+    "`cityloom history import` killed half way goes on where it was"
+)
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 commands = typer.Typer(
     no_args_is_help=True,
@@ -127,7 +136,8 @@ def bring(
     settings = folder.settings()
     if zone not in ("", *available_timezones()):
         raise ConfigurationError(f"--time-zone is invalid: {zone!r} is no time zone, such as Europe/Berlin")
-    node = Node(folder, settings)
+    with _for_itself(_IMPORT):
+        node = Node(folder, settings)
     try:
         cold = node.store.cold
         before = Ageing(cold, SystemClock(), _age(older) or settings.cold_after, 0).before
@@ -176,7 +186,8 @@ def retain(data: _Data) -> None:
     from cityloom.app import Node
 
     folder = _city(data)
-    node = Node(folder, folder.settings())
+    with _for_itself(_BY_ITSELF):
+        node = Node(folder, folder.settings())
     try:
         gone = asyncio.run(node.retaining().expire_history())
     finally:
@@ -266,13 +277,23 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
 
 
 @contextmanager
+def _for_itself(advice: str) -> Iterator[None]:
+    """Says what to do where a node has the city's file."""
+    try:
+        yield
+    except StoreInUse as error:
+        raise ConfigurationError(f"{error.detail}. {advice}") from None
+
+
+@contextmanager
 def _opened(data: Path) -> Iterator[tuple[ColdHistory, Settings]]:
     """The city's cold history; no node may be using a file."""
     from cityloom.app.opening import open_store
 
     folder = _city(data)
     settings = folder.settings()
-    store = open_store(folder, settings, SystemClock(), shared=False)
+    with _for_itself(_BY_ITSELF):
+        store = open_store(folder, settings, SystemClock(), shared=False)
     try:
         assert store.cold is not None
         yield store.cold, settings
