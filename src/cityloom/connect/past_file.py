@@ -64,11 +64,12 @@ class PastFile:
         self._zone = zone
         self._names: dict[str, str | None] = {}
         self._csv: CsvRows | None = None
+        self._schema: dict[str, polars.DataType]
         if not path.is_file():
             raise ConfigurationError(f"the file {path} does not exist")
         if path.name.endswith((".csv", ".csv.gz")):
             self._csv = CsvRows(path, self.name)
-            self._schema = dict.fromkeys(self._csv.columns, pl.String())
+            self._schema = {column: pl.String() for column in self._csv.columns}
             self._check_columns()
             return
         with telling(path):

@@ -52,9 +52,10 @@ class MappedFile:
         if not path.is_file():
             raise ConfigurationError(f"the file {path} does not exist")
         self._csv: CsvRows | None = None
+        self._schema: dict[str, polars.DataType]
         if mapping.format == "csv":
             self._csv = CsvRows(path, self.name, mapping.delimiter)
-            self._schema = dict.fromkeys(self._csv.columns, pl.String())
+            self._schema = {column: pl.String() for column in self._csv.columns}
         else:
             with telling(path):
                 self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
