@@ -127,16 +127,18 @@ def month(bench: Bench, stack: ExitStack) -> Callable[[], Figure]:
 
 
 def pages(bench: Bench, stack: ExitStack) -> Callable[[], Figure]:
-    """The same as NGSI-LD, page by page."""
+    """The same as NGSI-LD, from page to page by their links."""
     server = stack.enter_context(node(past_city(bench.folder, bench.instances)))
 
     def figure() -> Figure:
         begun, took, found = time.perf_counter(), [], 0
-        for start in range(0, SENSORS, 100):
-            asked = _hourly(*_MONTH, type="Sensor", limit=100, offset=start)
+        page = f"{ROOT}/temporal/entities?{_hourly(*_MONTH, type='Sensor', limit=100)}"
+        while page:
             one = time.perf_counter()
-            with urlopen(f"{server.url}{ROOT}/temporal/entities?{asked}") as answer:
+            with urlopen(server.url + page) as answer:
                 found += sum(len(entity["level"]["avg"]) for entity in json.load(answer))
+                links = answer.headers.get_all("Link") or []
+            page = next((link[1 : link.index(">")] for link in links if 'rel="next"' in link), "")
             took.append((time.perf_counter() - one) * 1000)
         if found < SENSORS * 400:
             raise RuntimeError(f"{found} means were told")

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Call
@@ -11,7 +12,7 @@ from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import parse_datetime
 from cityloom.query.parse_q import parse_q
-from cityloom.query.values import GeoQuery, Query, ScopeTerm, TemporalQuery, TypeIs
+from cityloom.query.values import GeoQuery, OrderBy, OrderTerm, Query, ScopeTerm, TemporalQuery, TypeIs
 from cityloom.store.instances import series_instance_id
 
 from .helpers import SCOPE, VEHICLE, V, fragment, prop, rel, vehicle
@@ -395,6 +396,25 @@ async def test_query_pages_and_counts_entities(fleet, call, monkeypatch):
         assert (numbers(page), page.count, page.more) == (list(expected), 3, more)
         page = await fleet.query_history(call, Query(limit=2, offset=offset), AFTER)
         assert (numbers(page), page.count, page.more) == (list(expected), None, more)
+
+
+async def test_a_page_that_begins_after_an_id_looks_at_nothing_before_it(make, fleet, call, monkeypatch):
+    page = await fleet.query_history(call, Query(limit=1), AFTER)
+    assert (numbers(page), page.more, page.last) == (["A"], True, page.evolutions[0].entity.id)
+    by_key = Query(limit=1, offset=1, after=page.last)
+    narrow = make(Limits(history_scan=2))
+    page = await narrow.query_history(call, by_key, AFTER)
+    assert (numbers(page), page.more) == (["B"], True)
+    page = await narrow.query_history(call, replace(by_key, offset=2, after=page.last), AFTER)
+    assert (numbers(page), page.more) == (["C"], False)
+    monkeypatch.setattr("cityloom.broker.evolutions._LOOK_AT_ONCE", 1)
+    with pytest.raises(TooComplexQuery, match="more than 1 entities"):
+        await make(Limits(history_scan=1)).query_history(call, Query(limit=1, offset=1), AFTER)
+    # What is counted, or begins at the end, is looked at from its beginning.
+    page = await fleet.query_history(call, by_key, AFTER, count=True)
+    assert (numbers(page), page.count, page.last) == (["B"], 3, "")
+    descending = replace(by_key, order_by=OrderBy([OrderTerm(("id",), descending=True)]))
+    assert numbers(await fleet.query_history(call, descending, AFTER)) == ["B"]
 
 
 async def test_a_query_that_looks_at_too_much_is_refused(make, fleet, call, monkeypatch):

@@ -53,10 +53,10 @@ def test_deep_look_finds_what_was_spoiled(town: Path) -> None:
     assert states == {"ok", "fail"}
     assert "holds other bytes than were written" in said
     flip(town / "cityloom.sqlite", 3 * 4096 + 2000)
-    assert "1 pages do not hold what was written, number 4" in deeply(town)[1]
+    assert "not what was written: 1 page, number 4" in deeply(town)[1]
     spoiled = run("doctor", "--data", town, "--deep")
     assert spoiled.returncode == 1
-    assert "FAIL store: 1 pages do not hold" in spoiled.stdout
+    assert "FAIL store: not what was written: 1 page" in spoiled.stdout
     assert "restore the last backup" in spoiled.stdout
 
 

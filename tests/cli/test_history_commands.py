@@ -12,6 +12,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from cityloom.folder import CityFolder
+from cityloom.store.sqlite.connection import FileLock
 from tests.cli.test_commands import refused, run, town
 from tests.nodes import NodeProcess
 
@@ -63,8 +64,8 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
     command = ("history", "import", file, "--data", town, "--source", "archive")
     assert "--older-than is required" in refused(*command)
     command = (*command, "--older-than", "P30D")
-    assert lines(*command).startswith("2 instances new, 0 known, 1 rows rejected")
-    assert lines(*command).startswith("0 instances new, 2 known, 1 rows rejected")
+    assert lines(*command).startswith("2 instances new, 0 known, 1 row rejected")
+    assert lines(*command).startswith("0 instances new, 2 known, 1 row rejected")
     assert '"no value"' in (town / "runs" / "archive" / "1.jsonl").read_text()
     with NodeProcess(town) as node:
         evolution = "ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Streetlight:old?options=temporalValues"
@@ -112,6 +113,10 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     export = ("history", "export", "--data", town, "--out")
     assert "ends in none of" in refused(*export, "x.txt", *asked)
     assert "no entity of type X has instances of y" in refused(*export, tmp_path / "x.csv", *asked)
+    backwards = ("--from", SPAN[3], "--to", SPAN[1])
+    assert f"--to must be after --from: {SPAN[1]} is not" in refused(
+        *export, tmp_path / "x.csv", *asked[:4], *backwards
+    )
     assert not (tmp_path / "x.csv").exists()
     said = refused("history", "move", "--data", town, "--older-than", "long")
     assert "--older-than is invalid" in said
@@ -119,6 +124,20 @@ def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     assert "--time-zone is invalid" in refused(*past, "--time-zone", "Mars/X")
     assert "holds nothing yet" in refused("history", "compact", "--data", tmp_path)
     assert "holds nothing yet" in refused("export", "--data", tmp_path, "--out", tmp_path / "x")
+
+
+def test_commands_on_a_file_that_a_node_serves_say_what_it_does_by_itself(town: Path) -> None:
+    file = town / "past.csv"
+    file.touch()
+    lock = FileLock(town / "cityloom.sqlite")  # as a node has it
+    try:
+        for command in (["move", "--older-than", "P1D"], ["retain"]):
+            said = refused("history", *command, "--data", town)
+            assert "another node has it open. A node does this by itself: retention all the time" in said
+        said = refused("history", "import", file, "--data", town, "--source", "s", "--older-than", "P1D")
+        assert "stop the node, import, and start it again" in said
+    finally:
+        lock.release()
 
 
 def test_a_process_that_starts_loads_no_tables() -> None:

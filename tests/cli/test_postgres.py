@@ -59,12 +59,21 @@ def test_a_city_is_made_for_a_database(tmp_path: Path) -> None:
 
 async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Server, tmp_path: Path) -> None:
     database = place.database()
+    configuration = yaml.safe_load((town / "city.yaml").read_text())
+    configuration["settings"] = {"coldUrl": "old"}
+    (town / "city.yaml").write_text(yaml.safe_dump(configuration))
+    assert run("history", "move", "--data", town, "--older-than", "P1D").returncode == 0
     moved = run("move", "--data", town, "--to", database.replace("postgres@", "postgres:secret@"))
     assert moved.returncode == 0, moved.stderr
+    assert "(open tables)" in moved.stdout
+    assert f"need {town / 'old'} by the same name" in " ".join(moved.stdout.split())
     (entities,) = [line.split() for line in moved.stdout.splitlines() if line.startswith("entity ")]
     assert entities[1] == "3"  # two lights, and what is told of their source
     assert "~/.pgpass" in moved.stdout
-    assert yaml.safe_load((town / "city.yaml").read_text())["settings"] == {"store": database}
+    assert yaml.safe_load((town / "city.yaml").read_text())["settings"] == {
+        "coldUrl": "old",
+        "store": database,
+    }
     assert "is kept in PostgreSQL already" in refused("move", "--data", town, "--to", database)
     with NodeProcess(town) as node:
         assert len(await lights(node.url)) == 2
@@ -75,6 +84,7 @@ async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Serve
     well = run("doctor", "--data", town, "--deep")
     assert well.returncode == 0, well.stdout
     assert "durable" in well.stdout
+    assert "ok   history: " in well.stdout
     assert "data_checksums is off" in well.stdout
     assert "rows can be read" in well.stdout
     assert "pg_dump" in refused("backup", "--data", town, "--out", tmp_path / "b.tar.gz")
@@ -110,7 +120,7 @@ def test_history_in_a_database_moves_to_tables_while_a_node_serves_it(
     file = tmp_path / "past.csv"
     file.write_text("id,type,attribute,observedAt,value\nurn:x:old,Pole,level,2025-03-01T00:00:00Z,1.5\n")
     command = ("history", "import", file, "--data", town, "--source", "archive", "--older-than", "P30D")
-    assert run(*command).stdout.startswith("1 instances new, 0 known")
+    assert run(*command).stdout.startswith("1 instance new, 0 known")
     configuration["settings"]["coldAfter"] = "P1D"
     configuration["settings"]["retention"] = {"Streetlight": "P1D"}
     (town / "city.yaml").write_text(yaml.safe_dump(configuration))

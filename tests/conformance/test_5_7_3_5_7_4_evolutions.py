@@ -135,6 +135,28 @@ async def test_query_finds_evolutions(fleet: Client, query: str, ids: str | None
         assert "".join(found(answer)) == ids
 
 
+async def test_links_lead_through_the_pages_of_evolutions_and_back(fleet: Client) -> None:
+    def link(answer: Answer, rel: str) -> str:
+        links = [one for one in answer.headers.getall("Link") if f'rel="{rel}"' in one]
+        return links[0].partition(">")[0].removeprefix("<") if links else ""
+
+    params = dict(each.split("=", 1) for each in f"type=Bus&limit=1&{ALL}".split("&"))
+    first = await fleet.get(TEMPORAL, params=params)
+    second = await fleet.get(link(first, "next"))
+    assert [found(first), found(second)] == [["1"], ["2"]]
+    assert link(second, "next") == ""
+    assert (await fleet.get(link(second, "prev"))).json == first.json
+    # The way forward goes by key, where nothing else asks for a look at all.
+    counted = await fleet.get(TEMPORAL, params={**params, "count": "true"})
+    assert [
+        "after=" in one for one in (link(first, "next"), link(second, "prev"), link(counted, "next"))
+    ] == [
+        True,
+        False,
+        False,
+    ]
+
+
 @pytest.mark.parametrize(
     ("members", "ids"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import signal
 import sys
@@ -180,7 +181,19 @@ async def test_each_chunk_is_one_event_that_names_its_run(city: TestCity, tmp_pa
     assert not list((tmp_path / "rejects").glob("**/aside"))
 
 
-async def test_rows_that_are_none_are_rejected_with_their_reasons(city: TestCity, tmp_path: Path) -> None:
+BROKEN: list[tuple[bytes, str, Any]] = [
+    (b"urn:a,Lamp", "wrong number of columns", "urn:a,Lamp"),
+    (b"urn:a,Lamp,level,2026-01-01T00:00:00Z,1,,,more", "wrong number of columns", None),
+    (b'urn:a,Lamp,level,"2026"-01,1,,', "broken quoting", 'urn:a,Lamp,level,"2026"-01,1,,'),
+    (b"urn:\xff,Lamp,level,2026-01-01T00:00:00Z,1,,", "broken UTF-8", None),
+]
+"""Lines that are no rows, why, and what the reject file holds of them."""
+
+
+@pytest.mark.parametrize("broken", [[], BROKEN], ids=["plain", "broken"])
+async def test_rows_that_are_none_are_rejected_with_their_reasons(
+    broken: list[tuple[bytes, str, Any]], city: TestCity, tmp_path: Path
+) -> None:
     good = [LAMP, "Lamp", "level", "2026-01-01T00:00:00Z", "1", "", ""]
     faults = [
         ({0: ""}, "no id"),
@@ -196,6 +209,8 @@ async def test_rows_that_are_none_are_rejected_with_their_reasons(city: TestCity
         ({4: ""}, "no value"),
         ({4: "urn:ngsi-ld:null"}, "invalid value"),
         ({4: "1e999"}, "invalid value"),
+        ({4: "NaN"}, "invalid value"),
+        ({4: "-inf"}, "invalid value"),
         ({5: "x"}, "invalid datasetId"),
         ({0: "urn:unheard", 1: ""}, "no type"),
         ({0: "urn:unheard", 1: "", 3: format_datetime(NOON)}, "no type"),
@@ -203,17 +218,25 @@ async def test_rows_that_are_none_are_rejected_with_their_reasons(city: TestCity
     lines = [",".join(NAMES), ",".join(good)]
     for change, _ in faults:
         lines.append(",".join(change.get(place, cell) for place, cell in enumerate(good)))
-    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+    # What is broken stands in the midst, so that a quote would swallow what is right.
+    content = [line.encode() for line in lines]
+    content[2:2] = [line for line, _, _ in broken]
+    (tmp_path / "a.csv").write_bytes(b"\n".join(content))
     report = await past(city, chunk=100).run(tmp_path / "a.csv", "archive")
     rejects = sorted(city.rejects("archive"), key=lambda one: one["row"])
     assert [(one["row"], one["reason"]) for one in rejects] == [
-        (row, reason) for row, (_, reason) in enumerate(faults, 2)
+        (row, reason)
+        for row, reason in enumerate([one[1] for one in broken] + [reason for _, reason in faults], 2)
     ]
+    for told, (line, _, raw) in zip(rejects, broken, strict=False):
+        assert told["raw"] == (raw or line.decode("latin-1"))
+    rejects = rejects[len(broken) :]
     assert rejects[1]["detail"] == "id is invalid: 'lamp 1'"
-    assert rejects[1]["raw"]["observedAt"] == good[3]
+    assert rejects[1]["raw"] == dict(zip(NAMES, [*"x", *good[1:]], strict=True)) | {"id": "lamp 1"}
     assert report.values_new == 1
     assert report.read == report.values_new + report.rejected_rows
-    assert report.rejected == Counter(reason for _, reason in faults)
+    assert report.rejected == Counter([reason for _, reason, _ in broken] + [why for _, why in faults])
+    assert report.files[0].rows == len(lines) - 1 + len(broken)
 
 
 async def test_entities_may_have_to_be_known(city: TestCity, tmp_path: Path) -> None:
@@ -279,10 +302,12 @@ async def test_a_file_that_is_not_as_it_must_be_is_refused(city: TestCity, tmp_p
         with pytest.raises(ConfigurationError, match=words):
             await past(city).run(tmp_path / "a.parquet", "archive")
     (tmp_path / "b.parquet").write_bytes(b"PAR1 or not")
-    (tmp_path / "c.csv").write_text("id,attribute,observedAt,value\na,b\nc,d,e,f,g\n")
+    (tmp_path / "c.csv").write_text("id,attribute,observedAt,value,id\na,b,c,d,e\n")
+    (tmp_path / "f.csv.gz").write_bytes(gzip.compress(b"id,attribute,observedAt,value\n" * 9)[:-5])
     for name, words in (
         ("b.parquet", "cannot be read"),
-        ("c.csv", "cannot be read"),
+        ("c.csv", "column 'id' is there twice"),
+        ("f.csv.gz", "cannot be read after row"),
         ("d.csv", "does not exist"),
         ("e.txt", "ends in none of"),
     ):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import pytest
@@ -20,6 +22,9 @@ from cityloom.store.moving import move_to_postgres
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
+from cityloom.store.tables.cold_changes import begin
+from cityloom.store.tables.cold_status import cold_status, count_cold
+from cityloom.store.tables.snapshot import TablesTransaction
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import (
@@ -201,27 +206,100 @@ def test_what_only_the_file_has_is_told(path: Path, url: str) -> None:
         move_to_postgres(path, url, SimulatedClock(START))
 
 
-def test_a_city_with_history_in_the_cold_tables_is_not_moved(path: Path, url: str) -> None:
-    store = SqliteStore(path, SimulatedClock(START))
-    moved = store.cold.move(LATER)
-    store.close()
-    said = f"cannot be moved: {moved} instances of its history are in the cold tables"
-    with pytest.raises(ConfigurationError, match=said):
+def cool(path: Path) -> None:
+    """Moves the history of a city to the tables, but for what is written then; some of it went since."""
+    with closing(SqliteStore(path, SimulatedClock(START))) as store:
+        put(store, lamp(8, 1), "t")
+        put(store, lamp(8, 2), "t")
+        put(store, lamp(8, 1), "gone")
+        assert store.cold.move(LATER) > 10
+        append(store, lamp(4).id, reading("corrected", START + HOUR), reading("new", START + 99 * HOUR))
+        do(store, lambda tx: tx.delete_history("t", lamp(8).id, CAUSE, name=STATE))
+        while do(store, lambda tx: tx.forget_tenant("gone")):
+            pass
+        do(store, lambda tx: begin(cast(TablesTransaction, tx), None, see(store, cold_status).version))
+
+
+def test_a_city_with_history_in_the_cold_tables_is_moved_with_them(path: Path, url: str) -> None:
+    cool(path)
+    tables = str(path.with_name("history"))
+    with closing(SqliteStore(path, SimulatedClock(START))) as old:
+        before, status = see(old, whole), see(old, cold_status)
+    assert status.instances > 10
+    assert status.hidden > 1
+    moved = move_to_postgres(path, url, SimulatedClock(START))
+    assert moved[-1].table == moving.COLD_TABLES
+    assert moved[-1].rows == status.instances
+    old, new = (
+        SqliteStore(path, SimulatedClock(START)),
+        PostgresStore(url, SimulatedClock(START), cold=tables),
+    )
+    assert see(new, whole) == see(old, whole) == before
+    assert see(new, cold_status) == status
+    for store in (old, new):
+        put(store, lamp(4, "later"))
+        append(store, lamp(4).id, reading("again", START + 2 * HOUR))
+    assert see(new, whole) == see(old, whole)
+    # The tables have one owner: the file reads on and changes nothing.
+    with pytest.raises(ConfigurationError, match="another city's"):
+        old.cold.move(LATER)
+    assert new.cold is not None
+    assert new.cold.move(LATER) > 0
+    assert new.cold.compact() > 0
+    assert see(new, whole) == see(old, whole)
+    assert see(new, count_cold) == see(new, cold_status).instances
+    old.close()
+    new.close()
+
+
+@pytest.mark.parametrize("damage", ["spoiled", "missing"])
+def test_tables_that_do_not_hold_what_they_should_are_not_moved(
+    damage: str, path: Path, place: Server, url: str
+) -> None:
+    cool(path)
+    file = next(path.parent.glob("history/instances/*/*/*.parquet"))
+    if damage == "missing":
+        file.unlink()
+    else:
+        spoiled = bytearray(file.read_bytes())
+        spoiled[len(spoiled) // 2] ^= 1
+        file.write_bytes(spoiled)
+    said = "is missing" if damage == "missing" else "holds other bytes than were written"
+    with pytest.raises(StoreFailed, match=f"{file.name} in .* {said}"):
         move_to_postgres(path, url, SimulatedClock(START))
+    assert place.fetch("city", "SELECT to_regclass('cityloom.event')") == [(None,)]
 
 
-def test_a_city_of_whose_cold_tables_nothing_is_left_is_moved(tmp_path: Path, url: str) -> None:
-    path = tmp_path / "other.db"
-    store = SqliteStore(path, SimulatedClock(START))
-    append(store, lamp(1).id, reading(1, START))
-    assert store.cold.move(LATER) == 1
-    do(store, lambda tx: tx.delete_history("", lamp(1).id, CAUSE))
-    append(store, lamp(2).id, reading(2, START))
-    store.close()
+_KILLED = """
+import os, sys
+from pathlib import Path
+from cityloom.model.clock import SimulatedClock
+from cityloom.store.moving import move_to_postgres
+path, url, start, share = sys.argv[1:]
+clock = SimulatedClock(int(start))
+move_to_postgres(Path(path), url, clock, lambda done: done >= float(share) and os._exit(9))
+"""
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_move_that_was_killed_can_be_made_again(share: float, path: Path, place: Server, url: str) -> None:
+    cool(path)
+    with closing(SqliteStore(path, SimulatedClock(START))) as old:
+        before = see(old, whole)
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, path, url, str(START), str(share)], check=False, capture_output=True
+    )
+    assert killed.returncode == 9, killed.stderr
+    with closing(SqliteStore(path, SimulatedClock(START))) as old:
+        assert see(old, whole) == before
+    (events,) = place.fetch("city", "SELECT count(*) FROM cityloom.event")[0]
+    assert (events > 0) == (share == 1.0)  # whole, or not there
     move_to_postgres(path, url, SimulatedClock(START))
-    with closing(PostgresStore(url, SimulatedClock(START))) as there:
-        found = see(there, lambda snapshot: snapshot.instances("", lamp(2).id, Window()))
-    assert [each.attribute.value for each in found[LEVEL]] == [2]
+    with closing(PostgresStore(url, SimulatedClock(START), cold=str(path.with_name("history")))) as new:
+        assert see(new, whole) == before
+        put(new, lamp(1, 3))
+    with pytest.raises(ConfigurationError, match=r"has moved there already, and its table \w+ differs"):
+        move_to_postgres(path, url, SimulatedClock(START))
 
 
 def test_checksums_tell_every_difference_but_that_of_order() -> None:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import BadRequestData, ConfigurationError, StoreUnreachable
+from cityloom.model.history import HistoryAppend
 from cityloom.query.values import GeoQuery, Query, TypeIs
+from cityloom.store.history_ports import Window
 from cityloom.store.migrations import migrations
+from cityloom.store.ports import Transaction
 from cityloom.store.postgres import PostgresStore, examine_postgres, read_postgres
 from cityloom.store.postgres.dialect import POSTGRES
+from cityloom.store.postgres.session import PostgresSession
 from cityloom.store.postgres.statement import statement
 from cityloom.store.sql import select_entities
 from tests.laws.conftest import START
-from tests.laws.values import CAUSE, LAMP, do, lamp, placed_lamp, put, see
+from tests.laws.tiered import LATER
+from tests.laws.values import CAUSE, HOUR, LAMP, do, lamp, placed_lamp, put, reading, see
 from tests.postgres import Server, server
 from tests.store.test_trouble import until
 
@@ -256,6 +263,37 @@ def test_a_user_who_may_not_add_extensions_is_told_which(place: Server) -> None:
     put(store, placed_lamp(1, 1, 1))
     assert do(store, lambda tx: tx.erase_personal("", lamp(1).id, "officer")) is False
     store.close()
+
+
+def test_history_moves_with_a_few_questions_however_many_series_there_are(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    run = PostgresSession._run
+
+    async def counted(self: PostgresSession, *given: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await run(self, *given)
+
+    def fill(tx: Transaction) -> None:
+        for number in range(250):
+            # Two months, each reading by an event of its own.
+            for time in (START, START + 40 * 24 * HOUR):
+                chunk = HistoryAppend(entity_id=lamp(number).id, types=[LAMP], instances=[reading(1, time)])
+                tx.append_history("", chunk, CAUSE)
+
+    with closing(PostgresStore(url, SimulatedClock(START), cold=str(tmp_path))) as store:
+        do(store, fill)
+        put(store, lamp(250))
+        monkeypatch.setattr(PostgresSession, "_run", counted)
+        assert store.cold is not None
+        assert store.cold.move(LATER) == 501  # and the state of the lamp that is there
+        assert asked < 250
+        told = see(
+            store, lambda snapshot: [len(snapshot.instances("", lamp(n).id, Window())) for n in (0, 250)]
+        )
+        assert told == [1, 1]
 
 
 def test_a_database_is_read_while_a_node_writes_it(store: PostgresStore, url: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from cityloom.consumers.follow import Outcome
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Event
+from cityloom.model.settings import Settings
 from cityloom.model.time import format_datetime
 from tests.subscriptions.helpers import WAIT, City, Receiver
 
@@ -76,6 +77,40 @@ async def test_dead_and_slow_endpoints_hold_nobody_up(city: City, receiver: Rece
     told = await receiver.until("/good", 20)
     assert [one.entity["level"]["value"] for one in told] == list(range(20))
     assert receiver.at("/slow") == []
+
+
+async def test_what_would_wait_beyond_the_bound_is_a_dead_letter_and_keeps_its_order(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    city = City(tmp_path / "city", Settings(notify_waiting=5))
+    await city.start()
+    receiver.hold["/slow"] = asyncio.Event()
+    slow = await city.subscribe(f"{receiver.url}/slow")
+    await city.subscribe(f"{receiver.url}/good")
+    await city.create(LIGHT, level=on(0))
+    for level in range(1, 20):
+        await city.patch(LIGHT, level=on(level))
+    await receiver.until("/good", 20)
+    letters: Sequence[Any] = []
+    async with asyncio.timeout(WAIT):
+        while len(letters) + city.pending() < 20 or city.pending() > 6:
+            letters = await city.node.subscriptions.dead_letters(city.call())
+            await asyncio.sleep(0.01)
+    assert {(one["subscriptionId"], one["attempts"]) for one in letters} == {(slow, 0)}
+    assert all("notifyWaiting" in one["lastError"] for one in letters)
+    assert city.pending() in (5, 6)  # and one may be on its way
+    assert receiver.at("/slow") == []
+    await city.stop()
+    await city.start()
+    receiver.hold.pop("/slow").set()
+    await city.settled()
+    while await city.node.subscriptions.dead_letters(city.call()):
+        await city.node.subscriptions.replay(city.call())
+        await city.settled()
+    levels = {one.headers["Idempotency-Key"]: one.entity["level"]["value"] for one in receiver.at("/slow")}
+    assert list(levels.values()) == list(range(20))
+    assert len(receiver.at("/good")) == 20
+    await city.stop()
 
 
 async def test_nothing_is_lost_and_nothing_forgotten_by_a_restart(city: City, receiver: Receiver) -> None:

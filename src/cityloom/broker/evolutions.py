@@ -88,16 +88,23 @@ class Evolutions(Door):
     ) -> TemporalPage:
         """5.7.4.
 
+        Cost: a look at each entity of the page and the one behind it; and at all before it where the
+        query has an offset alone, at all that there are where they are counted or in descending order.
+
         Raises:
             TooComplexQuery: it would look at more entities than a limit allows.
         """
         self._may(call, "read", "history")
         selects = selection(query, temporal)
-        matched = 0
         descending = query.order_by is not None and query.order_by.terms[0].descending
+        by_key = not (count or descending)
+        after, most = (query.after, query.limit + 1) if by_key else ("", _LOOK_AT_ONCE)
+        if after:
+            query = replace(query, offset=0)
+        matched = 0
         page: list[HistoryEntity] = []
         more = False
-        async for found in self._selected(call, query, selects):
+        async for found in self._selected(call, query, selects, after, most):
             matched += len(found)
             if descending:
                 page = [*reversed(found), *page]
@@ -116,7 +123,8 @@ class Evolutions(Door):
             return self._many(snapshot, call.tenant, page, query, temporal, names, instances)
 
         answer = await self._read(call, read)
-        return replace(answer, more=more, count=matched if count else None)
+        last = page[-1].id if page and by_key else ""
+        return replace(answer, more=more, last=last, count=matched if count else None)
 
     def _many(
         self,
@@ -156,14 +164,20 @@ class Evolutions(Door):
         return ids[::-1] if descending else ids
 
     async def _selected(
-        self, call: Call, query: Query, selects: Selects
+        self, call: Call, query: Query, selects: Selects, after_id: str = "", first: int = _LOOK_AT_ONCE
     ) -> AsyncIterator[list[HistoryEntity]]:
-        """Those selected, by id, some at once. Raises TooComplexQuery."""
+        """Those selected, by id from `after_id` on, some at once: of the `first`, and then of more.
+
+        Raises:
+            TooComplexQuery: it would look at more entities than a limit allows.
+        """
         place = 0
-        after_id = ""
+        at_once = min(first, _LOOK_AT_ONCE)
         while True:
 
-            def look(snapshot: Snapshot, after_id: str = after_id) -> tuple[list[HistoryEntity], str]:
+            def look(
+                snapshot: Snapshot, after_id: str = after_id, at_once: int = at_once
+            ) -> tuple[list[HistoryEntity], str]:
                 found = snapshot.history_entities(
                     call.tenant,
                     ids=query.ids,
@@ -171,14 +185,15 @@ class Evolutions(Door):
                     types=query.types,
                     attrs=query.attrs,
                     after_id=after_id,
-                    limit=_LOOK_AT_ONCE,
+                    limit=at_once,
                 )
-                last = found[-1].id if len(found) == _LOOK_AT_ONCE else ""
+                last = found[-1].id if len(found) == at_once else ""
                 return [entity for entity in found if selects(snapshot, call.tenant, entity)], last
 
             found, after_id = await self._read(call, look)
             yield found
-            place += _LOOK_AT_ONCE
+            place += at_once
+            at_once = min(2 * at_once, _LOOK_AT_ONCE)
             if not after_id:
                 return
             if place > self._limits.history_scan:

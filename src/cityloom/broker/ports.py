@@ -210,12 +210,16 @@ class AggregatedEvolution(Struct, frozen=True, kw_only=True):
 
 
 class TemporalPage(Struct, frozen=True, kw_only=True):
-    """One page of a temporal query; `range_start`/`range_end` (µs) when instances were cut (6.3.10)."""
+    """One page of a temporal query; `range_start`/`range_end` (µs) when instances were cut (6.3.10).
+
+    `last` is the id after which the next page begins; "" where only its offset tells that.
+    """
 
     evolutions: list[Evolution]
     aggregated: list[AggregatedEvolution] = []
     count: int | None = None
     more: bool = False
+    last: str = ""
     cut: bool = False
     range_start: int | None = None
     range_end: int | None = None

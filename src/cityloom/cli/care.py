@@ -160,20 +160,23 @@ def move(
 ) -> None:
     """Moves a city from its file into PostgreSQL, compares every row by checksum, and serves it from there.
 
-    The node is stopped meanwhile; the file stays beside as it was.
+    The node is stopped meanwhile; the file stays beside as it was. The open tables of history stay where
+    they are and are the database's from then on. Killed half way, the command can be given again.
 
     Example: `cityloom move --data my-city --to postgresql://cityloom@db.example/city`
     """
-    from cityloom.store.moving import move_to_postgres
+    from cityloom.store.moving import COLD_TABLES, move_to_postgres
     from cityloom.store.postgres.connection import without_password
 
     folder = CityFolder(data)
-    if folder.settings().store:
+    settings = folder.settings()
+    if settings.store:
         raise ConfigurationError(f"the city in {data} is kept in PostgreSQL already")
     folder.require_store()
+    cold = folder.cold_place(settings)
     folder.settings(store=to)  # refused before anything moves
     with progress_bars() as begin:
-        moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"))
+        moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"), cold=cold)
     for each in moved:
         if each.rows:
             out.print(f"{each.table:18} {each.rows:>12,} rows  {each.checksum}", markup=False)
@@ -181,6 +184,8 @@ def move(
     folder.write(msgspec.structs.replace(configuration, settings=configuration.settings | {"store": shown}))
     if shown != to:
         out.print("the password was not written into city.yaml: keep it in ~/.pgpass or PGPASSWORD")
+    if moved[-1].table == COLD_TABLES and "://" not in cold:
+        out.print(f"nodes on other machines need {cold} by the same name (setting coldUrl)", markup=False)
     out.print(f"{data}: the city is in PostgreSQL now. Next: cityloom serve --data {data}", markup=False)
 
 

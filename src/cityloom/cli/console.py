@@ -16,6 +16,11 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, in words: `1 page`, `1,200 pages`."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def print_whole(table: Table) -> None:
     """Prints a table as wide as it must be: a narrow terminal wraps its lines, no name or number is cut."""
     table.width = Measurement.get(out, out.options.update(width=_WIDEST), table).maximum

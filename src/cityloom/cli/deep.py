@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cityloom.cli.console import counted
 from cityloom.cli.findings import Finding
 from cityloom.folder import CityFolder
 from cityloom.model.errors import CityloomError
@@ -49,11 +50,11 @@ def _pages(file: Path, accept: bool) -> Iterator[Finding]:
             accept_pages(file, wrong)
         finally:
             lock.release()
-        yield Finding("warn", f"store: {len(wrong):,} pages are taken as they are, {_some(wrong)}")
+        yield Finding("warn", f"store: taken as they are: {counted(len(wrong), 'page')}, {_some(wrong)}")
     elif wrong:
         yield Finding(
             "fail",
-            f"store: {len(wrong):,} pages do not hold what was written, {_some(wrong)}",
+            f"store: not what was written: {counted(len(wrong), 'page')}, {_some(wrong)}",
             f"{_RESTORE}; only if another program wrote to the file while no node ran: "
             "cityloom doctor --deep --accept",
         )

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from cityloom.access.keys import Keys
+from cityloom.cli.console import counted
 from cityloom.cli.deep import examine_deeply
 from cityloom.cli.findings import Finding
 from cityloom.cli.logs import check_level
@@ -115,7 +116,7 @@ def _check_database(url: str) -> Iterator[Finding]:
         if facts.damaged:
             yield Finding(
                 "fail",
-                f"store: {facts.damaged:,} pages did not hold what was written",
+                f"store: not what was written: {counted(facts.damaged, 'page')}",
                 "look for them with pg_amcheck, and restore a dump",
             )
         elif not facts.checksums:

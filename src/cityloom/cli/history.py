@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cityloom.cli.console import out, print_whole, progress_bars
+from cityloom.cli.console import counted, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
-from cityloom.model.errors import BadRequestData, ConfigurationError
+from cityloom.model.errors import BadRequestData, ConfigurationError, StoreInUse
 from cityloom.model.time import format_datetime, parse_datetime, parse_duration
 
 if TYPE_CHECKING:
     from cityloom.model.settings import Settings
     from cityloom.store.history_ports import ColdHistory
 
+_BY_ITSELF = (
+    "A node does this by itself: retention all the time, and where coldAfter is set, when it starts and once "
+    "an hour it moves what is old enough, and once a day it compacts and removes files. "
+    "To do it by this command, stop the node"
+)
+_IMPORT = (
+    "An import needs the file for itself: stop the node, import, and start it again; "
+    "`cityloom history import` killed half way goes on where it was"
+)
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 commands = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +95,7 @@ def move(
             raise ConfigurationError("--older-than is required where the setting coldAfter is empty")
         with progress_bars() as begin:
             count = cold.move(before, begin("moving history"))
-    out.print(f"{count:,} instances older than {format_datetime(before)} moved")
+    out.print(f"{counted(count, 'instance')} older than {format_datetime(before)} moved")
 
 
 @commands.command("import")
@@ -127,7 +136,8 @@ def bring(
     settings = folder.settings()
     if zone not in ("", *available_timezones()):
         raise ConfigurationError(f"--time-zone is invalid: {zone!r} is no time zone, such as Europe/Berlin")
-    node = Node(folder, settings)
+    with _for_itself(_IMPORT):
+        node = Node(folder, settings)
     try:
         cold = node.store.cold
         before = Ageing(cold, SystemClock(), _age(older) or settings.cold_after, 0).before
@@ -147,8 +157,8 @@ def bring(
     finally:
         node.close()
     out.print(
-        f"{report.values_new:,} instances new, {report.values_known:,} known, "
-        f"{report.rejected_rows:,} rows rejected, {report.seconds:,.1f} s"
+        f"{counted(report.values_new, 'instance')} new, {report.values_known:,} known, "
+        f"{counted(report.rejected_rows, 'row')} rejected, {report.seconds:,.1f} s"
     )
     if report.rejected_rows:
         out.print(f"rejected rows: {folder.runs / source}", markup=False)
@@ -162,7 +172,7 @@ def compact(data: _Data) -> None:
     """
     with _opened(data) as (cold, _), progress_bars() as begin:
         count = cold.compact(1, begin("writing months anew"))
-    out.print(f"{count:,} months written anew")
+    out.print(f"{counted(count, 'month')} written anew")
 
 
 @commands.command("retain")
@@ -176,14 +186,15 @@ def retain(data: _Data) -> None:
     from cityloom.app import Node
 
     folder = _city(data)
-    node = Node(folder, folder.settings())
+    with _for_itself(_BY_ITSELF):
+        node = Node(folder, folder.settings())
     try:
         gone = asyncio.run(node.retaining().expire_history())
     finally:
         node.close()
     with _opened(data) as (cold, _), progress_bars() as begin:
         months = cold.compact(1, begin("writing months anew"))
-    out.print(f"{gone:,} instances deleted, {months:,} months written anew")
+    out.print(f"{counted(gone, 'instance')} deleted, {counted(months, 'month')} written anew")
 
 
 @commands.command("vacuum")
@@ -199,7 +210,7 @@ def vacuum(
     """
     with _opened(data) as (cold, settings):
         count = cold.vacuum(settings.cold_keep if keep is None else keep)
-    out.print(f"{count:,} files removed")
+    out.print(f"{counted(count, 'file')} removed")
 
 
 @commands.command("export")
@@ -225,6 +236,8 @@ def export(
     expand = LdContext.core.expand_term
     names = [expand(name.strip()) for name in attrs.split(",")]
     span = parse_datetime(start, "--from"), parse_datetime(end, "--to")
+    if span[1] <= span[0]:
+        raise ConfigurationError(f"--to must be after --from: {end} is not after {start}")
     _city(data)
     with opened(data) as snapshot:
         rows = one_history(snapshot, "", expand(type), names, *span).collect()
@@ -239,7 +252,7 @@ def export(
             rows.write_ipc(output)
         case _:
             rows.write_csv(output)
-    out.print(f"{output}: {rows.height:,} instances", markup=False)
+    out.print(f"{output}: {counted(rows.height, 'instance')}", markup=False)
 
 
 def _age(older: str | None) -> str:
@@ -264,13 +277,23 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
 
 
 @contextmanager
+def _for_itself(advice: str) -> Iterator[None]:
+    """Says what to do where a node has the city's file."""
+    try:
+        yield
+    except StoreInUse as error:
+        raise ConfigurationError(f"{error.detail}. {advice}") from None
+
+
+@contextmanager
 def _opened(data: Path) -> Iterator[tuple[ColdHistory, Settings]]:
     """The city's cold history; no node may be using a file."""
     from cityloom.app.opening import open_store
 
     folder = _city(data)
     settings = folder.settings()
-    store = open_store(folder, settings, SystemClock(), shared=False)
+    with _for_itself(_BY_ITSELF):
+        store = open_store(folder, settings, SystemClock(), shared=False)
     try:
         assert store.cold is not None
         yield store.cold, settings

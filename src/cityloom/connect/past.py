@@ -22,7 +22,8 @@ from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SCHEMA
 from cityloom.connect.files import SourceFile, digest
 from cityloom.connect.mapping import Mapping
-from cityloom.connect.past_file import BATCH, PastFile
+from cityloom.connect.past_csv import BATCH
+from cityloom.connect.past_file import PastFile
 from cityloom.connect.past_mapped import MappedFile
 from cityloom.connect.past_rows import PLACE, appends_of, counted
 from cityloom.connect.rejectfile import RejectFile
@@ -59,7 +60,11 @@ class PastRows(Protocol):
 
     path: Path
     name: str
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
 
     def batches(self) -> Iterator[tuple[polars.DataFrame, list[Reject]]]:
         """Rows an instance, and those of the file that are wrong."""
@@ -150,6 +155,7 @@ class PastImport:
                 run = _Run(self, file, (call, scopes), report, rejects, share)
                 shutil.rmtree(folder / _ASIDE, ignore_errors=True)
                 found = await run.everything(folder / _ASIDE)
+                read.rows = file.rows
                 report.read += file.rows
                 newest = found if newest is None or (found or newest) > newest else newest
             report.status = "ok"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cityloom.connect.mapping import NO_ATTRIBUTES
+from cityloom.connect.past_csv import CsvRows, numbered
 from cityloom.connect.rejects import Reject
 from cityloom.ld.limits import DEFAULT_LIMITS
 from cityloom.ld.names import is_name, is_uri
@@ -27,13 +28,16 @@ READ: Final = (
     "row", "entityId", "type", "attribute", "time", "datasetId", "unitCode", "number", "whole", "json"
 )  # fmt: skip
 """The columns that rows come out with; `time` in microseconds, the value as in the tables."""
-BATCH: Final = 500_000
-"""Rows that are held at once."""
-
 _URI: Final = r'^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f<>"{}|\\^`\s]+$'
 _BAD_PERCENT: Final = r"%([^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)"
 _INTEGER: Final = r"^-?(0|[1-9][0-9]*)$"
 _NUMBER: Final = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_NO_NUMBERS: Final = [
+    sign + word
+    for sign in ("", "+", "-")
+    for word in ("NaN", "nan", "NAN", "inf", "Inf", "INF", "Infinity", "infinity")
+]
+"""What programs write in CSV for numbers that are none: no value, and no text either."""
 _EXACT: Final = 2**53
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond of the calendar."""
@@ -59,13 +63,17 @@ class PastFile:
         self._expand = expand
         self._zone = zone
         self._names: dict[str, str | None] = {}
-        self._is_csv = path.name.endswith((".csv", ".csv.gz"))
+        self._csv: CsvRows | None = None
+        self._schema: dict[str, polars.DataType]
         if not path.is_file():
             raise ConfigurationError(f"the file {path} does not exist")
+        if path.name.endswith((".csv", ".csv.gz")):
+            self._csv = CsvRows(path, self.name)
+            self._schema = {column: pl.String() for column in self._csv.columns}
+            self._check_columns()
+            return
         with telling(path):
-            if self._is_csv:
-                self._scan = pl.scan_csv(path, infer_schema=False)
-            elif path.suffix == ".parquet":
+            if path.suffix == ".parquet":
                 self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             elif path.suffix in (".arrow", ".feather", ".ipc"):
                 self._scan = pl.scan_ipc(path, glob=False, hive_partitioning=False)
@@ -75,8 +83,12 @@ class PastFile:
                 )
             self._schema = dict(self._scan.collect_schema())
             self._check_columns()
-            self.rows: int = self._scan.select(pl.len()).collect().item()
-            """How many there are."""
+            self._count: int = self._scan.select(pl.len()).collect().item()
+
+    @property
+    def rows(self) -> int:
+        """How many there are; of a CSV file that is read row by row about so many until it was."""
+        return self._csv.rows if self._csv is not None else self._count
 
     def batches(self) -> Iterator[tuple[polars.DataFrame, list[Reject]]]:
         """Rows that are right, with the columns `READ`, and those that are not.
@@ -84,14 +96,11 @@ class PastFile:
         Raises:
             ConfigurationError: the file cannot be read to its end.
         """
-        import polars as pl
-
-        begin = 1
+        frames = self._csv.frames("row") if self._csv is not None else numbered(self._scan, "row")
         with telling(self.path):
-            for frame in self._scan.collect_batches(chunk_size=BATCH, maintain_order=True):
-                told = frame.with_row_index("row", begin).with_columns(pl.col("row").cast(pl.Int64))
-                begin += frame.height
-                yield self._read(told)
+            for frame, unreadable in frames:
+                rows, wrong = self._read(frame)
+                yield rows, unreadable + wrong
 
     def reject(self, row: dict[str, Any], reason: str) -> Reject:
         """The line of a reject file for a row of which these columns are known."""
@@ -150,8 +159,9 @@ class PastFile:
             pl.col(name).cast(pl.String) for name in ("id", "attribute", *OPTIONAL) if name in self._schema
         ]
         missing = [pl.lit(None, pl.String).alias(name) for name in OPTIONAL if name not in self._schema]
+        blank = REQUIRED + OPTIONAL if self._csv is not None else ("id", "attribute", *OPTIONAL)
         told = frame.with_columns(*texts, *missing).with_columns(
-            pl.col(name).replace("", None) for name in ("id", "attribute", *OPTIONAL)
+            pl.col(name).replace("", None) for name in blank
         )
         told = told.with_columns(pl.col("datasetId").replace("@none", None))
         names = {*told["attribute"].unique(), *told["type"].unique()} - {None}
@@ -161,15 +171,14 @@ class PastFile:
             time=self._time(),
             attributeIri=_replaced("attribute", whole),
             typeIri=_replaced("type", whole),
-            **(_value_of_text() if self._is_csv else _value_of(self._schema["value"])),
+            **(_value_of_text() if self._csv is not None else _value_of(self._schema["value"])),
         )
         told = told.with_columns(reason=_reason())
         wrong = told.filter(pl.col("reason").is_not_null())
+        stood = frame.join(wrong.select("row"), on="row", how="semi", maintain_order="left")
         rejects = [
             self.reject(row, reason)
-            for reason, row in zip(
-                wrong["reason"], wrong.select("row", *self._schema).iter_rows(named=True), strict=True
-            )
+            for reason, row in zip(wrong["reason"], stood.iter_rows(named=True), strict=True)
         ]
         right = told if not wrong.height else told.filter(pl.col("reason").is_null())
         right = right.drop("type", "attribute").rename({"typeIri": "type", "attributeIri": "attribute"})
@@ -258,7 +267,7 @@ def _value_of_text() -> dict[str, polars.Expr]:
     json = (
         pl.when(large | value.is_in(["true", "false"]))
         .then(value)
-        .when(~is_number & (value != ""))
+        .when(~is_number & ~value.is_in(_NO_NUMBERS))
         .then(quoted(value))
     )
     finite = pl.when(number.is_finite()).then(number)

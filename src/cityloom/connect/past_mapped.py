@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cityloom.connect.cells import linear
 from cityloom.connect.mapping import AttributePart, Mapping
-from cityloom.connect.past_file import BATCH, READ, micros_of, quoted, telling
+from cityloom.connect.past_csv import CsvRows, numbered
+from cityloom.connect.past_file import READ, micros_of, quoted, telling
 from cityloom.connect.rejects import Reject
 from cityloom.connect.template import Template, encode_part, plain_text
 from cityloom.model.errors import ConfigurationError
@@ -50,17 +51,24 @@ class MappedFile:
         self._twice: set[tuple[str, int]] = set()
         if not path.is_file():
             raise ConfigurationError(f"the file {path} does not exist")
-        with telling(path):
-            if mapping.format == "csv":
-                self._scan = pl.scan_csv(path, infer_schema=False, separator=mapping.delimiter)
-            else:
+        self._csv: CsvRows | None = None
+        self._schema: dict[str, polars.DataType]
+        if mapping.format == "csv":
+            self._csv = CsvRows(path, self.name, mapping.delimiter)
+            self._schema = {column: pl.String() for column in self._csv.columns}
+        else:
+            with telling(path):
                 self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            self._schema = dict(self._scan.collect_schema())
-            for column in mapping.columns():
-                if column not in self._schema:
-                    raise ConfigurationError(f"the file {path} is invalid: column {column} is required")
-            self.rows: int = self._scan.select(pl.len()).collect().item()
-            """How many there are."""
+                self._schema = dict(self._scan.collect_schema())
+                self._count: int = self._scan.select(pl.len()).collect().item()
+        for column in mapping.columns():
+            if column not in self._schema:
+                raise ConfigurationError(f"the file {path} is invalid: column {column} is required")
+
+    @property
+    def rows(self) -> int:
+        """How many there are; of a CSV file that is read row by row about so many until it was."""
+        return self._csv.rows if self._csv is not None else self._count
 
     def batches(self) -> Iterator[tuple[polars.DataFrame, list[Reject]]]:
         """Rows an instance with the columns `READ`, and the rows of the file that are wrong.
@@ -68,16 +76,16 @@ class MappedFile:
         Raises:
             ConfigurationError: the file cannot be read to its end.
         """
-        import polars as pl
-
-        begin = 1
+        columns = self._mapping.columns()
+        frames = (
+            self._csv.frames("_row")
+            if self._csv is not None
+            else numbered(self._scan.select(columns), "_row")
+        )
         with telling(self.path):
-            for frame in self._scan.select(self._mapping.columns()).collect_batches(
-                chunk_size=BATCH, maintain_order=True
-            ):
-                told = frame.with_row_index("_row", begin).with_columns(pl.col("_row").cast(pl.Int64))
-                begin += frame.height
-                yield self._read(told)
+            for frame, unreadable in frames:
+                rows, wrong = self._read(frame.select("_row", *columns))
+                yield rows, unreadable + wrong
 
     def reject(self, row: dict[str, Any], reason: str) -> Reject:
         """The line of a reject file for a row of which these columns are known."""

@@ -196,3 +196,7 @@ class ConfigurationError(CityloomError):
     """A setting, a profile, a mapping or a folder is wrong: one sentence, exit status not 0."""
 
     title = "The configuration is invalid"
+
+
+class StoreInUse(ConfigurationError):
+    """Another process has the city's file."""

@@ -231,6 +231,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     notify_per_endpoint: Annotated[
         int, _setting("calls", "Notifications under way at once to one endpoint.", ge=1)
     ] = 4
+    notify_waiting: Annotated[
+        int,
+        _setting(
+            "notifications",
+            "Most that wait for one endpoint (0.5 kB of memory each); the next ones become dead letters.",
+            ge=1,
+        ),
+    ] = 100_000
 
     # Logs
     log_level: Annotated[str, _setting("level", "debug, info, warning or error.")] = "info"

@@ -376,6 +376,8 @@ class Query(Struct, frozen=True, kw_only=True):
     `attrs` keeps entities that have at least one of these attributes.
     `filter` is a condition in CQL2, of which only TRUE selects.
     `limit` 0 with a wanted count answers no entities (5.5.9).
+    `after`, of temporal evolutions alone, is the id of the last one before `offset`: whoever knows it
+    spares looking at all of those again.
     """
 
     ids: list[str] = []
@@ -390,6 +392,7 @@ class Query(Struct, frozen=True, kw_only=True):
     order_by: OrderBy | None = None
     limit: int = 20
     offset: int = 0
+    after: str = ""
 
 
 class Projection(Struct, frozen=True, kw_only=True):

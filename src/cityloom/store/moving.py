@@ -2,6 +2,10 @@
 
 Both stores keep the same tables, so a row is carried over as it is; only what the
 databases hold in ways of their own (values, names, places) is translated.
+
+The cold tables of history stay where they are, and change hands: with the rows that say what counts of
+them goes the city's own id, by which they know their owner. The file is given another one when all is in
+the database, so a node on the file still reads them and never changes them.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from msgspec import Struct
 from cityloom.model.clock import Clock
 from cityloom.model.entity import decode_entity
 from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.store.cold.files import differs
 from cityloom.store.migrations import migrations
 from cityloom.store.postgres.connection import (
     check_promises,
@@ -35,9 +40,10 @@ from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.statement import Types
 from cityloom.store.sql import place_row
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.sqlite.connection import FileLock, check_place, open_reader
+from cityloom.store.sqlite.connection import open_reader, open_writer
 from cityloom.store.sqlite.connection import opening as opening_file
 from cityloom.store.tables.codec import load_value
+from cityloom.store.tables.cold_status import cold_status, count_cold, kept_files
 
 _ROWS: Final = 10_000
 """Rows that are sent, or read back, at once."""
@@ -46,14 +52,14 @@ _NUMBERED: Final = {"tenant": "id", "name": "id", "shape": "id", "personal_readi
 """The tables whose rows the database numbers itself, from beyond what was brought."""
 _SEEDED: Final = frozenset(("cold", "meta", "pulse", "tenant"))
 """The tables that are not empty even where no city is."""
-_COLD: Final = ("cold", "cold_series", "cold_gone", "cold_cut", "cold_forgotten", "cold_file")
-"""What a store says of its cold tables: of no meaning where nothing is in them."""
-_LEFT: Final = {
-    "meta": "key NOT IN ('version', 'cold')",
-    "lease": "false",
-    **dict.fromkeys(_COLD, "false"),
-}
+COLD_TABLES: Final = "(open tables)"
+"""What stands for them in what is told of a move."""
+_HANDED: Final = "cold handed"
+"""Where the file keeps the id that it had before the cold tables changed hands."""
+_LEFT: Final = {"meta": f"key NOT IN ('version', 'cold', '{_HANDED}')", "lease": "false"}
 """What the two schemas say each of themselves; and who does what in a node that has ended."""
+_CITY: Final = f"SELECT value FROM meta WHERE key IN ('cold', '{_HANDED}') ORDER BY key DESC LIMIT 1"
+"""The city's own id, which the database gets, too."""
 Progress = Callable[[float], None]
 Row = Sequence[Any]
 
@@ -66,38 +72,42 @@ class Moved(Struct, frozen=True):
     checksum: str
 
 
-def move_to_postgres(path: Path, url: str, clock: Clock, progress: Progress | None = None) -> list[Moved]:
+def move_to_postgres(
+    path: Path, url: str, clock: Clock, progress: Progress | None = None, *, cold: str = ""
+) -> list[Moved]:
     """Carries the city in the file `path` into the database `url`, which holds none; the file stays as it is.
+
+    A move that was cut off before it ended left the database empty, or whole; then it is compared, not
+    sent, once more.
 
     Args:
         progress: is told the share that is done, 0 to 1.
+        cold: where the cold history is, a folder or a URL; "" is the folder `history` beside the file.
+
+    Returns:
+        The tables of the database, and the cold tables as the last, where history is in them.
 
     Raises:
-        ConfigurationError: the file or the database cannot be used, a node has one of them open, the
-            database holds a city already, or a part of the history is not in the file.
-        StoreFailed: what was read back is not what was sent; the database is as it was.
+        ConfigurationError: the file or the database cannot be used, a node has one of them open, or the
+            database holds another city.
+        StoreFailed: what was read back is not what was sent, or the cold tables do not hold what they
+            should; the database is as it was.
 
-    Cost: about 20 µs a row, a third of that for reading back.
+    Cost: about 20 µs a row, a third of that for reading back; a read of the cold tables' files.
     """
     name = store_name(url)
     if not path.exists():
         raise ConfigurationError(f"the store {path} does not exist")
-    check_place(path)
-    SqliteStore(path, clock).close()  # brings an older file up to this version's schema
     driver = Driver()
-    try:
-        with opening_file(path):
-            lock = FileLock(path)
-        try:
-            with opening_file(path):
-                source = open_reader(path, None)
-            with closing(source), opening(name):
-                source.execute("BEGIN")
-                return driver.run(_move(source, url, name, progress or (lambda _: None)))
-        finally:
-            lock.release()
-    finally:
-        driver.close()
+    # Whoever else would have the file open is refused; one of an older version has this one's schema now.
+    with closing(driver), closing(SqliteStore(path, clock, cold=cold)) as store:
+        tables = _look_through(store)
+        with opening_file(path), closing(open_reader(path, None)) as source, opening(name):
+            source.execute("BEGIN")
+            moved = driver.run(_move(source, url, name, progress or (lambda _: None)))
+        with opening_file(path), closing(open_writer(path, "FULL", None)) as file:
+            _hand_over(file)
+        return moved + tables
 
 
 async def _move(source: apsw.Connection, url: str, name: str, progress: Progress) -> list[Moved]:
@@ -106,28 +116,56 @@ async def _move(source: apsw.Connection, url: str, name: str, progress: Progress
         await take_lock(target, name)
         await check_promises(target, name)
         types = await prepare(target, name, migrations("postgres"))
-        for table in sorted(types.keys() - _SEEDED):
+        _refuse_strangers(source, types)
+        city = source.execute(_CITY).get
+        there = await target.fetchval("SELECT value FROM meta WHERE key = 'cold'") == city
+        for table in sorted(types.keys() - _SEEDED) if not there else ():
             if await target.fetchval(f"SELECT EXISTS (SELECT 1 FROM {table})"):
                 raise ConfigurationError(
                     f"the store {name} holds a city already: its table {table} is not empty"
                 )
-        _refuse_strangers(source, types)
         async with target.transaction():
-            moved = await _carry(source, target, types, progress)
+            moved = await _carry(source, target, types, progress, sent=there)
+            await target.execute("UPDATE meta SET value = $1 WHERE key = 'cold'", city)
         await target.execute("ANALYZE")
+        progress(1.0)
         return moved
     finally:
         await target.close(timeout=5)
 
 
+def _hand_over(file: apsw.Connection) -> None:
+    """Makes the city in the file another one than that in the database."""
+    with file:
+        file.execute("INSERT OR IGNORE INTO meta SELECT ?, value FROM meta WHERE key = 'cold'", (_HANDED,))
+        file.execute("UPDATE meta SET value = 'cityloom:' || lower(hex(randomblob(8))) WHERE key = 'cold'")
+
+
+def _look_through(store: SqliteStore) -> list[Moved]:
+    """The cold tables, where each of their files holds what was written, and all of them what is counted.
+
+    Raises:
+        StoreFailed: they do not.
+    """
+    with store.snapshot() as snapshot:
+        place = snapshot.tiers.cold.tables.place
+        digests = _Sum()
+        for kept in kept_files(snapshot):
+            said = differs(Path(place), kept)
+            if said:
+                raise StoreFailed(f"the city cannot be moved: {kept.path} in {place} {said}")
+            digests.add([kept])
+        counted, found = cold_status(snapshot).instances, count_cold(snapshot)
+        if counted != found:
+            raise StoreFailed(
+                f"the city cannot be moved: the tables of history in {place} hold {found:,} instances, "
+                f"not {counted:,}"
+            )
+        return [Moved(COLD_TABLES, found, digests.text)] if found else []
+
+
 def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
     """Nothing is left behind in silence: what stands on one side alone is told."""
-    cold = source.execute("SELECT coalesce(sum(count), 0) FROM cold_series").get
-    if cold:
-        raise ConfigurationError(
-            f"the city cannot be moved: {cold:,} instances of its history are in the cold tables, "
-            "which are the file's alone, and no command brings them back into the file yet"
-        )
     listed = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in source.execute(listed) if not name.startswith(f"{_PLACE}_")}
     strange = {
@@ -144,25 +182,28 @@ def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
 
 
 async def _carry(
-    source: apsw.Connection, target: asyncpg.Connection, types: Types, progress: Progress
+    source: apsw.Connection, target: asyncpg.Connection, types: Types, progress: Progress, *, sent: bool
 ) -> list[Moved]:
+    """Sends all rows, unless they are `sent` already, and reads them back."""
     counts = {table: source.execute(f"SELECT count(*) FROM {table}{_where(table)}").get for table in types}
-    whole, done = max(1, 2 * sum(counts.values())), 0
+    whole, done = 2 * sum(counts.values()) + 1, 0  # the commit is the last of it
 
     def tell(rows: int) -> None:
         nonlocal done
         done += rows
-        progress(min(1.0, done / whole))
+        progress(min(done, whole - 1) / whole)  # places are more in the database
 
     moved = []
     for table, columns in types.items():
-        await target.execute(f"DELETE FROM {table}{_where(table)}")
-        sent, count = _Sum(), 0
+        if not sent:
+            await target.execute(f"DELETE FROM {table}{_where(table)}")
+        checksum, count = _Sum(), 0
         for rows in _batches(_source_rows(source, table, list(columns))):
-            sent.add(rows)
-            await target.copy_records_to_table(
-                table, records=rows, columns=list(columns), schema_name="cityloom"
-            )
+            checksum.add(rows)
+            if not sent:
+                await target.copy_records_to_table(
+                    table, records=rows, columns=list(columns), schema_name="cityloom"
+                )
             tell(len(rows))
             count += len(rows)
         kept, back = _Sum(), 0
@@ -170,9 +211,14 @@ async def _carry(
             kept.add(rows)
             tell(len(rows))
             back += len(rows)
-        if (count, sent.text) != (back, kept.text):
+        if (count, checksum.text) != (back, kept.text):
+            if sent:
+                raise ConfigurationError(
+                    f"the city has moved there already, and its table {table} differs: something was "
+                    "written since. Serve it from there (setting store), or drop the schema cityloom there"
+                )
             raise StoreFailed(
-                f"the table {table} was not moved: {count} rows ({sent.text}) were sent, "
+                f"the table {table} was not moved: {count} rows ({checksum.text}) were sent, "
                 f"{back} ({kept.text}) read back"
             )
         moved.append(Moved(table, count, kept.text))
@@ -181,7 +227,6 @@ async def _carry(
             f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 1))"
             f" FROM {table}"
         )
-    progress(1.0)
     return moved
 
 

@@ -4,7 +4,9 @@ Each endpoint has a few lanes. A notification belongs to the lane of its
 entity, so that an endpoint hears of one entity in the order of its changes. A
 lane sends one at a time. When an endpoint does not answer at all, all its
 lanes wait; when it refuses one notification, that one waits alone and those
-behind it go on.
+behind it go on. Only so many wait for one endpoint (`notifyWaiting`): the next
+ones are dead letters at once, which are later than all that waits, so that whoever
+replays them keeps the order.
 """
 
 from __future__ import annotations
@@ -53,11 +55,15 @@ class _Waiting(NamedTuple):
 
 
 class _Endpoint:
-    """What is known of one address: how often it failed in a row, and until when it is left alone."""
+    """What is known of one address: how often it failed in a row, and until when it is left alone.
+
+    `full`: as many wait for it as may.
+    """
 
     def __init__(self) -> None:
         self.failures = 0
         self.blocked_until = 0
+        self.full = False
 
 
 class _Lane:
@@ -159,9 +165,10 @@ class Deliverer:
         self._counters.pop((tenant, subscription), None)
         self._touched.discard((tenant, subscription))
         for lane in self._lanes.values():
-            gone = [one for one in lane.waiting if (one.tenant, one.subscription) == (tenant, subscription)]
+            key = (tenant, subscription)
+            gone = [one for one in lane.waiting if (one.tenant, one.subscription) == key]
             if gone:
-                lane.waiting = [one for one in lane.waiting if one not in gone]
+                lane.waiting = [one for one in lane.waiting if (one.tenant, one.subscription) != key]
                 heapq.heapify(lane.waiting)
                 lane.wake.set()
                 for one in gone:
@@ -208,6 +215,9 @@ class Deliverer:
             return
         uri = endpoint_told.uri
         shard = _shard(delivery) % self._settings.notify_per_endpoint
+        if self._is_full(uri):
+            self._refuse(delivery)
+            return
         lane = self._lanes.get((uri, shard))
         if lane is None:
             endpoint = self._endpoints.setdefault(uri, _Endpoint())
@@ -215,6 +225,29 @@ class Deliverer:
             lane.task = asyncio.create_task(self._run_lane((uri, shard), lane))
         self._taken.add(key)
         self._push(lane, delivery)
+
+    def _is_full(self, uri: str) -> bool:
+        """Whether as many wait for an endpoint as may; the log says so once each time that they do."""
+        shards = range(self._settings.notify_per_endpoint)
+        lanes = [lane for shard in shards if (lane := self._lanes.get((uri, shard))) is not None]
+        if not lanes:
+            return False
+        waiting = sum(len(lane.waiting) for lane in lanes)
+        endpoint, full = lanes[0].endpoint, waiting >= self._settings.notify_waiting
+        if full and not endpoint.full:
+            _log.error("too many notifications wait", endpoint=uri, waiting=waiting)
+        endpoint.full = full
+        return full
+
+    def _refuse(self, delivery: Delivery) -> None:
+        """Makes a dead letter of what was never tried: too many wait for its endpoint."""
+        reason = (
+            f"{self._settings.notify_waiting} notifications wait for the endpoint already (notifyWaiting)"
+        )
+        letter = msgspec.structs.replace(delivery, due=self._clock.now(), last_error=reason, dead=True)
+        self._count(letter, failed=True)
+        self._results.append(lambda tx: self._keep_failed(tx, letter))
+        self._flush.set()
 
     def _push(self, lane: _Lane, delivery: Delivery) -> None:
         kept = delivery if len(lane.waiting) < _KEPT_IN_MEMORY else None

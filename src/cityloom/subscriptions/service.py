@@ -202,7 +202,7 @@ class Subscriptions(KeptSubscriptions):
                 msgspec.structs.replace(one, dead=False, attempts=0, due=tx.now, last_error="")
                 for one in chosen
             ]
-            for delivery in revived:
+            for delivery in sorted(revived, key=lambda one: one.seq):
                 tx.hand_over(delivery, call.cause)
             return revived
 

@@ -16,6 +16,8 @@ from cityloom.model.settings import Settings
 from cityloom.web.params import Params
 
 PAGING_PARAMS: Final = frozenset({"limit", "offset", "count"})
+AFTER: Final = "after"
+"""Beside an offset: the id of the last one before it, so that those need not be looked at again."""
 RESULTS_COUNT: Final = "NGSILD-Results-Count"
 
 
@@ -47,7 +49,7 @@ def parse_paging(params: Params, settings: Settings) -> Paging:
 
 
 def page_links(
-    path: str, params: Mapping[str, str], paging: Paging, more: bool, media_type: str
+    path: str, params: Mapping[str, str], paging: Paging, more: bool, media_type: str, last: str = ""
 ) -> list[str]:
     """The link-values to the previous and the next page (6.3.10).
 
@@ -56,15 +58,19 @@ def page_links(
         params: of the request; limit and offset are set anew.
         more: whether another page follows.
         media_type: what the request was answered with.
+        last: the id after which the next page begins, where it may be found by that.
     """
     links: list[str] = []
     if paging.limit == 0:
         return links
+    params = {name: value for name, value in params.items() if name != AFTER}
     if paging.offset > 0:
         links.append(
             _link(path, params, paging.limit, max(0, paging.offset - paging.limit), "prev", media_type)
         )
     if more:
+        if last:
+            params[AFTER] = last
         links.append(_link(path, params, paging.limit, paging.offset + paging.limit, "next", media_type))
     return links
 

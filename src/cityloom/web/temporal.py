@@ -30,7 +30,7 @@ from cityloom.web.entities import LOCAL, refuse_other_id
 from cityloom.web.entity_attributes import attribute_name, dataset_of
 from cityloom.web.incoming import Incoming
 from cityloom.web.map_wish import map_headers, map_status, read_map_wish
-from cityloom.web.paging import PAGING_PARAMS, RESULTS_COUNT, Paging, page_links, parse_paging
+from cityloom.web.paging import AFTER, PAGING_PARAMS, RESULTS_COUNT, Paging, page_links, parse_paging
 from cityloom.web.queries import (
     AGGREGATION,
     COERCION,
@@ -73,8 +73,9 @@ HISTORY_PARAMS: Final = (
     | SOURCES
     | ENTITY_MAPS
     | PAGING_PARAMS
+    | {AFTER}
 )
-"""The parameters of a temporal query (Table 6.18.3.2-1)."""
+"""The parameters of a temporal query (Table 6.18.3.2-1), and what its links to the next page tell."""
 
 
 async def upsert_history(incoming: Incoming) -> Response:
@@ -170,6 +171,7 @@ def read_history_query(
 async def _query(incoming: Incoming, ld_context: LdContext, words: Words, selectors: Any) -> Response:
     paging = parse_paging(incoming.params, incoming.services.settings)
     query, temporal, form, projection = read_history_query(incoming, ld_context, words, selectors, paging)
+    query = replace(query, after=incoming.params.text(AFTER) or "")
     read_map_wish(incoming, words)
     page = await incoming.services.broker.query_history(
         incoming.call,
@@ -185,7 +187,7 @@ async def _query(incoming: Incoming, ld_context: LdContext, words: Words, select
         page,
         _written(page, ld_context, form, temporal, projection),
         status=map_status(incoming),
-        links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept),
+        links=page_links(incoming.raw_path, incoming.params, paging, page.more, incoming.accept, page.last),
         headers={RESULTS_COUNT: str(page.count)} if paging.count else {},
     )
 
@@ -445,7 +447,7 @@ OPERATIONS = [
         handler=query_history_by_post,
         summary="Query temporal evolutions, the query in the body",
         clause="6.24.3.1",
-        params=LOCAL | PAGING_PARAMS | REPRESENTATION,
+        params=LOCAL | PAGING_PARAMS | REPRESENTATION | {AFTER},
         options=HISTORY_OPTIONS,
         answers=JSON_TYPES,
         statuses=(200, 201, 206),

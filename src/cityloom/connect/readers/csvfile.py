@@ -61,15 +61,23 @@ def open_csv(mapping: Mapping, content: Content) -> Table:
         ConfigurationError: it cannot be opened, is empty, or its header is broken.
     """
     stream, fraction = open_bytes(content)
-    return csv_table(mapping, stream, fraction, name_of(content))
+    told = {"encoding": mapping.encoding, "delimiter": mapping.delimiter}
+    return csv_table(stream, fraction, name_of(content), **told)
 
 
-def csv_table(mapping: Mapping, stream: BinaryIO, fraction: Callable[[], float], name: str) -> Table:
+def csv_table(
+    stream: BinaryIO,
+    fraction: Callable[[], float],
+    name: str,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+) -> Table:
     """A table of an open stream of CSV; the table closes it."""
-    encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
+    encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=mapping.delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         header = _header(reader, name)
     except ConfigurationError:

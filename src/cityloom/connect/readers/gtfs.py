@@ -44,7 +44,13 @@ def open_gtfs(mapping: Mapping, content: Content) -> Table:
             raise ConfigurationError(f"{name} cannot be read as a GTFS feed: {error}") from None
         present = set(members)
         size = data.getbuffer().nbytes
-        table = csv_table(mapping, data, lambda: 1.0 if data.closed or not size else data.tell() / size, file)
+        table = csv_table(
+            data,
+            lambda: 1.0 if data.closed or not size else data.tell() / size,
+            file,
+            encoding=mapping.encoding,
+            delimiter=mapping.delimiter,
+        )
     missing = [part for part in _EXPECTED if part not in present]
     if missing:
         table.notes["missingTables"] = missing

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import apsw
 
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError, StoreFailed, StoreInUse
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import Migration
 from cityloom.store.sqlite.checksums import seal
@@ -69,7 +69,11 @@ def opening(path: Path) -> Iterator[None]:
 
 
 class FileLock:
-    """Keeps a second process (or a second store in this one) off the same file."""
+    """Keeps a second process (or a second store in this one) off the same file.
+
+    Raises:
+        StoreInUse: another one has it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
@@ -77,9 +81,7 @@ class FileLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._descriptor)
-            raise ConfigurationError(
-                f"the store {path} is already in use: another node has it open"
-            ) from None
+            raise StoreInUse(f"the store {path} is already in use: another node has it open") from None
 
     def release(self) -> None:
         """Lets others open the file."""

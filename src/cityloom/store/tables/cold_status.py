@@ -8,6 +8,8 @@ from typing import cast
 from msgspec import Struct
 
 from cityloom.store.cold.files import Kept
+from cityloom.store.cold.hidden import visible
+from cityloom.store.cold.tables import Part
 from cityloom.store.ports import Snapshot
 from cityloom.store.tables.snapshot import TablesSnapshot
 
@@ -55,6 +57,27 @@ def cold_status(snapshot: Snapshot) -> ColdStatus:
             for (month, tenant), (files, rows, size) in sorted(months.items())
         ],
     )
+
+
+def count_cold(snapshot: Snapshot) -> int:
+    """How many instances a snapshot finds in the tables. Cost: a read of them, month by month.
+
+    Raises:
+        StoreFailed: they cannot be read.
+    """
+    import polars as pl
+
+    cold = cast(TablesSnapshot, snapshot).tiers.cold
+    version = cold.state().version
+    months: dict[tuple[str | None, str], list[Part]] = {}
+    for part in cold.tables.files(version) if version is not None else ():
+        months.setdefault((part.tenant, part.month), []).append(part)
+    hidden, count = cold.hidden(), 0
+    for parts in months.values():
+        rows = cold.tables.scan(parts)
+        if rows is not None:
+            count += int(cold.collect(visible(rows, hidden).select(pl.len())).item())
+    return count
 
 
 def cold_files(snapshot: Snapshot) -> list[tuple[Path, str]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cityloom.store.history_ports import Numbers, Window
 from cityloom.store.tables.codec import COLUMNS, Key, Row
 from cityloom.store.tables.session import Session
+
+Pair = tuple[int, int]
+"""An incarnation and an attribute's number."""
 
 
 class HotTier:
@@ -35,6 +38,52 @@ class HotTier:
             if before is None or oldest < before:
                 yield name, oldest
             first = self._db.row(sql, (incarnation, name))
+
+    def series(self, lives: Sequence[int], before: int) -> list[tuple[int, int, int]]:
+        """(incarnation, attribute, time of the oldest) of what some lives have that is older than `before`.
+
+        Cost: one statement; in it two seeks for each attribute.
+        """
+        dialect = self._db.dialect
+        sql = (
+            "WITH RECURSIVE series(life, name) AS ("
+            f"SELECT w.value, (SELECT min(name) FROM instance WHERE incarnation = w.value)"
+            f" FROM {dialect.each_number('?', 'w')}"
+            " UNION ALL SELECT s.life,"
+            " (SELECT min(i.name) FROM instance i WHERE i.incarnation = s.life AND i.name > s.name)"
+            " FROM series s WHERE s.name IS NOT NULL)"
+            " SELECT life, name, oldest FROM (SELECT s.life, s.name,"
+            " (SELECT min(i.time) FROM instance i WHERE i.incarnation = s.life AND i.name = s.name) AS oldest"
+            " FROM series s WHERE s.name IS NOT NULL) o WHERE oldest < ?"
+        )
+        return self._db.rows(sql, (dialect.numbers(lives), before))
+
+    def firsts(self, series: Sequence[Pair], start: int, end: int) -> dict[Pair, int]:
+        """The first time within start <= time < end of those (incarnation, attribute) that have one.
+
+        Cost: one statement; in it a seek for each.
+        """
+        sql = (
+            "SELECT w.one, w.two, (SELECT min(time) FROM instance"
+            " WHERE incarnation = w.one AND name = w.two AND time >= ? AND time < ?)"
+            f" FROM {self._db.dialect.each_pair('?', '?', 'w')}"
+        )
+        rows = self._db.rows(sql, (start, end, *self._listed(series)))
+        return {(life, name): time for life, name, time in rows if time is not None}
+
+    def older(self, series: Sequence[Pair], end: int) -> Iterator[Row]:
+        """Rows of some (incarnation, attribute) with time < end, in no order. Cost: what is read of them."""
+        dialect = self._db.dialect
+        columns = ", ".join(f"i.{column}" for column in COLUMNS.split(", "))
+        sql = (
+            f"SELECT {columns} FROM {dialect.each_pair('?', '?', 'w')} {dialect.join} instance i"
+            " ON i.incarnation = w.one AND i.name = w.two AND i.time < ?"
+        )
+        return map(Row._make, self._db.stream(sql, (*self._listed(series), end)))
+
+    def _listed(self, series: Sequence[Pair]) -> tuple[Any, Any]:
+        numbers = self._db.dialect.numbers
+        return numbers([life for life, _ in series]), numbers([name for _, name in series])
 
     def has_any(self, incarnation: int) -> bool:
         """Whether there is an instance."""

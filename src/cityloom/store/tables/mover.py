@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,11 +18,16 @@ from cityloom.store.ports import Store
 from cityloom.store.tables.codec import Row
 from cityloom.store.tables.cold_import import ColdImport
 from cityloom.store.tables.cold_rows import Columns, Owner, month_after
+from cityloom.store.tables.hot import Pair
 from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
 
 if TYPE_CHECKING:
     import polars
 
+T = TypeVar("T")
+
+AT_ONCE: Final = 200
+"""Lives, or series, that one statement asks for."""
 SHARE: Final = 20
 """As many times more rows stand in one file of a compacted month: what the memory bears at once."""
 
@@ -34,6 +40,11 @@ class Series(Struct, frozen=True):
     owner: Owner
     name: int
     oldest: int
+
+    @property
+    def pair(self) -> Pair:
+        """What tells it in the hot tier."""
+        return self.owner.incarnation, self.name
 
 
 class Mover(ColdImport):
@@ -52,8 +63,8 @@ class Mover(ColdImport):
             StoreFailed: the tables cannot be written; what moved before that has moved.
             ConfigurationError: the tables are another city's.
 
-        Cost: a seek for each attribute of each entity, and for each month that it has; a commit for
-        each step of a month.
+        Cost: a seek for each attribute of each entity, and for each month that it has, asked for some
+        hundred at once; a commit for each step of a month.
         """
         with self._alone():
             left = self._see(lambda snapshot: sorted(_series(snapshot, before), key=_place))
@@ -75,15 +86,13 @@ class Mover(ColdImport):
         change = self._begin(end)
 
         def gather(snapshot: TablesSnapshot) -> tuple[Columns, list[Row], Sequence[Series]]:
+            rows, left = _older(snapshot, series, end, self._most)
+            owners = {one.pair: one.owner for one in series}
+            snapshot.origins_of.learn(row.event for row in rows if None in (row.modified, row.created))
             columns = Columns(snapshot.db, snapshot.origins_of, change.number)
-            rows: list[Row] = []
-            for place, one in enumerate(series):
-                for row in snapshot.tiers.hot.rows(one.owner.incarnation, one.name, end=end):
-                    if len(rows) >= self._most:
-                        return columns, rows, series[place:]
-                    columns.add(one.owner, row)
-                    rows.append(row)
-            return columns, rows, ()
+            for row in rows:
+                columns.add(owners[row.incarnation, row.name], row)
+            return columns, rows, left
 
         columns, rows, left = self._see(gather)
         version = self._tables.append(columns.frame(), change) if rows else None
@@ -164,33 +173,51 @@ def _any_hidden(rows: polars.LazyFrame, hidden: Hidden) -> bool:
 
 def _series(snapshot: TablesSnapshot, before: int) -> Iterator[Series]:
     """The attributes of all lives that have hot instances older than `before`."""
-    db = snapshot.db
-    for life, tenant, entity_id, body in db.stream("SELECT row, tenant, id, body FROM entity"):
-        names = list(snapshot.tiers.hot.oldest(life, before))
-        if names:
-            types = decode_entity(body).types
-            yield from _owned(
-                snapshot, Owner(db.tenants.key(tenant), _first(types), entity_id, life, ""), names
+    lives = "SELECT row, tenant, id, body FROM entity"
+    for some in _chunks(snapshot.db.stream(lives)):
+        yield from _old(snapshot, some, before, lambda body: decode_entity(body).types)
+    lives = "SELECT incarnation, tenant, id, types FROM history_entity"
+    for some in _chunks(snapshot.db.stream(lives)):
+        yield from _old(snapshot, some, before, _decode_texts)
+
+
+def _old(
+    snapshot: TablesSnapshot,
+    lives: Sequence[tuple[int, int, str, Any]],
+    before: int,
+    types_of: Callable[[Any], Sequence[str]],
+) -> Iterator[Series]:
+    """Those of some lives, each with its tenant, id and what tells its types."""
+    key = snapshot.db.names.key
+    owners: dict[int, Owner] = {}
+    told = {life: rest for life, *rest in lives}
+    for life, name, oldest in snapshot.tiers.hot.series(list(told), before):
+        owner = owners.get(life)
+        if owner is None:
+            tenant, entity_id, stored = told[life]
+            types = types_of(stored)
+            owner = owners[life] = Owner(
+                snapshot.db.tenants.key(tenant), types[0] if types else "", entity_id, life, ""
             )
-    for life, tenant, entity_id, text in db.stream(
-        "SELECT incarnation, tenant, id, types FROM history_entity"
-    ):
-        names = list(snapshot.tiers.hot.oldest(life, before))
-        if names:
-            types = _decode_texts(text)
-            yield from _owned(
-                snapshot, Owner(db.tenants.key(tenant), _first(types), entity_id, life, ""), names
-            )
+        yield Series(msgspec.structs.replace(owner, attribute=key(name)), name, oldest)
 
 
-def _first(types: Sequence[str]) -> str:
-    return types[0] if types else ""
+def _older(
+    snapshot: TablesSnapshot, series: Sequence[Series], end: int, most: int
+) -> tuple[list[Row], Sequence[Series]]:
+    """At the most so many rows with time < end, and the series that may have more."""
+    rows: list[Row] = []
+    for start in range(0, len(series), AT_ONCE):
+        some = [one.pair for one in series[start : start + AT_ONCE]]
+        rows += islice(snapshot.tiers.hot.older(some, end), most - len(rows))
+        if len(rows) == most:
+            return rows, series[start:]
+    return rows, ()
 
 
-def _owned(snapshot: TablesSnapshot, owner: Owner, names: Sequence[tuple[int, int]]) -> Iterator[Series]:
-    for name, oldest in names:
-        attribute = snapshot.db.names.key(name)
-        yield Series(msgspec.structs.replace(owner, attribute=attribute), name, oldest)
+def _chunks(rows: Iterator[T]) -> Iterator[list[T]]:
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
 
 
 def _place(series: Series) -> tuple[Any, ...]:
@@ -201,16 +228,13 @@ def _place(series: Series) -> tuple[Any, ...]:
 
 def _later(snapshot: TablesSnapshot, series: Sequence[Series], end: int, before: int) -> list[Series]:
     """The series that have instances with end <= time < before, and when the oldest of these was."""
-    found = []
-    for one in series:
-        if one.oldest < end:
-            rows = snapshot.tiers.hot.rows(one.owner.incarnation, one.name, start=end, end=before)
-            first = next(rows, None)
-            if first is None:
-                continue
-            one = msgspec.structs.replace(one, oldest=first.time)
-        found.append(one)
-    return found
+    found = [one for one in series if one.oldest >= end]
+    done = [one for one in series if one.oldest < end]
+    for start in range(0, len(done), AT_ONCE):
+        some = done[start : start + AT_ONCE]
+        firsts = snapshot.tiers.hot.firsts([one.pair for one in some], end, before)
+        found += [msgspec.structs.replace(one, oldest=firsts[one.pair]) for one in some if one.pair in firsts]
+    return sorted(found, key=_place)
 
 
 def _sorted(
