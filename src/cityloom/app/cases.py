@@ -83,7 +83,7 @@ class CaseParts:
                 places=Places(told.areas, where.expand),
                 ruled=RuledCases(tables, self.rules),
             )
-            self.insights = insights_of(store, access, clock, cases.book)
+            self.insights = insights_of(store, access, clock, cases.book, access)
             self._followed = CasesFollowed(store, clock, cases.book, cases.timer_set, leases.fenced("cases"))
             self._surges = SurgesFollowed(leases.fenced("surges"), clock, told, where.centre)
             self._openings = OpeningWatch(
