@@ -126,6 +126,7 @@ async def test_what_is_near_and_of_the_same_type_is_proposed_and_not_merged(node
     assert 9 < found["distance"] < 10  # a ten-thousandth of a degree at 30 degrees north
     assert -60 < found["apart"] <= 0
     assert found["open"] is True
+    assert found["location"] == [123.4, 30.2]
     assert "(Street light)" in found["reason"]["en"]
     assert "10 m away" in found["reason"]["en"]
     assert "（路灯）" in found["reason"]["zh"]

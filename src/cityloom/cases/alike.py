@@ -34,7 +34,7 @@ NOT_SAME: Final = "caseNotSame"
 class DuplicateTold(Struct, frozen=True, kw_only=True, rename="camel"):
     """A case that may be the same: `distance` in metres, `apart` in seconds (below 0: reported earlier).
 
-    `open` tells whether something can still be merged into it.
+    `open` tells whether something can still be merged into it; `location` is its lon and lat (CRS84 degrees).
     """
 
     case: str
@@ -46,6 +46,7 @@ class DuplicateTold(Struct, frozen=True, kw_only=True, rename="camel"):
     state: str
     open: bool
     reported_at: str
+    location: tuple[float, float]
 
 
 class DuplicatesTold(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -255,7 +256,8 @@ class CaseDuplicates(Door):
         return [one for one in found if not one.case.part_of and one.case.number]
 
     def _tell(self, snapshot: Snapshot, one: Duplicate, kept: KeptCase) -> DuplicateTold:
-        workflow = self._book.workflow(snapshot, kept.case.workflow)
+        workflow, place = self._book.workflow(snapshot, kept.case.workflow), kept.subject.location
+        assert place is not None  # it is near
         return DuplicateTold(
             case=one.case,
             distance=one.metres,
@@ -266,6 +268,7 @@ class CaseDuplicates(Door):
             state=kept.case.state,
             open=not workflow.states[kept.case.state].end,
             reported_at=format_datetime(kept.reported_at),
+            location=place,
         )
 
     def _tell_near(self, snapshot: Snapshot, one: Duplicate, kept: KeptCase) -> NearTold:
