@@ -168,7 +168,9 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         lon, lat = map(float, str(await place.get_attribute("data-place")).split())
         await page.locator("textarea").fill("<b>路灯</b>不亮")
         # The likeliest types are offered for what she wrote: one press takes one, or she leaves it open.
-        await page.locator('[data-offer="street-light"]').click()
+        offer = page.locator('[data-offer="street-light"]')
+        await expect(offer).to_be_visible()
+        await offer.click()
         await expect(page.locator(".case-chosen")).to_contain_text("路灯")
         await page.get_by_role("button", name="重新选择").click()
         await page.locator("[data-unknown]").click()
