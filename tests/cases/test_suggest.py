@@ -283,4 +283,4 @@ def test_departments_follow_what_was_closed_with_each() -> None:
         for _ in range(count)
     ]
     found = Suggester(examples).suggest("the drain")
-    assert [(one.value, one.confidence) for one in found.departments] == [("water", 0.75), ("roads", 0.25)]
+    assert [(one.value, one.confidence) for one in found.departments] == [("water", 0.6), ("roads", 0.2)]

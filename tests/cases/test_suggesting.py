@@ -67,6 +67,12 @@ async def test_what_was_closed_is_learnt_with_its_department(loomhaven: Town) ->
     assert after.types[0].title == RULES.limits.told.types["street-light"].title
     assert after.departments[0].value == "roads"
     assert after.departments[0].title == RULES.departments["roads"].title
+    assert after.departments[0].because == ("street-light",)
+    # A type that is known decides, whatever the text says.
+    wish = SuggestionWish(text="the road is under water", type="street-light")
+    known = await loomhaven.cases.suggestions.suggest(loomhaven.call(), wish)
+    assert [(one.value, one.confidence) for one in known.departments] == [("roads", 0.75)]
+    assert known.types[0].value == "flooded-road"
 
 
 async def test_another_type_than_the_suggested_one_is_logged_without_the_text(loomhaven: Town) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.async_api import FilePayload, Page, Route, expect
+
+from cityloom.app import Node
+from cityloom.cases.surges_told import SurgeWish
+from cityloom.cases.wishes import MoveWish, Report
+from cityloom.folder import CityFolder
+from cityloom.model.clock import SimulatedClock
 
 from .browser import visiting
 from .node import NodeProcess, running
@@ -44,6 +52,48 @@ years: {2020..2040: {}}
 """
 
 
+DAY = 86_400.0
+
+
+async def past(folder: CityFolder) -> None:
+    """Twelve days of a city: one lamp that was mended, and a night on which many drains were reported."""
+    began = datetime.now(UTC) - timedelta(days=12)
+    clock = SimulatedClock(int(began.timestamp() * 1e6))
+    node = Node(folder, folder.settings(), clock)
+    cases, insights = node.case_parts.cases, node.case_parts.insights
+    assert cases is not None
+    assert insights is not None
+    call = node.own_call("test")
+    node.prepare()
+
+    async def made(text: str, kind: str, *moves: dict[str, Any]) -> None:
+        case = (await cases.report(call, Report(type=kind, description=text))).id
+        for seen, given in enumerate(moves, 1):
+            await cases.move(call, case, MoveWish(seen=seen, **given))
+
+    proof = ("urn:ngsi-ld:Photo:1",)
+    async with node.running():
+        await made(
+            "the lamp is dark",
+            "street-light",
+            {"move": "accept"},
+            {"move": "file", "condition": "light-out"},
+            {"move": "dispatch", "department": "lighting"},
+            {"move": "handled", "role": "department", "acting_for": "lighting", "evidence": proof},
+            {"move": "askCheck"},
+            {"move": "passCheck", "finding": "it is lit", "evidence": proof},
+            {"move": "close", "closing_condition": "lamp lit"},
+        )
+        clock.advance(10 * DAY)
+        # The last one, half a day later, tells that the time of the others is over.
+        for seconds in (*[30] * 12, DAY / 2):
+            clock.advance(seconds)
+            await made("", "sewage-cover", {"move": "reject", "reason": "it is there"})
+        async with asyncio.timeout(60):
+            while not (await insights.surges.surges(call, SurgeWish(status="closed"))).total:
+                await asyncio.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A small city with cases: one district, two departments."""
@@ -53,6 +103,7 @@ def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR)):
         (profile / f"{name}.yaml").write_text(text)
     (folder / "city.yaml").write_text(f"profile: {profile}\n")
+    asyncio.run(past(CityFolder(folder)))
     with running("serve", "--data", str(folder), "--port", "0") as node:
         node.create(
             {
@@ -116,10 +167,27 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await expect(place).to_contain_text("北纬")
         lon, lat = map(float, str(await place.get_attribute("data-place")).split())
         await page.locator("textarea").fill("<b>路灯</b>不亮")
+        # The likeliest types are offered for what she wrote: one press takes one, or she leaves it open.
+        offer = page.locator('[data-offer="street-light"]')
+        await expect(offer).to_be_visible()
+        await offer.click()
+        await expect(page.locator(".case-chosen")).to_contain_text("路灯")
+        await page.get_by_role("button", name="重新选择").click()
+        await page.locator("[data-unknown]").click()
+        await expect(page.locator(".case-chosen")).to_contain_text("由受理员确定")
+        await page.get_by_role("button", name="还是自己选").click()
         # A type is found by its name in either language.
         await page.get_by_role("searchbox").fill("sewer")
         await page.locator('[data-type="blocked-sewer"]').click()
         await expect(page.locator(".case-chosen")).to_contain_text("排水管道堵塞")
+        # What is open near by is told, by its number alone; she may report all the same.
+        await expect(page.locator(".nearby")).to_have_count(0)
+        near = report(city, "blocked-sewer", lon + 0.0002, lat, description="says Jane Roe")
+        await page.get_by_role("button", name="不填位置").click()
+        await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        await expect(page.locator(".nearby")).to_contain_text("距此 14米")
+        await expect(page.locator(".nearby a")).to_contain_text(near)
+        await expect(page.locator(".nearby")).not_to_contain_text("Jane")
         await page.locator('[name="photos"]').set_input_files(photo("navy"))
         await page.locator('[name="phone"]').fill("555 0100")
         assert await visit.audit() == []
@@ -146,6 +214,14 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         assert await visit.audit() == []
         await page.locator(f'[data-case="{number}"]').click()
         await expect(page.locator(".case-text")).to_have_text("<b>路灯</b>不亮")
+        # On a telephone the map lies under the case: a sketch tells where the other one is.
+        await page.locator(".case-pane .case-role select").select_option("intake")
+        await expect(page.locator("[data-alike]")).to_contain_text("相距 14米")
+        await expect(page.locator(".case-sketch circle")).to_have_count(2)
+        assert await visit.audit() == []
+        await page.locator("[data-not-same]").click()
+        await expect(page.locator("[data-alike]")).to_have_count(0)
+        assert city.get(f"/cases/{near}/duplicates")["duplicates"] == []
         await move(page, "intake", "askVerify")
         await move(page, "collector", "verify", finding="属实", photos="red")
         await move(page, "shiftLeader", "file", condition="sewer-overflows")
@@ -263,6 +339,90 @@ async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(ci
         act(city, soon, "assign", role="department", actingFor="roads", worker="crew-7")
         await expect(page.locator(".case-moves .warn")).to_contain_text("not open any more")
         await expect(page.locator(".case-moves form")).to_have_count(0)
+
+
+async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: NodeProcess) -> None:
+    first, second = (
+        report(city, "street-light", lon, 50.03, description="the lamp is dark") for lon in (10.03, 10.0302)
+    )
+    place = {"type": "Point", "coordinates": [10.06, 50.03]}
+    told = {"description": "The street lamp near the school is dark", "location": place}
+    untyped = str(city.request("POST", "/cases", told)["id"]).rpartition(":")[2]
+    act(city, untyped, "accept", role="intake")
+    async with visiting(city.url) as visit:
+        page = visit.page
+        # What may be the same is proposed; one key opens the form of the move, which a person makes.
+        await visit.open(f"/?page=cases&as=intake&case={second}")
+        alike = page.locator(f'[data-alike="{first}"]')
+        await expect(alike).to_contain_text("14 m away")
+        await expect(alike).to_contain_text("(Street light)")
+        await visit.until("window.__cityloom.resting()")
+        before = await page.locator(".map canvas").screenshot()
+        await alike.locator(".case-option").click()
+        await visit.until("window.__cityloom.resting()")
+        assert await page.locator(".map canvas").screenshot() != before
+        assert await visit.audit() == []
+        await page.keyboard.press("m")
+        form = page.locator(".case-moves form")
+        await expect(form.locator('[name="into"]')).to_have_value(first)
+        await expect(form.locator('[name="reason"]')).to_have_value(re.compile(f"{first}.*14 m away"))
+        assert city.get(f"/cases/{second}")["case"]["state"] == "reported"
+        await form.locator('[name="reason"]').fill("one lamp, two callers")
+        await form.locator("[type=submit]").click()
+        await expect(page.locator('.case-history [data-move="merge"]')).to_contain_text("one lamp, two")
+        assert city.get(f"/cases/{second}")["case"]["into"] == f"urn:ngsi-ld:Case:{first}"
+        await expect(page.locator("[data-alike]")).to_have_count(0)
+
+        # The suggested type is taken with one key, and its conditions alone can be chosen.
+        await visit.open(f"/?page=cases&as=shiftLeader&case={untyped}")
+        await page.locator('button[data-move="file"]').click()
+        offer = page.locator('[data-offer="street-light"]')
+        await expect(offer).to_contain_text(re.compile(r"likely, \d+%"))
+        await expect(offer).to_contain_text("“lamp”")
+        await page.keyboard.press("1")
+        await expect(form.locator('[name="type"]')).to_have_value("street-light")
+        await expect(form.locator('[name="condition"]')).to_be_focused()
+        codes = "one => [...one.options].map(({value}) => value)"
+        known = [one for one in city.get("/cases/types")["types"] if one["code"] == "street-light"]
+        wanted = ["", *(one["code"] for one in known[0]["conditions"])]
+        assert await form.locator('[name="condition"]').evaluate(codes) == wanted
+        await form.locator('[name="condition"]').select_option("light-out")
+        await form.locator("[type=submit]").click()
+        await expect(page.locator('.case-history [data-move="file"]')).to_have_count(1)
+        # The department that mended the lamp is suggested; another one can be chosen.
+        await page.locator('[name="as"]').first.select_option("dispatcher")
+        await page.locator('button[data-move="dispatch"]').click()
+        await expect(page.locator('[data-offer="lighting"]')).to_contain_text("Street light")
+        await page.keyboard.press("0")
+        await expect(page.locator("[data-offer]")).to_have_count(0)
+        await expect(form).to_contain_text("it is kept that this was suggested")
+        await form.locator('[name="department"]').select_option("roads")
+        await form.locator("[type=submit]").click()
+        await expect(page.locator('.case-history [data-move="dispatch"]')).to_have_count(1)
+        assert city.get(f"/cases/{untyped}")["case"]["department"] == "roads"
+        await page.keyboard.press("Escape")
+
+        # Many reports of one kind are told above the queue as they come; a press shows them alone.
+        await expect(page.locator(".surges")).to_have_count(0)
+        floods = {report(city, "flooded-road", 10.03 + step / 500, 50.04) for step in range(12)}
+        alarm = page.locator('.surges [data-surge="flooded-road"][data-area$="north"]')
+        await expect(alarm).to_contain_text("Flooded road · North")
+        await alarm.click()
+        await expect(page.locator(".case-row")).to_have_count(len(floods))
+        assert {
+            await row.get_attribute("data-case") for row in await page.locator(".case-row").all()
+        } == floods
+        await expect(page.locator(".case-scope")).to_contain_text("in North")
+        await page.locator(".surges-ended > summary").click()
+        ended = page.locator('.surges-ended [data-surge="sewage-cover"]')
+        await expect(ended).to_contain_text("up to 12 since")
+        assert await visit.audit() == []
+        # Of one that has ended, whatever has become of its cases.
+        await ended.click()
+        await expect(page.locator(".case-row")).to_have_count(12)
+        await ended.click()
+        await expect(page.locator(".case-scope")).to_have_count(0)
+        assert "reportedSince" not in page.url
 
 
 async def test_city_without_cases_has_no_page_of_them(built_page: None, tmp_path: Path) -> None:

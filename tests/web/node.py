@@ -221,7 +221,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
             schemas=broker.schemas,
             personal=broker.personal,
             cases=cases,
-            case_insights=insights_of(store, access, clock, cases.book),
+            case_insights=insights_of(store, access, clock, cases.book, access),
             rules=rules,
             rule_replays=replays,
             city=City(name={"en": "Testville"}, profile="test", center=(-71.06, 42.36)),

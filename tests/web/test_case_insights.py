@@ -1,4 +1,4 @@
-"""`/cases/evaluation`, `/cases/surges`, `/cases/{caseId}/duplicates`: what is seen in kept cases."""
+"""`/cases/evaluation`, `/cases/surges`, `/cases/nearby`, `…/duplicates`: what is seen in kept cases."""
 
 from __future__ import annotations
 
@@ -128,7 +128,10 @@ async def test_what_is_near_and_of_the_same_type_is_proposed_and_not_merged(node
     assert 9 < found["distance"] < 10  # a ten-thousandth of a degree at 30 degrees north
     assert -60 < found["apart"] <= 0
     assert found["open"] is True
+    assert found["location"] == [123.4, 30.2]
+    assert "(Street light)" in found["reason"]["en"]
     assert "10 m away" in found["reason"]["en"]
+    assert "（路灯）" in found["reason"]["zh"]
     assert "相距 10 米" in found["reason"]["zh"]
     assert answer.json["more"] is False
     states = [(await node.get(f"{API}/entities/{quote(one)}?options=keyValues")).json for one in (first, new)]
@@ -149,6 +152,64 @@ async def test_duplicates_are_for_those_who_may_see_cases(node: Client) -> None:
     assert (await node.get(f"/cases/{unplaced}/duplicates")).json["duplicates"] == []
 
 
+async def test_what_somebody_found_to_be_two_is_not_proposed_again(node: Client) -> None:
+    one, other = await report(node, **at(123.4)), await report(node, **at(123.4))
+    third = await report(node, **at(123.4))
+
+    async def proposed(case: str) -> set[str]:
+        return {found["case"] for found in (await node.get(f"/cases/{case}/duplicates")).json["duplicates"]}
+
+    assert await proposed(one) == {other, third}
+    refusals = f"/cases/{one}/duplicates/refusals"
+    for body, status, word in (
+        ({"case": one}, 400, "another case"),
+        ({}, 400, "case"),
+        ({"case": "2020-999999"}, 404, "2020-999999"),
+        ({"case": other, "role": "nobody"}, 400, "nobody"),
+        ({"case": other, "role": "citizen"}, 403, "intake"),
+    ):
+        answer = await node.post(refusals, body)
+        assert answer.status == status, answer.body
+        assert word in answer.json["detail"]
+    stranger = {"x-api-key": "stranger"}
+    assert (await node.post(refusals, {"case": other}, headers=stranger)).status == 403
+    assert await proposed(one) == {other, third}
+    short = other.rpartition(":")[2]
+    for _ in range(2):  # once more changes nothing
+        answer = await node.post(refusals, {"case": short, "role": "intake"})
+        assert answer.status == 200, answer.body
+        assert [found["case"] for found in answer.json["duplicates"]] == [third]
+    assert await proposed(other) == {third}
+    assert await proposed(third) == {one, other}
+
+
+async def test_who_reports_is_told_of_what_is_open_near_by(node: Client) -> None:
+    near = await report(node, description="the lamp is out, says Jane Roe", **at(123.4))
+    nearest = await report(node, **at(123.4001))
+    await report(node, **at(123.41))
+    done = await report(node, **at(123.4))
+    assert (await move(node, done, "reject", reason="no lamp there")).status == 200
+    place = {"type": "street-light", "longitude": "123.4001", "latitude": "30.2"}
+    answer = await node.get("/cases/nearby", params=place)
+    assert answer.status == 200, answer.body
+    assert [one["case"] for one in answer.json["cases"]] == [nearest, near]
+    assert answer.json["cases"][0]["distance"] == 0
+    assert 9 < answer.json["cases"][1]["distance"] < 10
+    # Nothing that anybody wrote, and nothing that Open311 does not tell.
+    assert set(answer.json["cases"][0]) == {"case", "distance", "reportedAt", "state", "stateTitle"}
+    assert "Jane" not in answer.body.decode()
+    other = await node.get("/cases/nearby", params={**place, "type": "flooded-road"})
+    assert other.json == {"more": False, "cases": []}
+    for wrong, word in (
+        ({"type": "moon"}, "moon"),
+        ({"latitude": "91"}, "between -90 and 90"),
+        ({"longitude": "east"}, "no number"),
+    ):
+        answer = await node.get("/cases/nearby", params={**place, **wrong})
+        assert answer.status == 400
+        assert word in answer.json["detail"]
+
+
 async def test_surges_are_told_to_those_who_may_see_cases(node: Client) -> None:
     assert (await node.get("/cases/surges")).json == {"total": 0, "surges": []}
     answer = await node.get("/cases/surges", params={"status": "loud"})
@@ -165,7 +226,12 @@ async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
     assert first["value"] == "street-light"
     assert 0.1 <= first["confidence"] <= 1
     assert {"en", "zh"} <= first["title"].keys()
-    for body, word in (({"text": " "}, "text is required"), ({}, "text"), ({"text": "x" * 4001}, "4000")):
+    for body, word in (
+        ({"text": " "}, "text is required"),
+        ({}, "text"),
+        ({"text": "x" * 4001}, "4000"),
+        ({"text": "lamp", "type": "moon"}, "moon"),
+    ):
         answer = await node.post("/cases/suggestions", body)
         assert answer.status == 400
         assert word in answer.json["detail"]

@@ -84,7 +84,7 @@ class CaseParts:
                 places=Places(told.areas, where.expand),
                 ruled=RuledCases(tables, self.rules),
             )
-            self.insights = insights_of(store, access, clock, cases.book)
+            self.insights = insights_of(store, access, clock, cases.book, access)
             self._followed = CasesFollowed(
                 store, clock, cases.book, cases.timer_set, files, leases.fenced("cases")
             )

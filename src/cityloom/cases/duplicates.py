@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import sqrt
 from pathlib import Path
 from typing import Any, Final
@@ -85,10 +85,13 @@ class Duplicate(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: str
 
 
-def duplicates(new: Told, others: Iterable[Told], rules: DuplicateRules) -> list[Duplicate]:
+def duplicates(
+    new: Told, others: Iterable[Told], rules: DuplicateRules, title: Mapping[str, str] | None = None
+) -> list[Duplicate]:
     """The cases that may be the same as a new one, the likeliest first.
 
     Args:
+        title: the name of its type by language, for the reasons; without one its code.
         others: what it may be the same as; `rules.of(new.type)` says how far around to look for them.
             The case itself is passed over.
 
@@ -126,7 +129,9 @@ def duplicates(new: Told, others: Iterable[Told], rules: DuplicateRules) -> list
                 apart=apart,
                 likeness=None if likeness is None else round(likeness, 2),
                 score=round(sum(parts) / len(parts), 3),
-                reason=_reason(new.type, metres, apart, likeness, near),
+                reason=_reason(
+                    {"en": new.type, "zh": new.type, **(title or {})}, metres, apart, likeness, near
+                ),
                 rules=rules.version,
             )
         )
@@ -180,7 +185,9 @@ def _pairs(text: str) -> Counter[str]:
     return Counter(map("".join, zip(letters, letters[1:] or [""], strict=False)))
 
 
-def _reason(kind: str, metres: float, apart: int, likeness: float | None, near: Nearness) -> dict[str, str]:
+def _reason(
+    kind: Mapping[str, str], metres: float, apart: int, likeness: float | None, near: Nearness
+) -> dict[str, str]:
     minutes = abs(apart) // 60_000_000
     hours, rest = divmod(minutes, 60)
     english = f"{hours} h {rest} min" if hours else f"{rest} min"
@@ -189,11 +196,11 @@ def _reason(kind: str, metres: float, apart: int, likeness: float | None, near: 
     words = likeness is not None and likeness >= _ALIKE
     return {
         "en": (
-            f"the same type ({kind}), {metres:.0f} m away and {english} {when}"
+            f"the same type ({kind['en']}), {metres:.0f} m away and {english} {when}"
             f"{', in similar words' if words else ''}; up to {near.metres:g} m and {near.hours:g} h are near"
         ),
         "zh": (
-            f"类型相同（{kind}），相距 {metres:.0f} 米，{'早' if apart < 0 else '晚'} {chinese}"
+            f"类型相同（{kind['zh']}），相距 {metres:.0f} 米，{'早' if apart < 0 else '晚'} {chinese}"
             f"{'，描述相近' if words else ''}；{near.metres:g} 米、{near.hours:g} 小时以内视为邻近"
         ),
     }

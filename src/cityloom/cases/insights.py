@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cityloom.broker.ports import Access
 from cityloom.cases.alike import CaseDuplicates
 from cityloom.cases.evaluated import CaseEvaluations
+from cityloom.cases.parties import Parties
 from cityloom.cases.rulebook import RuleBook
 from cityloom.cases.surges_told import CaseSurges
 from cityloom.model.clock import Clock
@@ -21,10 +22,10 @@ class CaseInsights(NamedTuple):
     surges: CaseSurges
 
 
-def insights_of(store: Store, access: Access, clock: Clock, book: RuleBook) -> CaseInsights:
+def insights_of(store: Store, access: Access, clock: Clock, book: RuleBook, parties: Parties) -> CaseInsights:
     """Everything of them, over one store."""
     return CaseInsights(
         evaluations=CaseEvaluations(store, access, clock, book),
-        duplicates=CaseDuplicates(store, access, clock, book),
+        duplicates=CaseDuplicates(store, access, clock, book, parties=parties),
         surges=CaseSurges(store, access, clock, book.rules),
     )

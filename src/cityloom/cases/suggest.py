@@ -92,7 +92,10 @@ class Example(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):
-    """A type or a department, and how sure that is (0 to 1); `because` are the pieces that told most."""
+    """A type or a department, and how sure that is (0 to 1).
+
+    `because` are the pieces of the text that told most; of a department, the types whose cases it handled.
+    """
 
     value: str
     confidence: float
@@ -217,30 +220,33 @@ class Suggester:
         self._sharpness, self._prior, self._weight = 10.0, 0.0, 1.0
         self._try_out(vectors)
 
-    def suggest(self, text: str, most: int = 3, least: float = 0.1) -> Suggestions:
+    def suggest(self, text: str, most: int = 3, least: float = 0.1, *, known: str = "") -> Suggestions:
         """What a text may be about.
 
         Args:
             most: how many types and how many departments at most.
             least: below this confidence nothing is suggested.
+            known: the type that somebody chose already, by which departments go; "": the likely ones.
         """
         vector = self._vector(Counter(_pieces(text)))
-        if not vector:
-            return Suggestions(model=self.model)
-        cosines = self._angles(vector).cosines(self._weight)
-        chances = _chances(cosines, self._examples, self._sharpness, self._prior)
-        departments: defaultdict[str, float] = defaultdict(float)
-        for kind, chance in chances.items():
+        chances: dict[str, float] = {}
+        if vector:
+            cosines = self._angles(vector).cosines(self._weight)
+            chances = _chances(cosines, self._examples, self._sharpness, self._prior)
+        parts: defaultdict[str, Vector] = defaultdict(dict)
+        for kind, chance in ({known: 1.0} if known else chances).items():
             held = self._departments.get(kind, Counter())
             for name, count in held.items():
-                departments[name] += chance * count / held.total()
+                # As if one more had been handled by somebody else: one case makes nothing sure.
+                parts[name][kind] = chance * count / (held.total() + 1)
+        departments = {name: sum(part.values()) for name, part in parts.items()}
         return Suggestions(
             types=tuple(
                 Suggestion(value=kind, confidence=round(chance, 3), because=self._because(vector, kind))
                 for kind, chance in _top(chances.items(), most, least)
             ),
             departments=tuple(
-                Suggestion(value=name, confidence=round(chance, 3))
+                Suggestion(value=name, confidence=round(chance, 3), because=_heaviest(parts[name]))
                 for name, chance in _top(departments.items(), most, least)
             ),
             model=self.model,
@@ -279,7 +285,7 @@ class Suggester:
             for piece, one in vector.items():
                 if _is_whole(piece):
                     told[piece] = told.get(piece, 0.0) + weight * one * sums.of.get(piece, {}).get(kind, 0.0)
-        return tuple(sorted((one for one in told if told[one] > 0), key=lambda one: (-told[one], one))[:3])
+        return _heaviest({piece: one for piece, one in told.items() if one > 0})
 
     def _try_out(self, vectors: Sequence[tuple[Vector, str, bool]]) -> None:
         """Chooses how much angles, numbers and closed cases say, by examples that are left out."""
@@ -374,6 +380,11 @@ def _pieces(text: str) -> Iterator[str]:
 def _is_whole(piece: str) -> bool:
     """Whether it is a word or a pair of characters, which a person can read."""
     return len(piece) > 1 if piece[0] >= "\u3400" else piece[0] != "~"
+
+
+def _heaviest(told: Vector) -> tuple[str, ...]:
+    """The three that told most."""
+    return tuple(sorted(told, key=lambda one: (-told[one], one))[:3])
 
 
 def _chances(cosines: Vector, examples: Mapping[str, int], sharpness: float, prior: float) -> Vector:

@@ -85,6 +85,10 @@ class Surge(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel
     quiet: int = 0
     rule: str
 
+    def counted_from(self, zone: ZoneInfo) -> int:
+        """When the hours begin in which `seen` arrived, microseconds since 1970."""
+        return _start_of(self.day.toordinal() * _HOURS + self.hour - self.window + 1, zone)
+
 
 class SurgeState(Struct, frozen=True, kw_only=True, rename="camel"):
     """All that a detector knows: counts by type, area and slot (24 times the day's ordinal, and the hour).
@@ -351,10 +355,7 @@ class SurgeDetector:
 
     def _end_of(self, slot: int) -> int:
         """The instant at which an hour of the wall clock is over."""
-        following = datetime.fromordinal((slot + 1) // _HOURS).replace(
-            hour=(slot + 1) % _HOURS, tzinfo=self._zone
-        )
-        return (following.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+        return _start_of(slot + 1, self._zone)
 
 
 def free_days(calendar: Calendar) -> Callable[[date], bool]:
@@ -364,6 +365,12 @@ def free_days(calendar: Calendar) -> Callable[[date], bool]:
         return day not in calendar.hours if calendar.first <= day <= calendar.last else day.weekday() > 4
 
     return free
+
+
+def _start_of(slot: int, zone: ZoneInfo) -> int:
+    """The instant at which an hour of the wall clock begins."""
+    begun = datetime.fromordinal(slot // _HOURS).replace(hour=slot % _HOURS, tzinfo=zone)
+    return (begun.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _sum(counts: Mapping[int, int], slot: int, window: int) -> int:

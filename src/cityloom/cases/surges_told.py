@@ -43,7 +43,8 @@ class SurgeTold(Struct, frozen=True, kw_only=True, rename="camel"):
     """An alarm: `seen` arrivals within `window` hours where `expected` are usual; see `surge.Surge`.
 
     `area` is "" for the whole city. `days` is how many days were compared, `weekdays` how many of them
-    of the same weekday. `endedAt` is missing while it is on.
+    of the same weekday. `countedFrom` is when the hours begin in which `seen` arrived; `endedAt` is
+    missing while it is on.
     """
 
     id: str
@@ -51,6 +52,7 @@ class SurgeTold(Struct, frozen=True, kw_only=True, rename="camel"):
     type: str
     type_title: dict[str, str]
     area: str
+    counted_from: str
     raised_at: str
     ended_at: str | None
     seen: int
@@ -115,6 +117,7 @@ class CaseSurges(Door):
             type=surge.type,
             type_title={} if row is None else row.title,
             area=surge.area,
+            counted_from=format_datetime(surge.counted_from(ZoneInfo(self._rules.calendar.time_zone))),
             raised_at=format_datetime(surge.since),
             ended_at=None if surge.until is None else format_datetime(surge.until),
             seen=surge.seen,

@@ -148,9 +148,26 @@ def check_text(text: str, name: str) -> None:
 
 
 class SuggestionWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A text of a report, in Chinese or English, for which type and department are to be suggested."""
+    """A text of a report, in Chinese or English, for which type and department are to be suggested.
+
+    `type` is the one that somebody chose already ("": none): departments are those of its cases.
+    """
 
     text: str
+    type: str = ""
+
+
+class NotSameWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That `case` is not the same thing; `role` and `actor` as in a move."""
+
+    case: str
+    role: str = ""
+    actor: str = ""
+
+
+def read_not_same(values: Any) -> NotSameWish:
+    """A wish from plain values. Raises BadRequestData, naming the member."""
+    return _read(values, NotSameWish)
 
 
 def read_suggestion(values: Any) -> SuggestionWish:

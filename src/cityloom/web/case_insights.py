@@ -1,4 +1,4 @@
-"""What is seen in cases: `/cases/evaluation`, `/cases/surges`, `/cases/{caseId}/duplicates`."""
+"""What is seen in cases: `/cases/evaluation`, `/cases/surges`, `/cases/nearby`, `…/duplicates`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Final
 
 from starlette.responses import Response
 
-from cityloom.cases.alike import DuplicatesTold
+from cityloom.cases.alike import DuplicatesTold, NearbyTold
 from cityloom.cases.evaluated import EvaluationTold, EvaluationWish, MembersTold
 from cityloom.cases.insights import CaseInsights
 from cityloom.cases.surges_told import SurgesTold, SurgeWish
+from cityloom.cases.wishes import NotSameWish, read_not_same
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.web.answers import plain_json
 from cityloom.web.case_schemas import schema_of
@@ -42,6 +43,20 @@ async def evaluated_cases(incoming: Incoming) -> Response:
 async def case_duplicates(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}/duplicates`: what may be the same."""
     found = await _insights(incoming).duplicates.duplicates(incoming.call, incoming.path["caseId"])
+    return plain_json(found)
+
+
+async def case_not_same(incoming: Incoming) -> Response:
+    """`POST /cases/{caseId}/duplicates/refusals`: another case is not the same; what is still proposed."""
+    wish = read_not_same(await incoming.json())
+    found = await _insights(incoming).duplicates.not_same(incoming.call, incoming.path["caseId"], wish)
+    return plain_json(found)
+
+
+async def cases_nearby(incoming: Incoming) -> Response:
+    """`GET /cases/nearby`: what is open of a type near a place."""
+    place = _degrees(incoming, "longitude", 180.0), _degrees(incoming, "latitude", 90.0)
+    found = await _insights(incoming).duplicates.nearby(incoming.call, _required(incoming, "type"), place)
     return plain_json(found)
 
 
@@ -78,6 +93,19 @@ def _period(incoming: Incoming) -> EvaluationWish:
         by=params.text("by") or "",
         evaluated_at=params.text("evaluatedAt") or "",
     )
+
+
+def _degrees(incoming: Incoming, name: str, most: float) -> float:
+    text = _required(incoming, name)
+    try:
+        number = float(text)
+    except ValueError:
+        raise BadRequestData(f"parameter {name} is invalid: {text[:40]!r} is no number") from None
+    if not -most <= number <= most:
+        raise BadRequestData(
+            f"parameter {name} is invalid: {text[:40]!r} is not between -{most:g} and {most:g}"
+        )
+    return number
 
 
 def _required(incoming: Incoming, name: str) -> str:
@@ -125,11 +153,29 @@ OPERATIONS = [
         response=schema_of(SurgesTold),
     ),
     Operation(
+        name="casesNearby",
+        method="GET",
+        path="/cases/nearby",
+        handler=cases_nearby,
+        summary="Open cases of a type near a place, as everyone may know them: before somebody reports again",
+        params=frozenset({"type", "longitude", "latitude"}),
+        response=schema_of(NearbyTold),
+    ),
+    Operation(
         name="caseDuplicates",
         method="GET",
         path="/cases/{caseId}/duplicates",
         handler=case_duplicates,
         summary="Cases that may be the same: near in place and time, each with the reason; none is merged",
+        response=schema_of(DuplicatesTold),
+    ),
+    Operation(
+        name="caseNotSame",
+        method="POST",
+        path="/cases/{caseId}/duplicates/refusals",
+        handler=case_not_same,
+        summary="Another case is not the same: it is not proposed again; what still is",
+        request=schema_of(NotSameWish),
         response=schema_of(DuplicatesTold),
     ),
 ]

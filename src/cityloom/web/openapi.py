@@ -115,6 +115,8 @@ PARAMETERS: Final[dict[str, tuple[Schema, str]]] = {
     "evaluatedAt": (_DATE_TIME, "Which evaluation: the one that was made then, while it is kept."),
     "group": (_TEXT, "A department or an area; everything without it."),
     "indicator": (_TEXT, "An indicator of the evaluation."),
+    "latitude": ({"type": "number", "minimum": -90, "maximum": 90}, "Of a place, WGS 84 degrees."),
+    "longitude": ({"type": "number", "minimum": -180, "maximum": 180}, "Of a place, WGS 84 degrees."),
     "part": (_TEXT, "numerator, denominator, or a reason for which cases are told apart."),
     "caption": (_TEXT, "What a photo shows."),
     "department": (_TEXT, "Codes of departments, comma separated."),

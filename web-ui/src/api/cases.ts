@@ -151,13 +151,13 @@ export interface Report {
   requestId: string;
 }
 
-const pathOf = (number: string): string => `/cases/${encodeURIComponent(number)}`;
+export const pathOf = (number: string): string => `/cases/${encodeURIComponent(number)}`;
 
 /** The last part of a case's id: year and number. */
 export const numberOf = (id: string): string => id.slice(id.lastIndexOf(':') + 1);
 
 export const readQueue = (
-  { status, light, department, step, type }: CasesView,
+  { status, light, department, step, type, area, reportedSince, reportedUntil }: CasesView,
   limit: number,
   stop: AbortSignal,
 ): Promise<Answer<{ total: number; cases: CaseRow[] }>> => {
@@ -167,6 +167,9 @@ export const readQueue = (
     department: department || undefined,
     step: step || undefined,
     type: type || undefined,
+    area: area || undefined,
+    since: reportedSince || undefined,
+    until: reportedUntil || undefined,
     limit,
   });
   return getJson(`/cases${search}`, stop);

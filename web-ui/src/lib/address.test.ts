@@ -33,6 +33,9 @@ const full: View = {
     department: 'roads',
     step: 'handle',
     type: 'street-light',
+    area: 'urn:ngsi-ld:District:north',
+    reportedSince: '2026-07-06T01:00:00Z',
+    reportedUntil: '2026-07-06T04:00:00Z',
   },
 };
 
@@ -56,7 +59,7 @@ describe('the address', () => {
 
   it('takes nonsense for the first view', () => {
     const odd =
-      '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue';
+      '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue&reportedSince=today';
     expect(readAddress(odd)).toEqual({ ...firstView, shown: ['%E0%'] });
     expect(readAddress('?time=2025-06-30T00:00:00Z/2025-06-29T00:00:00Z').time.mode).toBe('live');
     expect(readAddress('?areas=District:Streetlight:avg:').areas).toBeNull();

@@ -58,6 +58,11 @@ export interface CasesView {
   department: string;
   step: string;
   type: string;
+  /** The id of an area; "" is every one. */
+  area: string;
+  /** When the cases were reported, ISO 8601 instants; "" is no bound. */
+  reportedSince: string;
+  reportedUntil: string;
 }
 export type Light = 'green' | 'amber' | 'red';
 export const lights: readonly Light[] = ['green', 'amber', 'red'];
@@ -100,7 +105,18 @@ export const firstView: View = {
   speed: firstSpeed,
   table: { type: '', columns: [], sort: '', only: '', offset: 0 },
   chart: [],
-  cases: { number: '', as: '', status: 'open', light: '', department: '', step: '', type: '' },
+  cases: {
+    number: '',
+    as: '',
+    status: 'open',
+    light: '',
+    department: '',
+    step: '',
+    type: '',
+    area: '',
+    reportedSince: '',
+    reportedUntil: '',
+  },
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -140,6 +156,9 @@ function readCases(given: URLSearchParams): CasesView {
     department: given.get('department') ?? '',
     step: given.get('step') ?? '',
     type: given.get('type') ?? '',
+    area: given.get('area') ?? '',
+    reportedSince: instant(given.get('reportedSince')) ?? '',
+    reportedUntil: instant(given.get('reportedUntil')) ?? '',
   };
 }
 

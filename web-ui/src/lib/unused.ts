@@ -11,7 +11,18 @@ import { readChoice } from './colouring';
 import { codeOf, type Row } from './entity';
 
 type Written =
-  'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'status' | 'light' | 'lang' | 'map';
+  | 'page'
+  | 'areas'
+  | 'time'
+  | 'at'
+  | 'speed'
+  | 'row'
+  | 'status'
+  | 'light'
+  | 'reportedSince'
+  | 'reportedUntil'
+  | 'lang'
+  | 'map';
 
 export type Why =
   | { kind: Written }
@@ -56,6 +67,8 @@ export function unreadable(search: string, hash: string): Unused[] {
     row: (text) => Number(text) === read.table.offset,
     status: (text) => (caseStatuses as readonly string[]).includes(text),
     light: (text) => (lights as readonly string[]).includes(text),
+    reportedSince: () => read.cases.reportedSince !== '',
+    reportedUntil: () => read.cases.reportedUntil !== '',
     lang: (text) => languages.some(({ code }) => code === text),
     map: isPlace,
   };

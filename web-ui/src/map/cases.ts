@@ -3,6 +3,7 @@ import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import type { CaseRow } from '../api/cases';
 import type { Light } from '../lib/address';
 import { lightMarks } from '../lib/cases';
+import { AlikeMarks } from './alike';
 import { drawMark, iconName, pixelRatio } from './icons';
 import type { Hit } from './view';
 
@@ -13,7 +14,11 @@ const lightOrGreen = ['coalesce', ['get', 'light'], 'green'];
 export class CaseMarks {
   private shown = new Map<string, Record<string, unknown>>();
 
-  constructor(private readonly map: MapLibre) {}
+  readonly alike: AlikeMarks;
+
+  constructor(private readonly map: MapLibre) {
+    this.alike = new AlikeMarks(map);
+  }
 
   /** Those of them that have a place; none takes all away. */
   set(rows: readonly CaseRow[]): void {

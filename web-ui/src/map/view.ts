@@ -335,7 +335,7 @@ export class CityMap {
   }
 
   /** Brings a place into view, beside what covers the map's edges. */
-  goTo(box: Box, covered: Covered): void {
+  goTo(box: Box, covered: Covered, closest = 17): void {
     const [west, south, east, north] = box;
     if (west === east && south === north) {
       this.map.easeTo({
@@ -345,7 +345,7 @@ export class CityMap {
       });
     } else {
       const padding = around(24, covered);
-      this.map.fitBounds(box as LngLatBoundsLike, { padding, maxZoom: 17 });
+      this.map.fitBounds(box as LngLatBoundsLike, { padding, maxZoom: closest });
     }
   }
 

@@ -7,12 +7,15 @@ import {
   readWorkflow,
   type Workflow,
 } from '../api/cases';
+import type { Box } from '../api/city';
 import type { CasesView } from '../lib/address';
+import { boxOf } from '../lib/geometry';
 import { nameText } from '../lib/names';
+import type { AlikeMark } from '../map/alike';
 import type { Hit } from '../map/view';
 import { choose } from './entity';
 import { coveredNow } from './covered';
-import { findFeature, map, revision } from './store';
+import { city, findFeature, map, revision } from './store';
 import { go, view } from './view';
 
 /** Titles of types, departments, states, roles and moves; null until they have been read. */
@@ -73,6 +76,43 @@ export function goCases(change: Partial<CasesView>, step = true): void {
 export function showCase(place: CaseRow['location'] | null): void {
   map.value?.setChosen(place ? { type: 'Point', coordinates: place } : null);
   if (place && !onPhone()) map.value?.goTo([...place, ...place], coveredNow());
+}
+
+/** Cases that may be the same as the chosen one, beside it; none takes them away. */
+export function drawAlike(
+  from: CaseRow['location'] | null,
+  marks: readonly AlikeMark[],
+  chosen: string,
+): void {
+  map.value?.cases.alike.set(from ?? null, marks, chosen);
+}
+
+type Point = [lon: number, lat: number];
+
+/** Brings two cases into sight, as near as can be. */
+export function showAlike([west, south]: Point, [east, north]: Point): void {
+  if (onPhone()) return;
+  const box: Box = [
+    Math.min(west, east),
+    Math.min(south, north),
+    Math.max(west, east),
+    Math.max(south, north),
+  ];
+  map.value?.goTo(box, coveredNow(), closest);
+}
+
+const closest = 19;
+
+/** Areas where an alarm is on, outlined on the map; none takes them away. */
+export function drawSurges(ids: readonly string[]): void {
+  map.value?.cases.alike.setSurges(ids.flatMap((id) => findFeature(id)?.feature.geometry ?? []));
+}
+
+/** Brings an area into sight; the whole city where there is none. */
+export function showArea(id: string): void {
+  const area = findFeature(id)?.feature.geometry;
+  const box = id ? area && boxOf(area) : city.value?.bbox;
+  if (box && !onPhone()) map.value?.goTo(box, coveredNow());
 }
 
 const onPhone = (): boolean => matchMedia('(max-width: 820px)').matches;

@@ -7,6 +7,8 @@ export interface Shortcut {
   key: string;
   /** What it does, for the help. */
   message: MessageKey;
+  /** Also where a list of choices has the focus, whose options do not begin with it. */
+  inLists?: boolean;
   /** Returns false where there was nothing to do: the key is then offered to the room below, or keeps its meaning. */
   act(): boolean | void;
 }
@@ -30,11 +32,14 @@ export function listenForKeys(): void {
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target instanceof Element ? event.target : null;
-    if (event.key !== 'Escape' && at?.closest(typing)) return;
+    const field = event.key === 'Escape' ? null : at?.closest(typing);
+    if (field && !(field instanceof HTMLSelectElement)) return;
     if ((event.key === 'Enter' || event.key === ' ') && at?.closest(pressing)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // The room that came last lies on top: an open dialog goes before the map.
-    const offered = shortcuts.value.filter((each) => each.key === key).reverse();
+    const offered = shortcuts.value
+      .filter((each) => each.key === key && (!field || each.inLists))
+      .reverse();
     if (offered.some((each) => each.act() !== false)) event.preventDefault();
   });
 }

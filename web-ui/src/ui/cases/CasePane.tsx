@@ -22,7 +22,8 @@ import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { History } from './History';
-import { Moves } from './Moves';
+import { Alike } from './Alike';
+import { type AskedMove, Moves } from './Moves';
 import { LightWord, Steps, useMinutes } from './parts';
 import { ReporterData } from './ReporterData';
 import { RoleChoice } from './RoleChoice';
@@ -79,6 +80,7 @@ export function CasePane() {
 function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
   const { case: row, steps, evidence, transitions } = whole;
   const { number } = view.value.cases;
+  const [asked, setAsked] = useState<AskedMove | null>(null);
   const { type = '', department = '', area = '', address, about, light, description } = row;
   return (
     <>
@@ -111,7 +113,13 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         <PageLink text={t('cases.entity')} change={{ page: 'map', id: row.id }} />
       </p>
       <RoleChoice />
-      <Moves whole={whole} renew={renew} />
+      <Moves whole={whole} renew={renew} asked={asked} />
+      {row.status === 'open' && type && row.location && (
+        <Alike
+          whole={whole}
+          merge={(into, reason) => setAsked({ move: 'merge', texts: { into, reason } })}
+        />
+      )}
       <Steps steps={steps} />
       {row.clocks.length > 0 && (
         <section aria-labelledby="case-clocks">

@@ -1,8 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { type CaseRow, numberOf, readQueue } from '../../api/cases';
 import { type CasesView, caseStatuses, lights, writeAddress } from '../../lib/address';
 import { clockTitle, leftText, promiseOf } from '../../lib/cases';
-import { numberText } from '../../lib/format';
+import { numberText, timeText } from '../../lib/format';
 import { compareTexts, plural, t } from '../../lib/i18n';
 import {
   areaTitle,
@@ -20,10 +20,12 @@ import { offerKeys } from '../../state/keys';
 import { newsOf } from '../../state/news';
 import { map } from '../../state/store';
 import { go, view } from '../../state/view';
+import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { LightWord, useMinutes } from './parts';
 import { RoleChoice } from './RoleChoice';
+import { Surges } from './Surges';
 
 const step = 100;
 
@@ -47,7 +49,7 @@ export function CaseQueue() {
     if (rows) drawCases(rows);
   }, [rows, drawn]);
   useEffect(() => () => drawCases(null), []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const numbers = (rows ?? []).map(({ id }) => numberOf(id));
     const walk = (by: 1 | -1) => (): void => {
       const at = numbers.indexOf(view.value.cases.number);
@@ -74,8 +76,10 @@ export function CaseQueue() {
           {t('report.title')}
         </a>
       </div>
+      <Surges beat={beat} />
       <RoleChoice />
       <Filters />
+      <Scope />
       {error && <Problem title={t('cases.unread')} error={error} retry={retry} />}
       {!body && !error && <p role="status">{t('loading.rows')}</p>}
       {body && (
@@ -186,6 +190,33 @@ function Filters() {
         </button>
       )}
     </fieldset>
+  );
+}
+
+/** What the list is narrowed down to that no list of choices shows: the cases of an alarm. */
+function Scope() {
+  const { area, reportedSince: since, reportedUntil: until } = view.value.cases;
+  if (!area && !since && !until) return null;
+  return (
+    <p class="case-scope note">
+      <span>
+        {[
+          area && t('intake.scope.area', { area: areaTitle(area) }),
+          since && t('intake.scope.since', { time: timeText(since, 'short') }),
+          until && t('intake.scope.until', { time: timeText(until, 'short') }),
+        ]
+          .filter(Boolean)
+          .join(' · ')}
+      </span>
+      <button
+        type="button"
+        class="time-button"
+        aria-label={t('intake.scope.off')}
+        onClick={() => goCases({ area: '', reportedSince: '', reportedUntil: '' })}
+      >
+        <Icon name="close" />
+      </button>
+    </p>
   );
 }
 

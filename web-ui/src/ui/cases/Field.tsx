@@ -5,9 +5,11 @@ import { compareTexts, known, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { departmentTitle, typeTitle, words } from '../../state/cases';
 import { view } from '../../state/view';
+import { SuggestedField } from './SuggestedField';
 
 const texts = ['reason', 'finding', 'closingCondition'];
 const lists = ['departments', 'evidence'];
+const suggested = ['type', 'department'] as const;
 const units = ['wd', 'wh', 'd', 'h'] as const;
 
 interface Given {
@@ -17,18 +19,33 @@ interface Given {
   first: boolean;
   move: CaseMove;
   whole: CaseWhole;
+  /** What was chosen in the form so far, by the name of the field. */
+  chosen: Readonly<Record<string, string>>;
+  /** What stands in a text to begin with. */
+  text: string;
 }
 
 /** What a move needs, or may take, as a field of its form. */
-export function Field({ name, required, first, move, whole }: Given) {
+export function Field({ name, required, first, move, whole, chosen, text }: Given) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (first) place.current?.querySelector<HTMLElement>('input, select, textarea')?.focus();
   }, []);
   const label = known(`cases.field.${name}`) ?? name;
   const title = required ? label : t('cases.optional', { name: label });
+  const offered = suggested.find((each) => each === name);
+  const take = (code: string): void => {
+    const list = place.current?.querySelector('select');
+    if (!list) return;
+    list.value = code;
+    list.dispatchEvent(new Event('change', { bubbles: true }));
+    focusAfter(list);
+  };
   return (
     <div class="case-field" ref={place}>
+      {offered && (
+        <SuggestedField name={offered} whole={whole} chosen={chosen[offered] ?? ''} take={take} />
+      )}
       {lists.includes(name) ? (
         <fieldset>
           <legend>{title}</legend>
@@ -41,16 +58,33 @@ export function Field({ name, required, first, move, whole }: Given) {
       ) : (
         <label>
           <span>{title}</span>
-          <Input name={name} required={required} move={move} whole={whole} />
+          <Input {...{ name, required, move, whole, chosen, text }} />
         </label>
       )}
     </div>
   );
 }
 
-function Input({ name, required, move, whole }: Omit<Given, 'first'>) {
+/** On to what is to be filled in next, or to the button that makes the move. */
+function focusAfter(list: HTMLSelectElement): void {
+  const parts = [
+    ...(list.form?.querySelectorAll<HTMLElement>('input, select, textarea, [type=submit]') ?? []),
+  ];
+  parts[parts.indexOf(list) + 1]?.focus();
+}
+
+function Input({ name, required, move, whole, chosen, text }: Omit<Given, 'first'>) {
   if (texts.includes(name)) {
-    return <textarea class="search" name={name} required={required} rows={2} maxLength={4000} />;
+    return (
+      <textarea
+        class="search"
+        name={name}
+        required={required}
+        rows={text ? 4 : 2}
+        maxLength={4000}
+        defaultValue={text}
+      />
+    );
   }
   if (name === 'extension') {
     return (
@@ -73,14 +107,17 @@ function Input({ name, required, move, whole }: Omit<Given, 'first'>) {
       </span>
     );
   }
-  const options = optionsOf(name, move, whole);
-  if (!options) return <input class="search" name={name} required={required} maxLength={200} />;
+  const options = optionsOf(name, move, whole, chosen);
+  if (!options) {
+    const given = { name, required, defaultValue: text };
+    return <input class="search" maxLength={200} {...given} />;
+  }
   const { type = '', department = '' } = whole.case;
-  // Of a type that is chosen here too, the node says whether it has conditions.
-  const typed = name === 'condition' && asksType(move);
+  // Of a type that is chosen here too, there may be none.
+  const none = name === 'condition' && (!options.length || (asksType(move) && !chosen.type));
   const usual: Record<string, string> = { type, department };
   return (
-    <select class="select" name={name} required={required && !typed}>
+    <select class="select" name={name} required={required && !none}>
       <option value="">{t(required ? 'cases.choose' : 'cases.asIs')}</option>
       {options.map(([code, text]) => (
         // Not the value of the select: what the reader chose would be undone with every drawing.
@@ -94,7 +131,12 @@ function Input({ name, required, move, whole }: Omit<Given, 'first'>) {
 
 const asksType = ({ needs, takes }: CaseMove): boolean => [...needs, ...takes].includes('type');
 
-function optionsOf(name: string, move: CaseMove, whole: CaseWhole): [string, string][] | null {
+function optionsOf(
+  name: string,
+  move: CaseMove,
+  whole: CaseWhole,
+  chosen: Given['chosen'],
+): [string, string][] | null {
   const types = words.value?.types;
   const sorted = (list: [string, string][]): [string, string][] =>
     list.sort((a, b) => compareTexts(a[1], b[1]));
@@ -106,9 +148,11 @@ function optionsOf(name: string, move: CaseMove, whole: CaseWhole): [string, str
     case 'grade':
       return (types?.grades ?? []).map((grade) => [grade, grade]);
     case 'condition': {
-      const all = types?.types.flatMap(({ conditions }) => conditions) ?? [];
+      const asked = asksType(move) ? chosen.type : whole.case.type;
       const open = new Set(move.conditions ?? []);
-      return all
+      const ofType = (types?.types ?? []).filter(({ code }) => !asked || code === asked);
+      return ofType
+        .flatMap(({ conditions }) => conditions)
         .filter(({ code }) => open.has(code) || asksType(move))
         .map(({ code, title }) => [code, nameText(title) || code]);
     }

@@ -11,9 +11,18 @@ import { refusal } from './parts';
 
 const nameOf = ({ move, role, actingFor = '' }: CaseMove): string => `${move} ${role} ${actingFor}`;
 
+/** A move that another part of the page asks for, with what its form begins with; made by the reader alone. */
+export interface AskedMove {
+  move: string;
+  texts: Record<string, string>;
+}
+
 /** What the reader may do with the case now; what a move needs is asked for before it is made. */
-export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
+export function Moves(props: { whole: CaseWhole; renew: () => void; asked: AskedMove | null }) {
+  const { whole, renew, asked } = props;
   const [chosen, setChosen] = useState('');
+  const [begun, setBegun] = useState<AskedMove | null>(null);
+  const [filled, setFilled] = useState<Record<string, string>>({});
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
   const title = useRef<HTMLHeadingElement>(null);
@@ -34,6 +43,19 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
     setSaid(t(now ? 'cases.meanwhile' : 'cases.meanwhile.gone'));
     if (!now) setChosen('');
   }, [seen]);
+
+  const { type = '', department = '' } = whole.case;
+  const open = (each: CaseMove, with_: AskedMove | null): void => {
+    setSaid('');
+    lookedAt.current = seen;
+    setBegun(with_);
+    setFilled({ type, department });
+    setChosen(nameOf(each));
+  };
+  useEffect(() => {
+    const wanted = asked && moves.find(({ move }) => move === asked.move);
+    if (wanted) open(wanted, asked);
+  }, [asked]);
 
   const make = async (move: CaseMove, form: HTMLFormElement | null): Promise<void> => {
     if (busy) return;
@@ -87,9 +109,9 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
                   disabled={busy}
                   onClick={() => {
                     setSaid('');
-                    lookedAt.current = seen;
-                    if (needsForm(each)) setChosen(nameOf(each) === chosen ? '' : nameOf(each));
-                    else void make(each, null);
+                    if (!needsForm(each)) void make(each, null);
+                    else if (nameOf(each) === chosen) setChosen('');
+                    else open(each, null);
                   }}
                 >
                   {nameText(each.title)}
@@ -99,9 +121,14 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
             </div>
             {now && list.includes(now) && (
               <form
-                key={chosen}
+                // Another case to merge into is another form.
+                key={`${chosen} ${begun?.texts.into ?? ''}`}
                 class="case-form"
                 aria-label={nameText(now.title)}
+                onChange={({ target }) => {
+                  if (target instanceof HTMLSelectElement)
+                    setFilled((before) => ({ ...before, [target.name]: target.value }));
+                }}
                 onKeyDown={(event) => {
                   // The form first, the case after it.
                   if (event.key !== 'Escape') return;
@@ -122,6 +149,8 @@ export function Moves({ whole, renew }: { whole: CaseWhole; renew: () => void })
                     first={index === 0}
                     move={now}
                     whole={whole}
+                    chosen={filled}
+                    text={begun?.texts[name] ?? ''}
                   />
                 ))}
                 <div class="case-buttons">

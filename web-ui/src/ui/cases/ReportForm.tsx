@@ -6,6 +6,7 @@ import { plural, t } from '../../lib/i18n';
 import { readWords, reportPlace, showReportPlace } from '../../state/cases';
 import { map } from '../../state/store';
 import { go, view } from '../../state/view';
+import { Nearby } from './Nearby';
 import { refusal } from './parts';
 import { TypeChoice } from './TypeChoice';
 
@@ -33,10 +34,14 @@ export function ReportForm() {
 
 function Form({ done }: { done: (number: string, unsent: number) => void }) {
   const [type, setType] = useState('');
+  const [text, setText] = useState('');
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
   const [requestId, setRequestId] = useState(freshId);
   const [photos, setPhotos] = useState(0);
+  const place = reportPlace.value;
+  // A place or a type that is pressed is something else, too.
+  useEffect(() => setRequestId(freshId()), [type, place]);
 
   const send = async (form: HTMLFormElement): Promise<void> => {
     if (busy) return;
@@ -70,9 +75,17 @@ function Form({ done }: { done: (number: string, unsent: number) => void }) {
       <PlaceChoice />
       <label>
         <span>{t('report.text')}</span>
-        <textarea class="search" name="description" rows={3} maxLength={4000} required={!type} />
+        <textarea
+          class="search"
+          name="description"
+          rows={3}
+          maxLength={4000}
+          required={!type}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
       </label>
-      <TypeChoice type={type} choose={setType} />
+      <TypeChoice type={type} choose={setType} text={text} />
+      <Nearby type={type} />
       <label>
         <span>{t('report.photo')}</span>
         <input

@@ -3,14 +3,24 @@ import type { Coded } from '../../api/cases';
 import { languages, t } from '../../lib/i18n';
 import { inLanguage, nameText } from '../../lib/names';
 import { words } from '../../state/cases';
+import { Offers, useSuggestions } from './Offers';
 
 const most = 8;
 
-/** A type by some letters of its name, in either language; both names stand beside each other. */
-export function TypeChoice({ type, choose }: { type: string; choose: (code: string) => void }) {
-  const [text, setText] = useState('');
+/**
+ * The likeliest types for what was written, one press each; or one by some letters of its name, in either
+ * language; or none, which is an answer too.
+ *
+ * @param text what the reader wrote so far
+ */
+export function TypeChoice(props: { type: string; choose: (code: string) => void; text: string }) {
+  const { type, choose, text } = props;
+  const [letters, setLetters] = useState('');
+  const [unknown, setUnknown] = useState(false);
+  const { found: suggestions, failed } = useSuggestions(text);
+  const offers = suggestions?.types ?? [];
   const types = words.value?.types.types ?? [];
-  const wanted = text.trim().toLowerCase();
+  const wanted = letters.trim().toLowerCase();
   const chosen = types.find(({ code }) => code === type);
   const found = types
     .filter((each) => wanted && allNames(each).some((name) => name.toLowerCase().includes(wanted)))
@@ -18,7 +28,14 @@ export function TypeChoice({ type, choose }: { type: string; choose: (code: stri
   return (
     <fieldset>
       <legend>{t('report.type')}</legend>
-      {chosen ? (
+      {unknown ? (
+        <p class="case-chosen">
+          <span>{t('intake.report.left')}</span>
+          <button type="button" class="button plain" onClick={() => setUnknown(false)}>
+            {t('intake.report.again')}
+          </button>
+        </p>
+      ) : chosen ? (
         <p class="case-chosen">
           <span>{bothNames(chosen)}</span>
           <button type="button" class="button plain" onClick={() => choose('')}>
@@ -27,19 +44,34 @@ export function TypeChoice({ type, choose }: { type: string; choose: (code: stri
         </p>
       ) : (
         <>
+          <div role="status">
+            {offers.length > 0 && (
+              <>
+                <p class="strong">{t('intake.report.suggested')}</p>
+                <Offers
+                  offers={offers}
+                  label={t('intake.report.suggested')}
+                  chosen=""
+                  take={choose}
+                />
+                <p class="small quiet">{t('intake.report.hint')}</p>
+              </>
+            )}
+            {failed && <p class="small quiet">{t('intake.unread')}</p>}
+          </div>
           <input
             type="search"
             class="search"
             aria-label={t('report.type.search')}
             placeholder={t('report.type.search')}
-            value={text}
+            value={letters}
             // A search is no report: Enter takes the first that was found.
             onKeyDown={(event) => {
               if (event.key !== 'Enter') return;
               event.preventDefault();
               if (found[0]) choose(found[0].code);
             }}
-            onInput={(event) => setText(event.currentTarget.value)}
+            onInput={(event) => setLetters(event.currentTarget.value)}
           />
           <ul class="case-types">
             {found.map((each) => (
@@ -50,7 +82,7 @@ export function TypeChoice({ type, choose }: { type: string; choose: (code: stri
                   data-type={each.code}
                   onClick={() => {
                     choose(each.code);
-                    setText('');
+                    setLetters('');
                   }}
                 >
                   {bothNames(each)}
@@ -61,6 +93,9 @@ export function TypeChoice({ type, choose }: { type: string; choose: (code: stri
           <p class="small quiet" role="status">
             {wanted && !found.length ? t('report.type.none') : t('report.type.hint')}
           </p>
+          <button type="button" class="button" data-unknown onClick={() => setUnknown(true)}>
+            {t('intake.report.unknown')}
+          </button>
         </>
       )}
     </fieldset>

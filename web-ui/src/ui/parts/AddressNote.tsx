@@ -76,6 +76,9 @@ function whyText({ why }: Unused): string {
       return t(`address.why.${why.kind}`, { type: typeLabel(why.type), name: why.name });
     case 'filter':
       return t('address.why.filter', { detail: why.detail });
+    case 'reportedSince':
+    case 'reportedUntil':
+      return t('address.why.at');
     default:
       return t(`address.why.${why.kind}`);
   }
