@@ -79,13 +79,17 @@ async def test_repeats_of_kept_cases_are_counted_and_missed_reports_are_not_repo
         nowhere = await place.handled()
         merged = await place.handled()
         await place.move(merged, "merge", role="shiftLeader", into=far, reason="the same lamp")
+        # More than a page of a query holds, each far from the others, and one more at the last.
+        for number in range(22):
+            await place.report(location=at(123.42 + number / 1000))
+        last = await place.handled(location=at(123.441))
         place.clock.advance(60)
         evaluations = CaseEvaluations(place.store, place.access, place.clock, RuleBook(RULES))
         ever = EvaluationWish(since="2026-01-01T00:00:00Z", until="2027-01-01T00:00:00Z")
         whole = await evaluations.evaluation(place.call(), ever)
         figures = {one.indicator: one for one in whole.groups[0].figures}
         repeat, missed = figures["UM-REPEAT"], figures["UM-MISSED"]
-        assert (repeat.value, repeat.numerator, repeat.denominator) == (50, 2, 4)
+        assert (repeat.value, repeat.numerator, repeat.denominator) == (60, 3, 5)
         assert (repeat.why, repeat.apart) == ("", {"withoutPlace": 1})
         assert (missed.value, missed.why) == (None, "notReported")
         assert figures["PRJ-REOPEN"].why == "nothingDue"
@@ -100,7 +104,7 @@ async def test_repeats_of_kept_cases_are_counted_and_missed_reports_are_not_repo
             for part in ("numerator", "denominator", "withoutPlace")
         }
         assert behind == {
-            "numerator": (again, merged),
-            "denominator": (first, again, far, merged),
+            "numerator": (again, merged, last),
+            "denominator": (first, again, far, merged, last),
             "withoutPlace": (nowhere,),
         }

@@ -29,6 +29,7 @@ EDITION: Final = "caseCalendarEdition"
 """Documents of this kind say which calendar held from when on; each is an event of the log."""
 _MARK: Final = "caseCalendarMark"
 _CURRENT, _PROGRESS = "current", "progress"
+_EVERY: Final = 10**9
 _HELD: Final = 16
 """Calendars that are held in memory."""
 
@@ -196,7 +197,7 @@ class Calendars:
         Raises:
             ConfigurationError: it has a hole where an open clock needs it; names the case.
 
-        Cost: reads every open case, some 0.1 ms each.
+        Cost: reads every open case, some 0.5 ms each.
         """
         for _, kept in open_cases(reads):
             before = self.of(reads, kept.calendar) or self.file
@@ -208,7 +209,7 @@ class Calendars:
 
 def open_cases(reads: Snapshot) -> Iterator[tuple[str, KeptCase]]:
     """(tenant, case) of all for which somebody is to act; what is frozen in a snapshot stays as it was."""
-    query = Query(types=TypeIs(CASE), q=QExists(Path((iri("holder"),))))
+    query = Query(types=TypeIs(CASE), q=QExists(Path((iri("holder"),))), limit=_EVERY)
     for tenant in reads.tenants():
         if not split_tenant(tenant)[1]:
             for entity in reads.lights(tenant, query, [iri("case")]):

@@ -63,7 +63,7 @@ class Recomputing:
             await self.wake.wait()
 
     async def catch_up(self) -> None:
-        """Does all that is left. Cost: some 2 ms a case, in works of a hundred; nothing where all is done."""
+        """Does all that is left. Cost: some 4 ms a case, in works of a hundred; nothing where all is done."""
         while True:
             edition, left = await asyncio.wrap_future(self._store.read(self._left))
             if edition is None:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cityloom.cases.case import Transition
 from cityloom.cases.duplicates import DuplicateRules, Told
@@ -18,6 +19,7 @@ from cityloom.query.values import Path, QCompare, QTime, Query, TypeIs
 from cityloom.store.ports import Snapshot
 
 _PAGE: Final = 500
+_EVERY: Final = 10**9
 
 
 def reported_before(until: int) -> Query:
@@ -47,7 +49,8 @@ def kept_records(reads: Snapshot, tenant: str, until: int, rules: DuplicateRules
 
 def _told(reads: Snapshot, tenant: str, until: int) -> Iterator[Told]:
     """What is told of all cases that were reported, without their parts and their words."""
-    for entity in reads.lights(tenant, reported_before(until), [iri("case")]):
+    query = replace(reported_before(until), limit=_EVERY)
+    for entity in reads.lights(tenant, query, [iri("case")]):
         kept = kept_of(entity)
         if kept.case.number and not kept.case.part_of:
             yield Told(
