@@ -1,4 +1,4 @@
-"""Recorded time that is played: the sample city's storm day, and the morning of Boston's, on a simulated clock."""
+"""Recorded time that is played on a simulated clock: the sample's storm day, the morning of Boston's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cases.test_past import FILE, NEEDED
+from cases.test_past import NEEDED
 from cityloom.app import Node
 from cityloom.app.play import Played, Player
 from cityloom.cases.alerts import SURGE, surge_of
@@ -78,7 +78,6 @@ def city(folder: Path, profile: str, begin: int, until: int) -> Iterator[tuple[N
     place.write(CityConfiguration(profile=profile))
     node, player, clock = prepared(place, place.settings(), begin, until)
     try:
-        node.prepare()
         yield node, player, clock
     finally:
         node.close()
@@ -100,6 +99,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     told: list[Played] = []
     with city(folder, "sample", begin, until) as (node, player, clock):
         bring_before(player, truth, quiet)
+        node.prepare()
         player.until = until - HOUR // 6
         asyncio.run(player.through(HOUR))
         player.until = until
@@ -202,19 +202,19 @@ def test_a_play_goes_to_its_end_and_its_clock_stands_there(storm: Lived) -> None
 def test_the_morning_of_the_recorded_storm_raises_its_alarm_before_eight(tmp_path: Path) -> None:
     """Boston, 2011-08-28, its "Tree Emergencies" alone: what else came that day would take minutes."""
     sources = tmp_path / "city" / "sources"
-    for name in ("boston_assets", "boston_logan_rain"):
-        shutil.copytree(DATA / name, sources / name)
-    target = sources / "boston_311_2011h2" / "cases.csv.gz"
-    target.parent.mkdir()
-    with gzip.open(FILE, "rt") as file, gzip.open(target, "wt") as kept:
-        reader = csv.DictReader(file)
-        writer = csv.DictWriter(kept, reader.fieldnames or [])
-        writer.writeheader()
-        writer.writerows(row for row in reader if row["type"] == "Tree Emergencies")
+    shutil.copytree(DATA / "boston_assets", sources / "boston_assets")
+    for name, wanted in (
+        ("boston_311_2011h2/cases.csv.gz", "Tree Emergencies"),
+        ("boston_logan_rain/hourly_precip.csv.gz", "2011-08-28"),
+    ):
+        (sources / name).parent.mkdir()
+        with gzip.open(DATA / name, "rt") as file, gzip.open(sources / name, "wt") as kept:
+            kept.writelines(line for number, line in enumerate(file) if not number or wanted in line)
     begin = parse_datetime("2011-08-28T00:00:00-04:00")
     until = parse_datetime("2011-08-28T08:00:00-04:00")
     with city(tmp_path / "city", "boston", begin, until) as (node, player, _):
         bring_before(player, {}, quiet)
+        node.prepare()
         before = len(read(node)[0])
         asyncio.run(player.through(HOUR // 4))
         cases, _, alarms = read(node)

@@ -99,7 +99,9 @@ class Player:
         found: list[Delivery] = []
         for number, source in enumerate(live):
             mapping = self._mappings[source]
-            found += await read_deliveries(self.node.importer, mapping, self.node.folder.sources, self.until)
+            found += await read_deliveries(
+                self.node.importer, mapping, self.node.folder.sources, self.clock.now(), self.until
+            )
             progress((number + 1) / len(live))
         found.sort(key=lambda one: one.at)
         self._due = deque(found)

@@ -41,10 +41,12 @@ class Delivery(NamedTuple):
     ends: int | None = None
 
 
-async def read_deliveries(importer: Importer, mapping: Mapping, data: Path, until: int) -> list[Delivery]:
+async def read_deliveries(
+    importer: Importer, mapping: Mapping, data: Path, since: int, until: int
+) -> list[Delivery]:
     """What a source delivers up to a time (µs, included), in the order of time.
 
-    Rows that an import would reject, and repeats of a stamp, are left out; so are personal columns.
+    Of a series only what comes after `since`: what is lived is needed from its beginning on. Rows that an import would reject, and repeats of a stamp, are left out; so are personal columns.
 
     Raises:
         ConfigurationError: no file is there, or one is not of the format.
@@ -55,7 +57,7 @@ async def read_deliveries(importer: Importer, mapping: Mapping, data: Path, unti
     if not mapping.series and mapping.lived is None:
         raise BadRequestData(f"source {mapping.source} is invalid: its rows have no time to be played by")
     intake = importer.intake(mapping, await importer.areas(mapping))
-    found = await asyncio.to_thread(lambda: list(_read(intake, mapping, data, until)))
+    found = await asyncio.to_thread(lambda: list(_read(intake, mapping, data, (since, until))))
     return sorted(found, key=lambda one: one.at)
 
 
@@ -90,7 +92,7 @@ def call_of(importer: Importer, mapping: Mapping, at: int) -> Call:
     return Call(tenant=target.tenant, party=target.party, cause=cause)
 
 
-def _read(intake: Intake, mapping: Mapping, data: Path, until: int) -> Iterator[Delivery]:
+def _read(intake: Intake, mapping: Mapping, data: Path, span: tuple[int, int]) -> Iterator[Delivery]:
     for file in find_files(mapping, data):
         with closing(open_table(mapping, file.path)) as table:
             while (batch := intake.batch(table.rows, file.name, _ROWS)).read:
@@ -98,7 +100,7 @@ def _read(intake: Intake, mapping: Mapping, data: Path, until: int) -> Iterator[
                     told = (
                         _reading(intake, mapping, built) if mapping.series else _life(intake, mapping, built)
                     )
-                    yield from (one for one in told if one.at <= until)
+                    yield from (one for one in told if (one.lived or one.at > span[0]) and one.at <= span[1])
 
 
 def _reading(intake: Intake, mapping: Mapping, built: Built) -> Iterator[Delivery]:
