@@ -222,6 +222,6 @@ def test_the_morning_of_the_recorded_storm_raises_its_alarm_before_eight(tmp_pat
     assert [title["en"] for title in played.alarms] == ["Tree Emergencies"]
     [on] = [one for one in alarms if one.until is None and not one.area]
     assert begin < on.since < until
-    assert played.opened == len(cases) - before > 20
+    assert played.opened == len(cases) - before >= 8
     # Nobody here knows yet what was closed later.
     assert all(one.case.at <= until for one in cases.values())

@@ -214,7 +214,9 @@ async def test_the_rules_of_the_files_open_a_case_for_what_was_there_before_once
 
     def opened(made: Node) -> list[str]:
         with made.store.snapshot() as reads:
-            return [event.entity_id for event in reads.events(0) if ":Case:" in event.entity_id]
+            events = reads.events(0)
+        made = (event.entity_id for event in events if event.kind == "entityCreated")
+        return [id for id in made if ":Case:" in id]
 
     first = node()
     expand = first.ld_context.expand_term
@@ -241,8 +243,12 @@ async def test_the_rules_of_the_files_open_a_case_for_what_was_there_before_once
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("decisionTable: x\nkind: limits\nversion: '1'\nhitPolicy: FIRST", "limits"),
-        ("decisionTable: x\nkind: routing\nversion: '1'\nhitPolicy: FIRST", "is required|is invalid"),
+        (
+            "decisionTable: x\nkind: limits\nversion: '1'\nhitPolicy: FIRST\ninputs: [{name: clock}]\n"
+            "outputs: [{name: limit}]\nrows: [{id: a, then: {limit: U1d}}]",
+            "kind limits stands in a file of its own",
+        ),
+        ("decisionTable: x\nkind: routing\nversion: '1'\nhitPolicy: FIRST", "is invalid"),
     ],
 )
 async def test_a_file_of_rules_that_cannot_hold_keeps_the_node_from_its_start(
