@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 CITY ?= sample
 DATA ?=
 PORT ?= 8026
-CITY_DATA ?= city-data/$(CITY)
+PLAY ?=
+CITY_DATA ?= city-data/$(CITY)$(if $(PLAY),-$(PLAY))
 UV := $(BIN)/uv
 # Compiled when installed, and kept: where Python may not write bytecode, each start of a process
 # would compile every library anew, which takes twice as long as all else of it.
@@ -25,8 +26,8 @@ help: ## Says what each target does
 setup: $(VENV)/.runtime ## Makes the environment in .venv/ from the lock file
 page: $(STATIC)/index.html ## Builds the map page
 
-run: setup page ## Starts a city on http://127.0.0.1:8026 (CITY=sample, or CITY=boston DATA=folder)
-	@exec $(BIN)/cityloom up --city $(CITY) --folder $(CITY_DATA) --port $(PORT) $(if $(DATA),--sources $(DATA))
+run: setup page ## Starts a city on http://127.0.0.1:8026 (CITY=sample, or CITY=boston DATA=folder; PLAY=day)
+	@exec $(BIN)/cityloom up --city $(CITY) --folder $(CITY_DATA) --port $(PORT) $(if $(DATA),--sources $(DATA)) $(if $(PLAY),--play $(PLAY))
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required, this is " + sys.version.split()[0])'

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from cases.tiny import tiny_city
 from cityloom.app import Node, create_app
 from cityloom.app.case_tables import limits_file
 from cityloom.broker.ports import Call, Item
@@ -21,7 +22,7 @@ from cityloom.cases.wishes import MoveWish, Report
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import LOCATION, Attribute, Entity
-from cityloom.model.errors import BadRequestData
+from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.model.time import parse_datetime
@@ -121,10 +122,15 @@ async def test_a_dispatch_without_a_department_goes_where_the_rule_says(tmp_path
         case = (await town.cases.report(CALL, Report(type="street-light"))).id
         await town.move(case, "accept")
         await town.move(case, "file", condition="light-out")
-        with pytest.raises(BadRequestData, match="department is required"):
-            await town.move(case, "dispatch")
-        await town.adopt(ROUTING, "2026-07-06")
         await town.move(case, "dispatch")
+        kept = town.kept(case).case
+        # The files' rule holds from the first day on, where nothing else was adopted.
+        assert kept.department == "lighting"
+        assert kept.ruled == {
+            "routing": RuleRow(table="loomhaven-routing", version="2026-11-30", row="lighting")
+        }
+        await town.adopt(ROUTING, "2026-07-06")
+        case = await town.dispatched()
         kept = town.kept(case).case
         assert kept.department == "lighting"
         assert kept.ruled == {"routing": RuleRow(table="who-comes", version="1", row="lamps")}
@@ -195,6 +201,66 @@ async def test_a_rule_opens_a_case_that_is_kept_and_moves_as_any_other(tmp_path:
         assert whole.transitions[0].evidence
         await town.move(case, "accept")
         await town.move(case, "file", condition="light-out")
+
+
+async def test_the_rules_of_the_files_open_a_case_for_what_was_there_before_once(tmp_path: Path) -> None:
+    lamp = "urn:ngsi-ld:Streetlight:1"
+    clock = SimulatedClock(parse_datetime("2026-07-06T23:00:00+08:00"))
+
+    def node() -> Node:
+        at = CityFolder(tmp_path, make=True)
+        at.write(CityConfiguration(profile="sample"))
+        return Node(at, Settings(), clock)
+
+    def opened(made: Node) -> list[str]:
+        with made.store.snapshot() as reads:
+            events = reads.events(0)
+        made = (event.entity_id for event in events if event.kind == "entityCreated")
+        return [id for id in made if ":Case:" in id]
+
+    first = node()
+    expand = first.ld_context.expand_term
+    dark = {expand("illuminanceLevel"): [Attribute(kind="Property", value=0.0)]}
+    told = Entity(id=lamp, types=[expand("Streetlight")], attributes=dark)
+    await first.broker.batch(CALL, "upsert-update", [Item(id=lamp, entity=told)])
+    first.prepare()
+    async with first.running():
+        async with asyncio.timeout(20):
+            while not opened(first):
+                await asyncio.sleep(0.01)
+        await first.case_parts.settle()
+        [case] = opened(first)
+    clock.advance(600)
+    again = node()
+    again.prepare()
+    async with again.running():
+        await again.case_parts.settle()
+        kept = City(again, clock).kept(case)
+        assert opened(again) == [case]
+    assert kept.case.ruled == {"opening": RuleRow(table="loomhaven-live", version="2026-11-30", row="lamp")}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "decisionTable: x\nkind: limits\nversion: '1'\nhitPolicy: FIRST\ninputs: [{name: clock}]\n"
+            "outputs: [{name: limit}]\nrows: [{id: a, then: {limit: U1d}}]",
+            "kind limits stands in a file of its own",
+        ),
+        ("decisionTable: x\nkind: routing\nversion: '1'\nhitPolicy: FIRST", "is invalid"),
+    ],
+)
+async def test_a_file_of_rules_that_cannot_hold_keeps_the_node_from_its_start(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    folder, file = tiny_city(tmp_path)
+    (file.parent / "own.yaml").write_text(text)
+    file.write_text(file.read_text() + "rules: [own.yaml]\n")
+    at = CityFolder(folder)
+    with pytest.raises(ConfigurationError, match=problem) as raised:
+        Node(at, at.settings())
+    assert "own.yaml" in str(raised.value)
 
 
 async def test_a_replay_of_kept_cases_tells_which_would_change_and_the_scores(tmp_path: Path) -> None:

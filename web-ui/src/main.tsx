@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
+import { hearNode } from './api/node';
 import { startClock } from './lib/format';
 import { firstLanguage, language, languages, wishes } from './lib/i18n';
 import { start } from './state/app';
@@ -29,6 +30,6 @@ if (place) {
   render(<App />, place);
   offerTestHook();
   offerPrinting();
-  startClock();
+  startClock(hearNode);
   listenForKeys();
 }

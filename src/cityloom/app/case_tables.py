@@ -8,6 +8,7 @@ it began, so old cases keep the old rule.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from cityloom.cases.case import Case, RuleRow
@@ -33,6 +34,7 @@ from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.rules.book import Rulebook, day_of
 from cityloom.rules.checks import Finding
 from cityloom.rules.kept import Rules
+from cityloom.rules.load import load_table
 from cityloom.rules.sets import Names
 from cityloom.rules.table import (
     Decision,
@@ -147,9 +149,19 @@ class CaseTables:
     Args:
         codes: types, conditions, grades and stages of the city, with the limits of its file.
         departments: those that a case can be sent to; none are not looked at.
+        files: of the city's tables of other kinds, which hold where nothing else was adopted.
+
+    Raises:
+        ConfigurationError: a file holds no table, one that is not whole, or one of limits or escalation.
     """
 
-    def __init__(self, workflow: Workflow, codes: LimitTable, departments: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        codes: LimitTable,
+        departments: Collection[str] = (),
+        files: Iterable[Path] = (),
+    ) -> None:
         self._workflow = workflow
         self._codes = codes
         self._departments = departments
@@ -157,8 +169,24 @@ class CaseTables:
         self.base: tuple[DecisionTable, ...] = (
             compile_table(limits_file(codes.told)),
             compile_table(escalation_file(workflow)),
+            *self._of_files(files),
         )
         self._machines: dict[tuple[str, ...], Machine] = {}
+
+    def _of_files(self, files: Iterable[Path]) -> Iterable[DecisionTable]:
+        known: set[str] = set()
+        for file in files:
+            table = load_table(file)
+            wrong = [str(one) for one in self.check(table) if one.level == "error"]
+            if table.kind in ("limits", "escalation"):
+                wrong.append(f"kind {table.kind} stands in a file of its own: see limits and workflow")
+            line = table.kind if table.kind == "routing" else table.id
+            if line in known:
+                wrong.append(f"{line} already exists in another file")
+            if wrong:
+                raise ConfigurationError(f"{file}: {'; '.join(wrong)}")
+            known.add(line)
+            yield table
 
     def machine(
         self, book: Rulebook, day: str, workflow: Workflow | None = None, codes: LimitTable | None = None
@@ -180,7 +208,7 @@ class CaseTables:
 
     def route(self, book: Rulebook, day: str, case: Case, area: str) -> tuple[str, RuleRow] | None:
         """The department that a case goes to, and the row that says so; None: no rule speaks of it."""
-        table = book.adopted("routing", day)
+        table = book.in_force("routing", day)
         if table is None:
             return None
         try:

@@ -28,7 +28,10 @@ from cityloom.rules.kept import Rules
 from cityloom.rules.past import OpeningPast
 from cityloom.rules.watch import CONSUMER as RULES
 from cityloom.rules.watch import OpeningWatch
-from cityloom.store.ports import Store
+from cityloom.store.ports import Snapshot, Store
+
+_LOOK_EVERY = 0.002
+"""Seconds between two looks whether all was dealt with."""
 
 
 class Ground(NamedTuple):
@@ -57,7 +60,10 @@ class CaseParts:
 
     def __init__(self, ground: Ground, where: Where, told: CaseRules | None, files: EvidenceFiles) -> None:
         store, access, clock, leases = ground
-        tables = None if told is None else CaseTables(told.workflow, told.limits, told.departments)
+        self._store, self._clock = store, clock
+        tables = (
+            None if told is None else CaseTables(told.workflow, told.limits, told.departments, told.rules)
+        )
         self.rules = Rules(
             store,
             access,
@@ -144,6 +150,25 @@ class CaseParts:
     def everywhere(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What each process does for itself."""
         return {} if self.cases is None else {"suggestions": self.cases.suggestions.run}
+
+    async def settle(self) -> None:
+        """Waits until all that is committed was looked at and no timer is due: for a clock moved by hand."""
+        following = (self._followed, self._openings, self._surges)
+        watching = {name: one for name, one in zip(self.consumers(), following, strict=False) if one}
+
+        def look(reads: Snapshot) -> tuple[int, list[str]]:
+            now = self._clock.now()
+            return reads.last_seq(), [name for name in watching if reads.timers_due(name, now)]
+
+        while True:
+            last, due = await asyncio.wrap_future(self._store.read(look))
+            if not due and all(one.position >= last for one in watching.values()):
+                return
+            for name in due:
+                watching[name].look()
+            await asyncio.sleep(_LOOK_EVERY)
+            while any(one.position < last for one in watching.values()):
+                await asyncio.sleep(_LOOK_EVERY)
 
     async def close(self) -> None:
         """Ends replays."""

@@ -400,17 +400,37 @@ class Node:
         await asyncio.wrap_future(self.store.read(look))
 
 
-def create_app(node: Node) -> Application:
-    """The ASGI application of a node; its lifespan starts and stops what runs behind it."""
+def create_app(node: Node, during: _Run | None = None) -> Application:
+    """The ASGI application of a node; its lifespan starts and stops what runs behind it.
+
+    Args:
+        during: runs beside all that, until it ends or the node does.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         counting = asyncio.create_task(app.metrics.keep_told())
         try:
             async with node.running():
-                yield
+                beside = None if during is None else asyncio.create_task(_told(during))
+                try:
+                    yield
+                finally:
+                    if beside is not None:
+                        beside.cancel()
+                        await asyncio.gather(beside, return_exceptions=True)
         finally:
             counting.cancel()
             await asyncio.gather(counting, return_exceptions=True)
 
     return Application(node.services(), lifespan)
+
+
+async def _told(run: _Run) -> None:
+    """What runs beside a node fails by itself: the node goes on, and says why."""
+    try:
+        await run()
+    except CityloomError as error:
+        _log.error("ended beside the node", reason=error.detail)
+    except Exception:
+        _log.exception("ended beside the node")

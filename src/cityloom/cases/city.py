@@ -47,7 +47,8 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
 
     `reporter_roles` are the roles that may read who reported; `no_place` are points (lon, lat) that
     stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move, `drafts`
-    how long a draft is kept that nobody reports.
+    how long a draft is kept that nobody reports;
+    `rules` are files of decision tables that hold from the beginning, where nothing else was adopted.
     """
 
     workflow: str = ""
@@ -64,13 +65,15 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     stale: str = "10wd"
     drafts: str = "U7d"
     open311: Open311Part = Open311Part()
+    rules: list[str] = []
 
 
 class CaseRules(Struct, frozen=True, kw_only=True):
     """What a city's cases go by, found whole.
 
     `calendar_file` is the calendar's plain content, by which a later one can tell what it changes;
-    `phrases` the file of phrases that suggestions begin with (None: the package's).
+    `phrases` the file of phrases that suggestions begin with (None: the package's); `rules` the files
+    of decision tables, which another room reads.
     """
 
     workflow: Workflow
@@ -88,6 +91,7 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     phrases: Path | None = None
     surges: SurgeRule = SurgeRule()
     open311: Open311Part = Open311Part()
+    rules: tuple[Path, ...] = ()
 
     def grade_of(self, area: str) -> str:
         """The grade of an area; "" where none is said."""
@@ -131,6 +135,7 @@ def load_rules(file: Path) -> CaseRules:
         phrases=_beside(file, told.phrases),
         surges=told.surges,
         open311=told.open311,
+        rules=tuple(file.parent / name for name in told.rules),
     )
 
 

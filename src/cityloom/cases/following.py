@@ -101,6 +101,10 @@ class CasesFollowed:
         """How far it has come in the log: what came of the events up to there can be read."""
         return self._follower.position
 
+    def look(self) -> None:
+        """Looks at the timers now: for a clock that was moved by hand."""
+        self._timer_set.set()
+
     # -- parts ---------------------------------------------------------------
 
     async def _handle(self, events: Sequence[Event]) -> Outcome | None:

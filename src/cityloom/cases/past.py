@@ -9,7 +9,7 @@ report and its close.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -37,6 +37,7 @@ class PastRequest(Struct, frozen=True, kw_only=True):
     id: str
     source: str
     service: str = ""
+    code: str = ""
     department: str = ""
     description: str = ""
     address: str = ""
@@ -107,6 +108,23 @@ class PastRequests:
         requests = await asyncio.wrap_future(self._store.read(look))
         if not report.read:
             raise BadRequestData(f"type is invalid: there is no entity of type {type!r}")
+        return await self._keep_all(call, requests, report, progress)
+
+    async def take(
+        self, call: Call, entities: Sequence[Entity], progress: Callable[[PastReport], None] = lambda _: None
+    ) -> PastReport:
+        """As `run`, of entities that are at hand."""
+        self._access.check(call, "write", "cases")
+        report = PastReport()
+        return await self._keep_all(call, list(self._readable(entities, report)), report, progress)
+
+    async def _keep_all(
+        self,
+        call: Call,
+        requests: Sequence[PastRequest],
+        report: PastReport,
+        progress: Callable[[PastReport], None],
+    ) -> PastReport:
         for start in range(0, len(requests), _BATCH):
             await self._keep(call, requests[start : start + _BATCH], report)
             progress(report)
@@ -134,6 +152,7 @@ class PastRequests:
             id=entity.id,
             source=self._text(entity, "service_request_id") or entity.id,
             service=self._text(entity, "service_name") or self._text(entity, "service_code"),
+            code=self._text(entity, "service_code"),
             department=department if department in self._book.rules.departments else "",
             description=self._text(entity, "description"),
             address=self._text(entity, "address"),
@@ -153,12 +172,17 @@ class PastRequests:
             actor=CITY,
             role="city",
             at=request.opened,
-            type=self._types.get(request.service, ""),
+            type=self._type_of(request),
             grade=self._book.rules.grade_of(request.area),
             department=request.department,
             promise=Promise(request.promised),
         )
         return [reported] if request.closed is None else [reported, self._closing(request, request.closed)]
+
+    def _type_of(self, request: PastRequest) -> str:
+        """The type that has the service's name, or its code; "" where the city has none."""
+        code = request.code if request.code in self._book.rules.limits.told.types else ""
+        return self._types.get(request.service, code)
 
     def _closing(self, request: PastRequest, at: int) -> Act:
         return Act(
@@ -170,7 +194,7 @@ class PastRequests:
             department=request.department,
         )
 
-    def _readable(self, entities: Iterator[Entity], report: PastReport) -> Iterator[PastRequest]:
+    def _readable(self, entities: Iterable[Entity], report: PastReport) -> Iterator[PastRequest]:
         for entity in entities:
             report.read += 1
             try:

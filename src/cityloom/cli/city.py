@@ -79,14 +79,24 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     store: _Store = None,
+    play: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Plays a recorded day as if live, on its own clock.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Seconds of the played day in one second.")] = 600.0,
 ) -> None:
     """Makes the city when it is missing, imports what is new, and serves it.
 
+    With `--play` it serves the city on a day of its past, which goes on where it was stopped; Enter pauses.
+
     Example: `cityloom up --city boston --sources ../city-files --folder city-data/boston`
+
+    Example: `cityloom up --city boston --sources ../city-files --folder boston-storm --play 2011-08-28`
     """
     from cityloom.app import Node
     from cityloom.cli.importing import import_all
     from cityloom.cli.logs import configure_logs
+    from cityloom.cli.playing import live_sample
+    from cityloom.cli.playing import play as play_day
     from cityloom.cli.serving import at, listen, refuse_open_door, run
     from cityloom.cli.serving import serve as serve_until_told
     from cityloom.cli.workers import apart
@@ -111,19 +121,25 @@ def up(
     listening = listen(settings)
     settings = at(settings, listening)
     if place.configuration.profile == SAMPLE and not place.sources.exists():
-        from cityloom.sample import generate  # its libraries would slow every other command
+        from cityloom.sample import DEFAULT_END, generate  # its libraries would slow every other command
 
         with progress_bars() as begin:
             move = begin("drawing the sample city")
-            end = datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")
+            end = datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z") if play is None else DEFAULT_END
             generate(place.sources, seed=1, size="small", end=end, progress=lambda _, part: move(part))
     if not place.sources.is_dir():
         raise ConfigurationError(
             f"the folder of the sources, {place.sources}, does not exist; name it with --sources"
         )
 
+    if play is not None:
+        play_day(place, settings, listening, play, speed)
+        return
+
     def import_new() -> Node:
         configure_logs(settings)
+        if place.configuration.profile == SAMPLE:
+            live_sample(place, settings)
         node = Node(place, settings)
         asyncio.run(import_all(node, [], only_new=True))
         return node

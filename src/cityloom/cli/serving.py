@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,11 +145,18 @@ def folder_lock(folder: CityFolder) -> FileLock:
         return FileLock(folder.store_file)
 
 
-def run(node: Node, listening: socket.socket, lifeline: Lifeline | None = None) -> None:
+def run(
+    node: Node,
+    listening: socket.socket,
+    lifeline: Lifeline | None = None,
+    *,
+    during: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Serves until Ctrl-C; the socket is closed at the end.
 
     Args:
         lifeline: of a worker; None: this process is the only one.
+        during: runs beside it, on its event loop.
 
     Raises:
         CityloomError: the node did not start.
@@ -161,7 +169,7 @@ def run(node: Node, listening: socket.socket, lifeline: Lifeline | None = None) 
         listening.close()
         node.close()
         raise
-    app = create_app(node)
+    app = create_app(node, during)
     config = uvicorn.Config(
         app,
         http=bounded_protocol(node.settings, app.load, room_for_connections(node.settings)),

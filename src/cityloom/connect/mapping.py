@@ -111,6 +111,19 @@ class AttributePart(Struct, frozen=True, kw_only=True, rename="camel", forbid_un
         return next(self.columns(), None) is None
 
 
+class LivedPart(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How a row came about in time, where one row tells of a thing from its beginning to its end.
+
+    `begun` and `ended` are attributes that hold times; `at_end` those that nobody knew before the end, and
+    `before` what others were until then.
+    """
+
+    begun: str
+    ended: str
+    at_end: list[str] = []
+    before: dict[str, Any] = {}
+
+
 class Mapping(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """How the rows of one source become entities.
 
@@ -146,6 +159,7 @@ class Mapping(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     personal: list[str] = []
     require: list[str] = []
     within: WithinPart | None = None
+    lived: LivedPart | None = None
     empty: list[Any] = []
     file: str = ""
     digest: str = ""
@@ -273,6 +287,8 @@ def _check(mapping: Mapping) -> None:
         raise wrong(
             "update", "replace does not go with expectedInterval: it would remove the mark of silence"
         )
+    if mapping.lived is not None:
+        _check_lived(mapping, mapping.lived, wrong)
     for name, part in mapping.attributes.items():
         if (part.attribute or name) in NO_ATTRIBUTES:
             raise wrong(f"attributes.{name}", "this is a member of the entity, not an attribute")
@@ -335,6 +351,18 @@ def _check_geometry(mapping: Mapping, wrong: Any) -> None:
     ways = [part.lon is not None or part.lat is not None, part.from_ is not None, part.point is not None]
     if sum(ways) != 1 or (part.lon is None) != (part.lat is None):
         raise wrong("geometry", "it needs lon and lat, or from, or point, and only one of them")
+
+
+def _check_lived(mapping: Mapping, lived: LivedPart, wrong: Any) -> None:
+    if mapping.series:
+        raise wrong("lived", "the rows of a series have one time each")
+    for place, name in (("begun", lived.begun), ("ended", lived.ended)):
+        part = mapping.attributes.get(name)
+        if part is None or not part.datetime:
+            raise wrong(f"lived.{place}", f"{name!r} is no attribute with datetime")
+    for name in (*lived.at_end, *lived.before):
+        if name not in mapping.attributes:
+            raise wrong("lived", f"{name!r} is no attribute of this mapping")
 
 
 def _check_attribute(place: str, part: AttributePart, wrong: Any) -> None:

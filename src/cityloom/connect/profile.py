@@ -48,6 +48,13 @@ class Group(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
     types: list[str]
 
 
+class PlayPart(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a recorded day is played from: sources that come by their time, and those imported before them."""
+
+    before: list[str] = []
+    live: list[str] = []
+
+
 class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What a city is.
 
@@ -71,6 +78,7 @@ class Profile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     retention: dict[str, str] = {}
     groups: list[Group] = []
     cases: str = ""
+    play: PlayPart = PlayPart()
 
 
 class City(Struct, frozen=True, kw_only=True):
@@ -125,7 +133,20 @@ def load_profile(place: str | Path) -> City:
         if any(other.source == mapping.source for other in mappings):
             raise ConfigurationError(f"{mapping.file}: source is invalid: {mapping.source!r} already exists")
         mappings.append(mapping)
+    _check_play(profile.play, {mapping.source: mapping for mapping in mappings}, str(file))
     return City(profile=profile, mappings=mappings, folder=folder)
+
+
+def _check_play(play: PlayPart, known: dict[str, Mapping], file: str) -> None:
+    """Raises ConfigurationError: a source does not exist, or one that is to come by its time has none."""
+    for name in (*play.before, *play.live):
+        if name not in known:
+            raise ConfigurationError(f"{file}: play is invalid: source {name!r} does not exist")
+    for name in play.live:
+        if not known[name].path or not (known[name].series or known[name].lived):
+            raise ConfigurationError(
+                f"{file}: play.live is invalid: {name!r} has no file whose rows have a time (series or lived)"
+            )
 
 
 def _check_groups(groups: list[Group], file: str) -> None:

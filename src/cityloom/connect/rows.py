@@ -75,7 +75,7 @@ class RowBuilder:
         self, mapping: Mapping, expand: Callable[[str], str], now: Callable[[], int] | None = None
     ) -> None:
         self._mapping = mapping
-        self._expand = expand
+        self.expand = expand
         self.types = [expand(name) for name in mapping.entity.types]
         self.scopes = mapping.entity.scopes
         self.notes: Counter[str] = Counter()
@@ -96,7 +96,7 @@ class RowBuilder:
             self.constants[LOCATION] = [Attribute(kind="GeoProperty", value=geometry)]
 
     def _compile(self, name: str, part: AttributePart) -> None:
-        iri = self._expand(part.attribute or name)
+        iri = self.expand(part.attribute or name)
         kind, make = self._head(part)
         field = _Field(
             iri=iri,
@@ -117,7 +117,7 @@ class RowBuilder:
             self._fields.append(field)
 
     def _head(self, part: AttributePart) -> tuple[AttributeKind, Maker]:
-        expand = self._expand
+        expand = self.expand
         if part.value is not UNSET:
             value = part.value
             if part.vocab:

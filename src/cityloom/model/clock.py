@@ -23,10 +23,14 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """A clock that stands until it is moved: for tests, replays and drills."""
+    """A clock that stands until it is moved: for tests, replays and drills.
+
+    `speed` is how many seconds of it whoever moves it lets pass in one; 0 while it stands.
+    """
 
     def __init__(self, start: int) -> None:
         self._now = start
+        self.speed = 0.0
 
     def now(self) -> int:
         """The simulated time in microseconds."""

@@ -103,13 +103,16 @@ class Rulebook:
         ids = {table.id for table in found}
         return [*found, *(one for one in self._base if one.kind == "opening" and one.id not in ids)]
 
-    def begun(self, table: DecisionTable, zone: tzinfo) -> int:
-        """When a version came into force: at the start of its first day, or when adopted on that (µs)."""
+    def begun(self, table: DecisionTable, zone: tzinfo) -> int | None:
+        """When a version came into force: at the start of its first day, or when adopted on that (µs).
+
+        None: nobody adopted it; it is of the city's files.
+        """
         for line in self._lines.values():
             for one in line:
                 if one.table.digest == table.digest and one.since:
                     return max(midnight(date.fromisoformat(one.since), zone), one.known)
-        return 0
+        return None
 
     def with_table(self, table: DecisionTable) -> Rulebook:
         """The same, but this table in force on every day: for a replay."""

@@ -72,6 +72,11 @@ class Rules(Door):
         self._checks = checks or NoChecks()
         self._books: dict[str, tuple[str, Rulebook]] = {}
 
+    @property
+    def base(self) -> Sequence[DecisionTable]:
+        """The tables that the city's files bring."""
+        return self._base
+
     def book(self, reads: DocumentReads, tenant: str) -> Rulebook:
         """The rules as they are in this snapshot or transaction.
 

@@ -30,14 +30,25 @@ from cityloom.rules.daytime import Active, active_during
 from cityloom.rules.kept import RULE, Rules
 from cityloom.rules.opening import Heard, Opening, OpeningRule, Watched, hear, open_case, opening_rules
 from cityloom.rules.table import DecisionTable
-from cityloom.rules.watched import NO_RULE, Place, Signal, State, matters, point_of, value_of
+from cityloom.rules.watched import (
+    NO_RULE,
+    WATCHED,
+    Place,
+    Signal,
+    State,
+    matters,
+    point_of,
+    silent_at,
+    value_of,
+    watched_at,
+)
 from cityloom.store.history_ports import Window
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 
 CONSUMER: Final = "rules"
-WATCHED: Final = "RuleWatched"
-"""The kind of the states: where a rule stands with an attribute of an entity."""
+_BEGUN: Final = "RuleBegun"
+"""The document that says since when each table of the city's files is watched, by digest (µs)."""
 _SWEEP_EVERY: Final = 60.0
 _SWEPT_AT_ONCE: Final = 200
 _LATER: Final = 200_000
@@ -58,8 +69,6 @@ class CaseOpener(Protocol):
 
 
 Indexed = dict[tuple[str, str], list[OpeningRule]]
-
-
 Touched = dict[tuple[str, str], dict[str, Place]]
 """By entity, the places of values that were taken before in the same batch of events."""
 
@@ -102,6 +111,7 @@ class OpeningWatch:
         self._read: dict[str, list[OpeningRule]] = {}
         self._indexed: dict[tuple[str, ...], Indexed] = {}
         self._swept: dict[str, tuple[str, ...]] = {}
+        self._begun: dict[str, int] = {}
         self._one_sweep = asyncio.Lock()
         self._being_swept: set[tuple[str, str]] = set()
         timer_set = asyncio.Event()
@@ -127,6 +137,7 @@ class OpeningWatch:
 
         for state in await asyncio.wrap_future(self._store.read(load)):
             self._remember(state)
+        self._begun = await asyncio.wrap_future(self._store.submit(self._begin))
 
     async def run(self) -> None:
         """Watches until it is cancelled; after `start`."""
@@ -143,6 +154,16 @@ class OpeningWatch:
     def position(self) -> int:
         """Up to which event the log was read."""
         return self._follower.position
+
+    def _begin(self, tx: Transaction) -> dict[str, int]:
+        """Tables of the city's files hold always; they are watched since a node first saw them."""
+        kept = tx.document("", _BEGUN, _BEGUN)
+        known: dict[str, int] = {} if kept is None else kept.body
+        opening = [table.digest for table in self._rules.base if table.kind == "opening"]
+        begun = {digest: known.get(digest, tx.now) for digest in opening}
+        if begun != known:
+            tx.set_state("", _BEGUN, _BEGUN, begun)
+        return begun
 
     # -- events ------------------------------------------------------------
 
@@ -224,7 +245,7 @@ class OpeningWatch:
     def _take(self, tx: Transaction, signal: Signal, changed: list[State]) -> None:
         """What one value makes of where a rule stands, on the writer's thread."""
         place, rule, heard = signal.place, signal.rule, signal.heard
-        was = _watched(tx, place)
+        was = watched_at(tx, place)
         if was is not None and was.status == "waiting" and was.due is not None and was.due <= heard.at:
             if rule is NO_RULE:
                 rule = self._rule_of(tx, place, heard.at) or rule
@@ -288,7 +309,7 @@ class OpeningWatch:
         if not found or found[-1].attribute.modified_at is None:
             return was
         last = max(was.since, parse_datetime(found[-1].attribute.modified_at))
-        due = lasted_silence(rule, last, self._looking(tx, rule, place))
+        due = silent_at(rule, last, self._looking(tx, rule, place))
         return replace(was, since=last, firing=str(last), due=due)
 
     # -- what was there before a rule ---------------------------------------
@@ -320,7 +341,7 @@ class OpeningWatch:
             tables = book.openings(day)
             name = tuple(table.digest for table in tables)
             if name != self._swept.get(tenant, ()):
-                begun = {table.id: book.begun(table, zone) for table in tables}
+                begun = {one.id: book.begun(one, zone) or self._begun.get(one.digest, 0) for one in tables}
                 found.append(_Sweep(tenant, name, self._index(book, day), begun))
         return found
 
@@ -370,7 +391,7 @@ class OpeningWatch:
         begun: int,
         changed: list[State],
     ) -> None:
-        if _watched(tx, place) is not None:
+        if watched_at(tx, place) is not None:
             return
         modified = instance.modified_at or instance.created_at
         told = tx.now if modified is None else parse_datetime(modified)
@@ -476,14 +497,3 @@ class OpeningWatch:
             known.pop(state.place.key, None)
             if not known:
                 del self._active[name]
-
-
-def lasted_silence(rule: OpeningRule, last: int, active: Active | None) -> int | None:
-    """When an attribute that was heard of at `last` has been silent for long enough."""
-    found = hear(rule, None, Heard(at=last, firing=""), active)
-    return None if found is None else found.due
-
-
-def _watched(tx: Transaction, place: Place) -> Watched | None:
-    document = tx.document(place.tenant, WATCHED, place.key)
-    return None if document is None else msgspec.convert(document.body, State).watched

@@ -5,10 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from cityloom.model.entity import Attribute
-from cityloom.rules.opening import Heard, OpeningRule, Watched
+from cityloom.rules.daytime import Active
+from cityloom.rules.opening import Heard, OpeningRule, Watched, hear
+from cityloom.store.ports import Transaction
+
+WATCHED: Final = "RuleWatched"
+"""The kind of the states: where a rule stands with an attribute of an entity."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -89,3 +95,15 @@ def point_of(location: Attribute | None) -> tuple[float, float] | None:
     if isinstance(coordinates, list) and len(coordinates) >= 2:
         return float(coordinates[0]), float(coordinates[1])
     return None
+
+
+def watched_at(tx: Transaction, place: Place) -> Watched | None:
+    """Where a rule stands with a place, as it is kept."""
+    document = tx.document(place.tenant, WATCHED, place.key)
+    return None if document is None else msgspec.convert(document.body, State).watched
+
+
+def silent_at(rule: OpeningRule, last: int, active: Active | None) -> int | None:
+    """When an attribute that was heard of at `last` has been silent for long enough."""
+    found = hear(rule, None, Heard(at=last, firing=""), active)
+    return None if found is None else found.due

@@ -20,8 +20,10 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from cityloom.model.clock import Clock, SimulatedClock
 from cityloom.model.errors import Forbidden
 from cityloom.model.settings import Settings
+from cityloom.model.time import format_datetime
 from cityloom.web.headers import TENANT, Headers
 from cityloom.web.load import Counted, Load
 from cityloom.web.open311_answers import OPEN311_ROOT, error_answer
@@ -51,11 +53,12 @@ class Edge:
     Paths are routed as they came, percent-encoded, so that an id may hold an
     encoded slash; one trailing slash means nothing and never redirects. A node
     on loopback answers only for loopback's names (and its public URL's), so
-    that a page from elsewhere cannot reach it under a name of its own.
-
+    that a page from elsewhere cannot reach it under a name of its own. Where the clock is moved by hand,
+    each answer tells its time, and how fast it goes: `Cityloom-Time: 2011-08-28T11:48:00Z; speed=600`.
     """
 
-    def __init__(self, paths: Paths, settings: Settings, observe: Observe, load: Load) -> None:
+    def __init__(self, paths: Paths, settings: Settings, observe: Observe, load: Load, clock: Clock) -> None:
+        self._played = clock if isinstance(clock, SimulatedClock) else None
         self._paths = paths
         self._observe = observe
         self._load = load
@@ -82,6 +85,9 @@ class Edge:
             tell = response.raw_headers
             tell.append((b"x-request-id", request_id.encode()))
             tell.append(_NO_SNIFFING)
+            if self._played is not None:
+                told = f"{format_datetime(self._played.now())}; speed={self._played.speed:g}"
+                tell.append((b"cityloom-time", told.encode()))
             tenant = headers.get(TENANT)
             if tenant is not None:
                 tell.append((_TENANT, tenant.encode("latin-1")))

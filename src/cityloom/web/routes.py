@@ -134,7 +134,7 @@ class Application:
         add_page(self.paths)
         self.load = Load(services.settings.max_requests, services.settings.max_held_bytes)
         metrics.look = self._look
-        self._edge = Edge(self.paths, services.settings, metrics.observe, self.load)
+        self._edge = Edge(self.paths, services.settings, metrics.observe, self.load, services.clock)
         self._life = Router(lifespan=lifespan)
 
     def _look(self, counted: Counted) -> None:

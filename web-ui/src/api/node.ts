@@ -44,3 +44,6 @@ export const readDeadLetters = (signal?: AbortSignal): Promise<Answer<DeadLetter
 /** Sends dead letters once more: these, or all. Answers the ids of those that are on their way again. */
 export const replayDeadLetters = (ids: string[] | null): Promise<{ replayed: string[] }> =>
   postJson('/subscriptions/dead/replay', ids ? { ids } : { all: true });
+
+/** Asks the node for anything: its answer tells its time. */
+export const hearNode = (): void => void getJson('/health').catch(() => undefined);

@@ -1,7 +1,7 @@
 /** Numbers and times by the reader's language and the city's time zone. */
 import { signal } from '@preact/signals';
 import { locale, t } from './i18n';
-import { nodeNow } from './nodetime';
+import { nodeNow, playedSpeed } from './nodetime';
 import { unitSign } from './units';
 
 /** The city's time zone (IANA name): every time on the page is told in it. */
@@ -10,9 +10,22 @@ export const timeZone = signal('UTC');
 /** Ticks now and then, so that "a minute ago" does not stand still while nothing else changes. */
 export const clock = signal(0);
 const tickEvery = 20_000;
+const playedTickEvery = 1_000;
 
-export function startClock(): void {
-  setInterval(() => clock.value++, tickEvery);
+/**
+ * Starts the ticks; faster where the node plays recorded time.
+ *
+ * @param ask asks the node for anything, since an answer tells how its time goes: a played one may have
+ *   been stopped
+ */
+export function startClock(ask: () => void): void {
+  let ticks = 0;
+  setInterval(() => {
+    const played = playedSpeed.value !== null;
+    ticks++;
+    if (played && ticks % 3 === 0 && !document.hidden) ask();
+    if (played || ticks % (tickEvery / playedTickEvery) === 0) clock.value++;
+  }, playedTickEvery);
 }
 
 export function numberText(value: number, digits = 3): string {

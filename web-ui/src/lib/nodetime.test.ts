@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clockError, hearTime, nodeNow } from './nodetime';
+import { clockError, hearTime, nodeNow, playedSpeed } from './nodetime';
 
 const told = (time: number, more: Record<string, string> = {}): Headers =>
   new Headers({ Date: new Date(time).toUTCString(), ...more });
@@ -28,5 +28,22 @@ describe("the node's time", () => {
     hearTime(told(now - 900_000), now - 30_000, now);
     hearTime(new Headers(), now, now);
     expect(clockError.value).toBe(0);
+  });
+
+  it('is that of the played day, at its speed, where a node plays one', () => {
+    const now = Date.now();
+    const day = Date.parse('2011-08-28T11:48:00Z');
+    const headers = (speed: number): Headers =>
+      told(now, { 'Cityloom-Time': `2011-08-28T11:48:00.5Z; speed=${speed}` });
+    expect(playedSpeed.value).toBeNull();
+
+    hearTime(headers(600), now - 10_000, now - 10_000);
+    expect(playedSpeed.value).toBe(600);
+    expect(clockError.value).toBe(0);
+    expect(nodeNow() - day).toBeGreaterThanOrEqual(6_000_500);
+
+    // It stands: so does its time here.
+    hearTime(headers(0), now - 10_000, now - 10_000);
+    expect(nodeNow()).toBe(day + 500);
   });
 });

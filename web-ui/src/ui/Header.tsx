@@ -1,8 +1,9 @@
 import { computed } from '@preact/signals';
 import { type Page, writeAddress } from '../lib/address';
-import { agoText, clockText, timeText } from '../lib/format';
+import { agoText, clock, clockText, numberText, timeText } from '../lib/format';
 import { chooseLanguage, language, languages, t } from '../lib/i18n';
 import { nameText } from '../lib/names';
+import { nodeNow, playedSpeed } from '../lib/nodetime';
 import { relabel } from '../state/layers';
 import { city, lastChange, live } from '../state/store';
 import { isPast } from '../state/span';
@@ -73,6 +74,7 @@ function Pages() {
 
 function Live() {
   if (isPast.value) return <Past />;
+  if (playedSpeed.value !== null) return <Played speed={playedSpeed.value} />;
   const state = live.value;
   const last = lastChange.value;
   const title = last ? t('live.last', { when: agoText(last) }) : undefined;
@@ -85,6 +87,22 @@ function Live() {
           {t('live.offline')}
         </span>
       )}
+    </p>
+  );
+}
+
+/** The node plays recorded time: its own time, and that it is not ours. */
+function Played({ speed }: { speed: number }) {
+  void clock.value;
+  const now = nodeNow();
+  const time = timeText(now, 'short');
+  const { zone } = clockText(now);
+  const how = speed ? t('live.playedAt', { speed: numberText(speed) }) : t('live.stands');
+  return (
+    <p class="live" data-state="past" title={`${t('time.pastOf', { time, zone })}. ${how}`}>
+      <Icon name={speed ? 'play' : 'pause'} />
+      <span class="live-text">{t('live.played')}</span>
+      <span class="live-time">{time}</span>
     </p>
   );
 }

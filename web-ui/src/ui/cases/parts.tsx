@@ -6,6 +6,7 @@ import { lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
+import { playedSpeed } from '../../lib/nodetime';
 import { shapes } from '../../lib/symbols';
 import { holderTitle } from '../../state/cases';
 import './cases.css';
@@ -70,15 +71,20 @@ export function refusal(thrown: unknown): string {
 }
 
 const refreshEvery = 60_000;
+const playedRefreshEvery = 3_000;
 
 /** Counts up each minute while the page can be seen: what is left of a promise gets less by itself. */
 export function useMinutes(): number {
   const [beat, setBeat] = useState(0);
+  const played = playedSpeed.value !== null;
   useEffect(() => {
-    const timer = setInterval(() => {
-      if (!document.hidden) setBeat((count) => count + 1);
-    }, refreshEvery);
+    const timer = setInterval(
+      () => {
+        if (!document.hidden) setBeat((count) => count + 1);
+      },
+      played ? playedRefreshEvery : refreshEvery,
+    );
     return () => clearInterval(timer);
-  }, []);
+  }, [played]);
   return beat;
 }
