@@ -46,7 +46,8 @@ async def read_deliveries(
 ) -> list[Delivery]:
     """What a source delivers up to a time (µs, included), in the order of time.
 
-    Of a series only what comes after `since`: what is lived is needed from its beginning on. Rows that an import would reject, and repeats of a stamp, are left out; so are personal columns.
+    Of a series only what comes after `since`: what is lived is needed from its beginning on. Rows that an
+    import would reject, and repeats of a stamp, are left out; so are personal columns.
 
     Raises:
         ConfigurationError: no file is there, or one is not of the format.
