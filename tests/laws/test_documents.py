@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cityloom.model.errors import ResourceNotFound
 from cityloom.store.log_ports import Delivery, Timer
-from cityloom.store.ports import Store
+from cityloom.store.ports import Store, Transaction
 from tests.laws.values import CAUSE, do, see
 
 
@@ -41,6 +41,24 @@ def test_delete_document_makes_an_event_and_refuses_an_unknown_one(store: Store)
     with pytest.raises(ResourceNotFound, match="schema 'urn:1' does not exist"):
         do(store, lambda tx: tx.delete_document("", "schema", "urn:1", CAUSE))
     assert see(store, lambda snapshot: snapshot.last_seq()) == 2
+
+
+def test_a_document_that_was_not_there_is_seen_as_soon_as_it_is(store: Store) -> None:
+    def body(tx: Transaction) -> object:
+        document = tx.document("", "schema", "urn:1")
+        return None if document is None else document.body
+
+    def fail(tx: Transaction) -> None:
+        tx.delete_document("", "schema", "urn:1", CAUSE)
+        assert body(tx) is None
+        raise ResourceNotFound("something else is not there")
+
+    assert do(store, body) is None
+    do(store, lambda tx: tx.put_document("", "schema", "urn:1", [1], CAUSE))
+    assert do(store, body) == [1]
+    with pytest.raises(ResourceNotFound):
+        do(store, fail)
+    assert do(store, body) == [1]
 
 
 def test_set_state_makes_no_event(store: Store) -> None:

@@ -16,7 +16,7 @@ from cityloom.query.values import TypeAnd, TypeIs, TypeOr
 from cityloom.store.changes import SCOPE
 from cityloom.store.history_ports import Numbers, Window
 from cityloom.store.instances import event_instance_id, series_instance_id
-from cityloom.store.ports import Store
+from cityloom.store.ports import Store, Transaction
 from tests.laws.conftest import START, Home
 from tests.laws.values import (
     CAUSE,
@@ -238,6 +238,20 @@ def test_append_history_goes_to_the_life_that_is_current(store: Store) -> None:
     assert levels(store, lamp(1).id) == [0, 1, 2]
     found = see(store, lambda snapshot: snapshot.history_entities("", types=TypeIs(LAMP)))
     assert [entity.id for entity in found] == [lamp(1).id]
+
+
+def test_entities_made_together_go_on_with_the_history_that_each_has(store: Store) -> None:
+    append(store, lamp(1).id, reading(1, START), types=(LAMP,))
+    made = [lamp(number, attributes={LEVEL: [prop(2)]}) for number in (1, 2)]
+
+    def make(tx: Transaction) -> None:
+        assert tx.get_many("", [entity.id for entity in made]) == {}
+        for entity in made:
+            tx.write_entity("", None, entity, CAUSE)
+
+    do(store, make)
+    assert levels(store, made[0].id) == [1, 2]
+    assert levels(store, made[1].id) == [2]
 
 
 def test_a_state_that_carries_a_series_id_is_not_added_twice(store: Store) -> None:

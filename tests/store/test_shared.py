@@ -147,3 +147,13 @@ def test_file_is_shared_by_what_one_node_started_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="already in use"):
         SqliteStore(tmp_path / "city.db", SystemClock())
     alone.close()
+
+
+def test_a_document_that_another_process_brought_is_seen(stores: list[Store]) -> None:
+    def body(tx: Transaction) -> object:
+        document = tx.document("", "schema", LAMP)
+        return None if document is None else document.body
+
+    assert do(stores[0], body) is None
+    do(stores[1], lambda tx: tx.set_state("", "schema", LAMP, [1]))
+    assert do(stores[0], body) == [1]

@@ -29,6 +29,7 @@ _GEOMETRIES: Final = frozenset(
     )
 )
 _CONTAINERS: Final = (dict, list)
+_SCALARS: Final = frozenset((str, float, int, bool))
 _NO_LANGUAGE: Final = "@none"
 _LANGUAGE_NULL: Final = {_NO_LANGUAGE: NULL}
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -107,6 +108,30 @@ def stamped(new: Attribute, now: str, old: Attribute | None) -> Attribute:
         modified_at=now,
         deleted_at=None,
     )
+
+
+def taken(name: str, new: Attribute, now: str, old: Attribute | None, like: Attribute | None) -> Attribute:
+    """`settled` (in the place of `like`) and `stamped` (created when `old` was), in one step where
+    nothing but the times changes: what nearly every instance of a whole entity needs.
+
+    Raises:
+        BadRequestData: as for `settled`.
+    """
+    value = new.value
+    if (
+        new.attributes
+        or not new.kind
+        or type(value) not in _SCALARS
+        or value == NULL
+        or new.observed_at == NULL
+        or new.unit_code == NULL
+        or new.object_type is not None
+        or new.value_type is not None
+        or new.expires_at is not None
+    ):
+        return stamped(settled(name, new, like), now, old)
+    created = now if old is None else old.created_at or now
+    return replace(new, created_at=created, modified_at=now, deleted_at=None)
 
 
 def overlay(old: Attribute, new: Attribute, kind: AttributeKind | str) -> Attribute:

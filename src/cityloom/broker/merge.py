@@ -27,6 +27,7 @@ from cityloom.broker.instances import (
     same_instances,
     settled,
     stamped,
+    taken,
 )
 from cityloom.model.entity import NULL, Attribute, Entity
 from cityloom.model.errors import BadRequestData, ResourceNotFound
@@ -85,7 +86,7 @@ def appended(before: Entity, fragment: Entity, now: str, overwrite: bool = True)
     def take(name: str, old: Attribute | None, new: Attribute) -> Attribute | str:
         if old is not None and not overwrite:
             return "already exists and overwriting was not allowed"
-        return stamped(settled(name, new, old), now, old)
+        return taken(name, new, now, old, old)
 
     scopes = before.scopes
     if fragment.scopes:
@@ -104,7 +105,7 @@ def updated(before: Entity, fragment: Entity, now: str) -> Outcome:
     def take(name: str, old: Attribute | None, new: Attribute) -> Attribute | str | None:
         if deletes(new):
             return "does not exist" if old is None else None
-        return stamped(settled(name, new, old), now, old)
+        return taken(name, new, now, old, old)
 
     scopes, refused = before.scopes, {}
     if fragment.scopes == [NULL]:
@@ -191,7 +192,7 @@ def attribute_replaced(before: Entity, name: str, attribute: Attribute, now: str
     """
     _refuse_scope(name)
     old = _existing(before, name, attribute.dataset_id)
-    after = stamped(settled(name, attribute, old), now, old)
+    after = taken(name, attribute, now, old, old)
     return _with_instance(before, name, attribute.dataset_id, after, now)
 
 
@@ -347,11 +348,16 @@ def _whole(
 ) -> dict[str, list[Attribute]]:
     result = {}
     for name, instances in new.items():
-        olds = {old.dataset_id: old for old in existing.get(name, ())}
-        result[name] = [
-            stamped(settled(name, instance, None), now, olds.get(instance.dataset_id))
-            for instance in instances
-        ]
+        known = existing.get(name)
+        if known is None:
+            result[name] = [taken(name, instance, now, None, None) for instance in instances]
+        elif len(known) == len(instances) == 1 and known[0].dataset_id == instances[0].dataset_id:
+            result[name] = [taken(name, instances[0], now, known[0], None)]
+        else:
+            olds = {old.dataset_id: old for old in known}
+            result[name] = [
+                taken(name, instance, now, olds.get(instance.dataset_id), None) for instance in instances
+            ]
     return result
 
 

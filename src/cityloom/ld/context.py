@@ -29,7 +29,8 @@ class LdContext:
 
     `source` is what it was made from (a URL, an object or an array; the core's
     URL when nothing was given): what a response tells as its `@context`. `known_keys` are the names that
-    `compact_key` gave so far, by IRI.
+    `compact_key` gave so far, by IRI; `words` the members of the standard that keys of attributes
+    were found to be.
     """
 
     core: ClassVar[LdContext]
@@ -50,6 +51,7 @@ class LdContext:
         self._raw = {term for term, definition in active.terms.items() if definition.coercion == "@json"}
         # The caches: name -> IRI, checked name -> IRI, IRI -> name as a word, as an attribute's, as a key.
         self._expanded: dict[str, str] = {}
+        self.words: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._compacted: dict[str, str] = {}
         self.known_keys: dict[str, str] = {}
@@ -73,6 +75,10 @@ class LdContext:
                 raise BadRequestData(f"the name {term!r} is invalid: the @context gives it no meaning")
             _remember(self._expanded, term, iri)
         return iri
+
+    def know_word(self, key: str, word: str) -> None:
+        """Remembers which word of the standard a key of an attribute stands for."""
+        _remember(self.words, key, word)
 
     def expand_name(self, name: str, limits: Limits = DEFAULT_LIMITS) -> str:
         """As `expand_term`, for the name of an attribute or a type, which must follow clause 4.6.2.

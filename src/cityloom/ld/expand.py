@@ -18,6 +18,8 @@ from cityloom.ld.reading import Operation, Reading, check_datasets, read_attribu
 from cityloom.model.entity import LOCATION, NULL, OBSERVATION_SPACE, OPERATION_SPACE, Attribute, Entity
 from cityloom.model.errors import BadRequestData
 
+_OF_ENTITY = frozenset(("@id", "@type", SCOPE, EXPIRES_AT)) | SYSTEM_TIMES | MEMBERS.keys()
+"""What the name of no attribute stands for"""
 _SPACES = frozenset((LOCATION, OBSERVATION_SPACE, OPERATION_SPACE))
 
 
@@ -126,7 +128,14 @@ def _read_entity(document: Any, reading: Reading) -> Entity:
     expand = reading.ld_context.expand_term
     for key, value in document.items():
         iri = expand(key)
-        if iri == "@id":
+        if iri not in _OF_ENTITY and key != "@context":
+            _, instances = _read_named(reading, key, value)
+            if iri in attributes:
+                instances = attributes[iri] + instances
+                if reading.operation != "temporal":
+                    check_datasets(instances, key)
+            attributes[iri] = instances
+        elif iri == "@id":
             if entity_id:
                 raise BadRequestData(f"{key} is invalid: the entity has two ids")
             entity_id = check_uri(value, key, reading.limits)
@@ -143,15 +152,8 @@ def _read_entity(document: Any, reading: Reading) -> Entity:
             expires_at = NULL if deleting else check_datetime(value, "expiresAt")
         elif iri in SYSTEM_TIMES or key == "@context":
             continue
-        elif iri in MEMBERS:
-            raise BadRequestData(f"{key} is invalid: a member of attributes cannot be an attribute's name")
         else:
-            _, instances = _read_named(reading, key, value)
-            if iri in attributes:
-                instances = attributes[iri] + instances
-                if reading.operation != "temporal":
-                    check_datasets(instances, key)
-            attributes[iri] = instances
+            raise BadRequestData(f"{key} is invalid: a member of attributes cannot be an attribute's name")
     counted = len(attributes) if reading.operation == "temporal" else sum(map(len, attributes.values()))
     most = reading.limits.attributes
     for what, many in (("attribute instances", counted), ("types", len(types)), ("scopes", len(scopes))):

@@ -10,6 +10,7 @@ Source: ETSI GS CIM 009 clauses 4.5.2 to 4.5.5, 4.5.9, 4.5.18 to 4.5.24, 4.7,
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -40,6 +41,15 @@ Operation = Literal["create", "temporal", "append", "update", "merge"]
 in a temporal document a dataset has many instances, and a null with `deletedAt` tells a deletion."""
 
 _BOUND = frozenset(INFERRED) | {kind.previous for kind in KINDS.values()} | {"entity", "entityList"}
+_PROPERTY = KINDS["Property"]
+_ALLOWED = {
+    kind.name: READ_ONLY
+    | kind.optional
+    | {"type", "observedAt", "datasetId", "expiresAt", kind.member, kind.previous}
+    | ({kind.linked} if kind.linked else set())
+    for kind in KINDS.values()
+}
+"""The members that an attribute of each kind may have"""
 _LISTED = frozenset(("ListProperty", "ListRelationship"))
 
 
@@ -66,9 +76,11 @@ def read_attribute(reading: Reading, iri: str, value: Any, place: str, depth: in
     Raises:
         BadRequestData: with the place of what is invalid or required.
     """
-    if type(value) is list and not value and reading.operation == "temporal":
+    if type(value) is dict:
+        parts = _read_object(reading, iri, value, place, depth)
+    elif type(value) is list and not value and reading.operation == "temporal":
         return []
-    if type(value) is list and any(_is_instance(part) for part in value):
+    elif type(value) is list and any(_is_instance(part) for part in value):
         if not all(_is_instance(part) for part in value):
             raise BadRequestData(f"{place} is invalid: it mixes instances of an attribute and values")
         parts = [
@@ -76,8 +88,6 @@ def read_attribute(reading: Reading, iri: str, value: Any, place: str, depth: in
             for index, part in enumerate(value)
             for instance in _read_object(reading, iri, part, f"{place}[{index}]", depth + 1)
         ]
-    elif type(value) is dict:
-        parts = _read_object(reading, iri, value, place, depth)
     else:
         parts = [_read_bare(reading, value, place, depth)]
     if len(parts) > 1 and reading.operation != "temporal":
@@ -171,16 +181,20 @@ def _sort_members(reading: Reading, raw: dict[str, Any], place: str) -> tuple[Fo
     """The members of the standard by their word, and the others by name with their IRI."""
     found: Found = {}
     extra: Extra = {}
-    expand = reading.ld_context.expand_term
+    words = reading.ld_context.words
     for key, value in raw.items():
-        iri = expand(key)
-        word = MEMBERS.get(iri)
+        # What the key means to this context, looked up once: nearly every member is a known word.
+        word = words.get(key)
         if word is None:
-            extra[key] = (iri, value)
-        elif word in found:
+            iri = reading.ld_context.expand_term(key)
+            word = MEMBERS.get(iri)
+            if word is None:
+                extra[key] = (iri, value)
+                continue
+            reading.ld_context.know_word(key, word)
+        if word in found:
             raise BadRequestData(f"{place}.{key} is invalid: the member {word} is there twice")
-        else:
-            found[word] = value
+        found[word] = value
     return found, extra
 
 
@@ -203,14 +217,16 @@ def _read_members(
     """An instance from its members; `kind` None when a fragment leaves it open."""
     # Most instances hold their type and value and nothing else of the standard's.
     plain = kind is not None and kind.member in found and len(found) == 1 + ("type" in found)
-    if not plain:
+    if not plain and (kind is None or not found.keys() <= _ALLOWED[kind.name]):
         _check_allowed(kind, found, place)
     value: Any | UnsetType = UNSET
     deleted_at: str | None = None
     if kind is not None:
         if kind.member in found:
-            value = _read_value(reading, kind, found, place, depth)
-            if value == NULL and type(value) is str and "deletedAt" in found:
+            value = found[kind.member]
+            if kind is not _PROPERTY or not _is_scalar(value, reading.limits):
+                value = _read_value(reading, kind, found, place, depth)
+            if "deletedAt" in found and type(value) is str and value == NULL:
                 deleted_at = check_datetime(found["deletedAt"], f"{place}.deletedAt")
         elif not reading.fragment:
             raise BadRequestData(f"{place}.{kind.member} is required")
@@ -255,6 +271,14 @@ def _add_attribute(
         instances = attributes[name] + instances
         check_datasets(instances, where)
     attributes[name] = instances
+
+
+def _is_scalar(value: Any, limits: Limits) -> bool:
+    """Whether a value is one that is kept as it is and needs no further look: text or a number."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= limits.string and value != NULL and value.isascii()
+    return kind is float and isfinite(value)
 
 
 def _check_allowed(kind: Kind | None, found: Found, place: str) -> None:

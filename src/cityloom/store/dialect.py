@@ -31,6 +31,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def is_far(self) -> bool:
+        """Whether each statement is a way to a server and back."""
+        ...
+
+    @property
     def sorts_rows(self) -> bool:
         """Whether a statement may sort whole rows; else it sorts their keys and then looks at the rows."""
         ...

@@ -31,6 +31,7 @@ class PostgresDialect:
     join = "JOIN"
     by_dataset = ""
     sorts_rows = True
+    is_far = True
     # Measured: PostgreSQL takes as long to look into JSON as it takes to send and read it.
     reads_bodies = False
     is_compound = f"coalesce(json_typeof(value) IN ('object', 'array', 'null') OR {_LONG}, FALSE)"

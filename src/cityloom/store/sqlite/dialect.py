@@ -21,6 +21,7 @@ class SqliteDialect:
     by_dataset = " INDEXED BY instance_dataset"
     # SQLite would carry every column through its sorter.
     sorts_rows = False
+    is_far = False
     reads_bodies = True
     is_compound = "(typeof(value) = 'blob' AND CAST(value AS TEXT) NOT IN ('true', 'false'))"
 

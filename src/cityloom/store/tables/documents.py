@@ -54,7 +54,7 @@ class DocumentWriter(DocumentReader, LogWriter):
     """The port `DocumentWrites`."""
 
     def document(self, tenant: str, kind: str, id: str) -> Document | None:
-        """One document; that it is not there is asked once in a database transaction."""
+        """One document; that it is not there is asked once, until somebody else writes."""
         key = (tenant, kind, id)
         if key in self.db.missing:
             return None

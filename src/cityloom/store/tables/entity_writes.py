@@ -36,6 +36,14 @@ from cityloom.store.tables.tallies import (
 )
 
 _Attributes = Mapping[str, Sequence[Attribute]]
+_FIND_ONE: Final = "SELECT row, body FROM entity WHERE tenant = ? AND id = ?"
+_FIND: Final = (
+    "SELECT w.value, e.row, e.body, h.incarnation FROM {ids}"
+    " LEFT JOIN entity e ON e.tenant = :tenant AND e.id = w.value"
+    " LEFT JOIN history_entity h ON e.row IS NULL AND h.tenant = :tenant AND h.id = w.value"
+    " AND h.deleted IS NULL"
+)
+"""Entities by id, each with what history has of one that is not there: one question for both."""
 _MOST_SEEN: Final = 10_000
 """Entities that a work remembers having read."""
 
@@ -53,6 +61,8 @@ class EntityWriter(EntityReader, HistoryWriter):
         self._pending = pending
         self.counted: Tallies = {}
         self._seen: dict[tuple[str, str], tuple[int | None, Entity | None]] = {}
+        self._lives: dict[tuple[int, str], int | None] = {}
+        """(tenant, id) -> the life that history has of an entity that is not there"""
 
     def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The current entity, or None; writing it back as `before` then costs no second look."""
@@ -82,20 +92,43 @@ class EntityWriter(EntityReader, HistoryWriter):
         return {each: entity for each in sorted(found) if (entity := found[each]) is not None}
 
     def _read(self, tenant: str, entity_ids: list[str]) -> dict[str, Entity | None]:
-        """Reads entities that no waiting change touches."""
+        """Reads entities that no waiting change touches; of those not there, also the life in history.
+
+        Of one it is asked later and apart, where to ask costs little: nearly every write finds its entity.
+        """
         number = self.db.tenants.find(tenant)
-        if len(entity_ids) == 1:
-            sql, told = "SELECT id, row, body FROM entity WHERE tenant = ? AND id = ?", (number, *entity_ids)
-            rows = self.db.rows_beside(sql, told)
-        else:
-            rows = self.db.rows_beside(*self.rows_of(tenant, entity_ids))
-        found: dict[str, Entity | None] = dict.fromkeys(entity_ids)
-        keys: dict[str, int] = {}
-        for entity_id, key, body in rows:
-            found[entity_id], keys[entity_id] = decode_entity(body), key
-        for entity_id, entity in found.items():
-            self._remember(tenant, entity_id, keys.get(entity_id), entity)
+        found: dict[str, Entity | None] = {}
+        if len(entity_ids) == 1 and not self.db.dialect.is_far:
+            (entity_id,) = entity_ids
+            rows = self.db.rows_beside(_FIND_ONE, (number, entity_id))
+            row, body = rows[0] if rows else (None, None)
+            found[entity_id] = entity = decode_entity(body) if body is not None else None
+            self._remember(tenant, entity_id, row, entity)
+            return found
+        told = self.db.dialect.texts(entity_ids)
+        sure = number is not None and "history_entity" not in self.db.waiting
+        sql = _FIND.format(ids=self.db.dialect.each_text(":ids", "w"))
+        for entity_id, row, body, life in self.db.rows_beside(sql, {"ids": told, "tenant": number}):
+            found[entity_id] = entity = decode_entity(body) if body is not None else None
+            self._remember(tenant, entity_id, row, entity)
+            if row is None and sure:
+                self._lives[number or 0, entity_id] = life
         return found
+
+    def begin_life(self, tenant: int, entity_id: str) -> int:
+        """The incarnation of an entity that becomes current: that of its history, or a new one."""
+        if (tenant, entity_id) not in self._lives:
+            return super().begin_life(tenant, entity_id)
+        known = self._lives.pop((tenant, entity_id))
+        if known is None:
+            return self.new_incarnation()
+        self._forget_past(known)
+        return known
+
+    def insert_past(self, tenant: int, entity: Entity, incarnation: int) -> None:
+        """Makes a life that history alone knows."""
+        self._lives.clear()
+        super().insert_past(tenant, entity, incarnation)
 
     def tallies(self, tenant: int) -> Tallies:
         """What is counted of each type of a tenant, this transaction's changes included."""

@@ -49,6 +49,7 @@ class TenantForgetter(EntityWriter, PersonalWriter):
             return 0
         for key in [key for key in self._seen if key[0] == tenant]:
             del self._seen[key]
+        self._lives.clear()
         gone = self._forget_rows(number, limit)
         mark = f"forget:{number}"
         if gone:

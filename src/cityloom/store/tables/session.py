@@ -26,6 +26,7 @@ Parameters = Sequence[Any] | dict[str, Any]
 """The values of a statement, in the order of its `?` or by name."""
 Mark = tuple[int, int, int, int, tuple[int, int]]
 _MOST_CAUSES: Final = 4096
+_MOST_MISSING: Final = 10_000
 _encode = msgspec.json.Encoder().encode
 _decode_cause = msgspec.json.Decoder(Cause).decode
 
@@ -108,7 +109,7 @@ class Session(ABC):
         self.told: list[Told] = []
         """The events of the transaction that writes, for the tail when they are committed"""
         self.missing: set[tuple[str, str, str]] = set()
-        """(tenant, kind, id) of documents that the transaction which writes has found not to be there"""
+        """(tenant, kind, id) of documents that whoever writes has found not to be there"""
         self.nothing_moved: bool | None = None
         """Whether no history has moved yet, in this snapshot or transaction; None: not asked yet"""
         self._pulse: Pulse | None = None
@@ -138,6 +139,7 @@ class Session(ABC):
         """
         if pulse != self._committed:
             self.tenants.look_again()
+            self.missing.clear()
         if self._pulse is not None:
             pulse.at = max(pulse.at, self._pulse.at)
         self._pulse = pulse
@@ -256,7 +258,8 @@ class Session(ABC):
         """Everything added is committed."""
         self.tail.extend(self.told)
         self.told.clear()
-        self.missing.clear()
+        if len(self.missing) > _MOST_MISSING:
+            self.missing.clear()
         self.tenants.settle()
         self.names.settle()
         self.shapes.settle()

@@ -155,17 +155,23 @@ def count_entity(tally: Tally, entity: Entity, place: Place | None, sign: int) -
     """Counts an entity in (`sign` 1) or out (-1)."""
     tally.count += sign
     uses, observed, marked = tally.attributes, 0, False
+    stamps: dict[str, None] = {}
     for name, instances in entity.attributes.items():
         use = uses.get(name)
         if use is None:
             use = uses[name] = Use()
         use.count += sign
+        kinds = use.kinds
         for kind in kinds_of(instances):
-            use.kinds[kind] = use.kinds.get(kind, 0) + sign
+            kinds[kind] = kinds.get(kind, 0) + sign
         for each in instances:
-            if each.observed_at is not None:
-                observed = max(observed, read_time(each.observed_at, "observedAt")[0])
-        marked = marked or name.endswith(STALE)
+            stamp = each.observed_at
+            if stamp is not None:
+                stamps[stamp] = None
+        if name.endswith(STALE):
+            marked = True
+    for stamp in stamps:  # the attributes of one reading share their time
+        observed = max(observed, read_time(stamp, "observedAt")[0])
     if marked:
         tally.silent += sign * is_silent(entity)
     count_place(tally, entity, place, sign)
