@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final, get_args
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, cast, get_args
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from cityloom.broker.door import Door, Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.cases.city import CaseRules
-from cityloom.cases.evaluation import WHOLE, By, Evaluation, Figure, Score, evaluate
+from cityloom.cases.evaluation import WHOLE, By, Counts, Evaluation, Score, Step, counts_of, evaluate
 from cityloom.cases.kept import iri
 from cityloom.cases.measures import Period
 from cityloom.cases.reading import CASES
@@ -26,28 +28,24 @@ _KEPT: Final = 4
 """Evaluations that are kept, so that the cases behind a figure are those that were counted."""
 _KEPT_IDS: Final = 4_000_000
 """And so many ids in them at most (8 bytes each); the last one is kept always."""
+_MOST_STEPS: Final = 62
+"""Steps that a period is divided into."""
 MOST: Final = 200_000
 """Cases that one evaluation looks at."""
 Title = dict[str, str]
 
 
 class EvaluationWish(Struct, frozen=True, kw_only=True):
-    """A period and how it is divided; `evaluated_at` asks for the evaluation that was made then."""
+    """A period and how it is divided: `by` group, and `every` day, week or month of the city's calendar.
+
+    `evaluated_at` asks for the evaluation that was made then.
+    """
 
     since: str
     until: str
     by: str = ""
+    every: str = ""
     evaluated_at: str = ""
-
-
-class FigureTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A figure by its counts; `value` is in per cent, None where there is nothing to count."""
-
-    indicator: str
-    value: float | None
-    numerator: int
-    denominator: int
-    apart: dict[str, int]
 
 
 class ScoreTold(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -60,20 +58,22 @@ class ScoreTold(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class GroupTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one department or area came to; the group "" is everything."""
+    """What one department, area or type came to; the group "" is everything."""
 
     group: str
     title: Title
-    figures: list[FigureTold]
+    figures: list[Counts]
     scores: list[ScoreTold]
 
 
 class IndicatorTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an indicator counts, and whose work that is."""
+    """What an indicator counts (its formula; in words: `counts` of `of`), and whose work that is."""
 
     id: str
     title: Title
     formula: str
+    counts: Title
+    of: Title
     role: str
     better: str
 
@@ -96,9 +96,27 @@ class EvaluationTold(Struct, frozen=True, kw_only=True, rename="camel"):
     rules: str
     calendar: str
     cases: int
+    headline: list[str]
     indicators: list[IndicatorTold]
     scores: list[ScorePartTold]
     groups: list[GroupTold]
+
+
+class StepTold(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a part of the period came to; an indicator of which nothing was counted is not there."""
+
+    since: str
+    until: str
+    figures: list[Counts]
+
+
+class TrendTold(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the figures of a group went from step to step."""
+
+    evaluated_at: str
+    group: str
+    every: str
+    steps: list[StepTold]
 
 
 class MembersTold(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -116,6 +134,7 @@ class _Made(Struct, frozen=True, kw_only=True):
     """An evaluation, and what it needs to be told."""
 
     evaluation: Evaluation
+    every: str
     cases: int
     titles: dict[str, Title]
 
@@ -172,8 +191,17 @@ class CaseEvaluations(Door):
             rules=found.rules,
             calendar=found.calendar,
             cases=made.cases,
+            headline=rules.headline,
             indicators=[
-                IndicatorTold(id=id, title=one.title, formula=one.formula, role=one.role, better=one.better)
+                IndicatorTold(
+                    id=id,
+                    title=one.title,
+                    formula=one.formula,
+                    counts=one.counts,
+                    of=one.of,
+                    role=one.role,
+                    better=one.better,
+                )
                 for id, one in rules.indicators.items()
             ],
             scores=[
@@ -183,10 +211,50 @@ class CaseEvaluations(Door):
                 GroupTold(
                     group=group,
                     title=made.titles.get(group, {}),
-                    figures=[_figure(one) for one in found.figures if one.group == group],
+                    figures=[counts_of(one) for one in found.figures if one.group == group],
                     scores=[_score(one) for one in found.scores if one.group == group],
                 )
                 for group in groups
+            ],
+        )
+
+    async def trend(self, call: Call, wish: EvaluationWish, group: str = WHOLE) -> TrendTold:
+        """How the figures of a group went, by day, week or month.
+
+        Raises:
+            BadRequestData: `every` is none of these, or makes too many steps.
+            ResourceNotFound: nothing was counted of the group.
+            and what `evaluation` raises.
+        """
+        if not wish.every:
+            raise BadRequestData("parameter every is required")
+        made = await self._evaluate(call, wish)
+        found = made.evaluation
+        if group and not any(one.group == group for one in found.figures):
+            raise _no_group(group)
+        # A period of one step is not cut.
+        steps = found.steps or (
+            Step(
+                since=found.period.since,
+                until=found.period.until,
+                counts={(one.group, one.indicator): counts_of(one) for one in found.figures},
+            ),
+        )
+        return TrendTold(
+            evaluated_at=format_datetime(found.period.now),
+            group=group,
+            every=made.every,
+            steps=[
+                StepTold(
+                    since=format_datetime(step.since),
+                    until=format_datetime(step.until),
+                    figures=[
+                        step.counts[group, one]
+                        for one in self._rules.evaluation.indicators
+                        if (group, one) in step.counts
+                    ],
+                )
+                for step in steps
             ],
         )
 
@@ -204,7 +272,8 @@ class CaseEvaluations(Door):
         """The cases behind a figure, by id.
 
         Args:
-            part: `numerator`, `denominator`, or a reason for which some are told apart.
+            part: `numerator`, `denominator`, `rest` (of the denominator, what is not in the numerator), or a
+                reason for which some are told apart.
 
         Raises:
             BadRequestData: the indicator or the part does not exist.
@@ -217,8 +286,14 @@ class CaseEvaluations(Door):
         try:
             figure = made.evaluation.figure(indicator, group)
         except StopIteration:
-            raise ResourceNotFound(f"group {group[:200]!r} does not exist in this evaluation") from None
-        parts = {"numerator": figure.numerator, "denominator": figure.denominator, **figure.apart}
+            raise _no_group(group) from None
+        rest = tuple((Counter(figure.denominator) - Counter(figure.numerator)).elements())
+        parts = {
+            "numerator": figure.numerator,
+            "denominator": figure.denominator,
+            "rest": rest,
+            **figure.apart,
+        }
         if part not in parts:
             raise BadRequestData(
                 f"parameter part is invalid: {part[:100]!r} is none of {', '.join(parts)} in this figure"
@@ -237,7 +312,9 @@ class CaseEvaluations(Door):
         """The evaluation that is asked for: the one that was made at `evaluated_at`, else a new one."""
         self._may(call, "read", CASES)
         if wish.by not in get_args(By):
-            raise BadRequestData(f"parameter by is invalid: {wish.by[:100]!r} is neither department nor area")
+            raise BadRequestData(
+                f"parameter by is invalid: {wish.by[:100]!r} is none of department, area, type"
+            )
         times = {
             name: parse_datetime(text, f"parameter {name}")
             for name, text in (("since", wish.since), ("until", wish.until))
@@ -245,13 +322,16 @@ class CaseEvaluations(Door):
         if wish.evaluated_at:
             now = parse_datetime(wish.evaluated_at, "parameter evaluatedAt")
             kept = self._made.get((call.tenant, Period(**times, now=now), wish.by))
-            if kept is not None:
+            if kept is not None and wish.every in ("", kept.every):
                 return kept
         if times["until"] <= times["since"]:
             raise BadRequestData("parameter until is invalid: the period ends before it begins")
+        cuts = cuts_of(times["since"], times["until"], wish.every, self._rules.calendar.time_zone)
         async with self._one:
             period = Period(**times, now=self._clock.now())
-            made = await self._read(call, lambda snapshot: self._make(snapshot, call.tenant, period, wish))
+            made = await self._read(
+                call, lambda snapshot: self._make(snapshot, call.tenant, period, wish, cuts)
+            )
             self._made[call.tenant, period, wish.by] = made
             while len(self._made) > 1 and (
                 len(self._made) > _KEPT or sum(one.ids for one in self._made.values()) > _KEPT_IDS
@@ -259,14 +339,15 @@ class CaseEvaluations(Door):
                 self._made.popitem(last=False)
         return made
 
-    def _make(self, snapshot: Snapshot, tenant: str, period: Period, wish: EvaluationWish) -> _Made:
+    def _make(
+        self, snapshot: Snapshot, tenant: str, period: Period, wish: EvaluationWish, cuts: Sequence[int]
+    ) -> _Made:
         cases = snapshot.count(tenant, reported_before(period.until))
         if cases > self._most:
             raise TooManyResults(
                 f"{cases:,} cases were reported before {wish.until}: one evaluation looks at {self._most:,}"
             )
-        by: By = "department" if wish.by == "department" else "area" if wish.by == "area" else ""
-        rules = self._rules
+        by, rules = cast(By, wish.by), self._rules
         found = evaluate(
             kept_records(snapshot, tenant, period.until),
             period,
@@ -274,15 +355,24 @@ class CaseEvaluations(Door):
             rules.workflow,
             rules.calendar,
             by,
+            cuts,
         )
         groups = sorted({one.group for one in found.figures} - {WHOLE})
-        return _Made(evaluation=found, cases=cases, titles=self._titles(snapshot, tenant, by, groups))
+        return _Made(
+            evaluation=found,
+            every=wish.every,
+            cases=cases,
+            titles=self._titles(snapshot, tenant, by, groups),
+        )
 
     def _titles(self, snapshot: Snapshot, tenant: str, by: By, groups: Sequence[str]) -> dict[str, Title]:
         """The names of groups by language; an area's as the live picture has it."""
         if by == "department":
             known = self._rules.departments
             return {one: known[one].title for one in groups if one in known}
+        if by == "type":
+            types = self._rules.limits.told.types
+            return {one: types[one].title for one in groups if one in types}
         titles: dict[str, Title] = {}
         for id, entity in snapshot.get_many(tenant, groups).items():
             instance = entity.instance(iri("name"))
@@ -294,14 +384,42 @@ class CaseEvaluations(Door):
         return titles
 
 
-def _figure(one: Figure) -> FigureTold:
-    return FigureTold(
-        indicator=one.indicator,
-        value=one.value,
-        numerator=len(one.numerator),
-        denominator=len(one.denominator),
-        apart={why: len(cases) for why, cases in one.apart.items()},
-    )
+def _no_group(group: str) -> ResourceNotFound:
+    return ResourceNotFound(f"group {group[:200]!r} does not exist in this evaluation")
+
+
+def cuts_of(since: int, until: int, every: str, time_zone: str) -> tuple[int, ...]:
+    """Where a period is cut: at the midnights that begin a day, a week (Monday) or a month, microseconds.
+
+    Raises:
+        BadRequestData: `every` is none of these, or the cuts are too many.
+    """
+    if not every:
+        return ()
+    if every not in ("day", "week", "month"):
+        raise BadRequestData(f"parameter every is invalid: {every[:100]!r} is none of day, week, month")
+    zone = ZoneInfo(time_zone)
+    try:
+        day = datetime.fromtimestamp(since // 1_000_000, zone).date()
+        found: list[int] = []
+        while True:
+            day = _next(day, every)
+            at = int(datetime.combine(day, time(), zone).timestamp()) * 1_000_000
+            if at >= until:
+                return tuple(found)
+            found.append(at)
+            if len(found) >= _MOST_STEPS:
+                raise BadRequestData(
+                    f"parameter every is invalid: the period has more than {_MOST_STEPS} times a {every}"
+                )
+    except (OverflowError, ValueError) as error:
+        raise BadRequestData(f"parameter since is invalid: {error}") from None
+
+
+def _next(day: date, every: str) -> date:
+    if every == "month":
+        return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return day + timedelta(days=1 if every == "day" else 7 - day.weekday())
 
 
 def _score(one: Score) -> ScoreTold:
