@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import cityloom.cases
 from cases.test_machine import act, at, filed, go, owned
 from cases.walks import CALENDAR, HOUR, LIMITS, START, WORKFLOW, replayed, walk
-from cityloom.cases.case import Act, Case, Moved, Transition
+from cityloom.cases.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.deadlines import read
 from cityloom.cases.evaluation import (
     Evaluation,
@@ -328,6 +328,21 @@ def test_steps_are_what_evaluating_each_by_itself_gives(seed: int, cuts: set[int
                 if one.denominator or one.apart
             }
             assert step.counts == counted
+
+
+def test_a_case_from_another_system_is_closed_by_the_department_that_it_came_with() -> None:
+    machine = Machine(WORKFLOW, LIMITS)
+    promise = Promise(by=at("06 09:00"))
+    come = act("takeOver", "02 09:00", type="street-light", department="light", promise=promise)
+    told_then = act("closeElsewhere", "03 09:00", closing_condition="lit")
+    later = act("closeElsewhere", "03 09:00", closing_condition="lit", department="roads")
+    for acts, department in (((come, told_then), "light"), ((come, later), "roads")):
+        found = measured([told(machine, *acts)], by="department")
+        assert {one.group for one in found.figures} == {"", department}
+        for indicator in ("UM-CLOSE", "UM-CLOSE-ONTIME", "PRJ-REOPEN"):
+            assert found.figure(indicator, department).denominator == ("case:1",)
+        assert found.figure("UM-CLOSE-ONTIME", department).value == 100
+        assert found.figure("PRJ-RETURN").denominator == ()  # nobody dispatched it here
 
 
 def test_types_are_told_apart_by_what_was_filed() -> None:

@@ -256,7 +256,8 @@ def _held(facts: Facts, number: int) -> str:
     """The department that held the case at a transition."""
     held = ""
     for one in facts.record.transitions[:number]:
-        if one.move in facts.meaning.dispatch and one.act.department:
+        # Not a dispatch alone: a case that comes from another system comes with its department.
+        if one.act.department:
             held = one.act.department
     return held or (facts.case.department if facts.case.part_of else "")
 
