@@ -80,6 +80,10 @@ async def test_the_cases_are_those_of_the_evaluation_that_is_named(node: Client)
     await handling(node)
     then = (await members(node, "UM-FILE-ONTIME", evaluatedAt=told["evaluatedAt"])).json
     assert (then["evaluatedAt"], then["cases"]) == (told["evaluatedAt"], [case])
+    # It was counted by every division.
+    kept = await evaluation(node, by="department", evaluatedAt=told["evaluatedAt"])
+    assert kept["evaluatedAt"] == told["evaluatedAt"]
+    assert figure(kept, "UM-FILE-ONTIME", "lighting")["denominator"] == 1
     now = (await members(node, "UM-FILE-ONTIME")).json
     assert now["total"] == 2
     assert now["evaluatedAt"] > told["evaluatedAt"]

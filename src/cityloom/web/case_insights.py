@@ -110,7 +110,7 @@ OPERATIONS = [
         path="/cases/evaluation",
         handler=evaluate_cases,
         summary="What was done in time and well in [since, until), whole and by department, area or type",
-        params=(_PERIOD | {"every"}) - {"evaluatedAt"},
+        params=_PERIOD | {"every"},
         response=schema_of(EvaluationTold),
     ),
     Operation(
