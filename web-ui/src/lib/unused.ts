@@ -6,12 +6,31 @@
  */
 import type { Layer } from '../api/city';
 import { languages } from './i18n';
-import { caseStatuses, lights, pages, readAddress, type View } from './address';
+import {
+  caseStatuses,
+  divisions,
+  isPeriod,
+  lights,
+  pages,
+  readAddress,
+  type View,
+} from './address';
 import { readChoice } from './colouring';
 import { codeOf, type Row } from './entity';
 
 type Written =
-  'page' | 'areas' | 'time' | 'at' | 'speed' | 'row' | 'status' | 'light' | 'lang' | 'map';
+  | 'page'
+  | 'areas'
+  | 'time'
+  | 'at'
+  | 'speed'
+  | 'row'
+  | 'status'
+  | 'light'
+  | 'period'
+  | 'by'
+  | 'lang'
+  | 'map';
 
 export type Why =
   | { kind: Written }
@@ -56,6 +75,8 @@ export function unreadable(search: string, hash: string): Unused[] {
     row: (text) => Number(text) === read.table.offset,
     status: (text) => (caseStatuses as readonly string[]).includes(text),
     light: (text) => (lights as readonly string[]).includes(text),
+    period: isPeriod,
+    by: (text) => (divisions as readonly string[]).includes(text),
     lang: (text) => languages.some(({ code }) => code === text),
     map: isPlace,
   };

@@ -1,5 +1,6 @@
 import app from './app.json';
 import cases from './cases.json';
+import evaluation from './evaluation.json';
 import layers from './layers.json';
 import map from './map.json';
 import names from './names.json';
@@ -14,6 +15,7 @@ import time from './time.json';
 export default {
   ...app,
   ...cases,
+  ...evaluation,
   ...layers,
   ...map,
   ...names,
