@@ -13,13 +13,14 @@ import cityloom
 from cases.town import RULES, SAMPLE, town
 from cityloom.broker.ports import Item
 from cityloom.cases.city import load_rules
-from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish
+from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish, cuts_of
 from cityloom.cases.kept import iri
 from cityloom.cases.records import kept_records
 from cityloom.cases.rulebook import RuleBook
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute, AttributeKind, Entity
-from cityloom.model.errors import ConfigurationError, TooManyResults
+from cityloom.model.errors import BadRequestData, ConfigurationError, TooManyResults
+from cityloom.model.time import parse_datetime
 
 EVER = EvaluationWish(since="2000-01-01T00:00:00Z", until="2100-01-01T00:00:00Z")
 PACKAGE = Path(cityloom.__file__).parent / "cases"
@@ -36,7 +37,7 @@ def own(folder: Path, **given: object) -> Path:
 
 async def test_a_city_evaluates_by_its_own_file(tmp_path: Path) -> None:
     indicators = yaml.safe_load((PACKAGE / "evaluation.yaml").read_text("utf-8"))
-    indicators |= {"evaluation": "ours", "version": "7", "scores": {}}
+    indicators |= {"evaluation": "ours", "version": "7", "scores": {}, "headline": []}
     indicators["indicators"] = {"UM-FILE-ONTIME": indicators["indicators"]["UM-FILE-ONTIME"]}
     file = own(tmp_path, evaluation="ours.yaml")
     with pytest.raises(ConfigurationError, match=r"ours\.yaml"):
@@ -59,6 +60,40 @@ async def test_a_city_evaluates_by_its_own_file(tmp_path: Path) -> None:
 def test_a_surge_rule_that_cannot_be_is_refused_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cases\.yaml: least is invalid"):
         load_rules(own(tmp_path, surges={"least": 0}))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "every", "cuts"),
+    [
+        # A month of New York: the clocks are changed on 6 November 2011, a Sunday.
+        (
+            "2011-11-01T04:00:00Z",
+            "2011-12-01T05:00:00Z",
+            "week",
+            ["2011-11-07T05", "2011-11-14T05", "2011-11-21T05", "2011-11-28T05"],
+        ),
+        ("2011-11-05T04:00:00Z", "2011-11-08T05:00:00Z", "day", ["2011-11-06T04", "2011-11-07T05"]),
+        ("2011-11-01T04:00:00Z", "2012-02-01T05:00:00Z", "month", ["2011-12-01T05", "2012-01-01T05"]),
+        ("2011-11-01T04:00:00Z", "2011-12-01T05:00:00Z", "month", []),
+        ("2011-11-01T04:00:00Z", "2012-11-01T04:00:00Z", "", []),
+    ],
+)
+def test_steps_begin_at_the_citys_own_midnights(since: str, until: str, every: str, cuts: list[str]) -> None:
+    times = (parse_datetime(since), parse_datetime(until))
+    assert cuts_of(*times, every, "America/New_York") == tuple(
+        parse_datetime(f"{one}:00:00Z") for one in cuts
+    )
+
+
+def test_a_period_of_too_many_steps_is_refused() -> None:
+    times = (parse_datetime("2011-01-01T00:00:00Z"), parse_datetime("2012-01-01T00:00:00Z"))
+    assert len(cuts_of(*times, "week", "UTC")) == 52
+    with pytest.raises(BadRequestData, match="every is invalid: the period has more than 62 times a day"):
+        cuts_of(*times, "day", "UTC")
+    with pytest.raises(BadRequestData, match="every is invalid"):
+        cuts_of(*times, "year", "UTC")
+    with pytest.raises(BadRequestData, match="since is invalid"):
+        cuts_of(-(10**17), 0, "month", "UTC")
 
 
 async def test_more_cases_than_one_evaluation_looks_at_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,9 +16,15 @@ from hypothesis import strategies as st
 import cityloom.cases
 from cases.test_machine import act, at, filed, go, owned
 from cases.walks import CALENDAR, HOUR, LIMITS, START, WORKFLOW, replayed, walk
-from cityloom.cases.case import Act, Case, Moved, Transition
+from cityloom.cases.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.deadlines import read
-from cityloom.cases.evaluation import Evaluation, evaluate, load_evaluation, make_evaluation
+from cityloom.cases.evaluation import (
+    Evaluation,
+    counts_of,
+    evaluate,
+    load_evaluation,
+    make_evaluation,
+)
 from cityloom.cases.limits import LimitTable, make_limits
 from cityloom.cases.machine import Machine
 from cityloom.cases.measures import Period, Record
@@ -302,6 +309,48 @@ def test_figures_are_shares_that_add_up_over_groups_and_periods(seed: int, cut: 
         assert of_areas == Counter(one for one in figure.denominator if one not in nowhere)
 
 
+@given(seed=st.integers(0, 2**32), cuts=st.sets(st.integers(1, 99), min_size=1, max_size=5))
+@settings(max_examples=10, deadline=None)
+def test_steps_are_what_evaluating_each_by_itself_gives(seed: int, cuts: set[int]) -> None:
+    cases = records(seed, 10)
+    period = Period(since=START, until=START + 100 * 24 * HOUR, now=START + 70 * 24 * HOUR)
+    times = sorted(START + day * 24 * HOUR for day in cuts)
+    for by in ("", "department", "type"):
+        found = evaluate(cases, period, RULES, WORKFLOW, CALENDAR, by, times)
+        assert found.figures == measured(cases, period, by).figures
+        edges = [period.since, *times, period.until]
+        assert [(one.since, one.until) for one in found.steps] == list(pairwise(edges))
+        for step in found.steps:
+            alone = measured(cases, Period(since=step.since, until=step.until, now=period.now), by)
+            counted = {
+                (one.group, one.indicator): counts_of(one)
+                for one in alone.figures
+                if one.denominator or one.apart
+            }
+            assert step.counts == counted
+
+
+def test_a_case_from_another_system_is_closed_by_the_department_that_it_came_with() -> None:
+    machine = Machine(WORKFLOW, LIMITS)
+    promise = Promise(by=at("06 09:00"))
+    come = act("takeOver", "02 09:00", type="street-light", department="light", promise=promise)
+    told_then = act("closeElsewhere", "03 09:00", closing_condition="lit")
+    later = act("closeElsewhere", "03 09:00", closing_condition="lit", department="roads")
+    for acts, department in (((come, told_then), "light"), ((come, later), "roads")):
+        found = measured([told(machine, *acts)], by="department")
+        assert {one.group for one in found.figures} == {"", department}
+        for indicator in ("UM-CLOSE", "UM-CLOSE-ONTIME", "PRJ-REOPEN"):
+            assert found.figure(indicator, department).denominator == ("case:1",)
+        assert found.figure("UM-CLOSE-ONTIME", department).value == 100
+        assert found.figure("PRJ-RETURN").denominator == ()  # nobody dispatched it here
+
+
+def test_types_are_told_apart_by_what_was_filed() -> None:
+    found = measured([straight("02 16:00", "02 16:30")], by="type")
+    assert {one.group for one in found.figures} == {"", "street-light"}
+    assert found.figure("UM-CLOSE", "street-light").numerator == ("case:1",)
+
+
 @given(seed=st.integers(0, 2**32), since=st.integers(0, 60), length=st.integers(1, 60))
 @settings(max_examples=15, deadline=None)
 def test_closing_fewer_never_scores_higher(seed: int, since: int, length: int) -> None:
@@ -361,11 +410,19 @@ def _changed(*path: str, to: Any) -> dict[str, Any]:
         (_changed("scores", "area", "parts", to={"UM-PUBLIC": 1.0}), "cannot be weighed"),
         (_changed("scores", "area", "parts", to={"UM-CLOSE": -1.0, "UM-REWORK": 2.0}), "cannot be weighed"),
         (_changed("public", to=["nobody"]), "role is invalid"),
+        (_changed("headline", to=["UM-X"]), "headline is invalid: 'UM-X' does not exist"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says.replace("(", r"\(")):
         make_evaluation(values, WORKFLOW, "evaluation.yaml")
+
+
+def test_every_indicator_is_told_in_words_of_both_languages() -> None:
+    for one in RULES.indicators.values():
+        for words in (one.title, one.counts, one.of):
+            assert words["en"]
+            assert words["zh"]
 
 
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:

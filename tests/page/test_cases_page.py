@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -256,6 +258,86 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await page.get_by_role("button", name="返回案件列表").click()
         # What is done leaves the queue.
         await expect(page.locator(f'[data-case="{number}"]')).to_have_count(0)
+
+        # It is counted where it was filed, and found again behind that figure.
+        await page.get_by_role("link", name="考核评价").click()
+        card = page.locator('.figure-card[data-figure="UM-FILE-ONTIME"]')
+        await expect(card).to_contain_text("100%")
+        await expect(card).to_contain_text("1 件中 1 件")
+        # Its promise has not ended: that is nothing to count, and neither none nor all.
+        late = page.locator('.figure-card[data-figure="UM-CLOSE-ONTIME"]')
+        await expect(late).to_contain_text("无可统计")
+        await expect(late).not_to_contain_text("%")
+        assert await visit.audit() == []
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        await card.click()
+        await expect(page.locator('.formula [data-part="numerator"]')).to_have_text("1 在时限内立案的")
+        await expect(page.locator('.formula [data-part="denominator"]')).to_contain_text("本期首次立案的案件")
+        assert await visit.audit() == []
+        await page.locator(f'.figure-pane [data-case="{number}"]').click()
+        await expect(page.locator("#case-title")).to_contain_text(number)
+        await page.get_by_role("button", name="返回案件列表").click()
+        await expect(page.locator(f'.figure-pane [data-case="{number}"]')).to_be_focused()
+        await page.get_by_role("button", name="返回指标").click()
+        await expect(card).to_be_focused()
+
+
+async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(city: NodeProcess) -> None:
+    number = report(city, "street-light", 10.06, 50.06)
+    act(city, number, "accept", role="intake")
+    act(city, number, "file", role="shiftLeader", condition="light-out")
+    act(city, number, "dispatch", role="dispatcher", department="lighting")
+    act(city, number, "assign", role="department", actingFor="lighting", worker="crew-1")
+    async with visiting(city.url) as visit:
+        page = visit.page
+        await page.goto(f"{city.url}/?page=evaluation&by=type")
+        row = page.locator('[data-group="street-light"]')
+        filed = row.locator('[data-figure="UM-FILE-ONTIME"]')
+        await filed.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#figure-title")).to_be_focused()
+        await expect(page.locator(".figure-pane")).to_contain_text("filed by the deadline")
+        assert {"group=street-light", "figure=UM-FILE-ONTIME"} <= set(urlsplit(page.url).query.split("&"))
+        assert await visit.audit() == []
+        await page.locator(f'.figure-pane [data-case="{number}"]').focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#case-title")).to_contain_text(number)
+        await page.keyboard.press("Escape")
+        await expect(page.locator(f'.figure-pane [data-case="{number}"]')).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(filed).to_be_focused()
+        # The cards tell of the same type; nobody keeps what patrols miss, and no share is made of that.
+        await expect(page.locator("#evaluation-headline")).to_have_text("At a glance: Street light")
+        await page.locator('[data-by="role"]').click()
+        missed = page.locator('[data-role="collector"] [data-figure="UM-MISSED"]')
+        await expect(missed).to_contain_text("Not reported")
+        await expect(missed).not_to_contain_text("%")
+        # What is counted since is told, and counted when it is wished for.
+        await page.locator('[data-by="department"]').click()
+        before = city.get("/cases?status=all")["total"]
+        counted = page.locator(".evaluation-count")
+        await expect(counted).to_contain_text(re.compile(f"^{before} cases? "))
+        report(city, "street-light", 10.07, 50.07)
+        await expect(counted).to_contain_text("Cases have changed since.")
+        await counted.get_by_role("button").click()
+        await expect(counted).to_contain_text(re.compile(f"^{before + 1} cases "))
+        # The table is ordered by its heads, and saved with every count.
+        await page.locator('[data-column="name"] button').click()
+        names = page.locator(".evaluation-table tbody .row-name")
+        told = await names.all_inner_texts()
+        assert told == sorted(told, reverse=True)
+        async with page.expect_download() as saved:
+            await page.get_by_role("button", name="Download: CSV").click()
+        text = await asyncio.to_thread(Path(await (await saved.value).path()).read_text, "utf-8")
+        figures = {(one["group"], one["indicator"]): one for one in csv.DictReader(io.StringIO(text))}
+        lit = city.get("/cases?status=all&department=lighting")["total"]
+        assert figures["lighting", "UM-FILE-ONTIME"]["numerator"] == str(lit)
+        assert figures["", "UM-MISSED"]["value"] == ""
+        # A period without cases leads to one that has some.
+        await page.locator('[name="period"]').select_option("last")
+        await page.get_by_role("button", name="Show that month").click()
+        await expect(page.locator('.figure-card[data-figure="UM-FILE-ONTIME"]')).to_contain_text("%")
+        assert await visit.audit() == []
 
 
 async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(city: NodeProcess) -> None:

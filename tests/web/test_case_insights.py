@@ -65,6 +65,10 @@ async def test_figures_have_counts_and_their_cases(node: Client) -> None:
     assert figure(told, "PRJ-REOPEN", "roads")["value"] is None
     assert {"en", "zh"} <= told["indicators"][0]["title"].keys()
     assert {"en", "zh"} <= told["scores"][0]["title"].keys()
+    assert told["headline"][0] == "UM-FILE-ONTIME"
+    types = await evaluation(node, by="type")
+    assert [one["group"] for one in types["groups"]] == ["", "street-light"]
+    assert types["groups"][1]["title"]["zh"] == "路灯"
     found = (await members(node, "UM-FILE-ONTIME", limit="1", offset="1")).json
     assert (found["total"], found["cases"]) == (2, [max(closed, filed)])
     found = (await members(node, "PRJ-REOPEN", by="department", group="lighting")).json
@@ -78,9 +82,57 @@ async def test_the_cases_are_those_of_the_evaluation_that_is_named(node: Client)
     await handling(node)
     then = (await members(node, "UM-FILE-ONTIME", evaluatedAt=told["evaluatedAt"])).json
     assert (then["evaluatedAt"], then["cases"]) == (told["evaluatedAt"], [case])
+    # It was counted by every division.
+    kept = await evaluation(node, by="department", evaluatedAt=told["evaluatedAt"])
+    assert kept["evaluatedAt"] == told["evaluatedAt"]
+    assert figure(kept, "UM-FILE-ONTIME", "lighting")["denominator"] == 1
     now = (await members(node, "UM-FILE-ONTIME")).json
     assert now["total"] == 2
     assert now["evaluatedAt"] > told["evaluatedAt"]
+
+
+async def test_the_rest_of_a_figure_is_what_its_numerator_lacks(node: Client) -> None:
+    closed, late = await handling(node), await handling(node)
+    await close(node, closed)
+    await close(node, late)
+    assert (await move(node, late, "reopen", role="hotline", reason="dark again")).status == 200
+    told = [(await members(node, "PRJ-REOPEN", part=part)).json for part in ("numerator", "rest")]
+    assert [one["cases"] for one in told] == [[late], [closed]]
+    rows = await node.get("/cases", params={"id": f"{closed},2020-999999", "status": "all"})
+    assert [one["id"] for one in rows.json["cases"]] == [closed]
+
+
+async def test_the_trend_of_a_group_comes_from_the_evaluation_that_is_named(node: Client) -> None:
+    await handling(node)
+    every = {"every": "month", "by": "department"}
+    day = (await node.get("/cases")).json["cases"][0]["reportedAt"][:10]
+    since, until = f"{int(day[:4]) - 1}-01-01T00:00:00Z", f"{int(day[:4]) + 1}-01-01T00:00:00Z"
+    told = await evaluation(node, since=since, until=until, **every)
+    params = {"since": since, "until": until, **every, "evaluatedAt": told["evaluatedAt"]}
+    await handling(node)
+    trend = await node.get("/cases/evaluation/trend", params={**params, "group": "lighting"})
+    assert trend.status == 200, trend.body
+    assert (trend.json["evaluatedAt"], trend.json["group"]) == (told["evaluatedAt"], "lighting")
+    assert len(trend.json["steps"]) >= 24
+    counted = [(step["since"], one) for step in trend.json["steps"] for one in step["figures"]]
+    assert [one for _, one in counted if one["indicator"] == "PRJ-RETURN"] == [
+        figure(told, "PRJ-RETURN", "lighting")
+    ]
+    [begun] = {since for since, one in counted if one["indicator"] == "UM-FILE-ONTIME"}
+    assert begun <= day + "T23:59:59Z"
+    weeks = {**params, "since": f"{day}T00:00:00Z", "until": f"{day}T23:59:59Z", "every": "week"}
+    [only] = (await node.get("/cases/evaluation/trend", params=weeks)).json["steps"]
+    assert only["since"] == weeks["since"]
+    assert {one["indicator"] for one in only["figures"]} >= {"UM-FILE-ONTIME", "PRJ-RETURN"}
+    missing = {name: value for name, value in params.items() if name != "every"}
+    assert "every is required" in (await node.get("/cases/evaluation/trend", params=missing)).json["detail"]
+    for more, status, word in (
+        ({"every": "hour"}, 400, "every is invalid"),
+        ({"group": "nobody"}, 404, "nobody"),
+    ):
+        answer = await node.get("/cases/evaluation/trend", params={**params, **more})
+        assert answer.status == status, answer.body
+        assert word in answer.json["detail"]
 
 
 async def test_a_period_before_all_reports_counts_nothing(node: Client) -> None:
@@ -96,6 +148,7 @@ async def test_an_evaluation_that_cannot_be_says_why(node: Client) -> None:
         ({"since": PERIOD["until"], "until": PERIOD["since"]}, "ends before it begins"),
         ({"since": "yesterday", "until": PERIOD["until"]}, "since"),
         ({**PERIOD, "by": "moon"}, "by is invalid"),
+        ({**PERIOD, "every": "hour"}, "every is invalid"),
     ):
         answer = await node.get("/cases/evaluation", params=params)
         assert answer.status == 400, answer.body

@@ -7,7 +7,8 @@ figure without anything in its denominator is no figure: it is not 0 and not 100
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from math import isclose
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,12 +16,12 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from cityloom.cases.calendar import Calendar
-from cityloom.cases.measures import MEASURES, Facts, Meaning, Period, Record, Unit, runs_of
+from cityloom.cases.measures import MEASURES, NOT_KEPT, Facts, Meaning, Period, Record, Unit, runs_of
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
 
-By = Literal["", "department", "area"]
+By = Literal["", "department", "area", "type"]
 
 WHOLE: Final = ""
 """The group that holds everything."""
@@ -29,7 +30,11 @@ NOT_REPORTED: Final = "notReported"
 
 
 class Indicator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rate in per cent: what it counts (`measure`, with a `clock` where that asks for one), whose it is."""
+    """A rate in per cent: what it counts (`measure`, with a `clock` where that asks for one), whose it is.
+
+    `counts` and `of` say the formula in words, by language: what stands in the numerator, and in the
+    denominator.
+    """
 
     measure: str
     clock: str = ""
@@ -37,6 +42,8 @@ class Indicator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     better: Literal["more", "less", "neither"] = "more"
     title: dict[str, str]
     formula: str
+    counts: dict[str, str] = {}
+    of: dict[str, str] = {}
 
 
 class ScorePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,13 +54,14 @@ class ScorePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class EvaluationRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Indicators and scores as they are written down."""
+    """Indicators and scores as they are written down; `headline` names what is told first."""
 
     evaluation: str
     version: str
     moves: Meaning
     public: list[str]
     patrol: list[str]
+    headline: list[str] = []
     indicators: dict[str, Indicator]
     scores: dict[str, ScorePart]
 
@@ -80,6 +88,31 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     apart: dict[str, tuple[str, ...]] = {}
 
 
+class Counts(Struct, frozen=True, kw_only=True):
+    """A figure by its counts; `value` is in per cent, None where there is none.
+
+    `why` says why there is none: `nothingDue`, or `notReported` where what it needs is not kept.
+    """
+
+    indicator: str
+    value: float | None
+    why: Literal["", "nothingDue", "notReported"]
+    numerator: int
+    denominator: int
+    apart: dict[str, int]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A part of the period, from `since` until `until` (microseconds): its counts by group and indicator.
+
+    A group of which nothing was counted is not there.
+    """
+
+    since: int
+    until: int
+    counts: dict[tuple[str, str], Counts]
+
+
 class Score(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A score of one group, 0 to 100; None where a part has no value: `missing` names those."""
 
@@ -99,6 +132,7 @@ class Evaluation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     calendar: str
     figures: tuple[Figure, ...]
     scores: tuple[Score, ...]
+    steps: tuple[Step, ...] = ()
 
     def figure(self, indicator: str, group: str = WHOLE) -> Figure:
         """The figure of an indicator. Raises StopIteration: there is none of this group."""
@@ -116,6 +150,7 @@ def evaluate(
     workflow: Workflow,
     calendar: Calendar,
     by: By = "",
+    cuts: Sequence[int] = (),
 ) -> Evaluation:
     """What cases come to in a period.
 
@@ -123,7 +158,9 @@ def evaluate(
         records: all cases that may count: those reported before the period's end. They are as they stand at
             `period.now`.
         workflow: says which states end a case, and how.
-        by: also gives each department or each area by itself.
+        by: also gives each department, area or type by itself.
+        cuts: times within the period, growing: what lies before, between and after them is also counted
+            by itself.
 
     Raises:
         BadRequestData: the period ends before it begins.
@@ -131,9 +168,24 @@ def evaluate(
 
     Cost: some 150 µs for each case of ten transitions.
     """
+    return evaluate_each(records, period, rules, workflow, calendar, (by,), cuts)[by]
+
+
+def evaluate_each(
+    records: Iterable[Record],
+    period: Period,
+    rules: EvaluationRules,
+    workflow: Workflow,
+    calendar: Calendar,
+    divisions: Sequence[By],
+    cuts: Sequence[int] = (),
+) -> dict[By, Evaluation]:
+    """What `evaluate` gives by each of some divisions, from looking at each case once."""
     if period.until <= period.since:
         raise BadRequestData("until is invalid: the period ends before it begins")
-    counted: dict[str, dict[str, list[Unit]]] = {WHOLE: {name: [] for name in rules.indicators}}
+    grouping = [by for by in divisions if by]
+    whole: dict[str, list[Unit]] = {name: [] for name in rules.indicators}
+    counted: dict[By, dict[str, dict[str, list[Unit]]]] = {by: {WHOLE: whole} for by in divisions}
     for record in records:
         try:
             runs = runs_of(record, calendar)
@@ -142,18 +194,35 @@ def evaluate(
         facts = Facts(record, runs, rules.moves, rules.public, rules.patrol, workflow)
         for name, indicator in rules.indicators.items():
             for unit in MEASURES[indicator.measure](facts, period, indicator.clock):
-                counted[WHOLE][name].append(unit)
-                if by:
-                    group = unit.department if by == "department" else unit.area
+                whole[name].append(unit)
+                for by in grouping:
+                    group = record.case.matter.type if by == "type" else getattr(unit, by)
                     if group:
-                        counted.setdefault(group, {one: [] for one in rules.indicators})[name].append(unit)
+                        units = counted[by].setdefault(group, {one: [] for one in rules.indicators})
+                        units[name].append(unit)
+    return {by: _evaluation(counted[by], period, rules, calendar, by, cuts) for by in divisions}
+
+
+def _evaluation(
+    counted: Mapping[str, Mapping[str, list[Unit]]],
+    period: Period,
+    rules: EvaluationRules,
+    calendar: Calendar,
+    by: By,
+    cuts: Sequence[int],
+) -> Evaluation:
     figures, scores = [], []
+    edges = (period.since, *cuts, period.until)
+    steps: list[dict[tuple[str, str], Counts]] = [{} for _ in edges[1:]]
     for group in sorted(counted):
         values: dict[str, float | None] = {}
         for name, units in counted[group].items():
             figure = _figure(name, group, rules.indicators[name].role, units)
             figures.append(figure)
             values[name] = figure.value
+            if cuts:
+                for at, some in _parted(units, cuts).items():
+                    steps[at][group, name] = counts_of(_figure(name, group, figure.role, some), rules)
         scores += [_score(name, group, part, values, rules) for name, part in rules.scores.items()]
     return Evaluation(
         period=period,
@@ -162,6 +231,34 @@ def evaluate(
         calendar=calendar.version,
         figures=tuple(figures),
         scores=tuple(scores),
+        steps=tuple(
+            Step(since=since, until=until, counts=counts)
+            for since, until, counts in zip(edges[:-1], edges[1:], steps, strict=True)
+        )
+        if cuts
+        else (),
+    )
+
+
+def _parted(units: Iterable[Unit], cuts: Sequence[int]) -> dict[int, list[Unit]]:
+    """The units by the number of cuts that lie before them."""
+    parted: dict[int, list[Unit]] = {}
+    for unit in units:
+        parted.setdefault(bisect_right(cuts, unit.at), []).append(unit)
+    return parted
+
+
+def counts_of(figure: Figure, rules: EvaluationRules) -> Counts:
+    """A figure without the ids of its cases."""
+    never = rules.indicators[figure.indicator].measure in NOT_KEPT
+    unknown = never or NOT_REPORTED in figure.apart
+    return Counts(
+        indicator=figure.indicator,
+        value=figure.value,
+        why="" if figure.value is not None else "notReported" if unknown else "nothingDue",
+        numerator=len(figure.numerator),
+        denominator=len(figure.denominator),
+        apart={why: len(cases) for why, cases in figure.apart.items()},
     )
 
 
@@ -239,6 +336,9 @@ def _check(rules: EvaluationRules, workflow: Workflow) -> None:
             )
         if indicator.clock and indicator.clock not in workflow.clocks:
             raise BadRequestData(f"indicators.{name}.clock is invalid: {indicator.clock!r} does not exist")
+    for name in rules.headline:
+        if name not in rules.indicators:
+            raise BadRequestData(f"headline is invalid: {name!r} does not exist in indicators")
     for name, score in rules.scores.items():
         if not isclose(sum(score.parts.values()), 1):
             raise BadRequestData(

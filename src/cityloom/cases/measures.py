@@ -56,14 +56,18 @@ class Period(Struct, frozen=True, kw_only=True):
     until: int
     now: int
 
-    def holds(self, at: int | None) -> bool:
+    def holds(self, at: int) -> bool:
         """Whether it lies within, and is past."""
-        return at is not None and self.since <= at < self.until and at <= self.now
+        return self.since <= at < self.until and at <= self.now
 
 
 class Unit(NamedTuple):
-    """One thing that is counted: in the denominator, and in the numerator if `good`; or told apart."""
+    """One thing that is counted: in the denominator, and in the numerator if `good`; or told apart.
 
+    `at` is the time by which it belongs to the period, microseconds.
+    """
+
+    at: int
     case: str
     department: str
     area: str
@@ -104,15 +108,15 @@ class Facts(NamedTuple):
         """The transitions by these moves, in order."""
         return [one for one in self.record.transitions if one.move in names]
 
-    def unit(self, department: str | None = None, *, good: bool = False, apart: str = "") -> Unit:
+    def unit(self, at: int, department: str | None = None, *, good: bool = False, apart: str = "") -> Unit:
         """A unit of this case."""
         held = self.case.department if department is None else department
-        return Unit(self.case.id, held, self.record.area, good, apart)
+        return Unit(at, self.case.id, held, self.record.area, good, apart)
 
-    def excused(self, department: str, *, done: bool, good: bool, apart: str = "") -> Unit:
+    def excused(self, at: int, department: str, *, done: bool, good: bool, apart: str = "") -> Unit:
         """A unit that a granted appeal takes out where it was done, but not well; what is not done stays."""
         exempt = self.case.exempt and done and not good
-        return self.unit(department, good=good, apart=apart or ("exempt" if exempt else ""))
+        return self.unit(at, department, good=good, apart=apart or ("exempt" if exempt else ""))
 
     def undone(self) -> bool:
         """Whether it ended without being done: rejected, voided, merged; not so what was closed by order."""
@@ -155,48 +159,50 @@ def _run(countdown: Countdown, transitions: tuple[Transition, ...], calendar: Ca
 Measure = Callable[[Facts, Period, str], Iterator[Unit]]
 
 
-def _filed(facts: Facts, period: Period) -> Run | None:
-    """The filing, where the case was filed first within the period."""
+def _filed(facts: Facts, period: Period) -> tuple[int, Run] | None:
+    """When the case was filed first, and that filing; None where that was not within the period."""
     for run in facts.runs:
         if run.clock == "file" and run.move in facts.meaning.file:
-            return run if period.holds(run.ended) else None
+            return (run.ended, run) if run.ended is not None and period.holds(run.ended) else None
     return None
 
 
 def _filed_on_time(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    run = _filed(facts, period)
-    if run is not None:
-        yield facts.unit(good=run.on_time())
+    if found := _filed(facts, period):
+        at, filing = found
+        yield facts.unit(at, good=filing.on_time())
     elif not facts.moves(facts.meaning.file):
         for one in facts.runs:
-            if one.clock == "file" and one.ended is None and period.holds(one.deadline):
-                yield facts.unit(apart="overdueAndNotFiled")
+            due = one.deadline
+            if one.clock == "file" and one.ended is None and due is not None and period.holds(due):
+                yield facts.unit(due, apart="overdueAndNotFiled")
 
 
 def _filed_right(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    if _filed(facts, period):
-        yield facts.unit(good=not facts.moves(facts.meaning.void))
+    if found := _filed(facts, period):
+        yield facts.unit(found[0], good=not facts.moves(facts.meaning.void))
 
 
-def _due(facts: Facts, period: Period, clock: str) -> Iterator[Run]:
-    """The runs of a clock that were due within the period; not those that ended with the case undone."""
+def _due(facts: Facts, period: Period, clock: str) -> Iterator[tuple[int, Run]]:
+    """A clock's deadlines within the period, with its runs; not those that ended with the case undone."""
     for run in facts.runs:
         cut_off = facts.undone() and (run.ended, run.move) == (facts.case.at, facts.case.last)
-        if run.clock == clock and period.holds(run.deadline) and not (cut_off and run.on_time()):
-            yield run
+        due = run.deadline
+        if run.clock == clock and due is not None and period.holds(due) and not (cut_off and run.on_time()):
+            yield due, run
 
 
 def _clock_on_time(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    for run in _due(facts, period, clock):
+    for at, run in _due(facts, period, clock):
         yield facts.excused(
-            run.holder or facts.case.department, done=run.ended is not None, good=run.on_time()
+            at, run.holder or facts.case.department, done=run.ended is not None, good=run.on_time()
         )
 
 
 def _dispatched_right(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     reworked = [one.act.at for one in facts.moves(facts.meaning.rework)]
-    for run in _due(facts, period, clock):
-        yield facts.unit(good=not any(run.ended is not None and at >= run.ended for at in reworked))
+    for due, run in _due(facts, period, clock):
+        yield facts.unit(due, good=not any(run.ended is not None and at >= run.ended for at in reworked))
 
 
 def _handlings(facts: Facts) -> list[tuple[str, int, bool]]:
@@ -213,15 +219,15 @@ def _handlings(facts: Facts) -> list[tuple[str, int, bool]]:
 def _reworked(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     for department, at, redone in _handlings(facts):
         if period.holds(at):
-            yield facts.unit(department, good=redone)
+            yield facts.unit(at, department, good=redone)
 
 
 def _closings(facts: Facts) -> list[Transition]:
     return facts.moves(facts.meaning.close)
 
 
-def _close_due(facts: Facts, period: Period) -> Iterator[tuple[str, str]]:
-    """(department, why it is told apart) where the case was to be closed within the period.
+def _close_due(facts: Facts, period: Period) -> Iterator[tuple[int, str, str]]:
+    """(when it was due, department, why it is told apart) where the case was to be closed within the period.
 
     When it is due, and with which department, is as it stood at its first closing: a case that is
     reopened stays where it was, so neither closing nor reopening moves it into another period.
@@ -233,24 +239,26 @@ def _close_due(facts: Facts, period: Period) -> Iterator[tuple[str, str]]:
     if closings:
         department = _held(facts, closings[0].number)
     if promise is None:
-        if period.holds(facts.record.transitions[0].act.at) and not facts.undone():
-            yield department, "withoutPromise"
+        begun = facts.record.transitions[0].act.at
+        if period.holds(begun) and not facts.undone():
+            yield begun, department, "withoutPromise"
         return
     if closings:
         deadline = next(one.deadline for one in closings[0].readings if one.clock == "promise")
     else:
         deadline = next(run.deadline for run in reversed(facts.runs) if run.clock == "promise")
         if deadline is None and period.holds(promise.spans[0].since):
-            yield department, "onAccount"
-    if period.holds(deadline):
-        yield department, "undone" if facts.undone() else ""
+            yield promise.spans[0].since, department, "onAccount"
+    if deadline is not None and period.holds(deadline):
+        yield deadline, department, "undone" if facts.undone() else ""
 
 
 def _held(facts: Facts, number: int) -> str:
     """The department that held the case at a transition."""
     held = ""
     for one in facts.record.transitions[:number]:
-        if one.move in facts.meaning.dispatch and one.act.department:
+        # Not a dispatch alone: a case that comes from another system comes with its department.
+        if one.act.department:
             held = one.act.department
     return held or (facts.case.department if facts.case.part_of else "")
 
@@ -262,76 +270,82 @@ def _is_closed(facts: Facts) -> Transition | None:
 
 
 def _closed(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    for department, apart in _close_due(facts, period):
-        yield facts.unit(department, good=_is_closed(facts) is not None, apart=apart)
+    for at, department, apart in _close_due(facts, period):
+        yield facts.unit(at, department, good=_is_closed(facts) is not None, apart=apart)
 
 
 def _closed_on_time(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     closing = _is_closed(facts)
-    for department, apart in _close_due(facts, period):
+    for at, department, apart in _close_due(facts, period):
         good = closing is not None and any(
             one.clock == "promise" and one.deadline is not None and closing.act.at <= one.deadline
             for one in closing.readings
         )
-        yield facts.excused(department, done=closing is not None, good=good, apart=apart)
+        yield facts.excused(at, department, done=closing is not None, good=good, apart=apart)
 
 
 def _closed_first_time(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     again, closing = facts.moves(facts.meaning.rework + facts.meaning.reopen), _is_closed(facts)
-    for department, apart in _close_due(facts, period):
+    for at, department, apart in _close_due(facts, period):
         good = closing is not None and not again
-        yield facts.excused(department, done=closing is not None, good=good, apart=apart)
+        yield facts.excused(at, department, done=closing is not None, good=good, apart=apart)
 
 
 def _public_share(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    if _filed(facts, period):
+    if found := _filed(facts, period):
         reporter = facts.record.transitions[0].act.role
-        yield facts.unit(good=reporter in facts.public and bool(facts.moves(facts.meaning.verify)))
+        yield facts.unit(found[0], good=reporter in facts.public and bool(facts.moves(facts.meaning.verify)))
 
 
 def _patrol_valid(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     if not facts.record.transitions:
         return
     first = facts.record.transitions[0]
-    if first.act.role not in facts.patrol or not period.holds(first.act.at):
+    at = first.act.at
+    if first.act.role not in facts.patrol or not period.holds(at):
         return
     if facts.undone():
-        yield facts.unit(good=False)
+        yield facts.unit(at, good=False)
     elif facts.moves(facts.meaning.file + facts.meaning.handled_on_the_spot):
-        yield facts.unit(good=True)
+        yield facts.unit(at, good=True)
     else:
-        yield facts.unit(apart="undecided")
+        yield facts.unit(at, apart="undecided")
 
 
 def _missed(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    if _filed(facts, period):
-        yield facts.unit(apart="notReported")
+    if found := _filed(facts, period):
+        yield facts.unit(found[0], apart="notReported")
 
 
 def _repeated(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
-    if _filed(facts, period):
+    if found := _filed(facts, period):
         known = facts.record.repeats
         placed = "" if facts.record.placed else "withoutPlace"
-        yield facts.unit(good=bool(known), apart="notReported" if known is None else placed)
+        yield facts.unit(found[0], good=bool(known), apart="notReported" if known is None else placed)
 
 
 def _reopened(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     closings = _closings(facts)
     if closings and period.holds(closings[0].act.at):
-        yield facts.unit(_held(facts, closings[0].number), good=bool(facts.moves(facts.meaning.reopen)))
+        first = closings[0]
+        held = _held(facts, first.number)
+        yield facts.unit(first.act.at, held, good=bool(facts.moves(facts.meaning.reopen)))
 
 
 def _appealed(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     closings = _closings(facts)
     if closings and period.holds(closings[0].act.at):
-        yield facts.unit(_held(facts, closings[0].number), good=bool(facts.moves(facts.meaning.appeal)))
+        first = closings[0]
+        held = _held(facts, first.number)
+        yield facts.unit(first.act.at, held, good=bool(facts.moves(facts.meaning.appeal)))
 
 
 def _appeal_granted(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     for one in facts.moves(facts.meaning.appeal):
         if period.holds(one.act.at):
             granted = bool(facts.moves(facts.meaning.grant_appeal))
-            yield facts.unit(one.act.acting_for, good=granted, apart="undecided" if facts.awaits() else "")
+            apart = "undecided" if facts.awaits() else ""
+            yield facts.unit(one.act.at, one.act.acting_for, good=granted, apart=apart)
 
 
 def _returned(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
@@ -340,14 +354,14 @@ def _returned(facts: Facts, period: Period, clock: str) -> Iterator[Unit]:
     for one in facts.record.transitions:
         if one.move in facts.meaning.dispatch:
             if open_ and period.holds(open_[1]):
-                yield facts.unit(open_[0])
+                yield facts.unit(open_[1], open_[0])
             open_ = (one.act.department, one.act.at) if one.act.department else None
         elif one.move in facts.meaning.return_ and open_:
             if period.holds(open_[1]):
-                yield facts.unit(open_[0], good=True)
+                yield facts.unit(open_[1], open_[0], good=True)
             open_ = None
     if open_ and period.holds(open_[1]):
-        yield facts.unit(open_[0])
+        yield facts.unit(open_[1], open_[0])
 
 
 NOT_KEPT: Final[Mapping[str, Mapping[str, str]]] = {

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from cityloom.cases.alike import DuplicatesTold, NearbyTold
-from cityloom.cases.evaluated import EvaluationTold, EvaluationWish, MembersTold
+from cityloom.cases.evaluated import EvaluationTold, EvaluationWish, MembersTold, TrendTold
 from cityloom.cases.insights import CaseInsights
 from cityloom.cases.surges_told import SurgesTold, SurgeWish
 from cityloom.cases.wishes import NotSameWish, read_not_same
@@ -38,6 +38,12 @@ async def evaluated_cases(incoming: Incoming) -> Response:
             offset=offset,
         )
     )
+
+
+async def evaluation_trend(incoming: Incoming) -> Response:
+    """`GET /cases/evaluation/trend`: the figures of a group by day, week or month."""
+    group = incoming.params.text("group") or ""
+    return plain_json(await _insights(incoming).evaluations.trend(incoming.call, _period(incoming), group))
 
 
 async def case_duplicates(incoming: Incoming) -> Response:
@@ -91,6 +97,7 @@ def _period(incoming: Incoming) -> EvaluationWish:
         since=_required(incoming, "since"),
         until=_required(incoming, "until"),
         by=params.text("by") or "",
+        every=params.text("every") or "",
         evaluated_at=params.text("evaluatedAt") or "",
     )
 
@@ -130,8 +137,8 @@ OPERATIONS = [
         method="GET",
         path="/cases/evaluation",
         handler=evaluate_cases,
-        summary="What was done in time and well in [since, until), whole and by department or area",
-        params=_PERIOD - {"evaluatedAt"},
+        summary="What was done in time and well in [since, until), whole and by department, area or type",
+        params=_PERIOD | {"every"},
         response=schema_of(EvaluationTold),
     ),
     Operation(
@@ -142,6 +149,15 @@ OPERATIONS = [
         summary="The cases behind a figure of an evaluation",
         params=_PERIOD | {"indicator", "group", "part", "limit", "offset"},
         response=schema_of(MembersTold),
+    ),
+    Operation(
+        name="evaluationTrend",
+        method="GET",
+        path="/cases/evaluation/trend",
+        handler=evaluation_trend,
+        summary="The figures of a group by day, week or month of a period",
+        params=_PERIOD | {"every", "group"},
+        response=schema_of(TrendTold),
     ),
     Operation(
         name="querySurges",

@@ -52,6 +52,7 @@ async def query_cases(incoming: Incoming) -> Response:
     if limit > settings.page_max:
         raise BadRequestData(f"parameter limit is invalid: the most is {settings.page_max}")
     wish = QueueWish(
+        ids=tuple(params.names("id")),
         status=params.text("status") or "open",
         since=params.text("since") or "",
         until=params.text("until") or "",
@@ -195,6 +196,7 @@ OPERATIONS = [
         summary="The queue: open cases, by promise left",
         params=frozenset(
             {
+                "id",
                 "status",
                 "since",
                 "until",

@@ -37,6 +37,14 @@ const full: View = {
     reportedSince: '2026-07-06T01:00:00Z',
     reportedUntil: '2026-07-06T04:00:00Z',
   },
+  evaluation: {
+    period: '2026-07-01/2026-07-31',
+    by: 'area',
+    group: 'urn:ngsi-ld:District:1',
+    figure: 'UM-FILE-ONTIME',
+    part: 'rest',
+    order: '-UM-CLOSE',
+  },
 };
 
 describe('the address', () => {
@@ -59,8 +67,9 @@ describe('the address', () => {
 
   it('takes nonsense for the first view', () => {
     const odd =
-      '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue&reportedSince=today';
+      '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue&reportedSince=today&by=moon&period=2026-02-01/2026-02-30';
     expect(readAddress(odd)).toEqual({ ...firstView, shown: ['%E0%'] });
+    expect(readAddress('?period=2026-03-02/2026-03-01').evaluation.period).toBe('month');
     expect(readAddress('?time=2025-06-30T00:00:00Z/2025-06-29T00:00:00Z').time.mode).toBe('live');
     expect(readAddress('?areas=District:Streetlight:avg:').areas).toBeNull();
     expect(readAddress('?areas=District:Streetlight:count::halves').areas).toBeNull();

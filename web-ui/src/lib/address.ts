@@ -7,7 +7,16 @@
 
 import type { Steps } from './colouring';
 
-export const pages = ['map', 'table', 'cases', 'report', 'status', 'sources', 'node'] as const;
+export const pages = [
+  'map',
+  'table',
+  'cases',
+  'report',
+  'status',
+  'evaluation',
+  'sources',
+  'node',
+] as const;
 export type Page = (typeof pages)[number];
 /** Pages beside which the map is shown. */
 export const mapPages: readonly Page[] = ['map', 'cases', 'report'];
@@ -69,6 +78,24 @@ export const lights: readonly Light[] = ['green', 'amber', 'red'];
 export type CaseStatus = 'open' | 'closed' | 'all';
 export const caseStatuses: readonly CaseStatus[] = ['open', 'closed', 'all'];
 
+/** Which days are evaluated, who is looked at, and which figure is opened. */
+export interface EvaluationView {
+  /** `month` (this one), `last`, `year`, or days: `2026-07-01/2026-07-31`, both included. */
+  period: string;
+  by: Division;
+  /** A department, an area or a type; "" is everything. */
+  group: string;
+  /** An indicator; "" is none. */
+  figure: string;
+  /** Which of its cases are listed; "" is the page's own choice. */
+  part: string;
+  /** The column that orders the table, with "-" before it where the largest comes first. */
+  order: string;
+}
+export type Division = 'department' | 'area' | 'type' | 'role';
+export const divisions: readonly Division[] = ['department', 'area', 'type', 'role'];
+export const periods: readonly string[] = ['month', 'last', 'year'];
+
 export interface View {
   page: Page;
   /** The chosen object; "" is none. */
@@ -89,6 +116,7 @@ export interface View {
   /** The attributes whose history is drawn, each as the key of its row; empty: the page's own choice. */
   chart: string[];
   cases: CasesView;
+  evaluation: EvaluationView;
 }
 
 export const firstSpeed = 600;
@@ -117,6 +145,7 @@ export const firstView: View = {
     reportedSince: '',
     reportedUntil: '',
   },
+  evaluation: { period: 'month', by: 'department', group: '', figure: '', part: '', order: '' },
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -143,8 +172,34 @@ export function readAddress(search: string): View {
     },
     chart: split(given.get('chart')),
     cases: readCases(given),
+    evaluation: readEvaluation(given),
   };
 }
+
+function readEvaluation(given: URLSearchParams): EvaluationView {
+  const [period, by] = [given.get('period') ?? '', given.get('by') as Division];
+  return {
+    period: isPeriod(period) ? period : firstView.evaluation.period,
+    by: divisions.includes(by) ? by : firstView.evaluation.by,
+    group: given.get('group') ?? '',
+    figure: given.get('figure') ?? '',
+    part: given.get('part') ?? '',
+    order: given.get('order') ?? '',
+  };
+}
+
+/** A name of a period, or two days in their order. */
+export function isPeriod(text: string): boolean {
+  if (periods.includes(text)) return true;
+  const [, from, to] = /^(\d{4}-\d\d-\d\d)\/(\d{4}-\d\d-\d\d)$/.exec(text) ?? [];
+  return !!from && !!to && isDay(from) && isDay(to) && from <= to;
+}
+
+/** A day that the calendar has: 30 February would be read as another one. */
+const isDay = (text: string): boolean => {
+  const at = Date.parse(`${text}T00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
+};
 
 function readCases(given: URLSearchParams): CasesView {
   const [status, light] = [given.get('status') as CaseStatus, given.get('light') as Light];
@@ -191,6 +246,8 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('case', number);
   put('status', status, 'open');
   for (const [name, value] of Object.entries(others)) put(name, value);
+  for (const [name, value] of Object.entries(view.evaluation))
+    put(name, value, firstView.evaluation[name as keyof EvaluationView]);
   const text = out.toString();
   return text ? `?${text}` : '';
 }

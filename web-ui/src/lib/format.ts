@@ -61,6 +61,27 @@ export function placeText(lon: number, lat: number, digits: number): string {
   });
 }
 
+/** A day without a time (`YYYY-MM-DD`) is the same day everywhere. */
+export function dayText(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(date.getTime())) return day;
+  return new Intl.DateTimeFormat(locale.value, {
+    dateStyle: 'medium',
+    timeZone: 'UTC',
+  }).format(date);
+}
+
+/** Days from one to another, both included, in as few words as the language needs. */
+export function daysText({ from, to }: { from: string; to: string }): string {
+  const [first, last] = [from, to].map((day) => new Date(`${day}T00:00:00Z`)) as [Date, Date];
+  return new Intl.DateTimeFormat(locale.value, {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    timeZone: 'UTC',
+  }).formatRange(first, last);
+}
+
 /** A time of day alone. */
 export function hourText(time: string | number | Date): string {
   return new Intl.DateTimeFormat(locale.value, {

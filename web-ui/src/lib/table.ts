@@ -1,7 +1,7 @@
 /** The columns and cells of a table, from what the node says an attribute holds. Pure but for the language. */
 import type { Queryable } from '../api/maps';
-import { numberText, timeText } from './format';
-import { compareTexts, known, locale, t } from './i18n';
+import { dayText, numberText, timeText } from './format';
+import { compareTexts, known, t } from './i18n';
 import { attributeLabel, localName, shortId } from './names';
 import { tellingAttribute } from './telling';
 import { unitSign } from './units';
@@ -112,7 +112,7 @@ export function cellText(value: unknown, { kind, unit }: Column): string {
   if (typeof value !== 'string')
     return Array.isArray(value) ? listText(value) : JSON.stringify(value);
   if (kind === 'time') return timeText(value, 'short');
-  if (kind === 'date') return dateText(value);
+  if (kind === 'date') return dayText(value);
   if (kind === 'link') return shortId(value);
   return known(`value.${value}`) ?? value;
 }
@@ -120,16 +120,6 @@ export function cellText(value: unknown, { kind, unit }: Column): string {
 function listText(list: unknown[]): string {
   const plain = list.every((each) => typeof each === 'string' || typeof each === 'number');
   return plain ? list.map((each) => shortId(String(each))).join(', ') : JSON.stringify(list);
-}
-
-/** A day without a time is the same day everywhere. */
-function dateText(text: string): string {
-  const date = new Date(`${text}T00:00:00Z`);
-  if (Number.isNaN(date.getTime())) return text;
-  return new Intl.DateTimeFormat(locale.value, {
-    dateStyle: 'medium',
-    timeZone: 'UTC',
-  }).format(date);
 }
 
 /** A file's name that every system takes: letters and digits of every script, and dashes. */

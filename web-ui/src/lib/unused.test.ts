@@ -13,7 +13,7 @@ const told = (search: string): string[] =>
 describe('what of an address cannot be read', () => {
   it('is named with its value', () => {
     const odd =
-      '?page=x&areas=A:B:median&time=2025-13-99&at=now&speed=-1&row=two&status=done&light=blue&reportedSince=today&reportedUntil=tomorrow&lang=fr&layers=Lamp';
+      '?page=x&areas=A:B:median&time=2025-13-99&at=now&speed=-1&row=two&status=done&light=blue&reportedSince=today&reportedUntil=tomorrow&period=2026&by=moon&lang=fr&layers=Lamp';
     const found = unreadable(odd, '#map=here');
     expect(found.map(({ name, value }) => `${name}=${value}`)).toEqual([
       'page=x',
@@ -26,6 +26,8 @@ describe('what of an address cannot be read', () => {
       'light=blue',
       'reportedSince=today',
       'reportedUntil=tomorrow',
+      'period=2026',
+      'by=moon',
       'lang=fr',
       'map=here',
     ]);

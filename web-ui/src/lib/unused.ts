@@ -6,7 +6,15 @@
  */
 import type { Layer } from '../api/city';
 import { languages } from './i18n';
-import { caseStatuses, lights, pages, readAddress, type View } from './address';
+import {
+  caseStatuses,
+  divisions,
+  isPeriod,
+  lights,
+  pages,
+  readAddress,
+  type View,
+} from './address';
 import { readChoice } from './colouring';
 import { codeOf, type Row } from './entity';
 
@@ -21,6 +29,8 @@ type Written =
   | 'light'
   | 'reportedSince'
   | 'reportedUntil'
+  | 'period'
+  | 'by'
   | 'lang'
   | 'map';
 
@@ -69,6 +79,8 @@ export function unreadable(search: string, hash: string): Unused[] {
     light: (text) => (lights as readonly string[]).includes(text),
     reportedSince: () => read.cases.reportedSince !== '',
     reportedUntil: () => read.cases.reportedUntil !== '',
+    period: isPeriod,
+    by: (text) => (divisions as readonly string[]).includes(text),
     lang: (text) => languages.some(({ code }) => code === text),
     map: isPlace,
   };

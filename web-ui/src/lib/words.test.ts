@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import en from '../messages/en';
 import zh from '../messages/zh';
-import { agoText, quantity, timeText, timeZone } from './format';
+import { agoText, daysText, quantity, timeText, timeZone } from './format';
 import { compareTexts, firstLanguage, language, plural, regionalTag, t, wishes } from './i18n';
 import { attributeLabel, humanise, inLanguage, localName, nameText, typeLabel } from './names';
 
@@ -105,6 +105,17 @@ describe('numbers and times', () => {
     });
     // Parts of a time by their English names, and the reading of tags themselves.
     expect(others.filter((call) => !/'en-US'|Intl\.Locale\(tag/.test(call))).toEqual([]);
+  });
+
+  it('say days that belong together in as few words as there are', () => {
+    wishes.value = ['en-GB'];
+    const days = { from: '2026-07-01', to: '2026-07-31' };
+    // How wide the space is, is the browser's.
+    const told = (): string => daysText(days).replace(/\s/g, ' ');
+    expect(told()).toBe('1 – 31 Jul 2026');
+    expect(daysText({ from: '2026-07-01', to: '2026-07-01' })).toBe('1 Jul 2026');
+    language.value = 'zh';
+    expect(told()).toBe('2026/7/1 – 2026/7/31');
   });
 
   it('put texts in the order of their language', () => {

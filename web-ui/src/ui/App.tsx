@@ -33,6 +33,9 @@ const CaseQueue = later(async () => (await import('./cases/CaseQueue')).CaseQueu
 const CasePane = later(async () => (await import('./cases/CasePane')).CasePane);
 const ReportForm = later(async () => (await import('./cases/ReportForm')).ReportForm);
 const StatusPage = later(async () => (await import('./cases/StatusPage')).StatusPage);
+const EvaluationPage = later(
+  async () => (await import('./evaluation/EvaluationPage')).EvaluationPage,
+);
 const NodePage = later(async () => (await import('./node/NodePage')).NodePage);
 
 export function App() {
@@ -57,12 +60,13 @@ export function App() {
   }
   const { page, cases } = view.value;
   const onMap = mapPages.includes(page);
+  const withCase = page === 'cases' || page === 'evaluation';
   return (
     <div
       class="page"
       data-page={page}
       data-map={onMap ? 'shown' : 'hidden'}
-      data-case={page === 'cases' && cases.number ? 'open' : undefined}
+      data-case={withCase && cases.number ? 'open' : undefined}
     >
       <a class="skip" href="#side">
         {t(page === 'cases' || page === 'report' ? 'skip.main' : 'skip.list')}
@@ -81,7 +85,8 @@ export function App() {
       </aside>
       <MapPane />
       <TimeBar />
-      {page === 'cases' && cases.number && <CasePane />}
+      {page === 'evaluation' && <EvaluationPage />}
+      {withCase && cases.number && <CasePane />}
       {page === 'status' && <StatusPage />}
       {page === 'table' && <TablePage />}
       {page === 'sources' && <SourcesPage />}

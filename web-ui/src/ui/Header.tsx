@@ -49,6 +49,10 @@ export function Header() {
 /** Reporting and its status are reached from elsewhere: a city without cases has neither. */
 const tabs: Page[] = ['map', 'table', 'cases', 'sources', 'node'];
 
+/** The evaluation is one of the pages of cases. */
+const isAt = (page: Page): boolean =>
+  view.value.page === page || (page === 'cases' && view.value.page === 'evaluation');
+
 function Pages() {
   const shown = tabs.filter((page) => page !== 'cases' || city.value?.cases);
   return (
@@ -57,7 +61,7 @@ function Pages() {
         <a
           key={page}
           href={writeAddress({ ...view.value, page })}
-          aria-current={view.value.page === page ? 'page' : undefined}
+          aria-current={isAt(page) ? 'page' : undefined}
           onClick={(event) => {
             // A new tab is the browser's business.
             if (event.metaKey || event.ctrlKey || event.shiftKey) return;

@@ -1,5 +1,6 @@
 import app from './app.json';
 import cases from './cases.json';
+import evaluation from './evaluation.json';
 import intake from './intake.json';
 import layers from './layers.json';
 import map from './map.json';
@@ -15,6 +16,7 @@ import time from './time.json';
 export default {
   ...app,
   ...cases,
+  ...evaluation,
   ...intake,
   ...layers,
   ...map,

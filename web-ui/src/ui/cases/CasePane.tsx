@@ -1,6 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, photoPath, readCase } from '../../api/cases';
-import { writeAddress } from '../../lib/address';
 import { clockTitle, leftText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -17,14 +16,14 @@ import {
 import { offerKeys } from '../../state/keys';
 import { newsOf } from '../../state/news';
 import { map } from '../../state/store';
-import { go, view } from '../../state/view';
+import { view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { History } from './History';
 import { Alike } from './Alike';
 import { type AskedMove, Moves } from './Moves';
-import { LightWord, Steps, useMinutes } from './parts';
+import { LightWord, PageLink, Steps, useMinutes } from './parts';
 import { ReporterData } from './ReporterData';
 import { RoleChoice } from './RoleChoice';
 
@@ -168,20 +167,5 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
       {(row.reportedBy?.length ?? 0) > 0 && <ReporterData kinds={row.reportedBy ?? []} />}
       <History transitions={transitions} />
     </>
-  );
-}
-
-function PageLink({ text, change }: { text: string; change: Partial<typeof view.value> }) {
-  return (
-    <a
-      href={writeAddress({ ...view.value, ...change })}
-      onClick={(event) => {
-        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-        event.preventDefault();
-        go(change);
-      }}
-    >
-      {text}
-    </a>
   );
 }

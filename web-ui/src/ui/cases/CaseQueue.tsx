@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { type CaseRow, numberOf, readQueue } from '../../api/cases';
-import { type CasesView, caseStatuses, lights, writeAddress } from '../../lib/address';
+import { type CasesView, caseStatuses, lights } from '../../lib/address';
 import { clockTitle, leftText, promiseOf } from '../../lib/cases';
 import { numberText, timeText } from '../../lib/format';
 import { compareTexts, plural, t } from '../../lib/i18n';
@@ -19,11 +19,11 @@ import {
 import { offerKeys } from '../../state/keys';
 import { newsOf } from '../../state/news';
 import { map } from '../../state/store';
-import { go, view } from '../../state/view';
+import { view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
-import { LightWord, useMinutes } from './parts';
+import { LightWord, PageLink, useMinutes } from './parts';
 import { RoleChoice } from './RoleChoice';
 import { Surges } from './Surges';
 
@@ -65,16 +65,10 @@ export function CaseQueue() {
     <div class="section case-queue">
       <div class="case-head">
         <h2>{t('cases.title')}</h2>
-        <a
-          class="button"
-          href={writeAddress({ ...view.value, page: 'report' })}
-          onClick={(event) => {
-            event.preventDefault();
-            go({ page: 'report' });
-          }}
-        >
-          {t('report.title')}
-        </a>
+        <nav class="case-pages" aria-label={t('cases.pages')}>
+          <PageLink button text={t('page.evaluation')} change={{ page: 'evaluation' }} />
+          <PageLink button text={t('report.title')} change={{ page: 'report' }} />
+        </nav>
       </div>
       <Surges beat={beat} />
       <RoleChoice />

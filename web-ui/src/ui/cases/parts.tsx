@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
 import type { CaseStep } from '../../api/cases';
-import type { Light } from '../../lib/address';
+import { type Light, type View, writeAddress } from '../../lib/address';
 import { lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -9,7 +9,26 @@ import { nameText } from '../../lib/names';
 import { playedSpeed } from '../../lib/nodetime';
 import { shapes } from '../../lib/symbols';
 import { holderTitle } from '../../state/cases';
+import { go, view } from '../../state/view';
 import './cases.css';
+
+/** A link to another view, in this tab unless the reader wishes for a new one. */
+export function PageLink(props: { text: string; change: Partial<View>; button?: boolean }) {
+  const { text, change, button } = props;
+  return (
+    <a
+      class={button ? 'button' : undefined}
+      href={writeAddress({ ...view.value, ...change })}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        go(change);
+      }}
+    >
+      {text}
+    </a>
+  );
+}
 
 /** A light as a sign and a word: colour alone tells nothing. */
 export function LightWord({ light }: { light: Light }) {

@@ -12,6 +12,7 @@ import { newsOf } from '../../state/news';
 import { rowIds } from '../../state/table';
 import { view } from '../../state/view';
 import { Problem } from '../parts/Problem';
+import { saveText } from '../parts/save';
 import { useRead } from '../parts/useRead';
 import { tableFile } from './Downloads';
 import { Filter } from './Filter';
@@ -192,11 +193,5 @@ function save(query: AreaQuery, title: string, rows: AreaRow[]): void {
     ],
     rows.map(({ id, name, value, count }) => [id, name, value, count]),
   );
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = tableFile(title, 'csv');
-  link.click();
-  // The browser has begun to read it by then.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  saveText(tableFile(title, 'csv'), text, 'text/csv');
 }

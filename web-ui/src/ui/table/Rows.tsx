@@ -2,7 +2,7 @@ import type { TableRow } from '../../api/table';
 import { isDrawable } from '../../lib/geometry';
 import { t } from '../../lib/i18n';
 import { idEnd, typeLabel } from '../../lib/names';
-import { type Column, directionOf, nextSort } from '../../lib/table';
+import { type Column, type Direction, directionOf, nextSort } from '../../lib/table';
 import { calledIn } from '../../lib/telling';
 import { choose } from '../../state/entity';
 import { layerState } from '../../state/store';
@@ -47,6 +47,19 @@ export function Rows({ type, caption, columns, rows, busy }: RowsProps) {
 
 const signs = { ascending: 'M7 14l5-5 5 5z', descending: 'M7 10l5 5 5-5z' };
 
+/** Which way a column orders, or that it could. */
+export function SortSign({ direction }: { direction: Direction | null }) {
+  return (
+    <svg class="sort-sign" viewBox="0 0 24 24" aria-hidden="true">
+      {direction ? (
+        <path d={signs[direction]} />
+      ) : (
+        <path class="could" d="M8 10l4-4 4 4zM8 14l4 4 4-4z" />
+      )}
+    </svg>
+  );
+}
+
 /** The head of a column, which sorts by it. */
 export function Head({
   name,
@@ -72,13 +85,7 @@ export function Head({
           {label}
           {unit && <span class="quiet unit"> {unit}</span>}
         </span>
-        <svg class="sort-sign" viewBox="0 0 24 24" aria-hidden="true">
-          {direction ? (
-            <path d={signs[direction]} />
-          ) : (
-            <path class="could" d="M8 10l4-4 4 4zM8 14l4 4 4-4z" />
-          )}
-        </svg>
+        <SortSign direction={direction} />
       </button>
     </th>
   );
