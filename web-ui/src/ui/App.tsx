@@ -14,6 +14,7 @@ import { Catalogue } from './map/Catalogue';
 import { MapPane } from './map/MapPane';
 import { AddressNote } from './parts/AddressNote';
 import { Help } from './parts/Help';
+import { KeyDialog, NoRight } from './parts/Key';
 import { offerPageKeys } from './parts/keys';
 import { later } from './parts/later';
 import { Problem } from './parts/Problem';
@@ -44,7 +45,12 @@ export function App() {
   if (phase.value === 'error') {
     return (
       <main class="whole">
-        <Problem title={t('error.city')} error={failure.value} retry={() => void start()} />
+        {failure.value && [401, 403].includes(failure.value.status) ? (
+          <NoRight text={t('key.city')} />
+        ) : (
+          <Problem title={t('error.city')} error={failure.value} retry={() => void start()} />
+        )}
+        <KeyDialog />
       </main>
     );
   }
@@ -87,6 +93,7 @@ export function App() {
       {page === 'sources' && <SourcesPage />}
       {page === 'node' && <NodePage />}
       <Help />
+      <KeyDialog />
       <p class="notice" role="status">
         {notice.value}
       </p>

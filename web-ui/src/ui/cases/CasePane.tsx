@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { type CaseWhole, photoPath, readCase } from '../../api/cases';
+import { type CaseWhole, readCase } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
 import { clockTitle, leftText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
@@ -23,6 +23,7 @@ import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { History } from './History';
 import { Moves } from './Moves';
+import { PhotoLink } from './Photo';
 import { LightWord, Steps, useMinutes } from './parts';
 import { ReporterData } from './ReporterData';
 import { RoleChoice } from './RoleChoice';
@@ -140,13 +141,11 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
           <ul class="case-photos">
             {evidence.map(({ id, caption, addedAt, distance }) => (
               <li key={id}>
-                <a href={photoPath(number, id)} target="_blank" rel="noreferrer">
-                  <img
-                    src={photoPath(number, id)}
-                    alt={caption || t('cases.photoOf', { time: timeText(addedAt, 'short') })}
-                    loading="lazy"
-                  />
-                </a>
+                <PhotoLink
+                  number={number}
+                  id={id}
+                  alt={caption || t('cases.photoOf', { time: timeText(addedAt, 'short') })}
+                />
                 {distance !== undefined && (
                   <span class="small quiet">
                     {t('cases.distance', { metres: Math.round(distance) })}
