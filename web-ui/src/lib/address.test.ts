@@ -34,6 +34,7 @@ const full: View = {
     step: 'handle',
     type: 'street-light',
   },
+  rules: { version: 'who comes@2027-01', row: 'lamps, north', replay: 'abc' },
 };
 
 describe('the address', () => {

@@ -7,7 +7,16 @@
 
 import type { Steps } from './colouring';
 
-export const pages = ['map', 'table', 'cases', 'report', 'status', 'sources', 'node'] as const;
+export const pages = [
+  'map',
+  'table',
+  'cases',
+  'report',
+  'status',
+  'rules',
+  'sources',
+  'node',
+] as const;
 export type Page = (typeof pages)[number];
 /** Pages beside which the map is shown. */
 export const mapPages: readonly Page[] = ['map', 'cases', 'report'];
@@ -64,6 +73,16 @@ export const lights: readonly Light[] = ['green', 'amber', 'red'];
 export type CaseStatus = 'open' | 'closed' | 'all';
 export const caseStatuses: readonly CaseStatus[] = ['open', 'closed', 'all'];
 
+/** Which version of a decision table is open, which of its rows is pointed at, which replay is told. */
+export interface RulesView {
+  /** `<table>@<version>`; "" is the list of all. */
+  version: string;
+  /** By its name; "" is none. */
+  row: string;
+  /** By its id; "" is the last one. */
+  replay: string;
+}
+
 export interface View {
   page: Page;
   /** The chosen object; "" is none. */
@@ -84,6 +103,7 @@ export interface View {
   /** The attributes whose history is drawn, each as the key of its row; empty: the page's own choice. */
   chart: string[];
   cases: CasesView;
+  rules: RulesView;
 }
 
 export const firstSpeed = 600;
@@ -101,6 +121,7 @@ export const firstView: View = {
   table: { type: '', columns: [], sort: '', only: '', offset: 0 },
   chart: [],
   cases: { number: '', as: '', status: 'open', light: '', department: '', step: '', type: '' },
+  rules: { version: '', row: '', replay: '' },
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -127,6 +148,11 @@ export function readAddress(search: string): View {
     },
     chart: split(given.get('chart')),
     cases: readCases(given),
+    rules: {
+      version: given.get('rule') ?? '',
+      row: given.get('ruleRow') ?? '',
+      replay: given.get('replay') ?? '',
+    },
   };
 }
 
@@ -172,6 +198,9 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   put('case', number);
   put('status', status, 'open');
   for (const [name, value] of Object.entries(others)) put(name, value);
+  put('rule', view.rules.version);
+  put('ruleRow', view.rules.row);
+  put('replay', view.rules.replay);
   const text = out.toString();
   return text ? `?${text}` : '';
 }

@@ -34,6 +34,7 @@ const CaseQueue = later(async () => (await import('./cases/CaseQueue')).CaseQueu
 const CasePane = later(async () => (await import('./cases/CasePane')).CasePane);
 const ReportForm = later(async () => (await import('./cases/ReportForm')).ReportForm);
 const StatusPage = later(async () => (await import('./cases/StatusPage')).StatusPage);
+const RulesPage = later(async () => (await import('./rules/RulesPage')).RulesPage);
 const NodePage = later(async () => (await import('./node/NodePage')).NodePage);
 
 export function App() {
@@ -90,6 +91,7 @@ export function App() {
       {page === 'cases' && cases.number && <CasePane />}
       {page === 'status' && <StatusPage />}
       {page === 'table' && <TablePage />}
+      {page === 'rules' && <RulesPage />}
       {page === 'sources' && <SourcesPage />}
       {page === 'node' && <NodePage />}
       <Help />

@@ -20,6 +20,7 @@ import { map } from '../../state/store';
 import { go, view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
+import { DecidedBy, LimitBy } from '../rules/DecidedBy';
 import { useRead } from '../parts/useRead';
 import { History } from './History';
 import { Moves } from './Moves';
@@ -128,6 +129,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
                   <span class="small quiet">
                     {t('cases.until', { time: timeText(clock.deadline, 'short') })}
                     {clock.limit ? ` · ${clock.limit}` : ''}
+                    <LimitBy clock={clock} />
                   </span>
                 )}
               </li>
@@ -157,6 +159,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         </section>
       )}
       {(row.reportedBy?.length ?? 0) > 0 && <ReporterData kinds={row.reportedBy ?? []} />}
+      <DecidedBy ruled={whole.ruled} />
       <History transitions={transitions} />
     </>
   );
