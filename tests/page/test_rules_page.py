@@ -167,7 +167,7 @@ async def test_who_has_no_right_is_told_and_loses_nothing(built_page: None, tmp_
             async def give(party: str) -> None:
                 await page.locator('dialog [name="key"]').fill(keys[party])
                 await page.locator("dialog [type=submit]").click()
-                await expect(page.locator("dialog")).to_have_count(0)
+                await expect(page.locator('dialog [name="key"]')).to_have_count(0)
 
             await page.goto(f"{node.url}/?page=rules")
             await page.get_by_role("button", name="输入密钥").click()
