@@ -1,4 +1,4 @@
-"""Rules on the page: a clerk's change from a draft through its replay to its adoption, and a key that wants a right."""
+"""Rules on the page: a clerk's change from a draft to its adoption, and a key without the right to it."""
 
 from __future__ import annotations
 
@@ -148,17 +148,16 @@ async def test_clerk_drafts_mends_replays_and_adopts_a_rule(city: NodeProcess) -
         assert await visit.audit() == []
 
 
+def key_of(folder: Path, party: str, role: str) -> str:
+    """A new key of a city."""
+    command = [CITYLOOM, "key", "add", party, "--role", role, "--data", str(folder)]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    return next(word for word in made.stdout.split() if word.startswith("cl_"))
+
+
 async def test_who_has_no_right_is_told_and_loses_nothing(built_page: None, tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
-    keys = {}
-    for party, role in (("clerk", "writer"), ("head", "admin")):
-        made = subprocess.run(
-            [CITYLOOM, "key", "add", party, "--role", role, "--data", str(folder)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        keys[party] = next(word for word in made.stdout.split() if word.startswith("cl_"))
+    keys = {party: key_of(folder, party, role) for party, role in (("clerk", "writer"), ("head", "admin"))}
     (folder / "city.yaml").write_text(f"profile: {folder / 'profile'}\nsettings: {{requireKey: true}}\n")
     with running("serve", "--data", str(folder), "--port", "0") as node:
         async with visiting(node.url, size=PHONE, locale="zh-CN", phone=True) as visit:
