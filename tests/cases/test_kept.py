@@ -17,7 +17,7 @@ from PIL import Image
 from cases.tiny import tiny_city
 from cases.town import MONDAY, RULES, SAMPLE, Town, town, until
 from cityloom.access.keys import KeyAccess, Keys
-from cityloom.cases.case import Transition
+from cityloom.cases.case import RuleRow, Transition
 from cityloom.cases.city import CaseRules, load_rules
 from cityloom.cases.following import calendar_warning
 from cityloom.cases.kept import CLOCK_ID, TRANSITION, iri, kept_of
@@ -345,6 +345,7 @@ async def test_an_old_case_goes_by_the_limits_that_it_was_reported_under(tmp_pat
             whole = await after.move(case, "dispatch", department="roads")
             handle = next(one for one in whole.case.clocks if one.clock == "handle")
             assert (handle.limit, handle.decided_by) == (limit, f"type street-sign (cityloom {version})")
+            assert handle.ruled == RuleRow(table="cityloom", version=version, row="street-sign")
 
 
 async def test_someone_without_a_role_reports_and_no_more(loomhaven: Town) -> None:

@@ -26,6 +26,10 @@ async def test_a_table_is_written_checked_edited_adopted_and_asked(node: Client)
     assert (await node.get(ONE)).json["title"] == {"en": "Who"}
     gap = await node.post("/rules/check", routing(rows=ROUTING["rows"][:3]))
     assert [(one["level"], one["place"]) for one in gap.json] == [("warning", "rows")]
+    assert (gap.json[0]["fault"], gap.json[0]["at"]) == (
+        "gap",
+        {"type": "not(sewage-cover, street-light, water-cover)"},
+    )
     asked = {"kind": "routing", "inputs": {"type": "street-light"}}
     assert (await node.post("/rules/decide", asked)).status == 404
     drafted = await node.post("/rules/decide", {**asked, "decisionTable": "who-comes", "version": "1"})
@@ -33,6 +37,11 @@ async def test_a_table_is_written_checked_edited_adopted_and_asked(node: Client)
     assert drafted.json["hits"][0]["why"] == [
         {"input": "type", "value": "street-light", "test": "street-light"}
     ]
+    # A table that somebody is writing decides, too, and is not kept.
+    written = routing(rows=[{"id": "all", "then": {"department": "gardens"}}])
+    decided = await node.post("/rules/decide", {**asked, "table": written})
+    assert decided.json["hits"][0]["outputs"] == {"department": "gardens"}
+    assert (await node.get(ONE)).json["rows"] == 4
     adopted = await node.post(ONE + "/adopt", {"from": TOMORROW})
     assert (adopted.status, adopted.json["from"], adopted.json["until"]) == (200, TOMORROW, None)
     assert (await node.post("/rules/decide", {**asked, "day": TOMORROW})).json["version"] == "1"
@@ -63,6 +72,35 @@ async def test_what_is_wrong_is_answered_with_its_place(node: Client) -> None:
     assert (await node.post("/rules", unwhole)).status == 201
     refused = await node.post("/rules/who-comes/versions/2/adopt", {"from": TOMORROW})
     assert (refused.status, "row lamps: is never reached" in refused.json["detail"]) == (400, True)
+
+
+async def test_every_entry_that_cannot_be_read_is_told_with_its_row_and_column(node: Client) -> None:
+    rows = [
+        {"id": "a", "when": {"type": "street light", "area": "[1..2]"}, "then": {"department": "lamps"}},
+        {"id": "a", "then": {"department": "streets"}},
+    ]
+    found = (await node.post("/rules/check", routing(rows=rows))).json
+    assert [(one["number"], one["column"], one["fault"]) for one in found] == [
+        (1, "type", "unreadable"),
+        (1, "area", "unreadable"),
+        (2, "id", "twice"),
+    ]
+    rows[0]["when"] = {"type": "street-light"}
+    rows[0]["then"] = {}
+    rows[1]["id"] = "b"
+    rows.append({"id": "c", "then": {"department": "never"}})
+    found = (await node.post("/rules/check", routing(rows=rows))).json
+    assert [(one["number"], one["column"], one["fault"]) for one in found] == [
+        (1, "department", "required"),
+        (3, "", "unreached"),
+    ]
+
+
+async def test_kinds_say_what_a_table_may_ask_for(node: Client) -> None:
+    kinds = {one["kind"]: one for one in (await node.get("/rules/kinds")).json}
+    assert kinds["routing"]["inputs"]["area"] == "string"
+    assert kinds["limits"]["required"] == ["limit"]
+    assert [name for name, one in kinds.items() if not one["alone"]] == ["opening"]
 
 
 async def test_a_draft_goes(node: Client) -> None:

@@ -9,6 +9,7 @@ import { darkScheme } from './state/store';
 import './style.css';
 import { offerTestHook } from './testhook';
 import { App } from './ui/App';
+import { offerDownloads } from './ui/parts/Keyed';
 import { offerPrinting } from './ui/parts/Print';
 
 wishes.value = navigator.languages;
@@ -30,6 +31,7 @@ if (place) {
   render(<App />, place);
   offerTestHook();
   offerPrinting();
+  offerDownloads();
   startClock(hearNode);
   listenForKeys();
 }

@@ -32,7 +32,7 @@ from cityloom.cases.machine import Machine
 from cityloom.cases.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.rules.book import Rulebook, day_of
-from cityloom.rules.checks import Finding
+from cityloom.rules.checks import Fault, Finding
 from cityloom.rules.kept import Rules
 from cityloom.rules.load import load_table
 from cityloom.rules.sets import Names
@@ -41,6 +41,7 @@ from cityloom.rules.table import (
     DecisionTable,
     InputPart,
     OutputPart,
+    Row,
     RowPart,
     compile_table,
 )
@@ -230,24 +231,24 @@ class CaseTables:
             "clock": (HANDLING, PROMISE, *self._stages),
         }
         names = [one.name for one in table.told.inputs]
+        known |= {"caseType": told.types, "caseCondition": told.conditions}
         for row in table.rows:
-            place = f"row {row.id}"
             for index, cell in row.cells:
                 if isinstance(cell, Names) and names[index] in known:
                     for code in sorted(cell.named - set(known[names[index]]), key=str):
-                        yield _wrong(place, f"{names[index]} {code!r} does not exist in {self._codes.name}")
-            for output, codes in (("caseType", told.types), ("caseCondition", told.conditions)):
+                        yield _unknown(row, names[index], code, self._codes.name)
+            for output in ("caseType", "caseCondition"):
                 code = row.outputs.get(output)
-                if code is not None and code not in codes:
-                    yield _wrong(place, f"{output} {code!r} does not exist in {self._codes.name}")
+                if code is not None and code not in known[output]:
+                    yield _unknown(row, output, code, self._codes.name)
             department = row.outputs.get("department")
             if department is not None and self._departments and department not in self._departments:
-                yield _wrong(place, f"department {department!r} does not exist in the city's cases.yaml")
+                yield _unknown(row, "department", department, "the city's cases.yaml")
             if table.kind == "limits" and "limit" in row.outputs:
                 try:
                     parse_limit(row.outputs["limit"], "limit")
                 except BadRequestData as error:
-                    yield _wrong(place, error.detail)
+                    yield _of_row(row, error.detail, "unreadable", "limit")
         if table.kind == "escalation":
             try:
                 table.decide({"returnedBy": 0, "redone": 0})
@@ -265,7 +266,8 @@ class CaseTables:
         for row in table.rows:
             asked = {names[index] for index, _ in row.cells}
             if "grade" in asked and not asked & {"type", "condition"}:
-                yield _wrong(f"row {row.id}", "a grade alone has no limit: a type or a condition is required")
+                says = "a grade alone has no limit: a type or a condition is required"
+                yield _of_row(row, says, "required", "grade")
                 continue
             by = _by(row.cells, table)
             place = _PLACES[by]
@@ -276,7 +278,7 @@ class CaseTables:
                 last, other = reached.get(clock, (0, ""))
                 if place < last:
                     says = f"speaks of {by} and stands after row {other}, which speaks of "
-                    yield _wrong(f"row {row.id}", f"{says}{ORDER[last][0]}: the more particular comes first")
+                    yield _of_row(row, f"{says}{ORDER[last][0]}: the more particular comes first", "order")
                 reached[clock] = max((last, other), (place, row.id), key=lambda one: one[0])
 
     def _missing(self, table: DecisionTable) -> Iterable[Finding]:
@@ -391,4 +393,14 @@ def _by(cells: Iterable[tuple[int, Any]], table: DecisionTable) -> By:
 
 
 def _wrong(place: str, says: str) -> Finding:
-    return Finding(level="error", place=place, says=says)
+    return Finding(level="error", place=place, says=says, fault="uncovered")
+
+
+def _of_row(row: Row, says: str, fault: Fault, column: str = "") -> Finding:
+    return Finding(
+        level="error", place=f"row {row.id}", says=says, fault=fault, number=row.number, column=column
+    )
+
+
+def _unknown(row: Row, column: str, code: object, where: str) -> Finding:
+    return _of_row(row, f"{column} {code!r} does not exist in {where}", "unknown", column)

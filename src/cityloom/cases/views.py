@@ -21,7 +21,8 @@ _SECOND = 1_000_000
 class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a clock shows: `left` and `used` are seconds of its own measure, `left` below 0 when late.
 
-    `measure` is `continuous` or `work`. A paused clock has no `deadline`.
+    `measure` is `continuous` or `work`. A paused clock has no `deadline`. `ruled` is the row that gave the
+    limit, where no act gave it.
     """
 
     clock: str
@@ -35,6 +36,7 @@ class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     amber_at: str | None = None
     department: str = ""
     decided_by: str = ""
+    ruled: RuleRow | None = None
 
 
 class StepView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -211,6 +213,9 @@ def clock_views(case: Case, readings: Sequence[Reading]) -> list[ClockView]:
                 decided_by=""
                 if decided is None
                 else f"{decided.by} {decided.row} ({decided.scheme} {decided.version})",
+                ruled=None
+                if decided is None or decided.by == "given"
+                else RuleRow(table=decided.scheme, version=decided.version, row=decided.row),
             )
         )
     return found

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from cityloom.model.errors import TooComplexQuery
+from cityloom.model.errors import BadRequestData, TooComplexQuery
 from cityloom.rules.sets import Values, atoms, join, meet, meets
-from cityloom.rules.table import DecisionTable, Row
+from cityloom.rules.table import DecisionTable, InputPart, OutputPart, Row, TableFile, read_entry, read_output
 from cityloom.rules.unary import spell
 
 MOST_STEPS: Final = 200_000
@@ -23,15 +23,69 @@ MOST_TOLD: Final = 20
 """Gaps that are told one by one."""
 
 
+Fault = Literal[
+    "",
+    "unreadable",
+    "twice",
+    "column",
+    "hitPolicy",
+    "required",
+    "unknown",
+    "overlap",
+    "unreached",
+    "order",
+    "uncovered",
+    "gap",
+]
+"""What is the matter, for who says it in words of his own; "" is none of these."""
+
+
 class Finding(Struct, frozen=True, kw_only=True):
-    """Something about a table: an `error` keeps it from being adopted, a `warning` is told."""
+    """Something about a table: an `error` keeps it from being adopted, a `warning` is told.
+
+    `number` is the row it is about (1 = first, 0 = none of them), `column` the name of the input or output,
+    `at` the values that an overlap or a gap is about, as unary tests by input.
+    """
 
     level: Literal["error", "warning"]
     place: str
     says: str
+    fault: Fault = ""
+    number: int = 0
+    column: str = ""
+    at: dict[str, str] = {}
 
     def __str__(self) -> str:
         return f"{self.place}: {self.says}"
+
+
+def check_entries(told: TableFile) -> list[Finding]:
+    """Every entry that cannot be read and every id that stands twice: all of them, not the first alone."""
+    found: list[Finding] = []
+    seen: set[str] = set()
+    parts: list[InputPart | OutputPart] = [*told.inputs, *told.outputs]
+    for number, row in enumerate(told.rows, 1):
+        id = row.id or str(number)
+        if id in seen:
+            found.append(_of_entry(id, number, "id", "already exists", "twice"))
+        seen.add(id)
+        for part in parts:
+            place = f"row {id}, {part.name}"
+            try:
+                if isinstance(part, InputPart):
+                    read_entry(part, row, place)
+                else:
+                    read_output(part, row, place)
+            except BadRequestData as error:
+                says = error.detail.removeprefix(place).strip()
+                found.append(_of_entry(id, number, part.name, says, "unreadable"))
+    return found
+
+
+def _of_entry(id: str, number: int, column: str, says: str, fault: Fault) -> Finding:
+    return Finding(
+        level="error", place=f"row {id}", says=f"{column} {says}", fault=fault, number=number, column=column
+    )
 
 
 def check_rows(table: DecisionTable) -> list[Finding]:
@@ -56,11 +110,16 @@ def check_rows(table: DecisionTable) -> list[Finding]:
                     if table.told.hit_policy == "COLLECT"
                     else "rows before it take all that fits it, or nothing that can come does"
                 ),
+                fault="unreached",
+                number=row.number,
             )
             for row in table.rows
             if row.number not in walk.reached
         ]
-    found += [Finding(level="warning", place="rows", says=f"no row speaks of {gap}") for gap in walk.gaps]
+    found += [
+        Finding(level="warning", place="rows", says=f"no row speaks of {_told(gap)}", fault="gap", at=gap)
+        for gap in walk.gaps
+    ]
     if walk.more:
         found.append(Finding(level="warning", place="rows", says=f"and of {walk.more} more"))
     return found
@@ -79,7 +138,10 @@ def _overlaps(table: DecisionTable) -> list[Finding]:
                     Finding(
                         level="error",
                         place=f"row {row.id}",
-                        says=f"overlaps row {other.id} at {both}: the hit policy is UNIQUE",
+                        says=f"overlaps row {other.id} at {_told(both)}: the hit policy is UNIQUE",
+                        fault="overlap",
+                        number=row.number,
+                        at=both,
                     )
                 )
     return found
@@ -98,7 +160,7 @@ class _Walk:
         self._seen: set[tuple[int, tuple[int, ...]]] = set()
         self._steps = 0
         self.reached: set[int] = set()
-        self.gaps: list[str] = []
+        self.gaps: list[dict[str, str]] = []
         self.more = 0
 
     def go(self) -> None:
@@ -152,10 +214,13 @@ class _Walk:
             self.gaps.append(_spelled(self._table, before))
 
 
-def _spelled(table: DecisionTable, values: list[Values]) -> str:
-    told = [
-        f"{one.name} {spell(value, one.type)}"
+def _spelled(table: DecisionTable, values: list[Values]) -> dict[str, str]:
+    return {
+        one.name: spell(value, one.type)
         for one, value, domain in zip(table.told.inputs, values, table.domains, strict=False)
         if value != domain
-    ]
-    return ", ".join(told) or "anything"
+    }
+
+
+def _told(at: dict[str, str]) -> str:
+    return ", ".join(f"{name} {test}" for name, test in at.items()) or "anything"

@@ -19,7 +19,7 @@ from cityloom.model.clock import Clock
 from cityloom.model.errors import AlreadyExists, BadRequestData, Conflict, ResourceNotFound
 from cityloom.model.time import format_datetime
 from cityloom.rules.book import Rulebook, Version, adopt, day_of, holds_until, version_id
-from cityloom.rules.checks import Finding
+from cityloom.rules.checks import Finding, check_entries
 from cityloom.rules.kinds import KINDS, check_table
 from cityloom.rules.table import Decision, DecisionTable, Kind, TableFile, compile_table
 from cityloom.store.ports import DocumentReads, Snapshot, Store, Transaction
@@ -171,9 +171,20 @@ class Rules(Door):
         await self._write(call, work)
 
     async def check(self, call: Call, document: dict[str, Any]) -> builtins.list[Finding]:
-        """What is wrong with a table, and what is to be known of it. Raises BadRequestData: it is none."""
+        """What is wrong with a table, and what is to be known of it.
+
+        Entries that cannot be read are findings, too: all of them, and nothing else is looked at then.
+
+        Raises:
+            BadRequestData: it is no table.
+        """
         self._may(call, "read", _RESOURCE)
-        return await asyncio.to_thread(self.findings, read_table(document))
+        told = _read(document)
+
+        def work() -> builtins.list[Finding]:
+            return check_entries(told) or self.findings(compile_table(told))
+
+        return await asyncio.to_thread(work)
 
     def findings(self, table: DecisionTable) -> builtins.list[Finding]:
         """As `check`, of a table made ready."""
@@ -229,11 +240,15 @@ class Rules(Door):
         *,
         day: str = "",
         draft: tuple[str, str] | None = None,
+        document: dict[str, Any] | None = None,
     ) -> Decision:
-        """What is decided on a day (today), or by a version that is no more than a draft, and why.
+        """What is decided on a day (today), by a version (a draft, too) or by a table, and why.
+
+        Args:
+            document: a table as it is written down, which is not kept; goes before `draft` and `day`.
 
         Raises:
-            BadRequestData: the kind does not exist, or a value is missing or wrong.
+            BadRequestData: the kind does not exist, a value is missing or wrong, or `document` is no table.
             ResourceNotFound: no table of the kind is in force, or the draft does not exist.
         """
         self._may(call, "read", _RESOURCE)
@@ -242,9 +257,12 @@ class Rules(Door):
             raise BadRequestData(f"kind is invalid: {kind!r} is none of {known}")
         on = day or day_of(self._clock.now(), self.zone)
 
+        if document is not None:
+            return read_table(document).decide(given)
+
         def find(reads: Snapshot) -> DecisionTable | None:
             if draft is not None:
-                return compile_table(_require(reads, call.tenant, *draft).table)
+                return self.version(reads, call.tenant, *draft)
             return self.book(reads, call.tenant).in_force(_kind(kind), on)
 
         table = await self._read(call, find)
@@ -290,12 +308,15 @@ class Rules(Door):
 
 def read_table(document: dict[str, Any]) -> DecisionTable:
     """A table from plain JSON values. Raises BadRequestData: it is none; names the place."""
+    return compile_table(_read(document))
+
+
+def _read(document: dict[str, Any]) -> TableFile:
     try:
-        told = msgspec.convert(document, TableFile)
+        return msgspec.convert(document, TableFile)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         raise BadRequestData(f"{path.rstrip('`').lstrip('.') or 'the table'} is invalid: {problem}") from None
-    return compile_table(told)
 
 
 def _kind(text: str) -> Kind:

@@ -8,13 +8,13 @@ from typing import Final
 from msgspec import Struct
 
 from cityloom.model.errors import BadRequestData
-from cityloom.rules.checks import Finding, check_rows
-from cityloom.rules.opening import opening_rules
-from cityloom.rules.table import DecisionTable, HitPolicy, Kind, OutputType
+from cityloom.rules.checks import Fault, Finding, check_rows
+from cityloom.rules.opening import opening_rule
+from cityloom.rules.table import DecisionTable, HitPolicy, Kind, OutputType, Row
 from cityloom.rules.unary import Type
 
 
-class KindOfTable(Struct, frozen=True, kw_only=True):
+class KindOfTable(Struct, frozen=True, kw_only=True, rename="camel"):
     """`inputs` and `outputs` by name with their type, `required` those that each row must give.
 
     `alone`: there is one table of this kind in force at a time.
@@ -75,37 +75,55 @@ def check_table(table: DecisionTable) -> list[Finding]:
     found = _against_kind(table)
     if table.kind == "opening":
         # Its rows are rules of their own over an attribute's value of any type: nothing to overlap.
-        try:
-            opening_rules(table)
-        except BadRequestData as error:
-            found.append(Finding(level="error", place="rows", says=error.detail))
-        return found
+        return found + [wrong for row in table.rows for wrong in _of_opening(table, row)]
     return found + check_rows(table)
+
+
+def _of_opening(table: DecisionTable, row: Row) -> list[Finding]:
+    try:
+        opening_rule(table, row)
+    except BadRequestData as error:
+        place = f"row {row.id}"
+        says = error.detail.removeprefix(f"{place}, ")
+        return [
+            Finding(
+                level="error",
+                place=place,
+                says=says,
+                fault="required" if " is required" in says else "unreadable",
+                number=row.number,
+                column=says.partition(" ")[0],
+            )
+        ]
+    return []
 
 
 def _against_kind(table: DecisionTable) -> list[Finding]:
     told, kind = table.told, KINDS[table.kind]
     found = []
 
-    def wrong(place: str, says: str) -> None:
-        found.append(Finding(level="error", place=place, says=says))
+    def wrong(place: str, says: str, fault: Fault, number: int = 0, column: str = "") -> None:
+        found.append(
+            Finding(level="error", place=place, says=says, fault=fault, number=number, column=column)
+        )
 
     if told.hit_policy not in kind.hit_policies:
-        wrong("hitPolicy", f"{told.hit_policy} is not for {table.kind}; {', '.join(kind.hit_policies)} is")
-    for one in told.inputs:
-        if one.name not in kind.inputs:
-            wrong(f"inputs.{one.name}", f"does not exist for {table.kind}; {', '.join(kind.inputs)} do")
-        elif one.type != kind.inputs[one.name]:
-            wrong(f"inputs.{one.name}", f"is a {one.type}; a {kind.inputs[one.name]} is asked for")
-    for out in told.outputs:
-        if out.name not in kind.outputs:
-            wrong(f"outputs.{out.name}", f"does not exist for {table.kind}; {', '.join(kind.outputs)} do")
-        elif out.type != kind.outputs[out.name]:
-            wrong(f"outputs.{out.name}", f"is a {out.type}; a {kind.outputs[out.name]} is asked for")
+        policies = ", ".join(kind.hit_policies)
+        wrong("hitPolicy", f"{told.hit_policy} is not for {table.kind}; {policies} is", "hitPolicy")
+    parts = [
+        *(("inputs", one.name, one.type, kind.inputs) for one in told.inputs),
+        *(("outputs", out.name, out.type, kind.outputs) for out in told.outputs),
+    ]
+    for part, name, type, known in parts:
+        place = f"{part}.{name}"
+        if name not in known:
+            wrong(place, f"does not exist for {table.kind}; {', '.join(known)} do", "column", column=name)
+        elif type != known[name]:
+            wrong(place, f"is a {type}; a {known[name]} is asked for", "column", column=name)
     for row in table.rows:
         for name in kind.required:
             if name not in row.outputs:
-                wrong(f"row {row.id}", f"{name} is required")
+                wrong(f"row {row.id}", f"{name} is required", "required", row.number, name)
     return found
 
 

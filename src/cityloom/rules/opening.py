@@ -107,10 +107,11 @@ def opening_rules(table: DecisionTable) -> list[OpeningRule]:
     Raises:
         BadRequestData: a row names no type or attribute, or says both a fault and a silence or neither.
     """
-    return [_rule(table, row) for row in table.rows]
+    return [opening_rule(table, row) for row in table.rows]
 
 
-def _rule(table: DecisionTable, row: Row) -> OpeningRule:
+def opening_rule(table: DecisionTable, row: Row) -> OpeningRule:
+    """One row as a rule. Raises BadRequestData as `opening_rules`."""
     place = f"row {row.id}"
     tests = {one.name: test for one, test in zip(table.told.inputs, row.tests, strict=True)}
     asked = {table.told.inputs[index].name for index, _ in row.cells}

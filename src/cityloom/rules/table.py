@@ -218,10 +218,7 @@ def _row(told: TableFile, number: int, row: RowPart) -> Row:
     for name in row.then:
         if name not in {one.name for one in told.outputs}:
             raise BadRequestData(f"{place} is invalid: the output {name!r} does not exist in outputs")
-    tests = tuple(
-        parse_tests(_text(row.when.get(one.name, "-")), one.type, f"{place}, {one.name}")
-        for one in told.inputs
-    )
+    tests = tuple(read_entry(one, row, f"{place}, {one.name}") for one in told.inputs)
     cells = tuple(
         (index, test)
         for index, (one, test) in enumerate(zip(told.inputs, tests, strict=True))
@@ -229,15 +226,27 @@ def _row(told: TableFile, number: int, row: RowPart) -> Row:
     )
     outputs = {}
     for out in told.outputs:
-        text = _text(row.then.get(out.name, ""))
-        if text in ANYTHING:
-            continue
-        type: Type = out.type
-        value = constant(text, type, f"{place}, {out.name}")
-        if out.values and not parse_tests(out.values, type, f"outputs.{out.name}.values").holds(value):
-            raise BadRequestData(f"{place}, {out.name} is invalid: {text!r} is not among {out.values}")
-        outputs[out.name] = text if type == "duration" else _number(value)
+        value = read_output(out, row, f"{place}, {out.name}")
+        if value is not None:
+            outputs[out.name] = value
     return Row(id=id, number=number, tests=tests, cells=cells, outputs=outputs, told=row)
+
+
+def read_entry(one: InputPart, row: RowPart, place: str) -> Values:
+    """The input entry of a row. Raises BadRequestData: it is none of its type."""
+    return parse_tests(_text(row.when.get(one.name, "-")), one.type, place)
+
+
+def read_output(out: OutputPart, row: RowPart, place: str) -> Any:
+    """The output entry of a row, None where there is none. Raises BadRequestData: it is none of its type."""
+    text = _text(row.then.get(out.name, ""))
+    if text in ANYTHING:
+        return None
+    type: Type = out.type
+    value = constant(text, type, place)
+    if out.values and not parse_tests(out.values, type, f"outputs.{out.name}.values").holds(value):
+        raise BadRequestData(f"{place} is invalid: {text!r} is not among {out.values}")
+    return text if type == "duration" else _number(value)
 
 
 def _number(value: Any) -> Any:

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from starlette.responses import Response
 
 from cityloom.model.errors import BadRequestData
+from cityloom.rules.kinds import KINDS
 from cityloom.web.answers import no_content, plain_json
 from cityloom.web.incoming import Incoming
 from cityloom.web.resource import Operation, Schema
@@ -17,13 +18,14 @@ T = TypeVar("T")
 
 
 class DecideWish(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What someone wants decided: by the rule of a day (today), or by a version that is named."""
+    """What someone wants decided: by the rule of a day (today), a version that is named, or a table."""
 
     kind: str
     inputs: dict[str, Any]
     day: str = ""
     decision_table: str = ""
     version: str = ""
+    table: dict[str, Any] | None = None
 
 
 class Days(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,8 +86,16 @@ async def decide(incoming: Incoming) -> Response:
     wish = await _read(incoming, DecideWish)
     draft = (wish.decision_table, wish.version) if wish.decision_table or wish.version else None
     return plain_json(
-        await incoming.services.rules.decide(incoming.call, wish.kind, wish.inputs, day=wish.day, draft=draft)
+        await incoming.services.rules.decide(
+            incoming.call, wish.kind, wish.inputs, day=wish.day, draft=draft, document=wish.table
+        )
     )
+
+
+async def list_kinds(incoming: Incoming) -> Response:
+    """`GET /rules/kinds`."""
+    incoming.services.access.check(incoming.call, "read", "rules")
+    return plain_json([{"kind": name, **msgspec.to_builtins(kind)} for name, kind in KINDS.items()])
 
 
 async def ask_replay(incoming: Incoming) -> Response:
@@ -209,7 +219,23 @@ _FINDINGS: Final[Schema] = {
     "items": {
         "type": "object",
         "required": ["level", "place", "says"],
-        "properties": {"level": {"enum": ["error", "warning"]}, "place": _TEXT, "says": _TEXT},
+        "properties": {
+            "level": {"enum": ["error", "warning"]},
+            "place": _TEXT,
+            "says": _TEXT,
+            "fault": {
+                "type": "string",
+                "description": "What is the matter, for who says it in words of his own: unreadable, twice, "
+                "column, hitPolicy, required, unknown, overlap, unreached, order, uncovered, gap.",
+            },
+            "number": {"type": "integer", "description": "The row it is about; 0 is none of them."},
+            "column": {"type": "string", "description": "The name of the input or output."},
+            "at": {
+                "type": "object",
+                "additionalProperties": _TEXT,
+                "description": "The values that an overlap or a gap is about, as unary tests by input.",
+            },
+        },
     },
 }
 _DECIDE: Final[Schema] = {
@@ -222,6 +248,23 @@ _DECIDE: Final[Schema] = {
         "day": _TEXT,
         "decisionTable": _TEXT,
         "version": _TEXT,
+        "table": {**_TABLE, "description": "A table as it is written down, which is not kept."},
+    },
+}
+_NAMED_TYPES: Final[Schema] = {"type": "object", "additionalProperties": _TEXT}
+_KINDS: Final[Schema] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["kind", "inputs", "outputs", "required", "hitPolicies", "alone"],
+        "properties": {
+            "kind": _TEXT,
+            "inputs": _NAMED_TYPES,
+            "outputs": _NAMED_TYPES,
+            "required": {"type": "array", "items": _TEXT},
+            "hitPolicies": {"type": "array", "items": _TEXT},
+            "alone": {"type": "boolean", "description": "One table of the kind is in force at a time."},
+        },
     },
 }
 _DECISION: Final[Schema] = {
@@ -334,6 +377,14 @@ OPERATIONS = [
         summary="What is decided, by which row, and why",
         request=_DECIDE,
         response=_DECISION,
+    ),
+    Operation(
+        name="listRuleKinds",
+        method="GET",
+        path="/rules/kinds",
+        handler=list_kinds,
+        summary="What each kind of table may ask for, what it gives, and its hit policies",
+        response=_KINDS,
     ),
     Operation(
         name="retrieveRule",

@@ -2,6 +2,7 @@
 import type { CasesView, Light } from '../lib/address';
 import type { Name } from './city';
 import { type Answer, getJson, post, postJson, query } from './http';
+import type { RuleRow } from './rules';
 
 export interface CaseClock {
   clock: string;
@@ -16,6 +17,8 @@ export interface CaseClock {
   deadline?: string;
   department?: string;
   decidedBy?: string;
+  /** The row of the limits that gave the limit; none where an act gave it. */
+  ruled?: RuleRow;
 }
 
 export interface CaseRow {
@@ -100,6 +103,8 @@ export interface CaseWhole {
   transitions: CaseTransition[];
   evidence: CasePhoto[];
   parts: { case: string; department: string; done: boolean }[];
+  /** By kind: the rows by which it was opened, dispatched and escalated. */
+  ruled: Record<string, RuleRow>;
 }
 
 export interface PublicCase {
@@ -133,6 +138,8 @@ export interface Workflow {
   roles: Record<string, { title: Name; holder: boolean }>;
   states: Record<string, { title: Name }>;
   moves: { move: string; title: Name }[];
+  /** `limit`: a step of the city's own has its limit in the limits. */
+  clocks: Record<string, { limit: string }>;
 }
 
 export interface Reporter {

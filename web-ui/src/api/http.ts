@@ -1,6 +1,7 @@
 /** The one way this page asks its own node for something. It never calls another origin. */
 
 import { hearTime } from '../lib/nodetime';
+import { keyHeaders } from './key';
 
 /** What the node said when it refused: the fields of an RFC 9457 problem document. */
 export class ApiError extends Error {
@@ -29,8 +30,8 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<An
   let response: Response;
   const sent = Date.now();
   try {
-    // No header of our own: what the page's head has fetched ahead (index.html) would not be taken for it.
-    response = await fetch(path, signal ? { signal } : {});
+    // No header but a key's: what the page's head has fetched ahead (index.html) would not be taken for it.
+    response = await fetch(path, { headers: keyHeaders(), ...(signal ? { signal } : {}) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'unreachable', '');
@@ -53,19 +54,41 @@ export const postJson = <T>(path: string, body: unknown): Promise<T> =>
  *
  * @throws ApiError as `getJson`
  */
-export async function post<T>(path: string, body: BodyInit, type: string): Promise<T> {
+export const post = async <T>(path: string, body: BodyInit, type: string): Promise<T> =>
+  (await (await send('POST', path, body, type)).json()) as T;
+
+/**
+ * Replaces what is at a path, of which nothing is answered.
+ *
+ * @throws ApiError as `getJson`
+ */
+export const putJson = async (path: string, body: unknown): Promise<void> =>
+  void (await send('PUT', path, JSON.stringify(body), 'application/json'));
+
+/**
+ * Takes away what is at a path.
+ *
+ * @throws ApiError as `getJson`
+ */
+export const remove = async (path: string): Promise<void> => void (await send('DELETE', path));
+
+async function send(
+  method: string,
+  path: string,
+  body?: BodyInit,
+  type?: string,
+): Promise<Response> {
   let response: Response;
+  const headers: Record<string, string> = { ...keyHeaders() };
+  if (method !== 'GET') headers.Accept = 'application/json';
+  if (type) headers['Content-Type'] = type;
   try {
-    response = await fetch(path, {
-      method: 'POST',
-      headers: { Accept: 'application/json', 'Content-Type': type },
-      body,
-    });
+    response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body }) });
   } catch {
     throw new ApiError(0, 'unreachable', '');
   }
   if (!response.ok) throw await problemOf(response);
-  return (await response.json()) as T;
+  return response;
 }
 
 async function problemOf(response: Response): Promise<ApiError> {
@@ -82,6 +105,16 @@ async function problemOf(response: Response): Promise<ApiError> {
     // Not every refusal carries a document; the status says enough.
   }
   return new ApiError(response.status, title, detail);
+}
+
+/**
+ * Reads something that the browser would ask for by itself, were it not for the reader's key: a picture, a file.
+ *
+ * @throws ApiError as `getJson`
+ */
+export async function getFile(path: string): Promise<Answer<Blob>> {
+  const response = await send('GET', path);
+  return { body: await response.blob(), headers: response.headers };
 }
 
 /** A query string from the parameters that have a value. */

@@ -1,5 +1,7 @@
 /** Live changes by server-sent events. */
 import type { Geometry } from 'geojson';
+import { EventReader, type StreamEvent } from '../lib/eventstream';
+import { keyHeaders } from './key';
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting';
 
@@ -36,43 +38,58 @@ const longestPause = 30_000;
 /**
  * Follows the event log from a place in it until the returned function is called.
  *
- * The browser reconnects by itself, with Last-Event-ID, when a connection breaks. It gives up when the
- * node refuses (a restart behind a proxy, too many listeners); then this opens a new one from the last id,
- * with growing pauses.
+ * The stream is read as any other answer, since a browser's own EventSource can send no key. When a connection
+ * breaks or the node refuses (a restart behind a proxy, too many listeners), a new one is opened from the last
+ * id, with growing pauses.
  */
 export function followChanges(after: number, handlers: LiveHandlers): () => void {
   let last = String(after);
   let pause = firstPause;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let stream: EventSource | undefined;
+  const stop = new AbortController();
 
-  const open = (): void => {
-    const source = new EventSource(`/events?lastEventId=${encodeURIComponent(last)}`);
-    stream = source;
-    source.onopen = () => {
-      pause = firstPause;
-      handlers.state('live');
-    };
-    source.onerror = () => {
-      handlers.state('reconnecting');
-      if (source.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(open, pause);
-      pause = Math.min(pause * 2, longestPause);
-    };
-    source.addEventListener('change', (event) => {
-      if (event.lastEventId) last = event.lastEventId;
-      handlers.change(JSON.parse(event.data) as Change);
-    });
-    source.addEventListener('reset', (event) => {
-      if (event.lastEventId) last = event.lastEventId;
-      handlers.reset();
-    });
+  const told = ({ event, id, data }: StreamEvent): void => {
+    if (id) last = id;
+    if (event === 'change') handlers.change(JSON.parse(data) as Change);
+    else if (event === 'reset') handlers.reset();
+  };
+  const open = async (): Promise<void> => {
+    try {
+      const path = `/events?lastEventId=${encodeURIComponent(last)}`;
+      const headers = { Accept: 'text/event-stream', ...keyHeaders() };
+      const response = await fetch(path, { headers, signal: stop.signal, cache: 'no-store' });
+      if (response.ok && response.body) {
+        pause = firstPause;
+        handlers.state('live');
+        await read(response.body, told);
+      }
+    } catch {
+      // A stream ends with its connection; it is opened again.
+    }
+    if (stop.signal.aborted) return;
+    handlers.state('reconnecting');
+    timer = setTimeout(() => void open(), pause);
+    pause = Math.min(pause * 2, longestPause);
   };
 
   handlers.state('connecting');
-  open();
+  void open();
   return () => {
     clearTimeout(timer);
-    stream?.close();
+    stop.abort();
   };
+}
+
+async function read(
+  body: ReadableStream<Uint8Array>,
+  told: (event: StreamEvent) => void,
+): Promise<void> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const events = new EventReader(told);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    events.take(decoder.decode(value, { stream: true }));
+  }
 }

@@ -45,6 +45,7 @@ const full: View = {
     part: 'rest',
     order: '-UM-CLOSE',
   },
+  rules: { version: 'who comes@2027-01', row: 'lamps, north', replay: 'abc' },
 };
 
 describe('the address', () => {

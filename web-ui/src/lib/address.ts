@@ -14,6 +14,7 @@ export const pages = [
   'report',
   'status',
   'evaluation',
+  'rules',
   'sources',
   'node',
 ] as const;
@@ -96,6 +97,16 @@ export type Division = 'department' | 'area' | 'type' | 'role';
 export const divisions: readonly Division[] = ['department', 'area', 'type', 'role'];
 export const periods: readonly string[] = ['month', 'last', 'year'];
 
+/** Which version of a decision table is open, which of its rows is pointed at, which replay is told. */
+export interface RulesView {
+  /** `<table>@<version>`; "" is the list of all. */
+  version: string;
+  /** By its name; "" is none. */
+  row: string;
+  /** By its id; "" is the last one. */
+  replay: string;
+}
+
 export interface View {
   page: Page;
   /** The chosen object; "" is none. */
@@ -117,6 +128,7 @@ export interface View {
   chart: string[];
   cases: CasesView;
   evaluation: EvaluationView;
+  rules: RulesView;
 }
 
 export const firstSpeed = 600;
@@ -146,6 +158,7 @@ export const firstView: View = {
     reportedUntil: '',
   },
   evaluation: { period: 'month', by: 'department', group: '', figure: '', part: '', order: '' },
+  rules: { version: '', row: '', replay: '' },
 };
 
 /** Reads an address; what it does not understand is as at the first visit, never an error. */
@@ -173,6 +186,11 @@ export function readAddress(search: string): View {
     chart: split(given.get('chart')),
     cases: readCases(given),
     evaluation: readEvaluation(given),
+    rules: {
+      version: given.get('rule') ?? '',
+      row: given.get('ruleRow') ?? '',
+      replay: given.get('replay') ?? '',
+    },
   };
 }
 
@@ -248,6 +266,9 @@ export function writeAddress(view: View, kept: Record<string, string> = {}): str
   for (const [name, value] of Object.entries(others)) put(name, value);
   for (const [name, value] of Object.entries(view.evaluation))
     put(name, value, firstView.evaluation[name as keyof EvaluationView]);
+  put('rule', view.rules.version);
+  put('ruleRow', view.rules.row);
+  put('replay', view.rules.replay);
   const text = out.toString();
   return text ? `?${text}` : '';
 }

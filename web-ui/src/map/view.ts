@@ -14,6 +14,7 @@ import {
 } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import type { Box } from '../api/city';
+import { keyHeaders } from '../api/key';
 import { anchorOf } from '../lib/geometry';
 import { metresPerPixel } from '../lib/scale';
 import { areaDrawing, type AreaPaint } from './areas';
@@ -111,6 +112,8 @@ export class CityMap {
       fitBoundsOptions: { padding: around(24, options.covered) },
       hash: 'map',
       attributionControl: false,
+      // Tiles are the node's own: whoever has a key reads them with it.
+      transformRequest: (url) => ({ url, headers: keyHeaders() }),
       dragRotate: false,
       pitchWithRotate: false,
       maxZoom: 20,

@@ -14,6 +14,7 @@ import { Catalogue } from './map/Catalogue';
 import { MapPane } from './map/MapPane';
 import { AddressNote } from './parts/AddressNote';
 import { Help } from './parts/Help';
+import { KeyDialog, NoRight } from './parts/Key';
 import { offerPageKeys } from './parts/keys';
 import { later } from './parts/later';
 import { Problem } from './parts/Problem';
@@ -36,6 +37,7 @@ const StatusPage = later(async () => (await import('./cases/StatusPage')).Status
 const EvaluationPage = later(
   async () => (await import('./evaluation/EvaluationPage')).EvaluationPage,
 );
+const RulesPage = later(async () => (await import('./rules/RulesPage')).RulesPage);
 const NodePage = later(async () => (await import('./node/NodePage')).NodePage);
 
 export function App() {
@@ -47,7 +49,12 @@ export function App() {
   if (phase.value === 'error') {
     return (
       <main class="whole">
-        <Problem title={t('error.city')} error={failure.value} retry={() => void start()} />
+        {failure.value && [401, 403].includes(failure.value.status) ? (
+          <NoRight text={t('key.city')} />
+        ) : (
+          <Problem title={t('error.city')} error={failure.value} retry={() => void start()} />
+        )}
+        <KeyDialog />
       </main>
     );
   }
@@ -89,9 +96,11 @@ export function App() {
       {withCase && cases.number && <CasePane />}
       {page === 'status' && <StatusPage />}
       {page === 'table' && <TablePage />}
+      {page === 'rules' && <RulesPage />}
       {page === 'sources' && <SourcesPage />}
       {page === 'node' && <NodePage />}
       <Help />
+      <KeyDialog />
       <p class="notice" role="status">
         {notice.value}
       </p>

@@ -47,14 +47,16 @@ export function Header() {
 }
 
 /** Reporting and its status are reached from elsewhere: a city without cases has neither. */
-const tabs: Page[] = ['map', 'table', 'cases', 'sources', 'node'];
+const tabs: Page[] = ['map', 'table', 'cases', 'rules', 'sources', 'node'];
+/** What a city without cases does not have. */
+const ofCases: readonly Page[] = ['cases', 'rules'];
 
 /** The evaluation is one of the pages of cases. */
 const isAt = (page: Page): boolean =>
   view.value.page === page || (page === 'cases' && view.value.page === 'evaluation');
 
 function Pages() {
-  const shown = tabs.filter((page) => page !== 'cases' || city.value?.cases);
+  const shown = tabs.filter((page) => !ofCases.includes(page) || city.value?.cases);
   return (
     <nav class="pages" aria-label={t('page.label')}>
       {shown.map((page) => (

@@ -7,6 +7,7 @@ import map from './map.json';
 import names from './names.json';
 import node from './node.json';
 import panel from './panel.json';
+import rules from './rules.json';
 import search from './search.json';
 import sources from './sources.json';
 import table from './table.json';
@@ -23,6 +24,7 @@ export default {
   ...names,
   ...node,
   ...panel,
+  ...rules,
   ...search,
   ...sources,
   ...table,

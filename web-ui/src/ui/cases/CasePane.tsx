@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { type CaseWhole, photoPath, readCase } from '../../api/cases';
+import { type CaseWhole, readCase } from '../../api/cases';
 import { clockTitle, leftText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -19,10 +19,12 @@ import { map } from '../../state/store';
 import { view } from '../../state/view';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
+import { DecidedBy, LimitBy } from '../rules/DecidedBy';
 import { useRead } from '../parts/useRead';
 import { History } from './History';
 import { Alike } from './Alike';
 import { type AskedMove, Moves } from './Moves';
+import { PhotoLink } from './Photo';
 import { LightWord, PageLink, Steps, useMinutes } from './parts';
 import { ReporterData } from './ReporterData';
 import { RoleChoice } from './RoleChoice';
@@ -134,6 +136,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
                   <span class="small quiet">
                     {t('cases.until', { time: timeText(clock.deadline, 'short') })}
                     {clock.limit ? ` · ${clock.limit}` : ''}
+                    <LimitBy clock={clock} />
                   </span>
                 )}
               </li>
@@ -147,13 +150,11 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
           <ul class="case-photos">
             {evidence.map(({ id, caption, addedAt, distance }) => (
               <li key={id}>
-                <a href={photoPath(number, id)} target="_blank" rel="noreferrer">
-                  <img
-                    src={photoPath(number, id)}
-                    alt={caption || t('cases.photoOf', { time: timeText(addedAt, 'short') })}
-                    loading="lazy"
-                  />
-                </a>
+                <PhotoLink
+                  number={number}
+                  id={id}
+                  alt={caption || t('cases.photoOf', { time: timeText(addedAt, 'short') })}
+                />
                 {distance !== undefined && (
                   <span class="small quiet">
                     {t('cases.distance', { metres: Math.round(distance) })}
@@ -165,6 +166,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         </section>
       )}
       {(row.reportedBy?.length ?? 0) > 0 && <ReporterData kinds={row.reportedBy ?? []} />}
+      <DecidedBy ruled={whole.ruled} />
       <History transitions={transitions} />
     </>
   );

@@ -1,10 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { type CaseMove, type CaseWhole, photoPath } from '../../api/cases';
+import { type CaseMove, type CaseWhole } from '../../api/cases';
 import { timeText } from '../../lib/format';
 import { compareTexts, known, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { departmentTitle, typeTitle, words } from '../../state/cases';
 import { view } from '../../state/view';
+import { Photo } from './Photo';
 import { SuggestedField } from './SuggestedField';
 
 const texts = ['reason', 'finding', 'closingCondition'];
@@ -192,7 +193,7 @@ function Photos({
       {evidence.map(({ id, addedAt }) => (
         <label key={id} class="case-check">
           <input type="checkbox" name="evidence" value={id} />
-          <img src={photoPath(number, id)} alt="" width={40} height={40} />
+          <Photo number={number} id={id} alt="" />
           {t('cases.photoOf', { time: timeText(addedAt, 'short') })}
         </label>
       ))}

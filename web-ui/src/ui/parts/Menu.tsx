@@ -4,6 +4,7 @@ import { map } from '../../state/store';
 import { view } from '../../state/view';
 import { Dialog } from './Dialog';
 import { helpOpen } from './Help';
+import { keyOpen } from './Key';
 import { Icon, type IconName } from './Icon';
 import './menu.css';
 import { printMap } from './Print';
@@ -38,6 +39,12 @@ export function Menu() {
         />
         {onMap && <Item icon="picture" label={t('menu.picture')} act={savePicture} hide={hide} />}
         <Item icon="print" label={t('menu.print')} act={printMap} hide={hide} />
+        <Item
+          icon="key"
+          label={t('key.title')}
+          act={() => void (keyOpen.value = true)}
+          hide={hide}
+        />
         <Item
           icon="keys"
           label={t('menu.keys')}

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
+import { key as readerKey } from '../../api/key';
 
 /** What a part of the page reads for itself, so that one that fails takes no other with it. */
 export interface Read<T> {
@@ -30,6 +31,8 @@ export function useRead<T>(
   latest.current = read;
   const again = useRef<(() => void) | null>(null);
   const seen = useRef(news);
+  // Another key may read what this one may not.
+  const who = readerKey.value;
 
   useEffect(() => {
     if (!key) return;
@@ -57,7 +60,7 @@ export function useRead<T>(
     again.current = () => void run();
     void run();
     return () => stop.abort();
-  }, [key, attempt]);
+  }, [key, attempt, who]);
 
   useEffect(() => {
     if (news === seen.current) return;
