@@ -5,8 +5,8 @@ Usage: python scripts/cases_page.py > cases.md && mv cases.md docs/cases.md
 
 from pathlib import Path
 
-from cityloom.cases.diagram import mermaid, tables
-from cityloom.cases.load import load_workflow
+from cityloom.cases.loop.diagram import mermaid, tables
+from cityloom.cases.loop.load import load_workflow
 
 PAGE = Path(__file__).parents[1] / "docs" / "cases.md"
 BEGIN, END = "<!-- from workflow.yaml: begin -->\n", "<!-- from workflow.yaml: end -->\n"

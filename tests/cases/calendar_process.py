@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cases.town import MONDAY, town
-from cityloom.cases import recomputing
-from cityloom.cases.recomputing import Recomputing
+from cityloom.cases.behind import recomputing
+from cityloom.cases.behind.recomputing import Recomputing
 from cityloom.model.clock import SimulatedClock
 
 recomputing.PORTION = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from cases.calendar_process import Dying
 from cases.town import MONDAY, town
 from cityloom.broker.personal import Personal
-from cityloom.cases.erasing import Erasing, erase_reporters_photos
+from cityloom.cases.keep.erasing import Erasing, erase_reporters_photos
 from cityloom.model.clock import SimulatedClock
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cases.oracle import CityTime, CountedClock, Facts, Minutes
 from cityloom.cases import deadlines
-from cityloom.cases.calendar import Calendar, make_calendar
+from cityloom.cases.clocks.calendar import Calendar, make_calendar
+from cityloom.cases.clocks.limits import Limit, parse_limit
 from cityloom.cases.deadlines import Countdown
-from cityloom.cases.limits import Limit, parse_limit
 
 NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTE = 60_000_000

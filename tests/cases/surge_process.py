@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from cases.town import MONDAY, RULES, town
-from cityloom.cases.alerts import arrivals
-from cityloom.cases.surging import SurgesFollowed
+from cityloom.cases.looks.alerts import arrivals
+from cityloom.cases.looks.surging import SurgesFollowed
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.time import parse_datetime
 

@@ -11,9 +11,9 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import cityloom
-from cityloom.cases.calendar import load_calendar
-from cityloom.cases.duplicates import DuplicateRules, Nearness, Told, duplicates
-from cityloom.cases.surge import Surge, SurgeDetector, SurgeRule, free_days, sentence
+from cityloom.cases.clocks.calendar import load_calendar
+from cityloom.cases.insight.duplicates import DuplicateRules, Nearness, Told, duplicates
+from cityloom.cases.insight.surge import Surge, SurgeDetector, SurgeRule, free_days, sentence
 from tests.real_city import DATA, NEEDED
 
 pytestmark = NEEDED

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pandas import Timestamp
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-from cityloom.cases.calendar import Calendar, load_calendar, make_calendar
+from cityloom.cases.clocks.calendar import Calendar, load_calendar, make_calendar
 from cityloom.connect.profile import builtin_profiles, load_profile
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.time import format_datetime, parse_datetime

@@ -15,11 +15,11 @@ import pytest
 
 from cases.test_kept import entity, events, followed, recomputed, value
 from cases.town import MONDAY, RULES, Town, town, until
-from cityloom.cases.calendar import read_calendar
+from cityloom.cases.clocks.calendar import read_calendar
 from cityloom.cases.deadlines import read
-from cityloom.cases.kept import CHANGE, kept_of
+from cityloom.cases.desk.wishes import MoveWish, QueueWish
+from cityloom.cases.keep.kept import CHANGE, kept_of
 from cityloom.cases.service import Cases
-from cityloom.cases.wishes import MoveWish, QueueWish
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import BadRequestData, Conflict, ResourceNotFound
 from cityloom.model.time import format_datetime, parse_datetime

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cases.test_calendar import USUAL, made
+from cityloom.cases.clocks.limits import parse_limit
 from cityloom.cases.deadlines import (
     Countdown,
     changes,
@@ -18,7 +19,6 @@ from cityloom.cases.deadlines import (
     start,
     stop,
 )
-from cityloom.cases.limits import parse_limit
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict
 from cityloom.model.time import format_datetime, parse_datetime
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityloom.cases.duplicates import (
+from cityloom.cases.clocks.limits import load_limits
+from cityloom.cases.insight.duplicates import (
     DuplicateRules,
     Nearness,
     Told,
@@ -18,7 +19,6 @@ from cityloom.cases.duplicates import (
     load_duplicate_rules,
     make_duplicate_rules,
 )
-from cityloom.cases.limits import load_limits
 from cityloom.model.errors import ConfigurationError
 
 HOUR = 3_600_000_000

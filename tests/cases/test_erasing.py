@@ -16,9 +16,9 @@ from PIL import Image
 from cases.test_kept import events, followed
 from cases.town import MONDAY, Town, town, until
 from cityloom.access.keys import KeyAccess, Keys
-from cityloom.cases.files import EvidenceFiles, Photo
-from cityloom.cases.kept import EVIDENCE
-from cityloom.cases.wishes import MoveWish, Report, Reporter
+from cityloom.cases.desk.wishes import MoveWish, Report, Reporter
+from cityloom.cases.keep.files import EvidenceFiles, Photo
+from cityloom.cases.keep.kept import EVIDENCE
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import Forbidden, ResourceNotFound
 from tests.postgres import server

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 import cityloom
 from cases.town import RULES, SAMPLE, town
 from cityloom.broker.ports import Item
-from cityloom.cases.city import load_rules
-from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish, cuts_of
-from cityloom.cases.kept import iri
-from cityloom.cases.records import kept_records
-from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.keep.kept import iri
+from cityloom.cases.keep.rulebook import RuleBook
+from cityloom.cases.looks.evaluated import CaseEvaluations, EvaluationWish, cuts_of
+from cityloom.cases.looks.records import kept_records
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute, AttributeKind, Entity
 from cityloom.model.errors import BadRequestData, ConfigurationError, TooManyResults
@@ -36,7 +36,7 @@ def own(folder: Path, **given: object) -> Path:
 
 
 async def test_a_city_evaluates_by_its_own_file(tmp_path: Path) -> None:
-    indicators = yaml.safe_load((PACKAGE / "evaluation.yaml").read_text("utf-8"))
+    indicators = yaml.safe_load((PACKAGE / "insight" / "evaluation.yaml").read_text("utf-8"))
     indicators |= {"evaluation": "ours", "version": "7", "scores": {}, "headline": []}
     indicators["indicators"] = {"UM-FILE-ONTIME": indicators["indicators"]["UM-FILE-ONTIME"]}
     file = own(tmp_path, evaluation="ours.yaml")

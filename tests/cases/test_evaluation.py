@@ -16,23 +16,23 @@ from hypothesis import strategies as st
 import cityloom.cases
 from cases.test_machine import act, at, filed, go, owned
 from cases.walks import CALENDAR, HOUR, LIMITS, START, WORKFLOW, replayed, walk
-from cityloom.cases.case import Act, Case, Moved, Promise, Transition
+from cityloom.cases.clocks.limits import LimitTable, make_limits
 from cityloom.cases.deadlines import read
-from cityloom.cases.evaluation import (
+from cityloom.cases.insight.evaluation import (
     Evaluation,
     counts_of,
     evaluate,
     load_evaluation,
     make_evaluation,
 )
-from cityloom.cases.limits import LimitTable, make_limits
-from cityloom.cases.machine import Machine
-from cityloom.cases.measures import Period, Record
+from cityloom.cases.insight.measures import Period, Record
+from cityloom.cases.loop.case import Act, Case, Moved, Promise, Transition
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import load_yaml
 
 RULES = load_evaluation(WORKFLOW)
-DATA = load_yaml(Path(cityloom.cases.__file__).parent / "evaluation.yaml")
+DATA = load_yaml(Path(cityloom.cases.__file__).parent / "insight" / "evaluation.yaml")
 LATE = START + 300 * 24 * HOUR
 ALL = Period(since=0, until=LATE, now=LATE)
 CLOSING = ("close", "closeElsewhere")
@@ -41,7 +41,7 @@ MONOTONE = ("area", "department", "shiftLeader")
 
 
 def without_promises() -> LimitTable:
-    values = load_yaml(Path(cityloom.cases.__file__).parent / "limits.yaml")
+    values = load_yaml(Path(cityloom.cases.__file__).parent / "clocks" / "limits.yaml")
     for rows in (values["types"], values["conditions"], {"": values["default"]}):
         for row in rows.values():
             row.pop("promise", None)

@@ -14,15 +14,16 @@ import msgspec
 import pytest
 from PIL import Image
 
+import cityloom.cases
 from cases.tiny import tiny_city
 from cases.town import MONDAY, RULES, SAMPLE, Town, town, until
 from cityloom.access.keys import KeyAccess, Keys
-from cityloom.cases.case import RuleRow, Transition
-from cityloom.cases.city import CaseRules, load_rules
-from cityloom.cases.following import calendar_warning
-from cityloom.cases.kept import CLOCK_ID, TRANSITION, iri, kept_of
-from cityloom.cases.machine import Machine
-from cityloom.cases.wishes import MoveWish, QueueWish, Report, Reporter
+from cityloom.cases.behind.following import calendar_warning
+from cityloom.cases.desk.wishes import MoveWish, QueueWish, Report, Reporter
+from cityloom.cases.keep.city import CaseRules, load_rules
+from cityloom.cases.keep.kept import CLOCK_ID, TRANSITION, iri, kept_of
+from cityloom.cases.loop.case import RuleRow, Transition
+from cityloom.cases.loop.machine import Machine
 from cityloom.cli.doctor import examine
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import Entity
@@ -247,8 +248,8 @@ def rules_with(folder: Path, **texts: tuple[str, str]) -> CaseRules:
     folder.mkdir(parents=True)
     for name in ("cases", "calendar"):
         shutil.copy(SAMPLE.with_name(f"{name}.yaml"), folder)
-    for name in ("limits", "workflow"):
-        shutil.copy(Path(load_rules.__code__.co_filename).with_name(f"{name}.yaml"), folder)
+    for floor, name in (("clocks", "limits"), ("loop", "workflow")):
+        shutil.copy(Path(cityloom.cases.__file__).parent / floor / f"{name}.yaml", folder)
     with (folder / "cases.yaml").open("a") as file:
         file.write("limits: limits.yaml\nworkflow: workflow.yaml\n")
     for name, (old, new) in texts.items():

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.town import RULES, Town, town
-from cityloom.cases.case import Act, Case, Transition
-from cityloom.cases.kept import TRANSITION, kept_of
-from cityloom.cases.machine import Machine
-from cityloom.cases.views import CaseWhole
-from cityloom.cases.wishes import MoveWish
+from cityloom.cases.desk.views import CaseWhole
+from cityloom.cases.desk.wishes import MoveWish
+from cityloom.cases.keep.kept import TRANSITION, kept_of
+from cityloom.cases.loop.case import Act, Case, Transition
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.errors import CityloomError, Conflict
 
 MACHINE = Machine(RULES.workflow, RULES.limits)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cityloom.cases.limits import Matter, load_limits, make_limits, parse_limit
+from cityloom.cases.clocks.limits import Matter, load_limits, make_limits, parse_limit
 from cityloom.model.errors import BadRequestData, ConfigurationError
 
 TABLE: dict[str, Any] = {

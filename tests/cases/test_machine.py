@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from cases.test_calendar import made
-from cityloom.cases.case import Act, Case, Moved
+from cityloom.cases.clocks.limits import load_limits, make_limits, parse_limit
 from cityloom.cases.deadlines import deadline_of, read
-from cityloom.cases.limits import load_limits, make_limits, parse_limit
-from cityloom.cases.load import load_workflow
-from cityloom.cases.machine import Machine
+from cityloom.cases.loop.case import Act, Case, Moved
+from cityloom.cases.loop.load import load_workflow
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.errors import BadRequestData, CityloomError, Conflict, Forbidden, ResourceNotFound
 from cityloom.model.time import format_datetime, parse_datetime
 

@@ -14,16 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import cityloom.cases
 from cases.test_calendar import made
-from cityloom.cases.case import Act, Case, Moved, Transition
+from cityloom.cases.clocks.limits import LimitTable, load_limits, make_limits, parse_limit
 from cityloom.cases.deadlines import Reading
-from cityloom.cases.limits import LimitTable, load_limits, make_limits, parse_limit
-from cityloom.cases.load import load_workflow
-from cityloom.cases.machine import Machine
+from cityloom.cases.loop.case import Act, Case, Moved, Transition
+from cityloom.cases.loop.load import load_workflow
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.errors import BadRequestData, CityloomError, Conflict, Forbidden
 from cityloom.model.time import parse_datetime
 from cityloom.yamlfile import load_yaml
 
-DATA = load_yaml(Path(cityloom.cases.__file__).parent / "workflow.yaml")
+DATA = load_yaml(Path(cityloom.cases.__file__).parent / "loop" / "workflow.yaml")
 MOVES: list[dict[str, Any]] = DATA["moves"]
 ENDS = {name for name, state in DATA["states"].items() if state.get("end")}
 WORKFLOW = load_workflow()
@@ -35,7 +35,7 @@ TYPES = ("street-light", "dead-animal", "burst-water-main")
 
 
 def without_promises() -> LimitTable:
-    values = load_yaml(Path(cityloom.cases.__file__).parent / "limits.yaml")
+    values = load_yaml(Path(cityloom.cases.__file__).parent / "clocks" / "limits.yaml")
     for rows in (values["types"], values["conditions"], {"": values["default"]}):
         for row in rows.values():
             row.pop("promise", None)

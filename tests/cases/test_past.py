@@ -17,10 +17,10 @@ import pytest
 import cityloom
 from cases.town import Town, town
 from cityloom.broker.ports import Item
-from cityloom.cases.city import load_rules
-from cityloom.cases.kept import CASE, is_late, kept_of
-from cityloom.cases.machine import Machine
-from cityloom.cases.past import PastRequests
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.keep.kept import CASE, is_late, kept_of
+from cityloom.cases.keep.past import PastRequests
+from cityloom.cases.loop.machine import Machine
 from cityloom.connect.profile import load_profile
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from cases.town import RULES, town
-from cityloom.cases.duplicates import Told, make_duplicate_rules
-from cityloom.cases.evaluated import CaseEvaluations, EvaluationWish
-from cityloom.cases.repeats import repeats_of
-from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.insight.duplicates import Told, make_duplicate_rules
+from cityloom.cases.insight.repeats import repeats_of
+from cityloom.cases.keep.rulebook import RuleBook
+from cityloom.cases.looks.evaluated import CaseEvaluations, EvaluationWish
 
 HOUR = 3_600_000_000
 RULES_OF = make_duplicate_rules(

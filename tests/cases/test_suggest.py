@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityloom.cases.limits import load_limits
-from cityloom.cases.suggest import (
+from cityloom.cases.clocks.limits import load_limits
+from cityloom.cases.insight.suggest import (
     Example,
     Suggester,
     Suggestion,

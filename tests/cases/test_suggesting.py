@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cases.town import RULES, Town, town
-from cityloom.cases.suggest import Suggester
-from cityloom.cases.suggesting import REFUSAL, closed_examples
-from cityloom.cases.wishes import SuggestionWish
+from cityloom.cases.desk.suggesting import REFUSAL, closed_examples
+from cityloom.cases.desk.wishes import SuggestionWish
+from cityloom.cases.insight.suggest import Suggester
 
 DARK = "The street lamp at the corner is dark, says Jane Roe"
 
@@ -116,7 +116,7 @@ async def test_many_who_ask_first_wait_for_one_learning(
             made += 1
             super().__init__(*given)
 
-    monkeypatch.setattr("cityloom.cases.suggesting.Suggester", Counted)
+    monkeypatch.setattr("cityloom.cases.desk.suggesting.Suggester", Counted)
     await loomhaven.report()
     suggestions = loomhaven.cases.suggestions
     wish = SuggestionWish(text=DARK)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cityloom
-from cityloom.cases.calendar import load_calendar
-from cityloom.cases.surge import Surge, SurgeDetector, SurgeRule, SurgeState, free_days, sentence
+from cityloom.cases.clocks.calendar import load_calendar
+from cityloom.cases.insight.surge import Surge, SurgeDetector, SurgeRule, SurgeState, free_days, sentence
 from cityloom.model.errors import BadRequestData
 
 PROFILES = Path(cityloom.__file__).parent / "profiles"

@@ -17,13 +17,13 @@ from cases.test_past import BOSTON, NEEDED, entity, imported, rows, stamps
 from cases.tiny import tiny_city
 from cases.town import MONDAY, RULES, Town, town, until
 from cityloom.app import Node
-from cityloom.cases.alerts import SURGE, arrivals, surge_of
-from cityloom.cases.kept import iri
-from cityloom.cases.past import PastRequests
-from cityloom.cases.surge import Surge
-from cityloom.cases.surges_told import CaseSurges, SurgeWish, replayed
-from cityloom.cases.surging import CONSUMER, COUNTS, STATE, SurgesFollowed
-from cityloom.cases.wishes import Report
+from cityloom.cases.desk.wishes import Report
+from cityloom.cases.insight.surge import Surge
+from cityloom.cases.keep.kept import iri
+from cityloom.cases.keep.past import PastRequests
+from cityloom.cases.looks.alerts import SURGE, arrivals, surge_of
+from cityloom.cases.looks.surges_told import CaseSurges, SurgeWish, replayed
+from cityloom.cases.looks.surging import CONSUMER, COUNTS, STATE, SurgesFollowed
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock

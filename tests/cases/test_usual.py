@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityloom.cases.usual import chance, usual
+from cityloom.cases.insight.usual import chance, usual
 
 MONDAY = date(2026, 6, 1)
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import cityloom.cases
-from cityloom.cases.diagram import mermaid
-from cityloom.cases.limits import load_limits, make_limits
-from cityloom.cases.load import load_workflow, make_workflow
-from cityloom.cases.machine import Machine
+from cityloom.cases.clocks.limits import load_limits, make_limits
+from cityloom.cases.loop.diagram import mermaid
+from cityloom.cases.loop.load import load_workflow, make_workflow
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.errors import ConfigurationError
 from cityloom.yamlfile import load_yaml
 
 FACTS = Path(__file__).parents[2] / "../shared/governance/taxonomy.md"
-FILE = Path(cityloom.cases.__file__).parent / "workflow.yaml"
+FILE = Path(cityloom.cases.__file__).parent / "loop" / "workflow.yaml"
 VALUES = load_yaml(FILE)
 
 

@@ -12,15 +12,15 @@ import cityloom
 from cityloom.access.keys import KeyAccess
 from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Action, Call
-from cityloom.cases.city import CaseRules, load_rules
-from cityloom.cases.erasing import erase_reporters_photos
-from cityloom.cases.files import EvidenceFiles
-from cityloom.cases.following import CasesFollowed
-from cityloom.cases.kept import CASE, ROOM
-from cityloom.cases.places import Places
+from cityloom.cases.behind.following import CasesFollowed
+from cityloom.cases.desk.views import CaseWhole
+from cityloom.cases.desk.wishes import MoveWish, Report
+from cityloom.cases.keep.city import CaseRules, load_rules
+from cityloom.cases.keep.erasing import erase_reporters_photos
+from cityloom.cases.keep.files import EvidenceFiles
+from cityloom.cases.keep.kept import CASE, ROOM
+from cityloom.cases.keep.places import Places
 from cityloom.cases.service import Cases
-from cityloom.cases.views import CaseWhole
-from cityloom.cases.wishes import MoveWish, Report
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.events import Cause

@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 from cases.test_calendar import made
-from cityloom.cases.case import Act, Case, Transition
-from cityloom.cases.limits import Limit, LimitTable, load_limits
-from cityloom.cases.load import load_workflow
-from cityloom.cases.machine import AllowedMove, Machine
-from cityloom.cases.measures import Record
+from cityloom.cases.clocks.limits import Limit, LimitTable, load_limits
+from cityloom.cases.insight.measures import Record
+from cityloom.cases.loop.case import Act, Case, Transition
+from cityloom.cases.loop.load import load_workflow
+from cityloom.cases.loop.machine import AllowedMove, Machine
 from cityloom.model.time import parse_datetime
 
 WORKFLOW = load_workflow()

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cases.tiny import tiny_city
 from cityloom.app import Node
-from cityloom.cases.wishes import Report
+from cityloom.cases.desk.wishes import Report
 from cityloom.cli.main import app
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock

@@ -20,10 +20,10 @@ import pytest
 from cases.test_past import NEEDED
 from cityloom.app import Node
 from cityloom.app.play import Played, Player
-from cityloom.cases.alerts import SURGE, surge_of
-from cityloom.cases.case import Transition
-from cityloom.cases.kept import CASE, TRANSITION, KeptCase, kept_of
-from cityloom.cases.surge import Surge
+from cityloom.cases.insight.surge import Surge
+from cityloom.cases.keep.kept import CASE, TRANSITION, KeptCase, kept_of
+from cityloom.cases.looks.alerts import SURGE, surge_of
+from cityloom.cases.loop.case import Transition
 from cityloom.cli.playing import bring_before, prepared
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock

@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.async_api import FilePayload, Page, Route, expect
 
 from cityloom.app import Node
-from cityloom.cases.surges_told import SurgeWish
-from cityloom.cases.wishes import MoveWish, Report
+from cityloom.cases.desk.wishes import MoveWish, Report
+from cityloom.cases.looks.surges_told import SurgeWish
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock
 

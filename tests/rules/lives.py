@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import cityloom
-from cityloom.cases.calendar import load_calendar
-from cityloom.cases.case import Act, Case, RuleRow, Transition
-from cityloom.cases.limits import LimitTable, load_limits, parse_limit
-from cityloom.cases.load import load_workflow
-from cityloom.cases.machine import Machine
+from cityloom.cases.clocks.calendar import load_calendar
+from cityloom.cases.clocks.limits import LimitTable, load_limits, parse_limit
+from cityloom.cases.loop.case import Act, Case, RuleRow, Transition
+from cityloom.cases.loop.load import load_workflow
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.time import parse_datetime
 
 CALENDAR = load_calendar(Path(cityloom.__file__).parent / "profiles/sample/calendar.yaml")

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 import cityloom
 from cityloom.app.case_tables import CaseTables, RuledEscalation, RuledLimits, limits_file
-from cityloom.cases.calendar import load_calendar
-from cityloom.cases.case import Act, Case, RuleRow
-from cityloom.cases.city import load_rules
-from cityloom.cases.limits import LimitTable, Matter, load_limits, make_limits
-from cityloom.cases.load import load_workflow
-from cityloom.cases.machine import Machine
+from cityloom.cases.clocks.calendar import load_calendar
+from cityloom.cases.clocks.limits import LimitTable, Matter, load_limits, make_limits
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.loop.case import Act, Case, RuleRow
+from cityloom.cases.loop.load import load_workflow
+from cityloom.cases.loop.machine import Machine
 from cityloom.rules.book import Rulebook, Version
 from cityloom.rules.kept import read_table
 from cityloom.rules.kinds import check_table

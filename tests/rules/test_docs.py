@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from cityloom.app.case_tables import CaseTables
-from cityloom.cases.limits import load_limits
-from cityloom.cases.load import load_workflow
+from cityloom.cases.clocks.limits import load_limits
+from cityloom.cases.loop.load import load_workflow
 from cityloom.rules.kinds import KINDS, check_table
 from cityloom.rules.load import load_table
 from cityloom.rules.opening import opening_rules

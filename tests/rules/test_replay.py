@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from cityloom.app.case_replay import ReplayedCases, lived_cases
 from cityloom.app.case_tables import CaseTables, limits_file
-from cityloom.cases.case import Case, RuleRow, Transition
+from cityloom.cases.clocks.limits import LimitTable, make_limits
 from cityloom.cases.deadlines import read
-from cityloom.cases.limits import LimitTable, make_limits
-from cityloom.cases.machine import Machine
+from cityloom.cases.loop.case import Case, RuleRow, Transition
+from cityloom.cases.loop.machine import Machine
 from cityloom.rules.book import Rulebook, Version
 from cityloom.rules.kept import read_table
 from cityloom.rules.replay import Relived, replay_cases

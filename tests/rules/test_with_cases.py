@@ -16,9 +16,9 @@ from cases.tiny import tiny_city
 from cityloom.app import Node, create_app
 from cityloom.app.case_tables import limits_file
 from cityloom.broker.ports import Call, Item
-from cityloom.cases.case import RuleRow
-from cityloom.cases.kept import KeptCase, kept_of
-from cityloom.cases.wishes import MoveWish, Report
+from cityloom.cases.desk.wishes import MoveWish, Report
+from cityloom.cases.keep.kept import KeptCase, kept_of
+from cityloom.cases.loop.case import RuleRow
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.entity import LOCATION, Attribute, Entity

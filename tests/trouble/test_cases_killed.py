@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from cases.tiny import tiny_city
-from cityloom.cases.case import Transition
-from cityloom.cases.city import load_rules
-from cityloom.cases.kept import CASE, TRANSITION, kept_of
-from cityloom.cases.machine import Machine
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.keep.kept import CASE, TRANSITION, kept_of
+from cityloom.cases.loop.case import Transition
+from cityloom.cases.loop.machine import Machine
 from cityloom.model.clock import SystemClock
 from cityloom.query.values import Query, TypeIs
 from cityloom.store.sqlite import SqliteStore

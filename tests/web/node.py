@@ -17,11 +17,11 @@ import yarl
 import cityloom
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Action, Call
-from cityloom.cases.city import load_rules
-from cityloom.cases.files import EvidenceFiles
-from cityloom.cases.insights import insights_of
-from cityloom.cases.kept import CASE, ROOM
-from cityloom.cases.places import Places
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.keep.files import EvidenceFiles
+from cityloom.cases.keep.kept import CASE, ROOM
+from cityloom.cases.keep.places import Places
+from cityloom.cases.looks.insights import insights_of
 from cityloom.cases.service import Cases
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources

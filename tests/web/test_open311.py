@@ -17,9 +17,9 @@ from msgspec.structs import replace
 import cityloom
 from cityloom.access.keys import KeyAccess, Keys
 from cityloom.broker.ports import Call
-from cityloom.cases.city import load_rules
-from cityloom.cases.open311_city import Open311Part, Question
-from cityloom.cases.open311_reads import DAYS, RequestsWish, span_of
+from cityloom.cases.keep.city import load_rules
+from cityloom.cases.keep.open311_city import Open311Part, Question
+from cityloom.cases.open311.reads import DAYS, RequestsWish, span_of
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, Unauthorized
 from cityloom.model.events import Cause

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
-from cityloom.cases.case import Act, RuleRow
-from cityloom.cases.keeping import CaseWriter
-from cityloom.cases.kept import Subject
-from cityloom.cases.parties import CITY
-from cityloom.cases.places import Place, Places
-from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.keep.keeping import CaseWriter
+from cityloom.cases.keep.kept import Subject
+from cityloom.cases.keep.parties import CITY
+from cityloom.cases.keep.places import Place, Places
+from cityloom.cases.keep.rulebook import RuleBook
+from cityloom.cases.loop.case import Act, RuleRow
 from cityloom.model.entity import LOCATION
 from cityloom.model.errors import BadRequestData
 from cityloom.model.events import Cause

@@ -19,14 +19,14 @@ from msgspec.structs import replace
 
 from cityloom.app.case_tables import CaseTables
 from cityloom.cases import deadlines
-from cityloom.cases.calendar import Calendar
-from cityloom.cases.case import Act, Case, Transition
-from cityloom.cases.evaluation import EvaluationRules, evaluate
-from cityloom.cases.guards import GUARDS
-from cityloom.cases.kept import TRANSITION, kept_of
-from cityloom.cases.machine import Machine
-from cityloom.cases.measures import Period, Record
-from cityloom.cases.workflow import Workflow
+from cityloom.cases.clocks.calendar import Calendar
+from cityloom.cases.insight.evaluation import EvaluationRules, evaluate
+from cityloom.cases.insight.measures import Period, Record
+from cityloom.cases.keep.kept import TRANSITION, kept_of
+from cityloom.cases.loop.case import Act, Case, Transition
+from cityloom.cases.loop.guards import GUARDS
+from cityloom.cases.loop.machine import Machine
+from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.clock import Clock
 from cityloom.model.errors import CityloomError, ConfigurationError
 from cityloom.model.time import format_datetime

@@ -11,10 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from cityloom.cases.case import Case, RuleRow
-from cityloom.cases.guards import Escalation
-from cityloom.cases.kept import KeptCase
-from cityloom.cases.limits import (
+from cityloom.cases.clocks.limits import (
     ORDER,
     By,
     Limit,
@@ -28,8 +25,11 @@ from cityloom.cases.limits import (
     row_name,
     rows_of,
 )
-from cityloom.cases.machine import Machine
-from cityloom.cases.workflow import Workflow
+from cityloom.cases.keep.kept import KeptCase
+from cityloom.cases.loop.case import Case, RuleRow
+from cityloom.cases.loop.guards import Escalation
+from cityloom.cases.loop.machine import Machine
+from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.rules.book import Rulebook, day_of
 from cityloom.rules.checks import Fault, Finding
@@ -293,7 +293,7 @@ class CaseTables:
 
 
 class RuledCases:
-    """Adopted rules as cases ask for them (`cases.rulebook.Ruled`)."""
+    """Adopted rules as cases ask for them (`cases.keep.rulebook.Ruled`)."""
 
     def __init__(self, tables: CaseTables, rules: Rules) -> None:
         self._tables = tables

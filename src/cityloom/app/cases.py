@@ -12,15 +12,15 @@ from cityloom.access.keys import KeyAccess
 from cityloom.app.case_opening import OpenedCases
 from cityloom.app.case_replay import EvaluationScores, ReplayedCases, recorded_cases
 from cityloom.app.case_tables import CaseTables, RuledCases
-from cityloom.cases.city import CaseRules
-from cityloom.cases.files import EvidenceFiles
-from cityloom.cases.following import CasesFollowed
-from cityloom.cases.insights import CaseInsights, insights_of
-from cityloom.cases.kept import ROOM as CASES
-from cityloom.cases.places import Places
+from cityloom.cases.behind.following import CasesFollowed
+from cityloom.cases.keep.city import CaseRules
+from cityloom.cases.keep.files import EvidenceFiles
+from cityloom.cases.keep.kept import ROOM as CASES
+from cityloom.cases.keep.places import Places
+from cityloom.cases.looks.insights import CaseInsights, insights_of
+from cityloom.cases.looks.surging import CONSUMER as SURGES
+from cityloom.cases.looks.surging import SurgesFollowed
 from cityloom.cases.service import Cases
-from cityloom.cases.surging import CONSUMER as SURGES
-from cityloom.cases.surging import SurgesFollowed
 from cityloom.consumers.lease import Leases, Part, Together
 from cityloom.model.clock import Clock
 from cityloom.rules.jobs import Replays

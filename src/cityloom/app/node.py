@@ -19,12 +19,12 @@ from cityloom.broker.ageing import Ageing
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Call
 from cityloom.broker.upkeep import Upkeep
-from cityloom.cases.alerts import SURGE
-from cityloom.cases.city import CaseRules, load_rules
-from cityloom.cases.erasing import erase_reporters_photos
-from cityloom.cases.files import EvidenceFiles
-from cityloom.cases.kept import CASE
-from cityloom.cases.kept import ROOM as CASES_ROOM
+from cityloom.cases.keep.city import CaseRules, load_rules
+from cityloom.cases.keep.erasing import erase_reporters_photos
+from cityloom.cases.keep.files import EvidenceFiles
+from cityloom.cases.keep.kept import CASE
+from cityloom.cases.keep.kept import ROOM as CASES_ROOM
+from cityloom.cases.looks.alerts import SURGE
 from cityloom.connect.feeds import Feeds
 from cityloom.connect.mapping import Mapping as SourceMapping
 from cityloom.connect.profile import Profile, load_profile

@@ -16,9 +16,9 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from cityloom.app.node import Node
-from cityloom.cases.kept import CASE
-from cityloom.cases.past import PastRequests
-from cityloom.cases.surges_told import SurgeWish
+from cityloom.cases.keep.kept import CASE
+from cityloom.cases.keep.past import PastRequests
+from cityloom.cases.looks.surges_told import SurgeWish
 from cityloom.connect.deliveries import Delivery, call_of, deliver, read_deliveries
 from cityloom.connect.mapping import Mapping
 from cityloom.model.clock import SimulatedClock

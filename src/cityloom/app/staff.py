@@ -17,11 +17,11 @@ from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
-from cityloom.cases.case import Act
-from cityloom.cases.keeping import CASE_ID, CaseWriter
-from cityloom.cases.kept import KeptCase
-from cityloom.cases.limits import parse_limit
-from cityloom.cases.rulebook import RuleBook
+from cityloom.cases.clocks.limits import parse_limit
+from cityloom.cases.keep.keeping import CASE_ID, CaseWriter
+from cityloom.cases.keep.kept import KeptCase
+from cityloom.cases.keep.rulebook import RuleBook
+from cityloom.cases.loop.case import Act
 from cityloom.connect.deliveries import Delivery
 from cityloom.model.errors import CityloomError, Conflict
 from cityloom.rules.opening import OpeningRule

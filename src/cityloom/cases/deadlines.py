@@ -13,8 +13,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cityloom.cases.calendar import Calendar
-from cityloom.cases.limits import Limit
+from cityloom.cases.clocks.calendar import Calendar
+from cityloom.cases.clocks.limits import Limit
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict
 from cityloom.model.time import format_datetime
 

@@ -16,23 +16,23 @@ from msgspec.structs import replace
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
-from cityloom.cases.calendar_door import CaseCalendar
-from cityloom.cases.case import Act
-from cityloom.cases.city import CaseRules
-from cityloom.cases.erasing import use_photo
-from cityloom.cases.evidence import Evidence
-from cityloom.cases.files import EvidenceFiles, Photo
-from cityloom.cases.keeping import CaseWriter, digest
-from cityloom.cases.kept import EVIDENCE, KeptCase, Subject, kept_of
-from cityloom.cases.open311_city import check_answers
-from cityloom.cases.open311_reads import Open311Reads
-from cityloom.cases.parties import CITIZEN, Parties, Roles
-from cityloom.cases.places import Place, Places
-from cityloom.cases.reading import CASES, full_id
-from cityloom.cases.rulebook import RuleBook, Ruled
-from cityloom.cases.suggesting import CaseSuggestions
-from cityloom.cases.views import CaseWhole, PublicCase
-from cityloom.cases.wishes import LONGEST, MoveWish, Report, check_text
+from cityloom.cases.desk.calendar_door import CaseCalendar
+from cityloom.cases.desk.reading import CASES, full_id
+from cityloom.cases.desk.suggesting import CaseSuggestions
+from cityloom.cases.desk.views import CaseWhole, PublicCase
+from cityloom.cases.desk.wishes import LONGEST, MoveWish, Report, check_text
+from cityloom.cases.keep.city import CaseRules
+from cityloom.cases.keep.erasing import use_photo
+from cityloom.cases.keep.evidence import Evidence
+from cityloom.cases.keep.files import EvidenceFiles, Photo
+from cityloom.cases.keep.keeping import CaseWriter, digest
+from cityloom.cases.keep.kept import EVIDENCE, KeptCase, Subject, kept_of
+from cityloom.cases.keep.open311_city import check_answers
+from cityloom.cases.keep.parties import CITIZEN, Parties, Roles
+from cityloom.cases.keep.places import Place, Places
+from cityloom.cases.keep.rulebook import RuleBook, Ruled
+from cityloom.cases.loop.case import Act
+from cityloom.cases.open311.reads import Open311Reads
 from cityloom.ld.names import is_uri
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, Conflict, Forbidden, ResourceNotFound

@@ -116,7 +116,7 @@ def import_cases(
     Example: `cityloom cases import --data my-city`
     """
     from cityloom.app import Node
-    from cityloom.cases.past import PastReport, PastRequests
+    from cityloom.cases.keep.past import PastReport, PastRequests
     from cityloom.cli.logs import configure_logs
     from cityloom.folder import CityFolder
 
@@ -165,8 +165,8 @@ def replay_surges(
     Example: `cityloom cases surges --data my-city --since 2011-08-01T00:00:00Z --until 2011-09-01T00:00:00Z`
     """
     from cityloom.app import Node
-    from cityloom.cases.alerts import arrivals, reason
-    from cityloom.cases.surges_told import past_from, replayed
+    from cityloom.cases.looks.alerts import arrivals, reason
+    from cityloom.cases.looks.surges_told import past_from, replayed
     from cityloom.cli.logs import configure_logs
     from cityloom.folder import CityFolder
     from cityloom.model.time import format_datetime, parse_datetime
@@ -227,7 +227,7 @@ def check_calendar(file: Annotated[Path, typer.Argument(help="A calendar, as YAM
 
     Example: `cityloom cases calendar check calendar.yaml`
     """
-    from cityloom.cases.calendar import make_calendar
+    from cityloom.cases.clocks.calendar import make_calendar
 
     values = {name: value for name, value in load_yaml(file).items() if name != "version"}
     found = make_calendar(values, str(file))

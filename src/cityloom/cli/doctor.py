@@ -229,8 +229,8 @@ def _check_profile(folder: CityFolder) -> Iterator[Finding]:
 
 
 def _check_cases(file: Path) -> Iterator[Finding]:
-    from cityloom.cases.city import load_rules
-    from cityloom.cases.following import calendar_warning
+    from cityloom.cases.behind.following import calendar_warning
+    from cityloom.cases.keep.city import load_rules
 
     rules = load_rules(file)
     warning = calendar_warning(rules.calendar, SystemClock().now())

@@ -188,7 +188,7 @@ def _number(value: float | None) -> str:
 
 def _city_findings(folder: CityFolder, table: Any) -> list[Any]:
     from cityloom.app.case_tables import CaseTables
-    from cityloom.cases.city import load_rules
+    from cityloom.cases.keep.city import load_rules
     from cityloom.connect.profile import load_profile
 
     file = load_profile(folder.profile).cases_file if folder.profile else None

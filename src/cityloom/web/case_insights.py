@@ -6,11 +6,11 @@ from typing import Final
 
 from starlette.responses import Response
 
-from cityloom.cases.alike import DuplicatesTold, NearbyTold
-from cityloom.cases.evaluated import EvaluationTold, EvaluationWish, MembersTold, TrendTold
-from cityloom.cases.insights import CaseInsights
-from cityloom.cases.surges_told import SurgesTold, SurgeWish
-from cityloom.cases.wishes import NotSameWish, read_not_same
+from cityloom.cases.desk.wishes import NotSameWish, read_not_same
+from cityloom.cases.looks.alike import DuplicatesTold, NearbyTold
+from cityloom.cases.looks.evaluated import EvaluationTold, EvaluationWish, MembersTold, TrendTold
+from cityloom.cases.looks.insights import CaseInsights
+from cityloom.cases.looks.surges_told import SurgesTold, SurgeWish
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.web.answers import plain_json
 from cityloom.web.case_schemas import schema_of

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from cityloom.cases.calendar_door import EditionTold, PutTold
-from cityloom.cases.evidence import Evidence
-from cityloom.cases.suggesting import SuggestionsTold
-from cityloom.cases.views import CaseWhole, PublicCase, Queue
-from cityloom.cases.wishes import MoveWish, Report, Reporter, SuggestionWish
+from cityloom.cases.desk.calendar_door import EditionTold, PutTold
+from cityloom.cases.desk.suggesting import SuggestionsTold
+from cityloom.cases.desk.views import CaseWhole, PublicCase, Queue
+from cityloom.cases.desk.wishes import MoveWish, Report, Reporter, SuggestionWish
+from cityloom.cases.keep.evidence import Evidence
 from cityloom.web.resource import Schema
 
 

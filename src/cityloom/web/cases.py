@@ -7,8 +7,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 from starlette.responses import FileResponse, Response
 
+from cityloom.cases.desk.wishes import QueueWish, read_move, read_report, read_suggestion
 from cityloom.cases.service import Cases
-from cityloom.cases.wishes import QueueWish, read_move, read_report, read_suggestion
 from cityloom.model.errors import BadRequestData, ResourceNotFound, UnsupportedMediaType
 from cityloom.web.answers import plain_json
 from cityloom.web.body import read_body

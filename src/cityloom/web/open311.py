@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from starlette.responses import Response, StreamingResponse
 
 from cityloom.broker.ports import Call
-from cityloom.cases.open311 import BULK, Language, short_id
-from cityloom.cases.open311_reads import STATUSES, RequestsWish, ids_of, span_of
+from cityloom.cases.open311.reads import STATUSES, RequestsWish, ids_of, span_of
+from cityloom.cases.open311.requests import BULK, Language, short_id
 from cityloom.cases.service import Cases
 from cityloom.ld.language import choose_language
 from cityloom.model.errors import BadRequestData, ResourceNotFound

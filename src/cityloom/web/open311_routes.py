@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cityloom.cases.open311 import Service, ServiceDefinition, ServiceRequest
+from cityloom.cases.open311.requests import Service, ServiceDefinition, ServiceRequest
 from cityloom.web import open311
 from cityloom.web.case_schemas import schema_of
 from cityloom.web.open311 import V2

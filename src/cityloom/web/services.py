@@ -14,7 +14,7 @@ from msgspec import Struct
 from cityloom.broker.personal import Personal
 from cityloom.broker.ports import Access, BatchResult, Broker, Call, EntityMap
 from cityloom.broker.schemas import Schemas
-from cityloom.cases.insights import CaseInsights
+from cityloom.cases.looks.insights import CaseInsights
 from cityloom.cases.service import Cases
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts

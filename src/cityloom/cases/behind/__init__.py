@@ -1,0 +1,1 @@
+"""What goes on by itself: parts that end, clocks that turn, deadlines after another calendar."""

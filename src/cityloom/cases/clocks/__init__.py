@@ -1,0 +1,1 @@
+"""When a city works, and how long something may take."""

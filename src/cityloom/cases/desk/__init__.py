@@ -1,0 +1,1 @@
+"""What people and programs ask of cases, and what they are told."""

@@ -1,0 +1,1 @@
+"""Looks at kept cases: evaluations, duplicates and surges, asked for or by themselves."""
