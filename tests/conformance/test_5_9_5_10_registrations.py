@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cityloom.federation.service import Registrations
+from cityloom.federation.registrations.service import Registrations
 from tests.conformance.data import ENTITIES, lamp
 from tests.web.node import Client
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cityloom.web.metrics import Metrics
+from cityloom.web.operation.metrics import Metrics
 from cityloom.web.resource import NGSI_LD_ROOT, Operation
 from cityloom.web.routes import operations
 from tests.conformance.ogc_requirements import REQUIREMENTS

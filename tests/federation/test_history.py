@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from cityloom.federation.told import Told
+from cityloom.federation.reading.told import Told
 from cityloom.model.entity import Attribute, Entity
 from cityloom.model.history import Instance
 from cityloom.model.time import parse_datetime

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cityloom.federation.notified import read_told
+from cityloom.federation.sharing.notified import read_told
 from cityloom.ld.compact import Form, compact_entity
 from cityloom.ld.context import LdContext
 from cityloom.ld.expand import expand_entity

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cityloom.federation.following import RegistrationsFollowed
-from cityloom.federation.registration import Information, Registration
-from cityloom.federation.registry import Registry
-from cityloom.federation.service import Registrations
+from cityloom.federation.registrations.following import RegistrationsFollowed
+from cityloom.federation.registrations.registration import Information, Registration
+from cityloom.federation.registrations.registry import Registry
+from cityloom.federation.registrations.service import Registrations
 from cityloom.model.settings import Settings
 from cityloom.model.time import parse_datetime
 from tests.federation.helpers import ENTITIES, LAMP, REGISTRATIONS, lamp, prop, register

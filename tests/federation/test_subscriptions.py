@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cityloom.federation.links import LINK
-from cityloom.federation.registration import REGISTRATION
+from cityloom.federation.registrations.registration import REGISTRATION
+from cityloom.federation.sharing.links import LINK
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.events import Cause

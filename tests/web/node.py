@@ -26,12 +26,12 @@ from cityloom.cases.service import Cases
 from cityloom.connect.run import Importer
 from cityloom.connect.sources import Sources
 from cityloom.connect.work import Target
+from cityloom.federation.asking.forward import Forwarder
+from cityloom.federation.asking.identity import node_alias
 from cityloom.federation.broker import FederatedBroker
-from cityloom.federation.following import RegistrationsFollowed
-from cityloom.federation.forward import Forwarder
-from cityloom.federation.identity import node_alias
-from cityloom.federation.service import Registrations
-from cityloom.federation.sharing import SharedWithSources
+from cityloom.federation.registrations.following import RegistrationsFollowed
+from cityloom.federation.registrations.service import Registrations
+from cityloom.federation.sharing.shared import SharedWithSources
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts
 from cityloom.model.clock import SystemClock
@@ -45,10 +45,10 @@ from cityloom.snapshots.service import Snapshots
 from cityloom.store.sqlite import SqliteStore
 from cityloom.subscriptions.document import COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.ngsi.snapshots import read_queries
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import Application
 from cityloom.web.services import City, Services
-from cityloom.web.snapshots import read_queries
 
 CASE_RULES = load_rules(Path(cityloom.__file__).parent / "profiles" / "sample" / "cases.yaml")
 API = "/ngsi-ld/v1"

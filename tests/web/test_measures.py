@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from cityloom.query.summary import summarize
-from cityloom.web import measures
+from cityloom.web.city import measures
 from tests.web.node import Client
 
 ENTITIES = "/ngsi-ld/v1/entities"

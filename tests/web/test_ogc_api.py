@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from cityloom.web.ogc_api import to_openapi_30
+from cityloom.web.ogc.api import to_openapi_30
 from tests.web.node import Client
 from tests.web.ogc_city import ITEMS, TREES, plant
 

@@ -208,7 +208,7 @@ async def test_status_follows_the_loop_and_updated_is_when_it_was_closed(node: C
 async def test_filters_select_and_pages_follow_each_other(
     node: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cityloom.web.open311._ROWS", 2)
+    monkeypatch.setattr("cityloom.web.open311.requests._ROWS", 2)
     lights = [await made(node) for _ in range(3)]
     road = await made(node, service_code="damaged-road")
     other = await made(node, service_code="other", description="something odd")

@@ -34,14 +34,14 @@ from cityloom.connect.work import Target
 from cityloom.consumers.lease import Leases, Part, Together
 from cityloom.consumers.timers import Timers
 from cityloom.consumers.views import Views
+from cityloom.federation.asking.entity_maps import CONSUMER as MAPS
+from cityloom.federation.asking.entity_maps import forget_expired
+from cityloom.federation.asking.forward import Forwarder
+from cityloom.federation.asking.identity import node_alias
 from cityloom.federation.broker import FederatedBroker
-from cityloom.federation.entity_maps import CONSUMER as MAPS
-from cityloom.federation.entity_maps import forget_expired
-from cityloom.federation.following import RegistrationsFollowed
-from cityloom.federation.forward import Forwarder
-from cityloom.federation.identity import node_alias
-from cityloom.federation.service import Registrations
-from cityloom.federation.sharing import SharedWithSources
+from cityloom.federation.registrations.following import RegistrationsFollowed
+from cityloom.federation.registrations.service import Registrations
+from cityloom.federation.sharing.shared import SharedWithSources
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext
 from cityloom.ld.contexts import Contexts, ContextSettings
@@ -56,10 +56,10 @@ from cityloom.snapshots.service import Snapshots
 from cityloom.store.ports import Snapshot, Transaction
 from cityloom.subscriptions.document import CONSUMER, COUNTERS, SUBSCRIPTION
 from cityloom.subscriptions.service import Subscriptions
+from cityloom.web.ngsi.snapshots import read_queries
 from cityloom.web.problem import problem_of
 from cityloom.web.routes import Application
 from cityloom.web.services import City, Services
-from cityloom.web.snapshots import read_queries
 
 _log = structlog.get_logger("app")
 _Run = Callable[[], Awaitable[None]]

@@ -5,10 +5,10 @@ Source: ETSI GS CIM 009 clause 4.3.6.
 
 from __future__ import annotations
 
-from cityloom.federation.batches import FederatedBatches
-from cityloom.federation.discovery import FederatedDiscovery
-from cityloom.federation.mapped import FederatedMaps
-from cityloom.federation.past import FederatedPast
+from cityloom.federation.maps.mapped import FederatedMaps
+from cityloom.federation.reading.discovery import FederatedDiscovery
+from cityloom.federation.writing.batches import FederatedBatches
+from cityloom.federation.writing.past import FederatedPast
 
 
 class FederatedBroker(FederatedMaps, FederatedDiscovery, FederatedBatches, FederatedPast):

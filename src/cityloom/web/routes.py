@@ -13,47 +13,40 @@ from cityloom.ld.context import LdContext
 from cityloom.maps.kept import KeptTiles
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.tenants import SNAPSHOT_HEADER
-from cityloom.web import (
+from cityloom.web.cases import cases, rules
+from cityloom.web.cases import insights as case_insights
+from cityloom.web.city import lineage, measures, past, search
+from cityloom.web.city import profile as city
+from cityloom.web.city.events import events_operations
+from cityloom.web.city.hub import Hub
+from cityloom.web.edge import Edge
+from cityloom.web.headers import SNAPSHOT, Headers
+from cityloom.web.load import Load
+from cityloom.web.ngsi import (
     batch,
-    case_insights,
-    cases,
-    city,
     discovery,
     entities,
     entity_attributes,
     entity_maps,
-    health,
     ld_contexts,
-    lineage,
-    measures,
     notifications,
-    ogc_collections,
-    ogc_items,
-    open311_routes,
-    past,
-    personal,
     registrations,
-    rules,
-    schemas,
-    search,
-    sensorthings,
     snapshots,
-    sources,
     subscriptions,
     temporal,
 )
-from cityloom.web.edge import Edge
-from cityloom.web.events import events_operations
-from cityloom.web.headers import SNAPSHOT, Headers
-from cityloom.web.hub import Hub
-from cityloom.web.info import info_operations
-from cityloom.web.load import Load
-from cityloom.web.metrics import Counted, Metrics
-from cityloom.web.node import node_operations
-from cityloom.web.ogc_api import api_operation
-from cityloom.web.ogc_tiles import tile_operations
+from cityloom.web.ngsi.info import info_operations
+from cityloom.web.ogc import collections as ogc_collections
+from cityloom.web.ogc import items as ogc_items
+from cityloom.web.ogc import sensorthings
+from cityloom.web.ogc.api import api_operation
+from cityloom.web.ogc.tiles import tile_operations
+from cityloom.web.open311 import routes as open311_routes
 from cityloom.web.open311_answers import OPEN311_ROOT, error_answer
 from cityloom.web.openapi import openapi_operation
+from cityloom.web.operation import health, personal, schemas, sources
+from cityloom.web.operation.metrics import Counted, Metrics
+from cityloom.web.operation.node import node_operations
 from cityloom.web.page import add_page
 from cityloom.web.paths import Paths
 from cityloom.web.problem import problem_response

@@ -1,0 +1,1 @@
+"""Entity maps: requests that belong together, and their pages."""

@@ -1,0 +1,1 @@
+"""Who registered to have what: read, checked, kept, followed."""

@@ -1,0 +1,1 @@
+"""Subscriptions that this node makes at sources for those made here."""

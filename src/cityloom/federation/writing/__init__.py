@@ -1,0 +1,1 @@
+"""Writing entities and their evolutions, here and at sources."""

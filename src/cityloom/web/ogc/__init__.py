@@ -1,0 +1,1 @@
+"""The OGC APIs (Features, Tiles) with their pages for people, and SensorThings."""

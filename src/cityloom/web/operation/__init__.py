@@ -1,0 +1,1 @@
+"""How the node fares, for whoever keeps it going: health, metrics, sources, personal data, schemas."""
