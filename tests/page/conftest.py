@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from .browser import CHROMIUM, browsing
-from .node import NodeProcess, running
+from .node import NodeProcess, running, sample_folder
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "src/cityloom/web/static/index.html"
@@ -39,6 +39,6 @@ async def chromium(built_page: None) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 def sample_node(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A node with the small sample city, as `make run` starts it."""
-    folder = tmp_path_factory.mktemp("city") / "sample"
+    folder = sample_folder(tmp_path_factory)
     with running("up", "--city", "sample", "--folder", str(folder), "--port", "0") as node:
         yield node

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import pytest
 
 CITYLOOM = str(Path(sys.executable).with_name("cityloom"))
 _START_SECONDS = 240
@@ -92,6 +97,25 @@ def running(*arguments: str) -> Iterator[NodeProcess]:
         reader.join(10)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def sample_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small sample city, as `make run` makes it, to be used by `up`.
+
+    It is made once, by whichever process of the tests asks first; everyone gets a copy.
+    """
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made = shared / "sample-city"
+    with (shared / "sample-city.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            making = shared / "sample-city.partial"
+            with running("up", "--city", "sample", "--folder", str(making), "--port", "0"):
+                pass
+            making.rename(made)
+    return Path(shutil.copytree(made, factory.mktemp("city") / "sample"))
 
 
 def free_port() -> int:
