@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
@@ -23,15 +24,19 @@ from cityloom.cases.surging import CONSUMER as SURGES
 from cityloom.cases.surging import SurgesFollowed
 from cityloom.consumers.lease import Leases, Part, Together
 from cityloom.model.clock import Clock
+from cityloom.model.errors import InternalError
 from cityloom.rules.jobs import Replays
 from cityloom.rules.kept import Rules
 from cityloom.rules.past import OpeningPast
 from cityloom.rules.watch import CONSUMER as RULES
 from cityloom.rules.watch import OpeningWatch
+from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store
 
 _LOOK_EVERY = 0.002
 """Seconds between two looks whether all was dealt with."""
+_STANDS_AFTER = 60.0
+"""Seconds in which nothing goes on until nobody waits any longer; what fails is tried again every 2."""
 
 
 class Ground(NamedTuple):
@@ -152,23 +157,36 @@ class CaseParts:
         return {} if self.cases is None else {"suggestions": self.cases.suggestions.run}
 
     async def settle(self) -> None:
-        """Waits until all that is committed was looked at and no timer is due: for a clock moved by hand."""
+        """Waits until all that is committed was looked at and no timer is due: for a clock moved by hand.
+
+        Raises:
+            InternalError: nothing goes on, though something is left to do; it says whose.
+        """
         following = (self._followed, self._openings, self._surges)
         watching = {name: one for name, one in zip(self.consumers(), following, strict=False) if one}
 
-        def look(reads: Snapshot) -> tuple[int, list[str]]:
+        def look(reads: Snapshot) -> tuple[int, dict[str, list[Timer]]]:
             now = self._clock.now()
-            return reads.last_seq(), [name for name in watching if reads.timers_due(name, now)]
+            due = {name: reads.timers_due(name, now) for name in watching}
+            return reads.last_seq(), {name: timers for name, timers in due.items() if timers}
 
+        stands: object = None
+        since = time.monotonic()
         while True:
             last, due = await asyncio.wrap_future(self._store.read(look))
-            if not due and all(one.position >= last for one in watching.values()):
+            positions = {name: one.position for name, one in watching.items()}
+            behind = [name for name, position in positions.items() if position < last]
+            if not due and not behind:
                 return
+            # A timer that is due again and again moves positions: while one is due they count for nothing.
+            if (left := due or positions) != stands:
+                stands, since = left, time.monotonic()
+            elif time.monotonic() - since > _STANDS_AFTER:
+                names = ", ".join(sorted({*due, *behind}))
+                raise InternalError(f"what follows the log stands still for {_STANDS_AFTER:g} s: {names}")
             for name in due:
                 watching[name].look()
             await asyncio.sleep(_LOOK_EVERY)
-            while any(one.position < last for one in watching.values()):
-                await asyncio.sleep(_LOOK_EVERY)
 
     async def close(self) -> None:
         """Ends replays."""
