@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -170,27 +170,39 @@ class CaseParts:
             due = {name: reads.timers_due(name, now) for name in watching}
             return reads.last_seq(), {name: timers for name, timers in due.items() if timers}
 
-        stands: object = None
-        since = time.monotonic()
+        timers, followers = _Patience(), _Patience()
         while True:
             last, due = await asyncio.wrap_future(self._store.read(look))
-            positions = {name: one.position for name, one in watching.items()}
-            behind = [name for name, position in positions.items() if position < last]
-            if not due and not behind:
+            if not due and all(one.position >= last for one in watching.values()):
                 return
-            # A timer that is due again and again moves positions: while one is due they count for nothing.
-            if (left := due or positions) != stands:
-                stands, since = left, time.monotonic()
-            elif time.monotonic() - since > _STANDS_AFTER:
-                names = ", ".join(sorted({*due, *behind}))
-                raise InternalError(f"what follows the log stands still for {_STANDS_AFTER:g} s: {names}")
+            # Asked apart: one that is due again and again has followers go on for ever.
+            timers.look(due)
             for name in due:
                 watching[name].look()
             await asyncio.sleep(_LOOK_EVERY)
+            while behind := {name: one.position for name, one in watching.items() if one.position < last}:
+                followers.look(behind)
+                await asyncio.sleep(_LOOK_EVERY)
 
     async def close(self) -> None:
         """Ends replays."""
         await self.replays.close()
+
+
+class _Patience:
+    """Waits no longer than `_STANDS_AFTER` for what stands still."""
+
+    def __init__(self) -> None:
+        self._left: Mapping[str, object] = {}
+        self._since = time.monotonic()
+
+    def look(self, left: Mapping[str, object]) -> None:
+        """What is left to do, by whose it is. Raises InternalError: it has been the same for too long."""
+        if not left or left != self._left:
+            self._left, self._since = left, time.monotonic()
+        elif time.monotonic() - self._since > _STANDS_AFTER:
+            names = ", ".join(sorted(left))
+            raise InternalError(f"what follows the log stands still for {_STANDS_AFTER:g} s: {names}")
 
 
 async def _for_ever() -> None:
