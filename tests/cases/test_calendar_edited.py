@@ -232,7 +232,7 @@ async def test_killed_at_any_work_each_case_is_recomputed_once(
         ({"timeZone": "Europe/Berlin"}, "the city is in Asia/Shanghai"),
         ({"week": {"mon": [8]}}, "week"),
         ({"holidays": []}, "unknown field `holidays`"),
-        ({"version": "0" * 64}, "another calendar came to hold"),
+        ({**STORM, "version": "0" * 64}, "another calendar came to hold"),
     ],
 )
 async def test_a_calendar_that_is_not_whole_is_refused_and_changes_nothing(

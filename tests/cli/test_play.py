@@ -27,6 +27,7 @@ from cityloom.cases.loop.case import Transition
 from cityloom.cli.playing import bring_before, prepared
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock
+from cityloom.model.errors import InternalError
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import Query, TypeIs
 from cityloom.sample import generate
@@ -101,14 +102,14 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         bring_before(player, truth, quiet)
         node.prepare()
         player.until = until - HOUR // 6
-        asyncio.run(player.through(HOUR))
-        player.until = until
 
-        async def looked_at() -> None:
+        async def played() -> None:
+            await player.through(HOUR)
+            player.until = until
             async with node.running():
                 await player.run(speed=1200, tell=told.append)
 
-        asyncio.run(looked_at())
+        asyncio.run(played())
         after = (clock.now(), clock.speed)
     with city(folder, "sample", begin, until) as (again, _, _):
         found = read(again)
@@ -196,6 +197,16 @@ def test_a_play_goes_to_its_end_and_its_clock_stands_there(storm: Lived) -> None
     times = [one.now for one in storm.told]
     assert times == sorted(times)
     assert times[-1] == storm.until
+
+
+def test_play_that_stands_still_says_what_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody follows the log here, as where all that did has failed."""
+    monkeypatch.setattr("cityloom.app.cases._STANDS_AFTER", 0.2)
+    begin = parse_datetime("2025-06-14T00:00:00Z")
+    with city(tmp_path / "city", "sample", begin, begin + HOUR) as (node, player, _):
+        node.prepare()
+        with pytest.raises(InternalError, match=r"stands still for 0\.2 s: caseSurges, cases, rules"):
+            asyncio.run(player.beat(begin + HOUR))
 
 
 @NEEDED

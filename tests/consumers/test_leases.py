@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cityloom.consumers.lease import LeaseLost, Leases
+from cityloom.consumers.lease import LeaseLost, Leases, Together
 from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store, Transaction
 from cityloom.store.postgres import PostgresStore
@@ -192,6 +192,27 @@ async def test_part_that_fails_is_begun_again(tmp_path: Path, clock: SimulatedCl
             await asyncio.sleep(0.01)
     assert part.started == 2
     await leases.stop()
+    store.close()
+
+
+async def test_parts_of_which_one_fails_are_begun_again_together(
+    tmp_path: Path, clock: SimulatedClock
+) -> None:
+    store = SqliteStore(tmp_path / "c.db", clock)
+    well = Doing()
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        if well.started < 3:
+            raise ValueError("not yet")
+
+    leases = Leases(store, clock, SILENCE)
+    await leases.start({"work": Together(start=(well.start,), run=(well.run, failing))})
+    async with asyncio.timeout(20):
+        while well.started < 3 or not well.runs:
+            await asyncio.sleep(0.01)
+    await leases.stop()
+    assert (well.started, well.runs) == (3, False)
     store.close()
 
 

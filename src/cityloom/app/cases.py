@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,15 +24,19 @@ from cityloom.cases.looks.surging import SurgesFollowed
 from cityloom.cases.service import Cases
 from cityloom.consumers.lease import Leases, Part, Together
 from cityloom.model.clock import Clock
+from cityloom.model.errors import InternalError
 from cityloom.rules.jobs import Replays
 from cityloom.rules.kept import Rules
 from cityloom.rules.past import OpeningPast
 from cityloom.rules.watch import CONSUMER as RULES
 from cityloom.rules.watch import OpeningWatch
+from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store
 
 _LOOK_EVERY = 0.002
 """Seconds between two looks whether all was dealt with."""
+_STANDS_AFTER = 60.0
+"""Seconds in which nothing goes on until nobody waits any longer; what fails is tried again every 2."""
 
 
 class Ground(NamedTuple):
@@ -152,27 +157,52 @@ class CaseParts:
         return {} if self.cases is None else {"suggestions": self.cases.suggestions.run}
 
     async def settle(self) -> None:
-        """Waits until all that is committed was looked at and no timer is due: for a clock moved by hand."""
+        """Waits until all that is committed was looked at and no timer is due: for a clock moved by hand.
+
+        Raises:
+            InternalError: nothing goes on, though something is left to do; it says whose.
+        """
         following = (self._followed, self._openings, self._surges)
         watching = {name: one for name, one in zip(self.consumers(), following, strict=False) if one}
 
-        def look(reads: Snapshot) -> tuple[int, list[str]]:
+        def look(reads: Snapshot) -> tuple[int, dict[str, list[Timer]]]:
             now = self._clock.now()
-            return reads.last_seq(), [name for name in watching if reads.timers_due(name, now)]
+            due = {name: reads.timers_due(name, now) for name in watching}
+            return reads.last_seq(), {name: timers for name, timers in due.items() if timers}
 
+        timers, followers = _Patience(), _Patience()
         while True:
             last, due = await asyncio.wrap_future(self._store.read(look))
             if not due and all(one.position >= last for one in watching.values()):
                 return
+            # Asked apart: one that is due again and again has followers go on for ever.
+            timers.look(due)
             for name in due:
                 watching[name].look()
             await asyncio.sleep(_LOOK_EVERY)
-            while any(one.position < last for one in watching.values()):
+            while behind := {name: one.position for name, one in watching.items() if one.position < last}:
+                followers.look(behind)
                 await asyncio.sleep(_LOOK_EVERY)
 
     async def close(self) -> None:
         """Ends replays."""
         await self.replays.close()
+
+
+class _Patience:
+    """Waits no longer than `_STANDS_AFTER` for what stands still."""
+
+    def __init__(self) -> None:
+        self._left: Mapping[str, object] = {}
+        self._since = time.monotonic()
+
+    def look(self, left: Mapping[str, object]) -> None:
+        """What is left to do, by whose it is. Raises InternalError: it has been the same for too long."""
+        if not left or left != self._left:
+            self._left, self._since = left, time.monotonic()
+        elif time.monotonic() - self._since > _STANDS_AFTER:
+            names = ", ".join(sorted(left))
+            raise InternalError(f"what follows the log stands still for {_STANDS_AFTER:g} s: {names}")
 
 
 async def _for_ever() -> None:

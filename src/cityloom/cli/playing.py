@@ -197,7 +197,7 @@ class _Line:
     def tell(self, played: Played) -> None:
         at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
         alarms = ", ".join(title.get("en") or next(iter(title.values())) for title in played.alarms)
-        text = f"{at:%Y-%m-%d %H:%M}  {played.opened:,} cases opened  alarms: {alarms or 'none'}"
+        text = f"{at:%Y-%m-%d %H:%M}  cases opened: {played.opened:,}  alarms: {alarms or 'none'}"
         if err.is_terminal:
             goes = "Enter: go on" if self._player.paused else f"x{self._speed:g}, Enter: pause"
             sys.stderr.write(f"\r\x1b[2K{text}  ({goes})")
@@ -220,8 +220,10 @@ class _Line:
         loop = asyncio.get_running_loop()
 
         def entered() -> None:
-            sys.stdin.readline()
-            self._player.pause()
+            if sys.stdin.readline():
+                self._player.pause()
+            else:  # Ctrl-D, or nobody is there: an end is no Enter, and may be told without end
+                loop.remove_reader(sys.stdin.fileno())
 
         loop.add_reader(sys.stdin.fileno(), entered)
         try:

@@ -243,7 +243,9 @@ class Leases:
             try:
                 await part.start()
                 begun.set()
-                await part.run()
+                # In a task of its own: a TaskGroup that failed leaves its task marked as cancelled (3.11),
+                # and this one would take that for its own end.
+                await asyncio.create_task(part.run())
             except Exception as error:
                 if _ends():
                     return  # it failed while it ended

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from cityloom.consumers.failures import Failures
 from cityloom.consumers.follow import Outcome
@@ -14,6 +15,8 @@ from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store, Transaction
 
 _LONGEST_SLEEP = 60.0
+_AT_ONCE = 100
+"""Timers whose writes wait for the writer together: others' writes come between."""
 
 
 class Timers:
@@ -44,11 +47,11 @@ class Timers:
             self._wake.clear()
             try:
                 due = await self._due()
-                # At once, in order: what they write shares its commits.
-                ended = await asyncio.gather(*map(self._run_one, due), return_exceptions=True)
-                for failure in ended:
-                    if failure is not None:
-                        raise failure
+                failed: list[BaseException] = []
+                for first in range(0, len(due), _AT_ONCE):
+                    failed += await self._run_some(due[first : first + _AT_ONCE])
+                if failed:
+                    raise next((one for one in failed if isinstance(one, LeaseLost)), failed[0])
                 if due:
                     continue
                 delay = await self._delay()
@@ -76,14 +79,31 @@ class Timers:
             return _LONGEST_SLEEP
         return min(max((following - self._clock.now()) / 1e6, 0.0), _LONGEST_SLEEP)
 
-    async def _run_one(self, timer: Timer) -> None:
-        outcome = await self._fire(timer)
+    async def _run_some(self, timers: Sequence[Timer]) -> list[BaseException]:
+        """One after the other, in order; what they write shares its commits.
 
-        def commit(tx: Transaction) -> None:
-            tx.cancel_timer(timer.consumer, timer.tenant, timer.key)
-            if outcome is not None:
-                outcome.work(tx)
+        One that fails stays, and does not keep the others. Gives what failed.
+        """
+        failed: list[BaseException] = []
+        writes: list[tuple[Outcome | None, asyncio.Future[None]]] = []
+        for timer in timers:
+            try:
+                outcome = await self._fire(timer)
+            except Exception as error:
+                failed.append(error)
+            else:
+                commit = partial(_commit, timer, outcome)
+                writes.append((outcome, asyncio.wrap_future(self._store.submit(commit))))
+        ended = await asyncio.gather(*(written for _, written in writes), return_exceptions=True)
+        for (outcome, _), failure in zip(writes, ended, strict=True):
+            if failure is not None:
+                failed.append(failure)
+            elif outcome is not None:
+                outcome.then()
+        return failed
 
-        await asyncio.wrap_future(self._store.submit(commit))
-        if outcome is not None:
-            outcome.then()
+
+def _commit(timer: Timer, outcome: Outcome | None, tx: Transaction) -> None:
+    tx.cancel_timer(timer.consumer, timer.tenant, timer.key)
+    if outcome is not None:
+        outcome.work(tx)
