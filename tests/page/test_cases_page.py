@@ -486,7 +486,7 @@ async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: N
         await page.keyboard.press("Escape")
 
         # Many reports of one kind are told above the queue as they come; a press shows them alone.
-        await expect(page.locator(".surges")).to_have_count(0)
+        await expect(page.locator('.surges [data-surge="flooded-road"]')).to_have_count(0)
         floods = {report(city, "flooded-road", 10.03 + step / 500, 50.04) for step in range(12)}
         alarm = page.locator('.surges [data-surge="flooded-road"][data-area$="north"]')
         await expect(alarm).to_contain_text("Flooded road · North")

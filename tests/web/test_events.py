@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cityloom.web import hub as hub_module
+from cityloom.web.city import hub as hub_module
 from tests.web.node import Client
 
 ENTITIES = "/ngsi-ld/v1/entities"
