@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.clocks.limits import parse_limit
-from cityloom.cases.keep.keeping import CASE_ID, CaseWriter
+from cityloom.cases.keep.keeping import CaseWriter
 from cityloom.cases.keep.kept import KeptCase
+from cityloom.cases.keep.numbers import CASE_ID
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.loop.case import Act
 from cityloom.connect.deliveries import Delivery
