@@ -60,11 +60,7 @@ class CaseOpener(Protocol):
     """Opens cases; handed in by `app`."""
 
     def open_case(self, tx: Transaction, opening: Opening) -> str:
-        """Opens the case in this transaction, with the evidence; a fault that has one keeps it.
-
-        Returns:
-            the id of the fault's case.
-        """
+        """Opens the case in this transaction and gives its id; a fault that has one keeps it."""
         ...
 
     def opened(self) -> None:
