@@ -80,6 +80,11 @@ def test_cases_are_listed_shown_and_moved_and_past_requests_become_cases(tmp_pat
     said = done.stdout + done.stderr
     assert "2 requests: 1 new cases, 1 closed, 0 known before, 1 without a promise, 1 refused" in said
     assert "closed_datetime is invalid" in said
+    with NodeProcess(city) as node:
+        listed = run("list", "--status", "closed", "--url", node.url)
+        assert "tiny:1 " in listed
+        for number in (case, "tiny:1"):
+            assert f"{number}: " in run("show", number, "--url", node.url)
 
 
 async def test_arrivals_are_replayed_and_all_alarms_are_listed_by_type(tmp_path: Path) -> None:

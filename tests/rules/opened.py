@@ -60,10 +60,11 @@ class Opener:
     def __init__(self) -> None:
         self.calls = 0
 
-    def open_case(self, tx: Transaction, opening: Opening) -> None:
+    def open_case(self, tx: Transaction, opening: Opening) -> str:
         self.calls += 1
-        if tx.document(opening.tenant, OPENED, opening.case) is None:
-            tx.put_document(opening.tenant, OPENED, opening.case, opening, CAUSE)
+        if tx.document(opening.tenant, OPENED, opening.fault) is None:
+            tx.put_document(opening.tenant, OPENED, opening.fault, opening, CAUSE)
+        return opening.fault
 
     def opened(self) -> None:
         return

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from cases.tiny import tiny_city
 from cityloom.app import Node, create_app
+from cityloom.app.case_opening import OpenedCases
 from cityloom.app.case_tables import limits_file
 from cityloom.broker.ports import Call, Item
 from cityloom.cases.desk.wishes import MoveWish, Report
@@ -26,6 +27,7 @@ from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.model.time import parse_datetime
+from cityloom.rules.opening import Opening
 from cityloom.rules.table import RowPart
 
 CALL = Call(cause=Cause(kind="request", id="r"))
@@ -188,6 +190,8 @@ async def test_a_rule_opens_a_case_that_is_kept_and_moves_as_any_other(tmp_path:
             while not opened():
                 await asyncio.sleep(0.01)
         [case] = opened()
+        assert case == "urn:ngsi-ld:Case:2026-000001"
+        assert (await town.cases.show(CALL, "2026-000001")).case.id == case
         kept = town.kept(case)
         assert (kept.case.state, kept.case.matter.type) == ("reported", "street-light")
         assert (kept.subject.about, kept.subject.channel, kept.subject.description) == (
@@ -201,6 +205,36 @@ async def test_a_rule_opens_a_case_that_is_kept_and_moves_as_any_other(tmp_path:
         assert whole.transitions[0].evidence
         await town.move(case, "accept")
         await town.move(case, "file", condition="light-out")
+
+
+async def test_a_fault_keeps_its_case_however_often_it_is_to_be_opened(tmp_path: Path) -> None:
+    async with city(tmp_path) as town:
+        cases = town.cases
+        opener = OpenedCases(cases.book, cases.places, cases.timer_set)
+        one = Opening(
+            fault="0f",
+            tenant="",
+            table="live",
+            version="1",
+            row="dark",
+            entity="urn:ngsi-ld:Streetlight:1",
+            attribute="powerState",
+            case_type="street-light",
+            case_condition="",
+            description="dark",
+            evidence=("urn:ngsi-ld:Instance:1",),
+            since=START,
+            at=START,
+        )
+
+        async def opened(opening: Opening) -> str:
+            return await asyncio.wrap_future(town.node.store.submit(lambda tx: opener.open_case(tx, opening)))
+
+        first = await opened(one)
+        assert await opened(one) == first == "urn:ngsi-ld:Case:2026-000001"
+        assert (await cases.report(CALL, Report(type="street-light"))).id.endswith(":2026-000002")
+        assert await opened(replace(one, fault="10")) == "urn:ngsi-ld:Case:2026-000003"
+        assert (await cases.show(CALL, "2026-000001")).seen == 1
 
 
 async def test_the_rules_of_the_files_open_a_case_for_what_was_there_before_once(tmp_path: Path) -> None:

@@ -19,8 +19,11 @@ from cityloom.access.keys import KeyAccess, Keys
 from cityloom.broker.ports import Call
 from cityloom.cases.keep.city import load_rules
 from cityloom.cases.keep.open311_city import Open311Part, Question
+from cityloom.cases.keep.past import PastRequests
 from cityloom.cases.open311.reads import DAYS, RequestsWish, span_of
+from cityloom.ld.context import LdContext
 from cityloom.model.clock import SystemClock
+from cityloom.model.entity import DEFAULT_VOCAB, Attribute, Entity
 from cityloom.model.errors import BadRequestData, Unauthorized
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime, parse_datetime
@@ -169,6 +172,44 @@ async def test_a_report_is_a_case_whose_reporter_is_known_only_to_who_may_know(n
     assert found["extended_attributes"]["detailed_status"] == "PENDING"
     reporter = (await node.get(f"/cases/{case}/reporter?purpose=test&role=intake")).json
     assert (reporter["name"], reporter["note"]) == ("Ada Lovelace", "device_id: tt222")
+
+
+async def test_every_number_that_is_told_is_that_of_one_case_at_every_door(node: Client) -> None:
+    own = await made(node)
+    cases = node.services.cases
+    assert cases is not None
+    past = PastRequests(node.services.store, node.services.access, cases.book, LdContext.core.expand_term)
+    opened = Attribute(kind="Property", value=format_datetime(node.services.clock.now() - 60_000_000))
+    others = [
+        Entity(
+            id=f"urn:ngsi-ld:Open311ServiceRequest:{name}",
+            types=[DEFAULT_VOCAB + "Open311ServiceRequest"],
+            attributes={DEFAULT_VOCAB + "requested_datetime": [opened]},
+        )
+        for name in ("tiny:R0000480", "other:R0000480", "R0000480", "tiny:a:7", f"tiny:{own}")
+    ]
+    call = Call(cause=Cause(kind="system", id="test", operation="import"))
+    assert (await past.take(call, others)).made == 5
+
+    told = await listed(node)
+    numbers = {one["service_request_id"] for one in told}
+    assert len(numbers) == len(told) == 6
+    assert {own, "tiny:R0000480", "other:R0000480", "R0000480", "tiny:a:7", f"tiny:{own}"} == numbers
+    found = set()
+    for number in sorted(numbers):
+        one = await node.get(f"{V2}/requests/{number}.json")
+        assert [each["service_request_id"] for each in one.json] == [number]
+        assert await listed(node, service_request_id=number) == one.json
+        whole, status = await node.get(f"/cases/{number}"), await node.get(f"/cases/{number}/status")
+        assert (whole.status, status.status) == (200, 200)
+        assert whole.json["case"]["id"] == status.json["id"] == f"urn:ngsi-ld:Case:{number}"
+        queue = await node.get("/cases", params={"id": number, "status": "all"})
+        assert [each["id"] for each in queue.json["cases"]] == [status.json["id"]]
+        found.add(status.json["id"])
+    assert len(found) == 6
+    assert len(await listed(node, service_request_id=",".join(numbers))) == 6
+    rows = csv.DictReader(io.StringIO((await node.get(f"{V2}/requests.csv")).body.decode()))
+    assert {row["service_request_id"] for row in rows} == numbers
 
 
 async def test_status_follows_the_loop_and_updated_is_when_it_was_closed(node: Client) -> None:

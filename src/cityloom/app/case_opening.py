@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import structlog
 from msgspec.structs import replace
@@ -22,6 +23,8 @@ from cityloom.rules.opening import Opening
 from cityloom.rules.watched import point_of
 from cityloom.store.ports import Transaction
 
+_OPENED: Final = "caseOpened"
+"""The state that keeps the id of a fault's case."""
 _log = structlog.get_logger("rules")
 
 
@@ -38,18 +41,21 @@ class OpenedCases:
         self._timer_set = timer_set
         self._schemas = SchemaRules()
 
-    def open_case(self, tx: Transaction, opening: Opening) -> None:
-        """Reports the case in this transaction; one that is there already is left alone."""
-        if tx.get(opening.tenant, opening.case) is not None:
-            return
+    def open_case(self, tx: Transaction, opening: Opening) -> str:
+        """Reports the case in this transaction, and gives its id; a fault that has one keeps it."""
+        known = tx.document(opening.tenant, _OPENED, opening.fault)
+        if known is not None:
+            return str(known.body)
         name = f"{opening.table}@{opening.version}"
         cause = Cause(kind="system", id=f"rule:{name}:{opening.row}", party=CITY, operation="openCase")
         writer = CaseWriter(
             tx, Call(tenant=opening.tenant, party=CITY, cause=cause), self._book, self._schemas
         )
         place = self._place(tx, opening)
+        case = writer.new_id()
+        tx.set_state(opening.tenant, _OPENED, opening.fault, case)
         kept = writer.begin(
-            opening.case,
+            case,
             Subject(
                 description=opening.description,
                 location=place.location,
@@ -78,6 +84,7 @@ class OpenedCases:
             told = f"{opening.description} ({opening.case_type}: {error.detail})".strip()
             kept = replace(kept, subject=replace(kept.subject, description=told))
             writer.move(kept, replace(act, type="", grade=""))
+        return case
 
     def opened(self) -> None:
         """Looks at the timers of cases, after a commit."""

@@ -1,7 +1,7 @@
 """The invented people who work on Loomhaven's cases: intake, shift leaders, dispatchers, departments, others.
 
 When a request was made, promised and closed is the sample's own truth, and so is when a lamp shone again
-or a container was emptied; what lies between is drawn, by the case's id, so that it leads there.
+or a container was emptied; what lies between is drawn for each case, so that it leads there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.clocks.limits import parse_limit
-from cityloom.cases.keep.keeping import CASE_ID, CaseWriter
+from cityloom.cases.keep.keeping import CaseWriter
 from cityloom.cases.keep.kept import KeptCase
+from cityloom.cases.keep.numbers import CASE_ID
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.loop.case import Act
 from cityloom.connect.deliveries import Delivery
@@ -159,7 +160,7 @@ class SampleStaff:
                 self._instead(kept, step, error)
 
     def _act_of(self, kept: KeptCase, step: Step) -> Act:
-        chance = random.Random(f"{step.case} {step.move} {step.at}")
+        chance = random.Random(f"{_seed(kept)} {step.move} {step.at}")
         department = kept.case.department
         who = f"{department or step.role}-{chance.randrange(1, 5)}"
         act = Act(move=step.move, actor=f"staff:{who}", role=step.role, at=step.at, **step.given)
@@ -178,7 +179,7 @@ class SampleStaff:
 
     def _plan(self, kept: KeptCase, *, merge: bool = True) -> None:
         case = kept.case
-        chance = random.Random(case.id)
+        chance = random.Random(_seed(kept))
         ends = self._ends(kept, chance)
         if ends is not None and ends <= case.at:
             return  # it was closed when it came
@@ -306,6 +307,12 @@ def _afterwards(chance: random.Random, ends: int) -> list[_Part]:
     if chance.random() < 0.75:
         return [_Part(morning - ends, "evaluate", "evaluator", {})]
     return []
+
+
+def _seed(kept: KeptCase) -> str:
+    """What a case is drawn by: the same in every play, in whatever order rules open theirs."""
+    opened = kept.case.ruled.get("opening")
+    return kept.case.id if opened is None else f"{opened.row} {kept.subject.about} {kept.reported_at}"
 
 
 def _evidence(kept: KeptCase) -> tuple[str, ...]:

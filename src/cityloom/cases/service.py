@@ -17,7 +17,7 @@ from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.desk.calendar_door import CaseCalendar
-from cityloom.cases.desk.reading import CASES, full_id
+from cityloom.cases.desk.reading import CASES
 from cityloom.cases.desk.suggesting import CaseSuggestions
 from cityloom.cases.desk.views import CaseWhole, PublicCase
 from cityloom.cases.desk.wishes import LONGEST, MoveWish, Report, check_text
@@ -27,6 +27,7 @@ from cityloom.cases.keep.evidence import Evidence
 from cityloom.cases.keep.files import EvidenceFiles, Photo
 from cityloom.cases.keep.keeping import CaseWriter, digest
 from cityloom.cases.keep.kept import EVIDENCE, KeptCase, Subject, kept_of
+from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.keep.open311_city import check_answers
 from cityloom.cases.keep.parties import CITIZEN, Parties, Roles
 from cityloom.cases.keep.places import Place, Places

@@ -10,12 +10,13 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
+from cityloom.cases.keep.numbers import number_of
 from cityloom.cli.asking import NODE, Key, Url, ask
 from cityloom.cli.console import out, print_whole, progress_bars
 from cityloom.model.errors import ConfigurationError
 from cityloom.yamlfile import load_yaml
 
-_Case = Annotated[str, typer.Argument(help="The case: 2026-000123, or its whole id.")]
+_Case = Annotated[str, typer.Argument(help="The case: its number, as 2026-000123, or its whole id.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +57,7 @@ def list_cases(
         promises: list[dict[str, Any]] = [clock for clock in row["clocks"] if clock["clock"] == "promise"]
         promise = promises[0] if promises else {}
         shown.add_row(
-            row["id"].rpartition(":Case:")[2],
+            number_of(row["id"]),
             row["state"],
             row.get("holder", ""),
             row.get("type", ""),
@@ -73,7 +74,7 @@ def show(case: _Case, url: Url = NODE, key: Key = "") -> None:
 
     Example: `cityloom cases show 2026-000123`
     """
-    _print(ask("GET", url, f"/cases/{quote(case)}", key))
+    _print(ask("GET", url, f"/cases/{quote(case, safe='')}", key))
 
 
 def move(
@@ -94,7 +95,7 @@ def move(
 
     Example: `cityloom cases move 2026-000123 dispatch department=roads`
     """
-    path = f"/cases/{quote(case)}"
+    path = f"/cases/{quote(case, safe='')}"
     body: dict[str, Any] = {"move": name, "role": role, "actingFor": acting_for}
     for text in given or []:
         member, equals, value = text.partition("=")
@@ -275,7 +276,8 @@ def list_editions(url: Url = NODE, key: Key = "") -> None:
 def _print(whole: dict[str, Any]) -> None:
     row = whole["case"]
     out.print(
-        f"{row['id']}: {row['state']}, {row['status']}, with {row.get('holder') or 'nobody'}", markup=False
+        f"{number_of(row['id'])}: {row['state']}, {row['status']}, with {row.get('holder') or 'nobody'}",
+        markup=False,
     )
     for name in ("type", "condition", "description", "address", "area"):
         if row.get(name):

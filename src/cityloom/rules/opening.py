@@ -71,10 +71,10 @@ class Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Opening(Struct, frozen=True, kw_only=True):
     """What a rule asks for: a case of a type, at an entity, with the instances that fired as evidence.
 
-    `case` is derived from the rule, the entity and what began the fault, so that a repeat is recognised.
+    `fault` is derived from the rule, the entity and what began the fault, so that a repeat is recognised.
     """
 
-    case: str
+    fault: str
     tenant: str
     table: str
     version: str
@@ -179,11 +179,10 @@ def hear(rule: OpeningRule, was: Watched | None, heard: Heard, active: Active | 
 def open_case(
     rule: OpeningRule, was: Watched, *, tenant: str, entity: str, attribute: str, at: int
 ) -> tuple[Watched, Opening]:
-    """The case that is due, and where the rule stands then."""
+    """Where the rule stands once the case that is due is open, without its id, and what it is opened with."""
     named = "\x1f".join((tenant, rule.table, rule.row, entity, attribute, was.firing))
-    case = f"urn:ngsi-ld:Case:{hashlib.sha256(named.encode()).hexdigest()[:32]}"
     opening = Opening(
-        case=case,
+        fault=hashlib.sha256(named.encode()).hexdigest()[:32],
         tenant=tenant,
         table=rule.table,
         version=rule.version,
@@ -197,9 +196,7 @@ def open_case(
         since=was.since,
         at=at,
     )
-    return Watched(
-        status="open", since=was.since, firing=was.firing, evidence=was.evidence, case=case
-    ), opening
+    return Watched(status="open", since=was.since, firing=was.firing, evidence=was.evidence), opening
 
 
 def faults(rule: OpeningRule, told: Iterable[Heard], active: Active | None, until: int) -> Iterator[Watched]:

@@ -59,8 +59,8 @@ _DAY: Final = 86_400_000_000
 class CaseOpener(Protocol):
     """Opens cases; handed in by `app`."""
 
-    def open_case(self, tx: Transaction, opening: Opening) -> None:
-        """Opens the case in this transaction, with the evidence; one that is there already is left alone."""
+    def open_case(self, tx: Transaction, opening: Opening) -> str:
+        """Opens the case in this transaction and gives its id; a fault that has one keeps it."""
         ...
 
     def opened(self) -> None:
@@ -452,8 +452,7 @@ class OpeningWatch:
         now, opening = open_case(
             rule, was, tenant=place.tenant, entity=place.entity, attribute=place.attribute, at=at
         )
-        self._opener.open_case(tx, opening)
-        return now
+        return replace(now, case=self._opener.open_case(tx, opening))
 
     def _instance(
         self, tx: Transaction, place: Place, modified: str | None, before: int | None = None

@@ -160,8 +160,10 @@ export interface Report {
 
 export const pathOf = (number: string): string => `/cases/${encodeURIComponent(number)}`;
 
-/** The last part of a case's id: year and number. */
-export const numberOf = (id: string): string => id.slice(id.lastIndexOf(':') + 1);
+const idOf = 'urn:ngsi-ld:Case:';
+
+/** A case's number, by which every door knows it: all of its id that tells it from other cases. */
+export const numberOf = (id: string): string => (id.startsWith(idOf) ? id.slice(idOf.length) : id);
 
 export const readQueue = (
   { status, light, department, step, type, area, reportedSince, reportedUntil }: CasesView,

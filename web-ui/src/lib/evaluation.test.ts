@@ -164,6 +164,10 @@ describe('the cases behind a figure', () => {
       number: '2026-000007',
       part: '4-2',
     });
+    expect(numberAndPart('urn:ngsi-ld:Case:boston:101002176:part:4-2')).toEqual({
+      number: 'boston:101002176',
+      part: '4-2',
+    });
     expect([...timesEach(['a', 'b', 'a'])]).toEqual([
       ['a', 2],
       ['b', 1],

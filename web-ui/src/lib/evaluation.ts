@@ -172,7 +172,7 @@ export const figureColumns = [
 
 /** A case's number, and its part where the id is one of a part. */
 export function numberAndPart(id: string): { number: string; part: string } {
-  const [, number = id, part = ''] = /^urn:ngsi-ld:Case:([^:]+)(?::part:(.+))?$/.exec(id) ?? [];
+  const [, number = id, part = ''] = /^urn:ngsi-ld:Case:(.+?)(?::part:(.+))?$/.exec(id) ?? [];
   return { number, part };
 }
 

@@ -3,6 +3,7 @@ import { effect, signal, untracked } from '@preact/signals';
 import {
   type CaseRow,
   type CaseTypes,
+  numberOf,
   readCaseTypes,
   readWorkflow,
   type Workflow,
@@ -128,8 +129,7 @@ export const caseType = 'Case';
 export function chooseOnMap({ id, type }: Hit): void {
   const { page } = view.value;
   if (page === 'map') choose(id);
-  else if (page === 'cases' && type === caseType)
-    goCases({ number: id.slice(id.lastIndexOf(':') + 1) });
+  else if (page === 'cases' && type === caseType) goCases({ number: numberOf(id) });
 }
 
 /** Where the report is about; set by a press on the map, too. */

@@ -24,8 +24,8 @@ from cityloom.cases.desk.views import (
 )
 from cityloom.cases.desk.wishes import QueueWish
 from cityloom.cases.keep.evidence import Evidence
-from cityloom.cases.keep.keeping import CASE_ID
 from cityloom.cases.keep.kept import CASE, CHANGE, EVIDENCE, TRANSITION, KeptCase, iri, kept_of, read_open
+from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.keep.parties import ANONYMOUS, Parties, Roles
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.loop.case import Transition
@@ -391,11 +391,6 @@ class CaseReads(RulesTold):
 
 
 _WORDS: Final = {TRANSITION: "transition", EVIDENCE: "evidence", CHANGE: "change"}
-
-
-def full_id(case_id: str) -> str:
-    """A case's id: its number alone (`2026-000123`) is short for it."""
-    return case_id if not case_id or ":" in case_id else CASE_ID + case_id
 
 
 def _time(text: str, name: str) -> QTime:

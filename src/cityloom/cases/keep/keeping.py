@@ -21,6 +21,7 @@ from cityloom.cases.deadlines import changes
 from cityloom.cases.keep.calendars import Edition
 from cityloom.cases.keep.erasing import erase_photos, photos_of
 from cityloom.cases.keep.kept import CASE, CHANGE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
+from cityloom.cases.keep.numbers import CASE_ID
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.keep.timing import due_of, set_timers
 from cityloom.cases.loop.case import Act, Case, Moved
@@ -31,7 +32,6 @@ from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Transaction
 
-CASE_ID: Final = "urn:ngsi-ld:Case:"
 _COUNTER: Final = "caseCounter"
 REQUEST: Final = "caseRequest"
 

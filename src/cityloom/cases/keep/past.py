@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
-from cityloom.cases.keep.keeping import CASE_ID, CaseWriter
+from cityloom.cases.keep.keeping import CaseWriter
 from cityloom.cases.keep.kept import KeptCase, Subject
+from cityloom.cases.keep.numbers import CASE_ID
 from cityloom.cases.keep.parties import CITY
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.loop.case import Act, Promise

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from cityloom.broker.door import Door, Limits
 from cityloom.broker.ports import Access, Call
-from cityloom.cases.desk.reading import CASES, STATUS, full_id
+from cityloom.cases.desk.reading import CASES, STATUS
 from cityloom.cases.desk.wishes import NotSameWish
 from cityloom.cases.insight.duplicates import Duplicate, Told, duplicates
 from cityloom.cases.keep.city import CaseRules
 from cityloom.cases.keep.kept import CASE, KeptCase, iri, kept_of
+from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.keep.parties import ANONYMOUS, Parties, Roles
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.model.clock import Clock

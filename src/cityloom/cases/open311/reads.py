@@ -12,11 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.broker.ports import Call
-from cityloom.cases.desk.reading import CASES, STATUS, CaseReads, full_id
+from cityloom.cases.desk.reading import CASES, STATUS, CaseReads
 from cityloom.cases.desk.rules_told import TYPES
 from cityloom.cases.desk.wishes import LONGEST, QueueWish, Report, Reporter
 from cityloom.cases.keep.keeping import REQUEST, digest
 from cityloom.cases.keep.kept import iri, kept_of
+from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.open311.requests import (
     OTHER,
     Language,

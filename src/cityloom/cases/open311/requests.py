@@ -16,6 +16,7 @@ from cityloom.cases.clocks.limits import TableFile
 from cityloom.cases.desk.views import promise_of
 from cityloom.cases.keep.city import CaseRules
 from cityloom.cases.keep.kept import KeptCase, read_open, worst_light
+from cityloom.cases.keep.numbers import number_of
 from cityloom.cases.keep.open311_city import CONDITION
 from cityloom.cases.loop.case import Transition
 from cityloom.cases.loop.workflow import Workflow
@@ -214,7 +215,7 @@ def request_of(seen: Seen, rules: CaseRules, language: Language, now: int) -> Se
     state = workflow.states[case.state]
     location = subject.location or (None, None)
     return ServiceRequest(
-        service_request_id=short_id(case.id),
+        service_request_id=number_of(case.id),
         status="open" if is_open else "closed",
         status_notes=language(state.title) or case.state,
         service_name=(language(_OTHER) if row is None else language(row.title)) or kind,
@@ -285,11 +286,6 @@ def bulk_row(seen: Seen, rules: CaseRules, language: Language, now: int) -> list
     return [told[name] if name in told else getattr(request, name) for name in BULK]
 
 
-def short_id(case_id: str) -> str:
-    """A case's number: `2026-000123`."""
-    return case_id.rpartition(":")[2]
-
-
 def _expected(seen: Seen) -> str | None:
     """The promise, when it was made and is not paused; one that ended is what it was then."""
     case = seen.kept.case
@@ -313,7 +309,7 @@ def _extended(seen: Seen, rules: CaseRules, language: Language, now: int) -> Ext
         step=workflow.states[case.state].step,
         department=case.department or None,
         light=worst_light(readings) if workflow.is_open(case.state) else None,
-        merged_into=short_id(case.into) or None,
+        merged_into=number_of(case.into) or None,
         clocks=[
             ClockTold(
                 clock=one.clock,

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from starlette.responses import Response, StreamingResponse
 
 from cityloom.broker.ports import Call
+from cityloom.cases.keep.numbers import number_of
 from cityloom.cases.open311.reads import STATUSES, RequestsWish, ids_of, span_of
-from cityloom.cases.open311.requests import BULK, Language, short_id
+from cityloom.cases.open311.requests import BULK, Language
 from cityloom.cases.service import Cases
 from cityloom.ld.language import choose_language
 from cityloom.model.errors import BadRequestData, ResourceNotFound
@@ -100,7 +101,7 @@ async def token(incoming: Incoming) -> Response:
     call = _asked(incoming)
     name = _bare(incoming.path["token"])
     found = await cases_of(incoming).open311_token(call, name)
-    told = [{"service_request_id": short_id(found), "token": name}]
+    told = [{"service_request_id": number_of(found), "token": name}]
     return answer("service_requests", told, format_of(incoming.raw_path))
 
 
@@ -113,7 +114,7 @@ async def report(incoming: Incoming) -> Response:
     name = secrets.token_urlsafe(24) if cases.book.rules.open311.tokens else ""
     told = await cases.report(call, await cases.open311_report(call, form.values, form.answers, name))
     promised = None if told.promised_by is None else f"Promised by {told.promised_by}"
-    found: dict[str, Any] = {"token": name} if name else {"service_request_id": short_id(told.id)}
+    found: dict[str, Any] = {"token": name} if name else {"service_request_id": number_of(told.id)}
     body = [{**found, "service_notice": promised, "account_id": None}]
     return answer("service_requests", body, format_of(incoming.raw_path), 201)
 

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { numberOf } from '../../api/cases';
 import { type CaseChange, type Outcome, readScoreTitles, type WouldOpen } from '../../api/rules';
 import { type View, writeAddress } from '../../lib/address';
+import { numberAndPart } from '../../lib/evaluation';
 import { numberText, timeText } from '../../lib/format';
 import { known, plural, t } from '../../lib/i18n';
 import { attributeLabel, nameText, shortId } from '../../lib/names';
@@ -220,8 +221,7 @@ function PageLink({ text, to }: { text: string; to: Partial<View> }) {
 }
 
 function CaseLink({ id }: { id: string }) {
-  const number = numberOf(id.split(':part:')[0] ?? id);
-  const part = id.split(':part:')[1];
+  const { number, part } = numberAndPart(id);
   return (
     <PageLink
       text={part ? `${number} (${part})` : number}
