@@ -189,7 +189,8 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await expect(page.locator(".nearby")).to_contain_text("距此 14米")
         await expect(page.locator(".nearby a")).to_contain_text(near)
         await expect(page.locator(".nearby")).not_to_contain_text("Jane")
-        await page.locator('[name="photos"]').set_input_files(photo("navy"))
+        note: FilePayload = {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+        await page.locator('[name="photos"]').set_input_files([photo("navy"), note])
         await page.locator('[name="phone"]').fill("555 0100")
         assert await visit.audit() == []
         await page.get_by_role("button", name="提交").click()
@@ -199,6 +200,12 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         assert kept["case"]["location"] == pytest.approx([lon, lat])
         assert kept["case"]["reportedBy"] == ["phone"]
         assert len(kept["evidence"]) == 1
+        # What was not taken is told by its name, with why; another photo takes its place.
+        await expect(page.locator(".report .note.warn")).to_contain_text("note.jpg: 不是 JPEG")
+        await page.locator('[name="another"]').set_input_files(photo("teal"))
+        await expect(page.get_by_text("已发送 1 张照片")).to_be_visible()
+        await expect(page.locator(".report .note.warn")).to_have_count(0)
+        assert len(city.get(f"/cases/{number}")["evidence"]) == 2
 
         await page.get_by_role("link", name="办理进度").click()
         await expect(page.locator('[aria-current="step"]')).to_have_attribute("data-step", "collect")
