@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, readCase } from '../../api/cases';
-import { clockTitle, leftText } from '../../lib/cases';
+import { clockTitle, leftText, lightClock } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import {
@@ -94,7 +94,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         {light && (
           <>
             {' '}
-            · <LightWord light={light} />
+            · <LightWord light={light} clock={lightClock(row)?.clock} />
           </>
         )}
       </p>
