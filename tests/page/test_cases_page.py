@@ -267,6 +267,7 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
 
         # It is counted where it was filed, and found again behind that figure.
         await page.get_by_role("link", name="考核评价").click()
+        await page.locator('[name="period"]').select_option("month")
         card = page.locator('.figure-card[data-figure="UM-FILE-ONTIME"]')
         await expect(card).to_contain_text("100%")
         await expect(card).to_contain_text("1 件中 1 件")
@@ -296,7 +297,7 @@ async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(ci
     act(city, number, "assign", role="department", actingFor="lighting", worker="crew-1")
     async with visiting(city.url) as visit:
         page = visit.page
-        await page.goto(f"{city.url}/?page=evaluation&by=type")
+        await page.goto(f"{city.url}/?page=evaluation&period=month&by=type")
         row = page.locator('[data-group="street-light"]')
         filed = row.locator('[data-figure="UM-FILE-ONTIME"]')
         await filed.focus()
