@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import cityloom
 from cityloom.cases.clocks.calendar import load_calendar
@@ -210,6 +211,25 @@ def test_a_sentence_tells_counts_and_days_in_both_languages() -> None:
     ):
         assert part.strip() in told["en"]
         assert part.strip() in told["zh"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "en", "zh"),
+    [
+        (0.083, "usually none or nearly none;", "通常几乎没有，"),
+        (0.4, "usually fewer than one;", "通常不到 1 件，"),
+        (2.04, "usually 2;", "通常 2 件，"),
+        (123.4, "usually 123;", "通常 123 件，"),
+    ],
+)
+def test_what_is_usual_is_told_as_a_person_would(expected: float, en: str, zh: str) -> None:
+    detector = _detector()
+    _run(detector, [("tree", "north", _at(START + timedelta(days=number), 9)) for number in range(28)])
+    day = START + timedelta(days=28)
+    [surge, *_] = _run(detector, [("tree", "north", _at(day, 7 + one / 30)) for one in range(9)])
+    told = sentence(replace(surge, expected=expected))
+    assert en in told["en"]
+    assert zh in told["zh"]
 
 
 @pytest.mark.parametrize(

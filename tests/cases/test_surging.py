@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cases.test_past import BOSTON, NEEDED, entity, imported, rows, stamps
 from cases.tiny import tiny_city
@@ -21,13 +22,13 @@ from cityloom.cases.desk.wishes import Report
 from cityloom.cases.insight.surge import Surge
 from cityloom.cases.keep.kept import iri
 from cityloom.cases.keep.past import PastRequests
-from cityloom.cases.looks.alerts import SURGE, arrivals, surge_of
+from cityloom.cases.looks.alerts import SURGE, arrivals, put_surge, surge_of
 from cityloom.cases.looks.surges_told import CaseSurges, SurgeWish, replayed
 from cityloom.cases.looks.surging import CONSUMER, COUNTS, STATE, SurgesFollowed
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock
-from cityloom.model.entity import LOCATION, Entity
+from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import OperationNotSupported
 from cityloom.model.time import parse_datetime
 from cityloom.query.values import Query, TypeIs
@@ -131,6 +132,39 @@ async def test_many_reports_raise_one_alarm_that_is_an_entity_and_ends_by_itself
     with loomhaven.store.snapshot() as snapshot:
         events = [one for one in snapshot.events(0, 10_000) if one.entity_id == raised.id]
     assert [one.kind for one in events] == ["entityCreated", "entityUpdated"]
+
+
+async def test_an_alarm_names_its_area_in_each_language(loomhaven: Town) -> None:
+    names = {"en": "Old Port", "zh": "老港区"}
+    area = Entity(
+        id="urn:ngsi-ld:District:loomhaven:D02",
+        types=[iri("District")],
+        attributes={iri("name"): [Attribute(kind="LanguageProperty", value=names)]},
+    )
+    async with watched(loomhaven) as watch:
+        await loomhaven.report()
+        await seen(loomhaven, watch)
+        await passes(loomhaven, watch, 9 * DAY)
+        for _ in range(12):
+            loomhaven.clock.advance(60)
+            await loomhaven.report()
+        await seen(loomhaven, watch)
+    [surge] = alarms(loomhaven)
+
+    def put(tx: Transaction) -> None:
+        tx.write_entity("", None, area, loomhaven.call().cause)
+        for id in (area.id, "urn:ngsi-ld:District:loomhaven:D03"):
+            put_surge(tx, loomhaven.call(), replace(surge, area=id), RULES, None)
+
+    loomhaven.store.submit(put).result()
+    with loomhaven.store.snapshot() as snapshot:
+        found = snapshot.scan("", Query(types=TypeIs(SURGE)))
+        told = {surge_of(one).area[-3:]: attribute(one, "description") for one in found}
+    assert isinstance(told["D02"], dict)
+    assert isinstance(told["D03"], dict)
+    assert " in Old Port: " in told["D02"]["en"]
+    assert told["D02"]["zh"].startswith("老港区")
+    assert " in D03: " in told["D03"]["en"]
 
 
 async def test_a_type_that_is_told_at_filing_counts_when_the_case_was_reported(loomhaven: Town) -> None:

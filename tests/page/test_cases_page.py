@@ -189,7 +189,8 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await expect(page.locator(".nearby")).to_contain_text("距此 14米")
         await expect(page.locator(".nearby a")).to_contain_text(near)
         await expect(page.locator(".nearby")).not_to_contain_text("Jane")
-        await page.locator('[name="photos"]').set_input_files(photo("navy"))
+        note: FilePayload = {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+        await page.locator('[name="photos"]').set_input_files([photo("navy"), note])
         await page.locator('[name="phone"]').fill("555 0100")
         assert await visit.audit() == []
         await page.get_by_role("button", name="提交").click()
@@ -199,6 +200,12 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         assert kept["case"]["location"] == pytest.approx([lon, lat])
         assert kept["case"]["reportedBy"] == ["phone"]
         assert len(kept["evidence"]) == 1
+        # What was not taken is told by its name, with why; another photo takes its place.
+        await expect(page.locator(".report .note.warn")).to_contain_text("note.jpg: 不是 JPEG")
+        await page.locator('[name="another"]').set_input_files(photo("teal"))
+        await expect(page.get_by_text("已发送 1 张照片")).to_be_visible()
+        await expect(page.locator(".report .note.warn")).to_have_count(0)
+        assert len(city.get(f"/cases/{number}")["evidence"]) == 2
 
         await page.get_by_role("link", name="办理进度").click()
         await expect(page.locator('[aria-current="step"]')).to_have_attribute("data-step", "collect")
@@ -260,6 +267,7 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
 
         # It is counted where it was filed, and found again behind that figure.
         await page.get_by_role("link", name="考核评价").click()
+        await page.locator('[name="period"]').select_option("month")
         card = page.locator('.figure-card[data-figure="UM-FILE-ONTIME"]')
         await expect(card).to_contain_text("100%")
         await expect(card).to_contain_text("1 件中 1 件")
@@ -289,7 +297,7 @@ async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(ci
     act(city, number, "assign", role="department", actingFor="lighting", worker="crew-1")
     async with visiting(city.url) as visit:
         page = visit.page
-        await page.goto(f"{city.url}/?page=evaluation&by=type")
+        await page.goto(f"{city.url}/?page=evaluation&period=month&by=type")
         row = page.locator('[data-group="street-light"]')
         filed = row.locator('[data-figure="UM-FILE-ONTIME"]')
         await filed.focus()

@@ -197,7 +197,7 @@ def replay_surges(
     shown = Table("type", "area", "raised", "ended", "peak", "why")
     for one in sorted(alarms, key=lambda one: (one.type, one.since, one.area)):
         ended = "on" if one.until is None else format_datetime(one.until)
-        why = reason(one, rules, one.area)["en"]
+        why = reason(one, rules, {"@none": one.area} if one.area else None)["en"]
         shown.add_row(one.type, one.area or "-", format_datetime(one.since), ended, str(one.peak), why)
     print_whole(shown)
     city = sum(not one.area for one in alarms)

@@ -82,6 +82,8 @@ export interface CaseTransition {
   actingFor?: string;
   reason?: string;
   finding?: string;
+  /** Photos, and what else there is: of a rule, the instances that fired. */
+  evidence?: string[];
   given?: Record<string, string | string[]>;
 }
 

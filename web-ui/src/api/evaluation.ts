@@ -127,5 +127,17 @@ export const readCasesById = (
   );
 
 /** The case that was reported last; none where there is no case. */
+/** How many cases were reported between two instants, the second one not included. */
+export const countReported = async (
+  { since, until }: { since: string; until: string },
+  stop: AbortSignal,
+): Promise<number> =>
+  (
+    await getJson<{ total: number }>(
+      `/cases${query({ status: 'all', since, until, limit: 1 })}`,
+      stop,
+    )
+  ).body.total;
+
 export const readLastCase = (stop: AbortSignal): Promise<Answer<{ cases: CaseRow[] }>> =>
   getJson(`/cases${query({ status: 'all', orderBy: '-reportedAt', limit: 1 })}`, stop);

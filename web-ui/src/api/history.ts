@@ -57,6 +57,22 @@ export function readPast(
   return getJson(`${pathOf(id)}${search}`, signal);
 }
 
+/** The instances of all attributes that the node was told until an instant (ISO 8601), the newest of each. */
+export function readInstances(
+  id: string,
+  until: string,
+  signal?: AbortSignal,
+): Promise<Answer<NormalizedEntity>> {
+  const search = query({
+    timeproperty: 'modifiedAt',
+    timerel: 'before',
+    timeAt: new Date(Date.parse(until) + 1).toISOString(),
+    lastN: 200,
+    options: 'sysAttrs',
+  });
+  return getJson(`${pathOf(id)}${search}`, signal);
+}
+
 /** Later than any observation: a clock that is wrong, here or at a sensor, must not hide the newest values. */
 const end = '9999-12-31T23:59:59Z';
 

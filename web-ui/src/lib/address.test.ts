@@ -70,7 +70,7 @@ describe('the address', () => {
     const odd =
       '?page=x&time=2025-13-99&areas=A:B:median&speed=-1&at=now&layers=%25E0%25&time=a/b&status=done&light=blue&reportedSince=today&by=moon&period=2026-02-01/2026-02-30';
     expect(readAddress(odd)).toEqual({ ...firstView, shown: ['%E0%'] });
-    expect(readAddress('?period=2026-03-02/2026-03-01').evaluation.period).toBe('month');
+    expect(readAddress('?period=2026-03-02/2026-03-01').evaluation.period).toBe('');
     expect(readAddress('?time=2025-06-30T00:00:00Z/2025-06-29T00:00:00Z').time.mode).toBe('live');
     expect(readAddress('?areas=District:Streetlight:avg:').areas).toBeNull();
     expect(readAddress('?areas=District:Streetlight:count::halves').areas).toBeNull();

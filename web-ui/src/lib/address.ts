@@ -81,7 +81,7 @@ export const caseStatuses: readonly CaseStatus[] = ['open', 'closed', 'all'];
 
 /** Which days are evaluated, who is looked at, and which figure is opened. */
 export interface EvaluationView {
-  /** `month` (this one), `last`, `year`, or days: `2026-07-01/2026-07-31`, both included. */
+  /** `month` (this one), `last`, `year`, or days: `2026-07-01/2026-07-31`, both included; "" chose none. */
   period: string;
   by: Division;
   /** A department, an area or a type; "" is everything. */
@@ -157,7 +157,7 @@ export const firstView: View = {
     reportedSince: '',
     reportedUntil: '',
   },
-  evaluation: { period: 'month', by: 'department', group: '', figure: '', part: '', order: '' },
+  evaluation: { period: '', by: 'department', group: '', figure: '', part: '', order: '' },
   rules: { version: '', row: '', replay: '' },
 };
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { CaseClock } from '../api/cases';
-import { leftText, promiseOf } from './cases';
+import { leftText, lightClock, promiseOf } from './cases';
 import { language } from './i18n';
 
 const clock = (more: Partial<CaseClock>): CaseClock => ({
@@ -39,5 +39,18 @@ describe('the promise', () => {
     const stage = clock({ clock: 'file' });
     expect(promiseOf({ clocks: [stage, clock({ left: 5 })] })?.left).toBe(5);
     expect(promiseOf({ clocks: [stage] })).toBeUndefined();
+  });
+});
+
+describe('the light of a case', () => {
+  it("is the promise's where that is the same, else that of which the least is left", () => {
+    const promise = clock({ light: 'green', left: 9_000 });
+    const handle = clock({ clock: 'handle', light: 'red', left: -60 });
+    const feedback = clock({ clock: 'feedback', light: 'red', left: -90 });
+    const clocks = [promise, handle, feedback];
+    expect(lightClock({ light: 'red', clocks })?.clock).toBe('feedback');
+    const late = [handle, { ...promise, light: 'red' as const }];
+    expect(lightClock({ light: 'red', clocks: late })?.clock).toBe('promise');
+    expect(lightClock({ clocks })).toBeUndefined();
   });
 });

@@ -15,6 +15,12 @@ export const lightMarks: Record<Light, { colour: string; shape: Shape }> = {
 export const promiseOf = ({ clocks }: Pick<CaseRow, 'clocks'>): CaseClock | undefined =>
   clocks.find(({ clock }) => clock === 'promise');
 
+/** Whose light a case has: the promise's where its is the same, else that of which the least is left. */
+export function lightClock(row: Pick<CaseRow, 'clocks' | 'light'>): CaseClock | undefined {
+  const alike = row.clocks.filter(({ light }) => light === row.light);
+  return promiseOf({ clocks: alike }) ?? alike.sort((a, b) => a.left - b.left)[0];
+}
+
 export const clockTitle = (clock: string): string => known(`cases.clock.${clock}`) ?? clock;
 
 /** What is left of a clock; work time in hours, since a day of it is not a day. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NormalizedEntity } from '../api/ngsi';
-import { changedKeys, chartable, locationOf, rowsOf } from './entity';
+import { changedKeys, chartable, instancesOf, locationOf, rowsOf } from './entity';
 
 const lamp: NormalizedEntity = {
   id: 'urn:ngsi-ld:Streetlight:1',
@@ -108,5 +108,33 @@ describe('locationOf', () => {
   it('is the location, or nothing', () => {
     expect(locationOf(rowsOf(lamp))).toEqual({ type: 'Point', coordinates: [1, 2] });
     expect(locationOf(rowsOf({ id: 'urn:x', type: 'X' }))).toBeNull();
+  });
+});
+
+describe('instances of the past', () => {
+  it('are found by their ids, the earliest first', () => {
+    const instance = (id: string, value: number, observedAt: string) => ({
+      type: 'Property',
+      value,
+      unitCode: 'LUX',
+      observedAt,
+      instanceId: id,
+    });
+    const past = {
+      id: 'urn:ngsi-ld:Streetlight:1',
+      type: 'Streetlight',
+      illuminanceLevel: [
+        instance('urn:c', 0.02, '2026-11-30T20:30:00Z'),
+        instance('urn:b', 0.01, '2026-11-30T20:15:00Z'),
+        instance('urn:a', 0.03, '2026-11-30T20:00:00Z'),
+      ],
+      power: instance('urn:d', 1, '2026-11-30T20:00:00Z'),
+    };
+    const found = instancesOf(past, ['urn:a', 'urn:c']);
+    expect(found.map(({ name, shown }) => [name, shown])).toEqual([
+      ['illuminanceLevel', { kind: 'number', value: 0.03 }],
+      ['illuminanceLevel', { kind: 'number', value: 0.02 }],
+    ]);
+    expect(found[0]?.unitCode).toBe('LUX');
   });
 });

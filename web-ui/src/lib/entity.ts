@@ -70,6 +70,17 @@ export function rowsOf(entity: NormalizedEntity): Row[] {
   return rowsOfMembers(entity, systemMembers);
 }
 
+/** Those instances of a temporal evolution that have these ids, the earliest first. */
+export function instancesOf(past: NormalizedEntity, ids: readonly string[]): Row[] {
+  const wanted = Object.entries(past).map(([name, value]): [string, Json] => [
+    name,
+    [value].flat().filter((each) => isMembers(each) && ids.includes(text(each.instanceId) ?? '')),
+  ]);
+  const time = ({ observedAt, modifiedAt }: Row): number =>
+    Date.parse(observedAt ?? modifiedAt ?? '');
+  return rowsOfMembers(Object.fromEntries(wanted), systemMembers).sort((a, b) => time(a) - time(b));
+}
+
 function rowsOfMembers(members: Members, leaveOut: Set<string>): Row[] {
   const rows: Row[] = [];
   for (const [name, value] of Object.entries(members)) {

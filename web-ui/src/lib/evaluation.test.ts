@@ -7,6 +7,7 @@ import {
   figureRows,
   headlineOf,
   instantsOf,
+  firstPeriod,
   monthAround,
   numberAndPart,
   orderGroups,
@@ -58,6 +59,14 @@ const made: Evaluation = {
 };
 
 describe('a period', () => {
+  it('is last month while this one has told little', () => {
+    expect(firstPeriod('2026-12-07', { month: 9, last: 80 })).toBe('last');
+    expect(firstPeriod('2026-12-08', { month: 9, last: 80 })).toBe('month');
+    expect(firstPeriod('2026-12-20', { month: 0, last: 80 })).toBe('last');
+    expect(firstPeriod('2026-12-01', { month: 3, last: 0 })).toBe('month');
+    expect(firstPeriod('2026-12-01', { month: 0, last: 0 })).toBe('month');
+  });
+
   it('is named by what the day is in', () => {
     expect(daysOf('month', '2028-02-29')).toEqual({ from: '2028-02-01', to: '2028-02-29' });
     expect(daysOf('last', '2027-01-31')).toEqual({ from: '2026-12-01', to: '2026-12-31' });

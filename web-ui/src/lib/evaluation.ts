@@ -23,6 +23,15 @@ export function daysOf(period: string, today: string): Days {
   return { from, to };
 }
 
+/** How many days of a month must be over until it tells more than the one before. */
+const enoughDays = 7;
+
+/** The month that is shown where none was chosen: last month while this one has told little. */
+export function firstPeriod(today: string, counts: { month: number; last: number }): string {
+  const isYoung = Number(today.slice(8)) <= enoughDays;
+  return counts.last > 0 && (isYoung || counts.month === 0) ? 'last' : 'month';
+}
+
 function monthOf(year: number, month: number): Days {
   const head = `${year}-${String(month).padStart(2, '0')}`;
   // The day before the next month's first.

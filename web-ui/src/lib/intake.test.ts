@@ -35,10 +35,11 @@ describe('a case that may be the same', () => {
 
 describe('an alarm', () => {
   it('tells what came and what is usual, and what it has become', () => {
-    expect(countsText({ seen: 12, expected: 1.34, peak: 12 })).toBe('12 came, 1.3 are usual');
+    expect(countsText({ seen: 12, expected: 1.34, peak: 12 })).toBe('12 came, usually 1.3');
     expect(countsText({ seen: 6, expected: 0.042, peak: 30 })).toBe(
-      '6 came, 0.04 are usual; up to 30 since',
+      '6 came, usually none or nearly none; up to 30 since',
     );
+    expect(countsText({ seen: 6, expected: 0.4, peak: 6 })).toBe('6 came, usually fewer than one');
   });
 });
 

@@ -34,13 +34,21 @@ export function apartText({ distance, apart }: Pick<Alike, 'distance' | 'apart'>
 export const letterOf = (index: number): string =>
   index < 26 ? String.fromCharCode(65 + index) : String(index + 1);
 
+/** A mean in words where it is less than one, as the node's sentence has it. */
+function usualText(expected: number): string {
+  if (expected < 0.1) return t('intake.surge.nearlyNone');
+  return expected < 1
+    ? t('intake.surge.underOne')
+    : t('intake.surge.usual', { count: numberText(expected, expected < 10 ? 1 : 0) });
+}
+
 /** How many came, how many are usual, and how many it has become since. */
 export function countsText({
   seen,
   expected,
   peak,
 }: Pick<Surge, 'seen' | 'expected' | 'peak'>): string {
-  const counts = { seen: numberText(seen), expected: numberText(expected, expected < 1 ? 2 : 1) };
+  const counts = { seen: numberText(seen), expected: usualText(expected) };
   return peak > seen
     ? t('intake.surge.grown', { ...counts, peak: numberText(peak) })
     : t('intake.surge.counts', counts);

@@ -1,8 +1,9 @@
 /** What the reader evaluates: the chosen days, group and figure, and the address with them. */
-import type { Wish } from '../api/evaluation';
+import { signal } from '@preact/signals';
+import { countReported, type Wish } from '../api/evaluation';
 import { type EvaluationView, firstView } from '../lib/address';
 import { timeZone } from '../lib/format';
-import { type Days, daysOf, everyOf, groupsBy, instantsOf } from '../lib/evaluation';
+import { type Days, daysOf, everyOf, firstPeriod, groupsBy, instantsOf } from '../lib/evaluation';
 import { nodeNow } from '../lib/nodetime';
 import { dayOf } from '../lib/zone';
 import { go, view } from './view';
@@ -12,9 +13,30 @@ export function goEvaluation(change: Partial<EvaluationView>, step = true): void
   go({ evaluation: { ...view.value.evaluation, ...change } }, step);
 }
 
+const today = (): string => dayOf(nodeNow(), timeZone.value);
+
+/** What is shown where the reader chose no period; "" until that is known. */
+const unchosen = signal('');
+
+/** Looks which month tells something; this one where that cannot be known. */
+export async function findPeriod(stop: AbortSignal): Promise<void> {
+  const day = today();
+  const count = (period: string): Promise<number> =>
+    countReported(instantsOf(daysOf(period, day), timeZone.value), stop);
+  try {
+    const [month, last] = await Promise.all([count('month'), count('last')]);
+    unchosen.value = firstPeriod(day, { month, last });
+  } catch (thrown) {
+    if (stop.aborted) throw thrown;
+    unchosen.value = 'month';
+  }
+}
+
+/** The period that is shown; "" until it is known. */
+export const chosenPeriod = (): string => view.value.evaluation.period || unchosen.value;
+
 /** The chosen days, by the city's own calendar. */
-export const chosenDays = (): Days =>
-  daysOf(view.value.evaluation.period, dayOf(nodeNow(), timeZone.value));
+export const chosenDays = (): Days => daysOf(chosenPeriod() || 'month', today());
 
 /** What the node is asked for. */
 export function wish(): Wish {

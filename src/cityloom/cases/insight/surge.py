@@ -27,6 +27,7 @@ _YEAR: Final = 8766
 _HOUR: Final = 3_600_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+_NEARLY_NONE: Final = 0.1
 EVERYWHERE: Final = ""
 """The area that stands for the whole city."""
 
@@ -388,23 +389,34 @@ def check_rule(rule: SurgeRule) -> None:
 
 
 def sentence(surge: Surge) -> dict[str, str]:
-    """Why it was raised, in words for a person, in English and Chinese; type and area by their codes."""
+    """Why it was raised, in words for a person, in English and Chinese; type and area as they stand in it."""
     first = (surge.hour - surge.window + 1) % _HOURS
     hours = f"{first:02d}:00–{surge.hour + 1:02d}:00"
     odds = f"{1 / max(surge.chance, 1e-9):,.0f}"
     days = f"{surge.days[0]}…{surge.days[-1]}" if surge.days else "–"
     where = f"{surge.type} in {surge.area}" if surge.area else surge.type
+    usually = _usually(surge.expected)
     return {
         "en": (
-            f"{where}: {surge.seen} arrived within {hours} of {surge.day}. {surge.expected:.2g} are usual, "
-            f"and the day before had {surge.before}; so many come by chance once in {odds} times or less. "
+            f"{where}: {surge.seen} arrived within {hours} of {surge.day}, usually {usually['en']}; "
+            f"the day before had {surge.before}; so many come by chance once in {odds} times or less. "
             f"Compared with the same hours of {len(surge.days)} days of the same kind, {surge.weekdays} of "
             f"them of the same weekday ({days})."
         ),
         "zh": (
             f"{surge.area}{surge.type}：{surge.day} {hours} 到达 {surge.seen} 件，"
-            f"通常 {surge.expected:.2g} 件，前一日同时段 {surge.before} 件；"
+            f"通常{usually['zh']}，前一日同时段 {surge.before} 件；"
             f"偶然出现的机会不超过 {odds} 分之一。"
             f"对照 {len(surge.days)} 个同类日的同一时段，其中 {surge.weekdays} 个为同一星期几（{days}）。"
         ),
     }
+
+
+def _usually(expected: float) -> dict[str, str]:
+    """A mean in words where it is less than one: nobody has seen a twelfth of a report."""
+    if expected < _NEARLY_NONE:
+        return {"en": "none or nearly none", "zh": "几乎没有"}
+    if expected < 1:
+        return {"en": "fewer than one", "zh": "不到 1 件"}
+    number = f"{expected:.0f}" if expected >= 10 else f"{expected:.1f}".removesuffix(".0")
+    return {"en": number, "zh": f" {number} 件"}

@@ -6,7 +6,7 @@ Its id is made of type, area and the arrival that raised it, so the same alarm i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -112,16 +112,25 @@ def surge_of(entity: Entity) -> Surge:
     return msgspec.convert(_value(entity, "surge"), Surge)
 
 
-def reason(surge: Surge, rules: CaseRules, area: str = "") -> dict[str, str]:
-    """Why it was raised, in English and Chinese, with the type's name in each and the area's own."""
+def reason(surge: Surge, rules: CaseRules, area: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Why it was raised, in English and Chinese, with the names of type and area in each.
+
+    Args:
+        area: its name by language; None where it is told elsewhere.
+    """
     row = rules.limits.told.types.get(surge.type)
     titles = {} if row is None else row.title
     return {
         language: sentence(
-            replace(surge, type=titles.get(language, surge.type), area=area if surge.area else "")
+            replace(surge, type=titles.get(language, surge.type), area=_in(area or {}, language))
         )[language]
         for language in ("en", "zh")
     }
+
+
+def _in(names: Mapping[str, str], language: str) -> str:
+    """A name in a language, else whatever there is of it."""
+    return names.get(language) or next(iter(names.values()), "")
 
 
 def _entity(
@@ -143,7 +152,7 @@ def _entity(
     }
     if surge.area:
         attributes[iri("refArea")] = [Attribute(kind="Relationship", value=surge.area)]
-    told = reason(surge, rules, _name(area) or surge.area)
+    told = reason(surge, rules, _names(surge.area, area) if surge.area else None)
     attributes[iri("description")] = [Attribute(kind="LanguageProperty", value=told)]
     attributes[iri("surge")] = [Attribute(kind="JsonProperty", value=msgspec.to_builtins(surge))]
     where = area.instance(LOCATION) if area is not None else None
@@ -161,9 +170,14 @@ def _arrivals(entities: Iterable[Entity]) -> Iterator[Arrival]:
             yield found
 
 
-def _name(area: Entity | None) -> str:
+def _names(id: str, area: Entity | None) -> dict[str, str]:
+    """The names of an area by language, as the live picture has it; the end of its id where it has none."""
     value = None if area is None else _value(area, "name")
-    return value if isinstance(value, str) else ""
+    if isinstance(value, dict):
+        found = {language: text for language, text in value.items() if isinstance(text, str) and text}
+    else:
+        found = {"@none": value} if isinstance(value, str) and value else {}
+    return found or {"@none": id.rsplit(":", 1)[-1]}
 
 
 def _value(entity: Entity, name: str) -> Any:

@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, readCase } from '../../api/cases';
-import { clockTitle, leftText } from '../../lib/cases';
+import { clockTitle, leftText, lightClock } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import {
@@ -21,6 +21,7 @@ import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { DecidedBy, LimitBy } from '../rules/DecidedBy';
 import { useRead } from '../parts/useRead';
+import { Fired } from './Fired';
 import { History } from './History';
 import { Alike } from './Alike';
 import { type AskedMove, Moves } from './Moves';
@@ -81,6 +82,7 @@ export function CasePane() {
 function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
   const { case: row, steps, evidence, transitions } = whole;
   const { number } = view.value.cases;
+  const [opened] = transitions;
   const [asked, setAsked] = useState<AskedMove | null>(null);
   const { type = '', department = '', area = '', address, about, light, description } = row;
   return (
@@ -92,7 +94,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
         {light && (
           <>
             {' '}
-            · <LightWord light={light} />
+            · <LightWord light={light} clock={lightClock(row)?.clock} />
           </>
         )}
       </p>
@@ -121,6 +123,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
           merge={(into, reason) => setAsked({ move: 'merge', texts: { into, reason } })}
         />
       )}
+      {about && opened && whole.ruled.opening && <Fired about={about} opened={opened} />}
       <Steps steps={steps} />
       {row.clocks.length > 0 && (
         <section aria-labelledby="case-clocks">

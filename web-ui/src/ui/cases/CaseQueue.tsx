@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { type CaseRow, numberOf, readQueue } from '../../api/cases';
 import { type CasesView, caseStatuses, lights } from '../../lib/address';
-import { clockTitle, leftText, promiseOf } from '../../lib/cases';
+import { clockTitle, leftText, lightClock, promiseOf } from '../../lib/cases';
 import { numberText, timeText } from '../../lib/format';
 import { compareTexts, plural, t } from '../../lib/i18n';
 import {
@@ -101,7 +101,7 @@ function Row({ row }: { row: CaseRow }) {
   const number = numberOf(row.id);
   const { type = '', department = '', area = '', light, description } = row;
   const promise = promiseOf(row);
-  // Where the light is not the promise's, it says whose.
+  // Where the light is not the promise's, it says whose, and when that was due.
   const urgent = row.clocks.filter((each) => each !== promise && each.light !== 'green');
   return (
     <button
@@ -112,7 +112,7 @@ function Row({ row }: { row: CaseRow }) {
       onClick={() => goCases({ number })}
     >
       <span class="case-line">
-        {light && <LightWord light={light} />}
+        {light && <LightWord light={light} clock={lightClock(row)?.clock} />}
         <span class="case-left">
           {row.status === 'closed'
             ? t('cases.closed')
@@ -128,6 +128,7 @@ function Row({ row }: { row: CaseRow }) {
       {urgent.map((clock) => (
         <span class="small" key={clock.clock}>
           {clockTitle(clock.clock)}: {leftText(clock)}
+          {clock.deadline && ` · ${t('cases.due', { time: timeText(clock.deadline, 'short') })}`}
         </span>
       ))}
       <span class="small quiet">

@@ -29,7 +29,7 @@ export function History({ transitions }: { transitions: readonly CaseTransition[
                 .join(' · ')}
             </span>
             {each.reason && <span>{t('cases.because', { reason: each.reason })}</span>}
-            {each.finding && <span>{t('cases.found', { finding: each.finding })}</span>}
+            {each.finding && <span>{t('cases.found', { finding: foundText(each) })}</span>}
             {Object.entries(each.given ?? {}).map(([name, value]) => (
               <span class="small" key={name}>
                 {t('cases.given', {
@@ -44,6 +44,10 @@ export function History({ transitions }: { transitions: readonly CaseTransition[
     </section>
   );
 }
+
+/** A rule finds a condition, a person what she saw. */
+const foundText = ({ role, finding = '' }: CaseTransition): string =>
+  role === 'city' ? conditionTitle(finding) : finding;
 
 function valueText(name: string, value: string | string[]): string {
   const title: Record<string, (code: string) => string> = {

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { addPhoto, numberOf, reportCase, type Report } from '../../api/cases';
+import { numberOf, reportCase, type Report } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
 import { placeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
@@ -8,6 +8,7 @@ import { map } from '../../state/store';
 import { go, view } from '../../state/view';
 import { Nearby } from './Nearby';
 import { refusal } from './parts';
+import { sendPhotos, type Unsent, UnsentPhotos } from './UnsentPhotos';
 import { TypeChoice } from './TypeChoice';
 
 /** What the node knows a report by, so that one sent twice is one case. */
@@ -17,7 +18,7 @@ const freshId = (): string =>
 /** A citizen's report: where, what, a photo, and whom to ask, if anybody. */
 export function ReportForm() {
   const [number, setNumber] = useState('');
-  const [unsent, setUnsent] = useState(0);
+  const [unsent, setUnsent] = useState<Unsent[]>([]);
   useEffect(() => void readWords().catch(() => undefined), []);
   useEffect(showReportPlace, []);
   if (number) return <Thanks number={number} unsent={unsent} again={() => setNumber('')} />;
@@ -32,7 +33,7 @@ export function ReportForm() {
   );
 }
 
-function Form({ done }: { done: (number: string, unsent: number) => void }) {
+function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
   const [type, setType] = useState('');
   const [text, setText] = useState('');
   const [said, setSaid] = useState('');
@@ -51,9 +52,10 @@ function Form({ done }: { done: (number: string, unsent: number) => void }) {
       const given = new FormData(form);
       const made = await reportCase(reportOf(given, type, requestId));
       const number = numberOf(made.id);
-      const files = given.getAll('photos').filter((each) => each instanceof File && each.size > 0);
-      const sent = await Promise.allSettled(files.map((file) => addPhoto(number, file as File)));
-      done(number, sent.filter(({ status }) => status === 'rejected').length);
+      const files = given
+        .getAll('photos')
+        .filter((each): each is File => each instanceof File && each.size > 0);
+      done(number, await sendPhotos(number, files));
     } catch (thrown) {
       setSaid(refusal(thrown));
       setBusy(false);
@@ -195,7 +197,7 @@ function PlaceChoice() {
 }
 
 /** The number to keep, and where everyone can see how the case goes. */
-function Thanks(props: { number: string; unsent: number; again: () => void }) {
+function Thanks(props: { number: string; unsent: Unsent[]; again: () => void }) {
   const { number, unsent, again } = props;
   const address = writeAddress({ ...view.value, page: 'status', cases: casesOf(number) });
   useEffect(() => document.getElementById('report-done')?.focus(), []);
@@ -206,11 +208,7 @@ function Thanks(props: { number: string; unsent: number; again: () => void }) {
       </h2>
       <p class="report-number number">{number}</p>
       <p>{t('report.done.hint')}</p>
-      {unsent > 0 && (
-        <p class="note warn" role="alert">
-          {plural('report.unsent', unsent)}
-        </p>
-      )}
+      {unsent.length > 0 && <UnsentPhotos number={number} unsent={unsent} />}
       <div class="case-buttons">
         <a
           class="button primary"

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
 import type { CaseStep } from '../../api/cases';
 import { type Light, type View, writeAddress } from '../../lib/address';
-import { lightMarks } from '../../lib/cases';
+import { clockTitle, lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
@@ -30,15 +30,18 @@ export function PageLink(props: { text: string; change: Partial<View>; button?: 
   );
 }
 
-/** A light as a sign and a word: colour alone tells nothing. */
-export function LightWord({ light }: { light: Light }) {
+/** A light as a sign and a word: colour alone tells nothing. Where it is not the promise's, it says whose. */
+export function LightWord({ light, clock }: { light: Light; clock?: string | undefined }) {
+  const isNamed = clock && clock !== 'promise' && light !== 'green';
   const { colour, shape } = lightMarks[light];
   return (
     <span class="light" data-light={light}>
       <svg class="symbol" viewBox="0 0 24 24" aria-hidden="true">
         <path class="mark" d={shapes[shape]} fill={colour} />
       </svg>
-      {t(`cases.light.${light}`)}
+      {isNamed
+        ? t(`cases.lightOf.${light}`, { clock: clockTitle(clock) })
+        : t(`cases.light.${light}`)}
     </span>
   );
 }

@@ -27,6 +27,8 @@ import { dayOf } from '../../lib/zone';
 import { caseType, readWords } from '../../state/cases';
 import {
   chosenDays,
+  chosenPeriod,
+  findPeriod,
   goDivision,
   goEvaluation,
   goPeriod,
@@ -49,7 +51,8 @@ import { apartText, Bar, Columns, Legend, noValueText } from './Shares';
 
 /** How the city does: a few figures at a glance, a table by who is looked at, and the cases behind each. */
 export function EvaluationPage() {
-  const { by, group, figure } = view.value.evaluation;
+  const { period, by, group, figure } = view.value.evaluation;
+  useRead(period ? '' : 'first period', findPeriod);
   const asked = wish();
   const [again, setAgain] = useState(0);
   const news = newsOf(caseType);
@@ -57,7 +60,7 @@ export function EvaluationPage() {
   const counted = JSON.stringify([days, again]);
   // Divided otherwise, it is the same count: the node keeps it.
   const kept = useRef({ counted: '', evaluatedAt: '' });
-  const read = useRead(JSON.stringify([asked, again]), async (stop) => {
+  const read = useRead(chosenPeriod() && JSON.stringify([asked, again]), async (stop) => {
     const then = kept.current.counted === counted ? kept.current.evaluatedAt : '';
     const [{ body }] = await Promise.all([readEvaluation(asked, then, stop), readWords()]);
     kept.current = { counted, evaluatedAt: body.evaluatedAt };
@@ -145,7 +148,8 @@ function Counting() {
 
 /** Which days, and who. */
 function Choices({ found }: { found: Evaluation | undefined }) {
-  const { period, by, group } = view.value.evaluation;
+  const { by, group } = view.value.evaluation;
+  const period = chosenPeriod() || 'month';
   const days = chosenDays();
   const isOwn = !periods.includes(period);
   const own = (change: Partial<Days>): void => {

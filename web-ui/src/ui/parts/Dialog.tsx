@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../../lib/i18n';
 import './dialog.css';
 import { Icon } from './Icon';
@@ -9,7 +9,10 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
   const { title, close, children } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const name = useId();
-  useEffect(() => {
+  const pressedBeside = useRef(false);
+  // With the dialog itself, not after it is painted: a key or a press that comes at once would reach what is
+  // behind it while the map is drawn.
+  useLayoutEffect(() => {
     const now = dialog.current;
     now?.showModal();
     return () => now?.close();
@@ -22,7 +25,13 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
       onClose={close}
       // Its keys are its own: none may reach the map behind it.
       onKeyDown={(event) => event.stopPropagation()}
-      onClick={(event) => event.target === event.currentTarget && close()}
+      // A press that began in a field and ended beside the dialog was meant for the field.
+      onPointerDown={(event) => {
+        pressedBeside.current = event.target === event.currentTarget;
+      }}
+      onClick={(event) => {
+        if (pressedBeside.current && event.target === event.currentTarget) close();
+      }}
     >
       <div class="dialog-body">
         <header class="dialog-head">

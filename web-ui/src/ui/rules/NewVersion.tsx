@@ -29,6 +29,7 @@ export function NewVersion({ from, kind, versions, today, close }: Properties) {
   const [error, setError] = useState<Refusal>(null);
   const [busy, setBusy] = useState(false);
   const make = async (): Promise<void> => {
+    if (busy) return;
     setBusy(true);
     setError(null);
     try {
@@ -68,6 +69,7 @@ export function NewVersion({ from, kind, versions, today, close }: Properties) {
               class="search"
               name="table"
               required
+              autofocus
               value={table}
               onInput={(event) => setTable(event.currentTarget.value)}
             />
@@ -79,13 +81,15 @@ export function NewVersion({ from, kind, versions, today, close }: Properties) {
             class="search"
             name="version"
             required
+            // Else the dialog's × has the focus, and Enter closes it.
+            autofocus={from !== null}
             value={name}
             onInput={(event) => setName(event.currentTarget.value)}
           />
         </label>
         <Refused title={t('rules.notMade')} error={error} right="writer" />
         <button type="submit" class="button primary" disabled={busy}>
-          {t('rules.makeDraft')}
+          {t(busy ? 'rules.makingDraft' : 'rules.makeDraft')}
         </button>
       </form>
     </Dialog>
