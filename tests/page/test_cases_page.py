@@ -241,7 +241,7 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await move(page, "hotline", "followUp", finding="满意")
         await move(page, "evaluator", "evaluate")
         await expect(page.locator('.case-steps [data-state="done"]')).to_have_count(7)
-        await expect(page.locator(".case-photos img")).to_have_count(4)
+        await expect(page.locator(".case-photos img")).to_have_count(5)
         await visit.until(
             "[...document.querySelectorAll('.case-photos img')].every(({naturalWidth: w}) => w)"
         )
