@@ -204,6 +204,8 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await expect(page.locator(".report .note.warn")).to_contain_text("note.jpg: 不是 JPEG")
         await page.locator('[name="another"]').set_input_files(photo("teal"))
         await expect(page.get_by_text("已发送 1 张照片")).to_be_visible()
+        # The browser itself writes an answer of 415 into its console.
+        visit.complaints = [text for text in visit.complaints if "415" not in text]
         await expect(page.locator(".report .note.warn")).to_have_count(0)
         assert len(city.get(f"/cases/{number}")["evidence"]) == 2
 
@@ -241,7 +243,7 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await move(page, "hotline", "followUp", finding="满意")
         await move(page, "evaluator", "evaluate")
         await expect(page.locator('.case-steps [data-state="done"]')).to_have_count(7)
-        await expect(page.locator(".case-photos img")).to_have_count(4)
+        await expect(page.locator(".case-photos img")).to_have_count(5)
         await visit.until(
             "[...document.querySelectorAll('.case-photos img')].every(({naturalWidth: w}) => w)"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -222,7 +222,7 @@ async def test_case_of_a_rule_shows_what_fired(city: NodeProcess) -> None:
             "type": "Property",
             "value": 0.02,
             "unitCode": "LUX",
-            "observedAt": f"{TODAY.isoformat()}T00:00:00Z",
+            "observedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         },
     }
     city.request("POST", "/ngsi-ld/v1/entities", lamp)
