@@ -323,7 +323,7 @@ def test_steps_are_what_evaluating_each_by_itself_gives(seed: int, cuts: set[int
         for step in found.steps:
             alone = measured(cases, Period(since=step.since, until=step.until, now=period.now), by)
             counted = {
-                (one.group, one.indicator): counts_of(one)
+                (one.group, one.indicator): counts_of(one, RULES)
                 for one in alone.figures
                 if one.denominator or one.apart
             }

@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
+from cityloom.model.clock import SystemClock
 from cityloom.model.settings import Settings
 from cityloom.web.edge import Edge
 from cityloom.web.headers import Headers
@@ -38,7 +39,7 @@ def client(tmp_path: Path) -> httpx.AsyncClient:
     (assets / "licences.md").write_text("free")
     paths = Paths(_Nowhere())
     add_page(paths, tmp_path)
-    app = Edge(paths, Settings(), lambda operation, status, seconds: None, Load(10, 1000))
+    app = Edge(paths, Settings(), lambda operation, status, seconds: None, Load(10, 1000), SystemClock())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 

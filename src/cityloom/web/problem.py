@@ -36,6 +36,7 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.UnsupportedMediaType: 415,
     errors.OperationNotSupported: 422,
     errors.ConfigurationError: 500,
+    errors.StoreInUse: 500,
     errors.InternalError: 500,
     errors.NoMultiTenantSupport: 501,
     errors.NotBuilt: 501,
