@@ -91,7 +91,7 @@ async def test_a_photo_without_a_name_is_erased_too(place: Town) -> None:
     assert files(place) == set()
 
 
-@pytest.mark.parametrize(("store", "works"), [("sqlite", 1), ("sqlite", 3), ("postgres", 3)])
+@pytest.mark.parametrize(("store", "works"), [("sqlite", 1), ("sqlite", 2), ("postgres", 2)])
 async def test_killed_in_between_all_of_it_goes_or_nothing(tmp_path: Path, store: str, works: int) -> None:
     """In the work that erases, and in that which takes the file away."""
     url = server().database() if store == "postgres" else ""

@@ -8,7 +8,6 @@ still to go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -23,7 +22,6 @@ from cityloom.consumers.failures import Failures
 from cityloom.consumers.lease import LeaseLost
 from cityloom.consumers.waiting import within
 from cityloom.model.clock import Clock
-from cityloom.model.tenants import split_tenant
 from cityloom.store.ports import DocumentReads, Snapshot, Store, Transaction
 
 _log = structlog.get_logger("cases")
@@ -31,7 +29,6 @@ _USE: Final = "caseEvidenceUse"
 """Documents of this kind say which case names a photo, by photo, tenant and case."""
 _TO_GO: Final = "caseEvidenceToGo"
 """Documents of this kind are photos whose files are to go unless a case names them."""
-_MARK: Final = "caseEvidenceMark"
 _AGE: Final = 3_600_000_000
 """Microseconds after which a file that no case names is left over: an upload takes less."""
 _EVERY: Final = 3600.0
@@ -105,7 +102,6 @@ class Erasing:
 
     async def sweep(self) -> None:
         """Does it once. Cost: one look into the folder; a work for each file that goes."""
-        await asyncio.wrap_future(self._store.submit(self._note_uses))
         to_go = await asyncio.wrap_future(self._store.read(_to_go))
         for photo, media_type in to_go:
             await asyncio.wrap_future(self._store.submit(_Going(self._files, photo, media_type)))
@@ -113,15 +109,6 @@ class Erasing:
         for photo, media_type in left:
             if not await asyncio.wrap_future(self._store.read(_Named(photo))):
                 await asyncio.wrap_future(self._store.submit(_Going(self._files, photo, media_type)))
-
-    def _note_uses(self, tx: Transaction) -> None:
-        """Once for a store: which case names which photo, of those that were kept before that was noted."""
-        if tx.document("", _MARK, _USE) is not None:
-            return
-        for tenant in tx.tenants():
-            for case_id, photo in _all_photos(tx, tenant):
-                use_photo(tx, tenant, case_id, photo)
-        tx.set_state("", _MARK, _USE, {"noted": True})
 
 
 class _Named:
@@ -169,17 +156,6 @@ def _to_go(reads: Snapshot) -> list[tuple[str, str]]:
         found += [(one.id, one.body["mediaType"]) for one in page]
         after = page[-1].id
     return found
-
-
-def _all_photos(reads: Snapshot, tenant: str) -> Iterator[tuple[str, str]]:
-    if split_tenant(tenant)[1]:
-        return
-    after = ""
-    while page := reads.documents(tenant, EVIDENCE, after):
-        for one in page:
-            case_id, _, photo = one.id.rpartition(":evidence:")
-            yield case_id, photo
-        after = page[-1].id
 
 
 def _use(photo_id: str, tenant: str, case_id: str) -> str:
