@@ -55,6 +55,8 @@ class Lived:
     alarms: list[Surge]
     told: list[Played]
     after: tuple[int, float]
+    stopped: int
+    handled_then: set[str]
 
 
 def read(node: Node) -> tuple[dict[str, KeptCase], dict[str, list[Transition]], list[Surge]]:
@@ -98,6 +100,18 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     begun = parse_datetime(truth["events"]["storm"]["from"])
     begin, until = midnight_before(begun), begun + 14 * HOUR
     told: list[Played] = []
+    stopped = until - 3 * HOUR
+    with city(folder, "sample", begin, until) as (node, player, _):
+        bring_before(player, truth, quiet)
+        node.prepare()
+        player.until = stopped
+        asyncio.run(player.through(HOUR))
+        handled_then = {
+            id
+            for id, one in read(node)[0].items()
+            if one.reported_at >= begin and one.case.state == "handling"
+        }
+    # The same command goes on with the play, and the staff with the cases.
     with city(folder, "sample", begin, until) as (node, player, clock):
         bring_before(player, truth, quiet)
         node.prepare()
@@ -115,7 +129,16 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         found = read(again)
         with gzip.open(folder / "sources" / "requests" / "service_requests.csv.gz", "rt") as file:
             rows = list(csv.DictReader(file))
-    return Lived(truth, begin, until, rows, *found, told, after)
+    return Lived(truth, begin, until, rows, *found, told, after, stopped, handled_then)
+
+
+def test_staff_goes_on_with_the_cases_of_a_play_that_was_stopped(storm: Lived) -> None:
+    assert any(one.act.at > storm.stopped for id in storm.handled_then for one in storm.moves[id])
+    for id, moves in storm.moves.items():
+        # Nothing is done twice, and all in the order of its times.
+        acts = [(one.act.at, one.move) for one in moves]
+        assert [at for at, _ in acts] == sorted(at for at, _ in acts), id
+        assert len(set(acts)) == len(acts), id
 
 
 def stamp(text: str) -> int | None:

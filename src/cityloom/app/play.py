@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from cityloom.app.node import Node
-from cityloom.cases.keep.kept import CASE
+from cityloom.cases.keep.kept import CASE, kept_of
 from cityloom.cases.keep.past import PastRequests
 from cityloom.cases.looks.surges_told import SurgeWish
 from cityloom.connect.deliveries import Delivery, call_of, deliver, read_deliveries
@@ -24,6 +24,7 @@ from cityloom.connect.mapping import Mapping
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import ConfigurationError
 from cityloom.model.events import Event
+from cityloom.query.values import Query, TypeIs
 from cityloom.store.ports import Snapshot
 
 _BEAT: Final = 0.1
@@ -44,6 +45,10 @@ class Staff(Protocol):
         """Takes up the cases that were opened since the last time, and does what is due up to now (µs)."""
         ...
 
+    async def take_up(self, cases: Sequence[str]) -> None:
+        """Goes on with the cases of a part of the play that was stopped."""
+        ...
+
 
 class Played(Struct, frozen=True, kw_only=True):
     """How far a play is: the node's time (µs), cases opened in it, titles of the alarms that are on."""
@@ -58,19 +63,21 @@ class Player:
     """Plays what the profile's `play` names, at a node on a simulated clock.
 
     Args:
-        until: the end of what is played (µs).
+        begin: the beginning of what is played (µs); the clock is beyond it where a play goes on.
+        until: its end (µs).
 
     Raises:
         ConfigurationError: the city's profile says nothing of play, or it keeps no cases.
     """
 
-    def __init__(self, node: Node, clock: SimulatedClock, until: int) -> None:
+    def __init__(self, node: Node, clock: SimulatedClock, begin: int, until: int) -> None:
         cases = node.case_parts.cases
         if cases is None or node.profile is None or not node.profile.play.live:
             raise ConfigurationError("the city's profile says nothing of `play`, or it keeps no cases")
         self.node = node
         self.clock = clock
         self.until = until
+        self._begin = begin
         self.staff: Staff | None = None
         self.speed = 0.0
         self._mappings = {mapping.source: mapping for mapping in node.mappings}
@@ -123,6 +130,11 @@ class Player:
             part = told[first : first + _EVENTS]
             await self._deliver(part)
             progress((first + len(part)) / len(told))
+
+    async def take_up(self) -> None:
+        """Lets the staff go on with the cases of a part of the play that was stopped."""
+        if self.staff is not None and self.clock.now() > self._begin:
+            await self.staff.take_up(await asyncio.wrap_future(self.node.store.read(self._played_before)))
 
     async def through(self, step: int, progress: Callable[[float], None] = lambda _: None) -> None:
         """Plays all of it, as fast as it goes, in steps of the clock (µs), at a node that serves nobody."""
@@ -198,6 +210,11 @@ class Player:
 
     async def _start(self) -> None:
         self._seq = await asyncio.wrap_future(self.node.store.read(lambda reads: reads.last_seq()))
+
+    def _played_before(self, reads: Snapshot) -> list[str]:
+        """The cases that an earlier part of the play opened."""
+        cases = map(kept_of, reads.scan("", Query(types=TypeIs(CASE))))
+        return [one.case.id for one in cases if one.reported_at >= self._begin]
 
     async def _deliver(self, due: Sequence[Delivery]) -> None:
         for mapping, told in self._by_source(due):

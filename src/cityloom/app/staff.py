@@ -145,12 +145,20 @@ class SampleStaff:
         if opened or (self._steps and self._steps[0].at <= now):
             await asyncio.wrap_future(self._store.submit(lambda tx: self._work(tx, opened, now)))
 
+    async def take_up(self, cases: Sequence[str]) -> None:
+        """Goes on with cases of a stopped play: what was done of their plans is not done again."""
+
+        def work(tx: Transaction) -> None:
+            writer = CaseWriter(tx, self._call, self._book, self._schemas)
+            for case in cases:
+                self._plan(writer.find(case), again=True)
+
+        await asyncio.wrap_future(self._store.submit(work))
+
     def _work(self, tx: Transaction, opened: Sequence[str], now: int) -> None:
         writer = CaseWriter(tx, self._call, self._book, self._schemas)
         for case in opened:
-            kept = writer.find(case)
-            if not kept.case.part_of:
-                self._plan(kept)
+            self._plan(writer.find(case))
         while self._steps and self._steps[0].at <= now:
             step = heapq.heappop(self._steps)
             kept = writer.find(step.case)
@@ -177,39 +185,45 @@ class SampleStaff:
 
     # -- what is going to be done ----------------------------------------------
 
-    def _plan(self, kept: KeptCase, *, merge: bool = True) -> None:
+    def _plan(self, kept: KeptCase, *, merge: bool = True, again: bool = False) -> None:
         case = kept.case
+        if case.part_of:
+            return
+        # Acts are done at their times, so the last one says how far a plan was carried out.
+        begun, done = (kept.reported_at, case.at) if again else (case.at, 0)
         chance = random.Random(_seed(kept))
-        ends = self._ends(kept, chance)
-        if ends is not None and ends <= case.at:
+        ends = self._ends(kept, begun, chance)
+        if ends is not None and ends <= begun:
             return  # it was closed when it came
         into = self._truth.repeats.get(case.id, "") if merge else ""
-        if into and case.at < self._truth.until - _LEFT_ALONE:
+        if into and begun < self._truth.until - _LEFT_ALONE:
             told = [
                 _Part(_some(chance, 5, 20), "merge", "intake", {"into": into, "reason": "reported before"})
             ]
-            self._put(case.id, case.at, told)
+            self._put(case.id, begun, told, done)
             return
         front, back = self._first(kept, chance), _last(kept, chance)
         if ends is None:
-            self._put(case.id, case.at, front + _waiting(chance))
+            self._put(case.id, begun, front + _waiting(chance), done)
             return
         spent = sum(part.after for part in front) + sum(part.after for part in back)
-        within = ends - case.at
+        within = ends - begun
         if spent > within:  # all in less time
             front = [part._replace(after=part.after * within // spent) for part in front]
             back = [part._replace(after=part.after * within // spent) for part in back]
-        self._put(case.id, case.at, front)
-        self._put(case.id, ends - sum(part.after for part in back[1:]) - back[0].after, back)
-        self._put(case.id, ends, _afterwards(chance, ends))
+        self._put(case.id, begun, front, done)
+        self._put(case.id, ends - sum(part.after for part in back), back, done)
+        self._put(case.id, ends, _afterwards(chance, ends), done)
 
-    def _put(self, case: str, at: int, parts: Iterable[_Part]) -> None:
+    def _put(self, case: str, at: int, parts: Iterable[_Part], done: int) -> None:
         for part in parts:
             at += part.after
+            if at <= done:
+                continue
             self._made += 1
             heapq.heappush(self._steps, Step(at, self._made, case, part.move, part.role, part.given))
 
-    def _ends(self, kept: KeptCase, chance: random.Random) -> int | None:
+    def _ends(self, kept: KeptCase, begun: int, chance: random.Random) -> int | None:
         """When it is closed; None: not in the time that is known."""
         if "opening" not in kept.case.ruled:
             return self._truth.ends.get(kept.subject.about)
@@ -219,7 +233,7 @@ class SampleStaff:
             return None
         names = [self._expand(name) for name in rule.attributes]
         for one in self._truth.told.get(kept.subject.about, ()):
-            if one.at > kept.case.at:
+            if one.at > begun:
                 values = [
                     attribute.value for name in names for attribute in one.entity.attributes.get(name, ())
                 ]
@@ -243,7 +257,9 @@ class SampleStaff:
             filed["type"] = "other-emergency"
         conditions = self._book.rules.limits.conditions_of(kept.case.matter.type)
         if conditions and not kept.case.matter.condition:
-            filed["condition"] = "light-out" if "light-out" in conditions else chance.choice(conditions)
+            # Drawn apart: a case that has its condition already draws all else as before.
+            apart = random.Random(f"{_seed(kept)} condition")
+            filed["condition"] = "light-out" if "light-out" in conditions else apart.choice(conditions)
         parts.append(_Part(_some(chance, 2, 11), "file", "shiftLeader", filed))
         if chance.random() < 0.07:
             wrong = chance.choice(sorted(self._book.rules.departments))
@@ -322,6 +338,3 @@ def _evidence(kept: KeptCase) -> tuple[str, ...]:
 def _some(chance: random.Random, least: int, most: int) -> int:
     """Some minutes, in microseconds."""
     return chance.randrange(least * 60, most * 60) * _SECOND
-
-
-__all__ = ["SampleStaff", "Truth", "truth_of"]

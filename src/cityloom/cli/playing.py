@@ -118,7 +118,7 @@ def prepared(
     if last:
         clock.set(max(begin, last[-1].at))
     try:
-        return node, Player(node, clock, end), clock
+        return node, Player(node, clock, begin, end), clock
     except BaseException:
         node.close()
         raise
@@ -134,12 +134,12 @@ def bring_before(
     async def caught_up() -> list[Delivery]:
         deliveries = await player.read(bars("reading what is played"))
         await player.catch_up(bars("what was before"))
+        if truth:
+            player.staff = _staff(player, truth, deliveries)
+            await player.take_up()
         return deliveries
 
-    deliveries = asyncio.run(caught_up())
-    if truth:
-        player.staff = _staff(player, truth, deliveries)
-    return deliveries
+    return asyncio.run(caught_up())
 
 
 def _staff(player: Player, truth: dict[str, Any], deliveries: list[Delivery]) -> Staff:
