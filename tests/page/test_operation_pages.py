@@ -168,13 +168,24 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
             assert await visit.page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 
-async def test_node_page_says_who_has_no_right_and_that_the_node_is_away(
+async def test_page_says_who_has_no_right_that_too_many_were_sent_and_that_the_node_is_away(
     built_page: None, tmp_path: Path
 ) -> None:
-    (tmp_path / "city.yaml").write_text("settings: {publicRead: true, requireKey: true}\n")
+    settings = "{publicRead: true, publicReport: true, requireKey: true, reportsInAll: 1}"
+    (tmp_path / "city.yaml").write_text(f"profile: sample\nsettings: {settings}\n")
     async with visiting("http://nowhere") as visit:
         with running("serve", "--data", str(tmp_path), "--port", "0") as node:
             visit.origin = node.url
+            await visit.page.goto(f"{node.url}/?page=report")
+            await visit.page.locator("textarea").fill("the lamp is out")
+            await visit.page.locator("[type=submit]").click()
+            await expect(visit.page.locator(".report-number")).to_be_visible()
+            await visit.page.get_by_role("button", name="Report something else").click()
+            await visit.page.locator("textarea").fill("another lamp is out")
+            await visit.page.locator("[type=submit]").click()
+            await expect(visit.page.locator(".report .note.warn")).to_contain_text("in about 60 minutes")
+            # What was written stays, to be sent again.
+            await expect(visit.page.locator("textarea")).to_have_value("another lamp is out")
             await visit.page.goto(f"{node.url}/?page=node")
             await expect(visit.page.locator(".sheet-page [role=alert]").first).to_contain_text("right")
         await expect(visit.page.locator(".live")).to_have_attribute("data-state", "reconnecting")

@@ -107,7 +107,7 @@ class Node:
         self.keys = Keys(folder.keys_file, self.clock)
         self.access = KeyAccess(
             self.keys,
-            open_node=settings.loopback and not settings.require_key,
+            open_node=settings.open_node,
             public_read=settings.public_read,
             public_report=settings.public_report,
         )
