@@ -348,7 +348,7 @@ class Node:
 
     def _parts(self) -> dict[str, Part]:
         """What one process alone does, by the lease that it needs for it."""
-        kept = KeptUp(self.kept_up, self.upkeep, self.ageing, self.settings.log_keep)
+        kept = KeptUp(self.kept_up, self.upkeep, self.ageing, self.settings)
         return {
             **self.case_parts.parts(),
             "subscriptions": Together(

@@ -266,6 +266,11 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         ),
     ] = 100_000
 
+    notify_dead: Annotated[
+        int, _setting("notifications", "Most dead letters that are kept; beyond, the oldest go.", ge=1)
+    ] = 100_000
+    notify_dead_keep: Annotated[int, _setting("hours", "How long a dead letter is kept.", ge=1)] = 720
+
     # Logs
     log_level: Annotated[str, _setting("level", "debug, info, warning or error.")] = "info"
     log_json: Annotated[

@@ -239,15 +239,16 @@ class PostgresStore:
         works, size = self._writer.waiting
         counters = self._writer.counters
         with self._snapshot() as snapshot:
-            pending, dead = snapshot.delivery_counts()
+            deliveries = snapshot.delivery_counts()
             return {
                 "fileBytes": snapshot.db.value("SELECT pg_database_size(current_database())"),
                 "entities": snapshot.size(),
                 "firstSeq": snapshot.first_seq(),
                 "lastSeq": snapshot.last_seq(),
                 "cursors": dict(snapshot.cursors()),
-                "deliveriesPending": pending,
-                "deliveriesDead": dead,
+                "deliveriesPending": deliveries.pending,
+                "deliveriesDead": deliveries.dead,
+                "deliveriesDropped": deliveries.dropped,
                 "queueWorks": works,
                 "queueBytes": size,
                 "works": counters.works,

@@ -269,7 +269,7 @@ class SqliteStore:
         counters = self._writer.counters
         log = self._path.with_name(self._path.name + "-wal")
         with self.snapshot() as snapshot:
-            pending, dead = snapshot.delivery_counts()
+            deliveries = snapshot.delivery_counts()
             return {
                 "fileBytes": self._path.stat().st_size,
                 "logBytes": log.stat().st_size if log.exists() else 0,
@@ -277,8 +277,9 @@ class SqliteStore:
                 "firstSeq": snapshot.first_seq(),
                 "lastSeq": snapshot.last_seq(),
                 "cursors": dict(snapshot.cursors()),
-                "deliveriesPending": pending,
-                "deliveriesDead": dead,
+                "deliveriesPending": deliveries.pending,
+                "deliveriesDead": deliveries.dead,
+                "deliveriesDropped": deliveries.dropped,
                 "queueWorks": works,
                 "queueBytes": size,
                 "works": counters.works,
