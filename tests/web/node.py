@@ -247,7 +247,9 @@ async def running_node(folder: Path, settings: Settings | None = None) -> AsyncI
 async def running(services: Services) -> AsyncIterator[Client]:
     """A node that serves until the block ends."""
     app = Application(services)
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False, ws="none")
+    config = uvicorn.Config(
+        app, port=0, log_config=None, lifespan="off", access_log=False, ws="none", proxy_headers=False
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

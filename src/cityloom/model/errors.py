@@ -144,6 +144,15 @@ class Forbidden(CityloomError):
     title = "This identity may not do this"
 
 
+class TooManyRequests(CityloomError):
+    """More came from one source, or from all without a key, than is taken.
+
+    `retryAfter` are the seconds after which one more is.
+    """
+
+    title = "Too many requests"
+
+
 class Overloaded(CityloomError):
     """The writer's queue is full; try again."""
 

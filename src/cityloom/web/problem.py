@@ -35,6 +35,7 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.OperationNotSupported: 422,
+    errors.TooManyRequests: 429,
     errors.ConfigurationError: 500,
     errors.StoreInUse: 500,
     errors.InternalError: 500,
@@ -84,6 +85,8 @@ def problem_response(error: CityloomError, *, ngsi_ld: bool) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Overloaded | errors.StoreUnreachable):
         headers["Retry-After"] = "1"
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.extra.get("retryAfter", 1))
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = str(error.extra.get("allow", ""))
     if ngsi_ld and isinstance(error, _BARE):

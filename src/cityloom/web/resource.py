@@ -187,6 +187,8 @@ class Resource:
                 raise BadRequestData(f"header {SNAPSHOT_HEADER} is invalid: this operation is on no snapshot")
             call = replace(call, tenant=services.snapshots.place(call, snapshot))
         incoming = Incoming(services, call, operation.method, path, headers, receive)
+        if client := scope.get("client"):
+            incoming.peer = client[0]
         if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
         if not operation.any_params:

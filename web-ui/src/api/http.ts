@@ -9,6 +9,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly title: string,
     readonly detail: string,
+    /** Seconds after which it is worth to ask again, where the node said so; else 0. */
+    readonly retryAfter = 0,
   ) {
     super(detail || title);
     this.name = 'ApiError';
@@ -94,6 +96,7 @@ async function send(
 async function problemOf(response: Response): Promise<ApiError> {
   let title = response.statusText;
   let detail = '';
+  const retryAfter = Number(response.headers.get('Retry-After') ?? 0) || 0;
   try {
     const problem: unknown = await response.json();
     if (problem && typeof problem === 'object') {
@@ -104,7 +107,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   } catch {
     // Not every refusal carries a document; the status says enough.
   }
-  return new ApiError(response.status, title, detail);
+  return new ApiError(response.status, title, detail, retryAfter);
 }
 
 /**

@@ -13,7 +13,7 @@ import type { CasesView } from '../lib/address';
 import { boxOf } from '../lib/geometry';
 import { nameText } from '../lib/names';
 import type { AlikeMark } from '../map/alike';
-import type { Hit } from '../map/view';
+import type { Hit } from '../map/hits';
 import { choose } from './entity';
 import { coveredNow } from './covered';
 import { city, findFeature, map, revision } from './store';

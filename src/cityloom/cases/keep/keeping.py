@@ -22,6 +22,7 @@ from cityloom.cases.keep.calendars import Edition
 from cityloom.cases.keep.erasing import erase_photos, photos_of
 from cityloom.cases.keep.kept import CASE, CHANGE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
 from cityloom.cases.keep.numbers import CASE_ID
+from cityloom.cases.keep.reported import note_report
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.keep.timing import due_of, set_timers
 from cityloom.cases.loop.case import Act, Case, Moved
@@ -153,6 +154,8 @@ class CaseWriter:
         stored = writer.find(kept.case.id)
         entity = entity_of(kept, workflow, rules, calendar, now)
         writer.put(kept.case.id, written(entity, stored, writer.now))
+        if kept.case.number and not kept.case.part_of and not (before is not None and before.case.number):
+            note_report(self.tx, tenant, kept)
         after = due_of(kept, workflow, rules, calendar, now)
         was = {} if before is None else due_of(before, self.workflow(before), rules, old, now)
         if set_timers(self.tx, tenant, was, after):

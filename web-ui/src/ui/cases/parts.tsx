@@ -4,7 +4,7 @@ import type { CaseStep } from '../../api/cases';
 import { type Light, type View, writeAddress } from '../../lib/address';
 import { clockTitle, lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
-import { t } from '../../lib/i18n';
+import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { playedSpeed } from '../../lib/nodetime';
 import { shapes } from '../../lib/symbols';
@@ -89,6 +89,8 @@ export function refusal(thrown: unknown): string {
   if (error.status === 409) return t('cases.conflict', { detail: error.message });
   if (error.status === 401 || error.status === 403)
     return t('cases.forbidden', { detail: error.message });
+  if (error.status === 429)
+    return plural('report.tooMany', Math.max(1, Math.ceil(error.retryAfter / 60)));
   return t('error.refused', { status: error.status, detail: error.message });
 }
 
