@@ -25,6 +25,7 @@ from cityloom.store.sqlite.connection import (
     cold_tables,
     failed,
     migrate,
+    open_mover,
     open_reader,
     open_writer,
     opening,
@@ -35,7 +36,7 @@ from cityloom.store.sqlite.group import GroupSession
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.turns import Alone, Turn, Watch
-from cityloom.store.sqlite.writer import SqliteWriter
+from cityloom.store.sqlite.writer import LogMover, SqliteWriter
 from cityloom.store.tables.mover import Mover
 from cityloom.store.tables.readers import Reader, Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
@@ -130,7 +131,7 @@ class SqliteStore:
                     queue_items=queue_items,
                     queue_bytes=queue_bytes,
                 )
-                self._writer.watch(session)
+                self._writer.watch(session, LogMover(lambda: open_mover(path, synchronous, vfs)))
                 # What an erasure left in the log of a process that died must not stay there.
                 self._writer.wipe = shared
             except BaseException:
