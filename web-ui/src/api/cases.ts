@@ -162,7 +162,8 @@ export interface Report {
 
 export const pathOf = (number: string): string => `/cases/${encodeURIComponent(number)}`;
 
-const idOf = 'urn:ngsi-ld:Case:';
+/** What the id of a case has before its number. */
+export const idOf = 'urn:ngsi-ld:Case:';
 
 /** A case's number, by which every door knows it: all of its id that tells it from other cases. */
 export const numberOf = (id: string): string => (id.startsWith(idOf) ? id.slice(idOf.length) : id);
@@ -172,6 +173,7 @@ export const readQueue = (
   limit: number,
   stop: AbortSignal,
 ): Promise<Answer<{ total: number; cases: CaseRow[] }>> => {
+/** `states`: only cases in one of them; none is no bound. */
   const search = query({
     status,
     light: light || undefined,

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
-import type { CaseStep } from '../../api/cases';
+import { type CaseStep, idOf } from '../../api/cases';
 import { type Light, type View, writeAddress } from '../../lib/address';
 import { clockTitle, lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
@@ -86,10 +86,11 @@ export function Steps({ steps }: { steps: readonly CaseStep[] }) {
 export function refusal(thrown: unknown): string {
   const error = thrown instanceof ApiError ? thrown : new ApiError(0, String(thrown), '');
   if (error.status === 0) return t('error.unreachable');
-  if (error.status === 409) return t('cases.conflict', { detail: error.message });
-  if (error.status === 401 || error.status === 403)
-    return t('cases.forbidden', { detail: error.message });
-  return t('error.refused', { status: error.status, detail: error.message });
+  // A case is called by its number.
+  const detail = error.message.replaceAll(idOf, '');
+  if (error.status === 409) return t('cases.conflict', { detail });
+  if (error.status === 401 || error.status === 403) return t('cases.forbidden', { detail });
+  return t('error.refused', { status: error.status, detail });
 }
 
 const refreshEvery = 60_000;
