@@ -141,7 +141,7 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
         "reopened": case.reopened or None,
         "appealed": case.appealed or None,
         "exempt": case.exempt or None,
-        "stale": True if is_open and is_stale(kept, rules, calendar, at) else None,
+        "unmoved": True if is_open and is_unmoved(kept, rules, calendar, at) else None,
     }
     links = {"partOf": case.part_of, "mergedInto": case.into, "refArea": subject.area, "about": subject.about}
     attributes = {
@@ -160,14 +160,14 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
     return Entity(id=case.id, types=[CASE], attributes=attributes)
 
 
-def is_stale(kept: KeptCase, rules: CaseRules, calendar: Calendar, at: int) -> bool:
+def is_unmoved(kept: KeptCase, rules: CaseRules, calendar: Calendar, at: int) -> bool:
     """Whether nobody has moved an open case for too long."""
-    due = stale_at(kept, rules, calendar)
+    due = unmoved_at(kept, rules, calendar)
     return due is not None and at >= due
 
 
-def stale_at(kept: KeptCase, rules: CaseRules, calendar: Calendar) -> int | None:
-    """When a case becomes stale unless it is moved; None where a clock is paused, or beyond the calendar."""
+def unmoved_at(kept: KeptCase, rules: CaseRules, calendar: Calendar) -> int | None:
+    """When a case has lain too long unless it is moved; None with a paused clock, or beyond the calendar."""
     case, limit = kept.case, rules.stale
     if any(one.state == "paused" for one in case.countdowns):
         return None
