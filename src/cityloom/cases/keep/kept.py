@@ -31,6 +31,8 @@ EVIDENCE: Final = "caseEvidence"
 CHANGE: Final = "caseDeadlineChange"
 CLOCK_ID: Final = "urn:ngsi-ld:Clock:"
 PROMISE: Final = "promise"
+PAUSED: Final = "paused"
+"""The value of a clock that does not run."""
 _LIGHTS: Final[tuple[Light, ...]] = ("green", "amber", "red")
 
 
@@ -224,7 +226,7 @@ def _clock(reading: Reading, countdown: Countdown | None) -> Attribute:
     }
     return Attribute(
         kind="Property",
-        value="paused" if reading.deadline is None else format_datetime(reading.deadline),
+        value=PAUSED if reading.deadline is None else format_datetime(reading.deadline),
         dataset_id=CLOCK_ID + reading.clock,
         attributes=attributes | {iri("spans"): [_instance("JsonProperty", spans)]},
     )
