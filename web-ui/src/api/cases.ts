@@ -34,6 +34,8 @@ export interface CaseRow {
   description?: string;
   address?: string;
   location?: [lon: number, lat: number];
+  /** By language, where a rule told it in several. */
+  descriptions?: Record<string, string>;
   place: 'known' | 'unknown';
   area?: string;
   about?: string;

@@ -1,8 +1,9 @@
 /** Cases in words and signs. Pure. */
-import type { CaseClock, CaseRow } from '../api/cases';
-import type { Light } from './address';
-import { hoursText, lengthText } from './format';
-import { known, t } from './i18n';
+import type { CaseClock, CaseRow, Workflow } from '../api/cases';
+import type { CaseStatus, Light } from './address';
+import { durationText, hoursText, lengthText } from './format';
+import { known, plural, t } from './i18n';
+import { nameText } from './names';
 import type { Shape } from './symbols';
 
 /** A light is a colour and a shape, on the map and in the list. */
@@ -20,6 +21,16 @@ export function lightClock(row: Pick<CaseRow, 'clocks' | 'light'>): CaseClock | 
   const alike = row.clocks.filter(({ light }) => light === row.light);
   return promiseOf({ clocks: alike }) ?? alike.sort((a, b) => a.left - b.left)[0];
 }
+
+/** What was reported, in the reader's language where it came in several. */
+export const descriptionText = ({
+  description = '',
+  descriptions,
+}: Pick<CaseRow, 'description' | 'descriptions'>): string => nameText(descriptions) || description;
+
+/** The running clock of which the least is left. */
+export const nextClock = ({ clocks }: Pick<CaseRow, 'clocks'>): CaseClock | undefined =>
+  clocks.filter(({ deadline }) => deadline).sort((a, b) => a.left - b.left)[0];
 
 export const clockTitle = (clock: string): string => known(`cases.clock.${clock}`) ?? clock;
 

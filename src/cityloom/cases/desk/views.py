@@ -85,7 +85,10 @@ class TransitionView(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
 
 class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A case in a queue. `reported_by` names which personal data of the reporter are kept, never the data."""
+    """A case in a queue. `reported_by` names which personal data of the reporter are kept, never the data.
+
+    `descriptions` is the description by language, where a rule told it in several.
+    """
 
     id: str
     number: int
@@ -99,6 +102,7 @@ class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     holder: str = ""
     description: str = ""
     address: str = ""
+    descriptions: dict[str, str] = {}
     location: tuple[float, float] | None = None
     place: Literal["known", "unknown"]
     area: str = ""
@@ -244,6 +248,7 @@ def row_of(kept: KeptCase, workflow: Workflow, calendar: Calendar, at: int) -> C
         area=subject.area,
         about=subject.about,
         channel=subject.channel,
+        descriptions=subject.descriptions,
         source_id=subject.source,
         reported_at=format_datetime(kept.reported_at),
         moved_at=format_datetime(case.at) if case.number else "",

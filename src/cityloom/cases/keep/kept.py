@@ -47,11 +47,13 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     `location` is lon, lat in CRS84 degrees, `area` the id of the area that holds it; `place` is
     `unknown` where a report came without a place or on a point that stands for none. `about` is the
     entity that is meant (a lamp), `source` the id that another system gave, `service` what
-    that calls this. `reporter` names which personal data were given, never the data, `attributes` are
-    the answers to what is asked for with the type.
+    that calls this. `descriptions` is the description by language, where it came in several.
+    `reporter` names which personal data were given, never the data, `attributes` are the answers to what
+    is asked for with the type.
     """
 
     description: str = ""
+    descriptions: dict[str, str] = {}
     address: str = ""
     location: tuple[float, float] | None = None
     place: Literal["known", "unknown"] = "known"
@@ -152,6 +154,8 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
         if value not in (None, "", [])
     }
     attributes |= {iri(name): [_instance("Relationship", to)] for name, to in links.items() if to}
+    if subject.descriptions:
+        attributes[iri("description")] = [_instance("LanguageProperty", subject.descriptions)]
     if subject.location is not None:
         point = {"type": "Point", "coordinates": list(subject.location)}
         attributes[LOCATION] = [_instance("GeoProperty", point)]
