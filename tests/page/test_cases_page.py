@@ -163,6 +163,9 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         # Without anything said, nothing is sent.
         await page.get_by_role("button", name="提交").click()
         await expect(page.locator(".report-number")).to_have_count(0)
+        # Why is said in the page's language, whatever the browser speaks.
+        said = "one => one.validationMessage"
+        assert await page.locator('textarea[name="description"]').evaluate(said) == "请填写此项。"
         box = await page.locator(".map canvas").bounding_box()
         assert box is not None
         await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
