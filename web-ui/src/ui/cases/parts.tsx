@@ -8,7 +8,7 @@ import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { playedSpeed } from '../../lib/nodetime';
 import { shapes } from '../../lib/symbols';
-import { holderTitle } from '../../state/cases';
+import { actorTitle, holderTitle } from '../../state/cases';
 import { go, view } from '../../state/view';
 import './cases.css';
 
@@ -71,8 +71,7 @@ export function Steps({ steps }: { steps: readonly CaseStep[] }) {
           )}
           {holder && (
             <span class="small quiet">
-              {holderTitle(holder)}
-              {actor && !actor.startsWith('urn:') ? ` · ${actor}` : ''}
+              {actedText([holderTitle(holder)], actor)}
               {visits > 1 ? ` · ${t('cases.visits', { count: visits })}` : ''}
             </span>
           )}
@@ -80,6 +79,13 @@ export function Steps({ steps }: { steps: readonly CaseStep[] }) {
       ))}
     </ol>
   );
+}
+
+/** Titles and who acted in them; a title that the actor's begins with is not told twice. */
+export function actedText(titles: readonly string[], actor = ''): string {
+  const who = actorTitle(actor);
+  const others = titles.filter((title) => title && !who.startsWith(title));
+  return [...others, who].filter(Boolean).join(' · ');
 }
 
 /** What the node said, in the reader's words where there are any. */
