@@ -5,6 +5,8 @@ It is pure: time is handed in, nothing is read or kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -169,22 +171,28 @@ class Machine:
             )
         workflow = self._workflow
         named = next((move for move in workflow.moves if move.move == act.move), None)
-        state, known = state_of(workflow, case.state), moves_of(workflow, case.state)
         if named is None:
             raise refused(
                 BadRequestData,
                 "noMove",
                 move=repr(act.move[:_SHORT]),
                 workflow=workflow.name,
-                state=state,
-                known=known,
+                state=state_of(workflow, case.state),
+                known=moves_of(workflow, case.state),
             )
         move = next((one for one in workflow.moves_from(case.state) if one.move == act.move), None)
         if move is None:
-            raise refused(Conflict, "notFrom", case=case.id, state=state, move=_titled(named), known=known)
+            raise refused(
+                Conflict,
+                "notFrom",
+                case=case.id,
+                state=state_of(workflow, case.state),
+                move=_titled(named),
+                known=moves_of(workflow, case.state),
+            )
         refusal = self._refusal(case, move, act.role, act.acting_for)
         if refusal is not None:
-            raise refusal
+            raise refusal()
         if act.at < case.at:
             raise Conflict(
                 f"at is invalid: {format_datetime(act.at)} is before the last move of case {case.id} "
@@ -192,22 +200,27 @@ class Machine:
             )
         return move
 
-    def _refusal(self, case: Case, move: MovePart, role: str, acting_for: str) -> Forbidden | Conflict | None:
-        """What is against the move, whatever is given with it."""
+    def _refusal(
+        self, case: Case, move: MovePart, role: str, acting_for: str
+    ) -> Callable[[], Forbidden | Conflict] | None:
+        """What is against the move, whatever is given with it; put into words only for who asks for it."""
         if role not in move.roles:
-            known = [role_of(self._workflow, one) for one in move.roles]
-            return refused(
-                Forbidden, "notRole", role=role_of(self._workflow, role), move=_titled(move), known=known
+            return lambda: refused(
+                Forbidden,
+                "notRole",
+                role=role_of(self._workflow, role),
+                move=_titled(move),
+                known=[role_of(self._workflow, one) for one in move.roles],
             )
         if self._workflow.roles[role].holder and acting_for != case.department:
-            return Forbidden(
+            return lambda: Forbidden(
                 f"actingFor is invalid: case {case.id} is with {case.department or 'no department'}, "
                 f"not with {acting_for or 'none'}"
             )
         for name in move.guards:
             if not GUARDS[name].holds(case, self._escalates):
                 why = GUARDS[name].refusal
-                return refused(Conflict, "guard", case=case.id, move=_titled(move), why=why)
+                return lambda: refused(Conflict, "guard", case=case.id, move=_titled(move), why=why)
         return None
 
     def _matter(self, case: Case, move: MovePart, act: Act) -> Matter:
