@@ -75,9 +75,11 @@ async def test_clerk_drafts_mends_replays_and_adopts_a_rule(city: NodeProcess) -
         page, press = visit.page, visit.page.keyboard.press
         # From the case to the row that sent it.
         await visit.open(f"/?page=cases&case={lamp}")
-        await expect(page.locator('[data-clock="handle"] a')).to_contain_text("row light-out")
+        await expect(page.locator('[data-clock="handle"] a')).to_contain_text(": One lamp is out")
         await page.locator('[data-ruled="routing"] a').click()
         await expect(page.locator('[data-mark="pointed"]')).to_contain_text("lamps")
+        # The map and its layers have no part in rules.
+        await expect(page.locator("#side")).to_be_hidden()
         await expect(page.locator(".rule-input")).to_have_count(0)
         assert await visit.audit() == []
 

@@ -136,22 +136,23 @@ class Resource:
         try:
             response = await self._answer(scope, receive, headers, variables)
         except CityloomError as error:
-            response = self._tell(error, scope)
+            response = self._tell(error, scope, headers)
         except Exception:
             log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
             failure = InternalError("something failed here; the node's log tells more under the request id")
-            response = self._tell(failure, scope)
+            response = self._tell(failure, scope, headers)
         snapshot = headers.get(SNAPSHOT)
         if snapshot is not None and self._ngsi_ld:
             response.headers[SNAPSHOT_HEADER] = snapshot
         return response
 
-    def _tell(self, error: CityloomError, scope: Scope) -> Response:
+    def _tell(self, error: CityloomError, scope: Scope, headers: Headers) -> Response:
         if self._open311:
             return error_answer(error, scope["path"])
         if self._has_pages:
             return problem_answer(error, scope, self._services)
-        return problem_response(error, ngsi_ld=self._ngsi_ld)
+        languages = headers.get("accept-language", "") if error.texts else ""
+        return problem_response(error, ngsi_ld=self._ngsi_ld, languages=languages)
 
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]

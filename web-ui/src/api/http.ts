@@ -1,5 +1,6 @@
 /** The one way this page asks its own node for something. It never calls another origin. */
 
+import { language } from '../lib/i18n';
 import { hearTime } from '../lib/nodetime';
 import { keyHeaders } from './key';
 
@@ -82,7 +83,11 @@ async function send(
 ): Promise<Response> {
   let response: Response;
   const headers: Record<string, string> = { ...keyHeaders() };
-  if (method !== 'GET') headers.Accept = 'application/json';
+  if (method !== 'GET') {
+    headers.Accept = 'application/json';
+    // What is refused is told in the page's language, which need not be the browser's.
+    headers['Accept-Language'] = language.value;
+  }
   if (type) headers['Content-Type'] = type;
   try {
     response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body }) });

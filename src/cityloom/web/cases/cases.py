@@ -195,7 +195,7 @@ OPERATIONS = [
         method="GET",
         path="/cases",
         handler=query_cases,
-        summary="The queue: open cases, by promise left",
+        summary="The queue: open cases, by what is left of their promise, or of their stage",
         params=frozenset(
             {
                 "id",
