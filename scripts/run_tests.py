@@ -17,7 +17,7 @@ UNSTEADY_AT_MOST = 3
 TESTS_FAILED = 1
 MEMORY = Path("/dev/shm")
 ROOM = 10 * 1024**3
-"""Bytes of memory that must be free for the tests' files to be kept there: most of them are the real city's."""
+"""Bytes of memory that must be free for the tests' files to be kept there; most of them are a real city's."""
 
 
 def pytest(folder: str, *arguments: str) -> int:

@@ -34,8 +34,9 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 WAIT_SECONDS = 120
-"""How long anything of the page is waited for; nothing is asserted about how long it takes. A machine that has
-other work besides shares two cores with a browser that draws by software."""
+"""How long anything of the page is waited for; nothing is asserted about how long it takes.
+
+A machine that has other work besides shares two cores with a browser that draws by software."""
 expect.set_options(timeout=WAIT_SECONDS * 1000)
 
 
