@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-quic",
 ]
-WAIT_SECONDS = 120
+WAIT_SECONDS = 180
 """How long anything of the page is waited for; nothing is asserted about how long it takes.
 
 A machine that has other work besides shares two cores with a browser that draws by software."""

@@ -24,7 +24,7 @@ import pytest
 
 CITYLOOM = str(Path(sys.executable).with_name("cityloom"))
 _START_SECONDS = 240
-_ANSWER_SECONDS = 120
+_ANSWER_SECONDS = 180
 _ADDRESS = re.compile(r"page\s+(http://\S+?)/?\s")
 
 
