@@ -23,7 +23,7 @@ from cityloom.cases.looks.surges_told import SurgeWish
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock
 
-from .browser import visiting
+from .browser import WAIT_SECONDS, visiting
 from .node import NodeProcess, running
 
 pytestmark = pytest.mark.page
@@ -92,7 +92,7 @@ async def past(folder: CityFolder) -> None:
         for seconds in (*[30] * 12, DAY / 2):
             clock.advance(seconds)
             await made("", "sewage-cover", {"move": "reject", "reason": "it is there"})
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not (await insights.surges.surges(call, SurgeWish(status="closed"))).total:
                 await asyncio.sleep(0.02)
 

@@ -18,7 +18,7 @@ from cityloom.model.clock import SystemClock
 from cityloom.store.log_ports import Delivery
 from cityloom.store.sqlite import SqliteStore
 
-from .browser import visiting
+from .browser import WAIT_SECONDS, visiting
 from .node import NodeProcess, running
 
 pytestmark = pytest.mark.page
@@ -158,7 +158,7 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
         node.request("POST", "/ngsi-ld/v1/subscriptions", subscription(receiver.url.partition("?")[0]))
         for number in range(3):
             node.create(bench(number))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             while len(node.get("/subscriptions/dead")) < 3:
                 await asyncio.sleep(0.1)
         async with visiting(node.url, size=size, locale=locale, phone=phone) as visit:
@@ -179,7 +179,7 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
             assert focused == "node-letters"
             await visit.page.locator(".node-part .source-links button").click()
             await expect(letters).to_have_count(0)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(WAIT_SECONDS):
                 while len(set(receiver.got)) < 3:
                     await asyncio.sleep(0.1)
             assert len(receiver.got) == 3

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Page, expect
 
-from .browser import visiting
+from .browser import WAIT_SECONDS, visiting
 from .node import CITYLOOM, NodeProcess, running
 from .test_cases_page import CALENDAR, CASES, PHONE, PROFILE, act, report
 
@@ -233,7 +233,7 @@ async def test_case_of_a_rule_shows_what_fired(city: NodeProcess) -> None:
         found = city.get("/cases?status=all")["cases"]
         return [one["id"].rpartition(":")[2] for one in found if one.get("about") == lamp["id"]]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         while not opened():
             await asyncio.sleep(0.1)
     [number] = opened()

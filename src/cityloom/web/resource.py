@@ -277,13 +277,10 @@ def add_resources(paths: Paths, services: Services, operations: Iterable[Operati
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
+    with_id = [each for group in by_path.values() for each in group if each.refuses_no_id]
     for path, group in by_path.items():
         above = by_path.get(path.rpartition("/")[0], ())
         below = frozenset(
-            operation.method
-            for other, operations_below in by_path.items()
-            if other.startswith(path + "/{") and other.endswith("}")
-            for operation in operations_below
-            if operation.refuses_no_id
+            each.method for each in with_id if each.path.startswith(path + "/{") and each.path.endswith("}")
         )
         paths.add(path, Resource(services, group, above, below), group[0].rest)
