@@ -16,7 +16,7 @@ from cityloom.cases.keep.city import load_rules
 from cityloom.cases.keep.kept import iri
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.looks.evaluated import CaseEvaluations, EvaluationWish, cuts_of
-from cityloom.cases.looks.records import kept_records
+from cityloom.cases.looks.records import kept_records, told_before
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute, AttributeKind, Entity
 from cityloom.model.errors import BadRequestData, ConfigurationError, TooManyResults
@@ -114,14 +114,18 @@ async def test_records_are_cases_with_their_transitions_in_order_parts_too(tmp_p
         await place.move(whole, "split", departments=("lighting", "roads"))
         later = await place.report()
         with place.store.snapshot() as snapshot:
-            found = {one.case.id: one for one in kept_records(snapshot, "", 1 << 52, RULES.duplicates)}
-            assert list(kept_records(snapshot, "", 0, RULES.duplicates)) == []
+            count, told = told_before(snapshot, "", 1 << 52)
+            found = {one.case.id: one for one in kept_records(snapshot, "", 1 << 52, {})}
+            assert list(kept_records(snapshot, "", 0, {})) == []
+            assert told_before(snapshot, "", 0) == (0, [])
     moves = {id: [one.move for one in record.transitions] for id, record in found.items()}
     assert moves[plain] == ["report", "accept", "file", "dispatch"]
     assert moves[whole] == ["report", "accept", "file", "split"]
     assert moves[later] == ["report"]
     parts = moves.keys() - {plain, whole, later}
     assert len(parts) == 2
+    assert count == 5
+    assert {one.case for one in told} == {plain, whole, later}
     assert all(id.startswith(f"{whole}:part:") for id in parts)
     assert all(record.case.number == len(record.transitions) for record in found.values())
 

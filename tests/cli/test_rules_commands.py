@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import cityloom
 from cityloom.folder import CityConfiguration, CityFolder
 from tests.cli.test_commands import refused, run
 from tests.nodes import NodeProcess
@@ -24,6 +26,7 @@ outputs: [{{name: department}}]
 rows: who.csv
 """
 ROWS = "id,type,department\nlamps,street-light,lighting\nelse,,sanitation\n"
+PROFILE = Path(cityloom.__file__).parent / "profiles" / "sample"
 NEXT_WEEK = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
 
 
@@ -58,6 +61,25 @@ def test_check_tells_what_a_table_lacks_without_a_node(folder: Path, tmp_path: P
         assert says in done.stdout
     (tmp_path / "who.csv").write_text("id,type,colour\n")
     assert "the column 'colour' does not exist" in refused("rules", "check", tmp_path / "who.yaml")
+
+
+def test_check_reads_the_tables_of_the_citys_profile(folder: Path, tmp_path: Path) -> None:
+    done = run("rules", "check", "--data", folder / "city")
+    assert done.returncode == 0, done.stderr
+    for name in ("loomhaven-live", "loomhaven-routing"):
+        assert f"{name} 2026-11-30: " in done.stdout
+    own = tmp_path / "profile"
+    shutil.copytree(PROFILE, own)
+    city = CityFolder(tmp_path / "city", make=True)
+    city.write(CityConfiguration(profile=str(own), name="Own"))
+    rows = own / "rules" / "routing.csv"
+    rows.write_text(rows.read_text().replace('lighting,"', 'lamps,"').replace(",lighting,", ",navy,"))
+    done = run("rules", "check", "--data", city.path)
+    assert done.returncode == 1
+    assert "error: row lamps: department 'navy' does not exist" in done.stdout
+    assert "loomhaven-live 2026-11-30: " in done.stdout
+    assert "routing.yaml: 1 error; the table cannot be adopted" in done.stderr.replace("\n", "")
+    assert "FILE is required, or --data" in refused("rules", "check")
 
 
 def test_a_table_goes_from_file_to_draft_to_adoption(folder: Path, node: NodeProcess, tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_documents_are_paged_by_id(store: Store) -> None:
         assert snapshot.documents("nobody", "k") == []
 
 
+def test_documents_are_decoded_to_a_struct_where_one_is_asked_for(store: Store) -> None:
+    do(store, lambda tx: tx.set_state("", "k", "a", Body("x", 5)))
+    with store.snapshot() as snapshot:
+        assert [one.body for one in snapshot.documents("", "k", body=Body)] == [Body("x", 5)]
+        assert [one.body for one in snapshot.documents("", "k")] == [{"name": "x", "limit": 5}]
+    assert [one.body for one in do(store, lambda tx: tx.documents("", "k", body=Body))] == [Body("x", 5)]
+
+
 def delivery(id: str, due: int, **more: object) -> Delivery:
     values = {"tenant": "", "subscription": "urn:sub", "seq": 1, "body": {"n": 1}} | more
     return Delivery(id=id, due=due, **values)  # type: ignore[arg-type]

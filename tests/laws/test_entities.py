@@ -69,6 +69,18 @@ def test_get_many_returns_those_that_exist_by_id(store: Store) -> None:
     assert do(store, lambda tx: tx.get_many("", ids)) == found
 
 
+def test_get_many_reads_at_least_the_attributes_that_are_named(store: Store) -> None:
+    put(store, placed_lamp(1, 4.5, 52.0))
+    ids = [lamp(1).id]
+    [light] = see(store, lambda snapshot: snapshot.get_many("", ids, [STATE])).values()
+    assert light == lamp(1, "on")
+    [some] = do(store, lambda tx: tx.get_many("", ids, [STATE])).values()
+    assert some.attributes[STATE] == light.attributes[STATE]
+    # What is read to be written back is whole.
+    [whole] = do(store, lambda tx: tx.get_many("", ids)).values()
+    assert whole == placed_lamp(1, 4.5, 52.0)
+
+
 def test_write_entity_tells_what_changed(store: Store) -> None:
     created = put(store, lamp(1, "on"), row=7)
     changed = put(store, lamp(1, "off"))

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -277,8 +276,8 @@ def recorded_cases(
     """
     transitions: list[Transition] = []
     after = ""
-    while page := reads.documents(tenant, TRANSITION, after):
-        transitions += [msgspec.convert(document.body, Transition) for document in page]
+    while page := reads.documents(tenant, TRANSITION, after, body=Transition):
+        transitions += [document.body for document in page]
         after = page[-1].id
     cases = sorted({one.case for one in transitions})
     told: dict[str, tuple[str, int]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,8 +34,9 @@ from cityloom.rules.watch import OpeningWatch
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Snapshot, Store
 
-_LOOK_EVERY = 0.002
-"""Seconds between two looks whether all was dealt with."""
+_LOOK_AFTER, _LOOK_EVERY = 0.002, 0.05
+"""Seconds until the first look whether timers were dealt with; each takes twice as long as the one before,
+up to the second figure."""
 _STANDS_AFTER = 60.0
 """Seconds in which nothing goes on until nobody waits any longer; what fails is tried again every 2."""
 
@@ -171,6 +173,7 @@ class CaseParts:
             return reads.last_seq(), {name: timers for name, timers in due.items() if timers}
 
         timers, followers = _Patience(), _Patience()
+        wait, before = _LOOK_AFTER, dict[str, list[Timer]]()
         while True:
             last, due = await asyncio.wrap_future(self._store.read(look))
             if not due and all(one.position >= last for one in watching.values()):
@@ -179,10 +182,14 @@ class CaseParts:
             timers.look(due)
             for name in due:
                 watching[name].look()
-            await asyncio.sleep(_LOOK_EVERY)
             while behind := {name: one.position for name, one in watching.items() if one.position < last}:
                 followers.look(behind)
-                await asyncio.sleep(_LOOK_EVERY)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(watching[next(iter(behind))].reached(last), _STANDS_AFTER)
+            if due:
+                wait = min(2 * wait, _LOOK_EVERY) if due == before else _LOOK_AFTER
+                before = due
+                await asyncio.sleep(wait)
 
     async def close(self) -> None:
         """Ends replays."""

@@ -76,8 +76,8 @@ class Player:
             raise ConfigurationError("the city's profile says nothing of `play`, or it keeps no cases")
         self.node = node
         self.clock = clock
+        self.begin = begin
         self.until = until
-        self._begin = begin
         self.staff: Staff | None = None
         self.speed = 0.0
         self._mappings = {mapping.source: mapping for mapping in node.mappings}
@@ -132,20 +132,22 @@ class Player:
             progress((first + len(part)) / len(told))
 
     async def take_up(self) -> None:
-        """Lets the staff go on with the cases of a part of the play that was stopped."""
-        if self.staff is not None and self.clock.now() > self._begin:
-            await self.staff.take_up(await asyncio.wrap_future(self.node.store.read(self._played_before)))
+        """Goes on with the cases of a part of the play that was stopped: they count, the staff has them."""
+        if self.clock.now() > self.begin:
+            cases = await asyncio.wrap_future(self.node.store.read(self._played_before))
+            self._opened = len(cases)
+            if self.staff is not None:
+                await self.staff.take_up(cases)
 
-    async def through(self, step: int, progress: Callable[[float], None] = lambda _: None) -> None:
+    async def through(self, step: int, tell: Callable[[Played], None] = lambda _: None) -> None:
         """Plays all of it, as fast as it goes, in steps of the clock (µs), at a node that serves nobody."""
-        begun = self.clock.now()
         await self.node.leases.start(self.node.case_parts.parts())
         try:
             await self._start()
             while (now := self.clock.now()) < self.until:
                 following = max(self._next(), now + 1)
                 await self.beat(min(self.until, -(-following // step) * step))
-                progress((self.clock.now() - begun) / (self.until - begun))
+                tell(await self.played())
             await self.node.case_parts.settle()
         finally:
             await self.node.leases.stop()
@@ -183,11 +185,20 @@ class Player:
     async def beat(self, now: int) -> None:
         """Lives up to a time (µs): all that came is dealt with when this returns."""
         self.clock.set(now)
-        due = []
+        due: list[Delivery] = []
         while self._due and self._due[0].at <= now:
-            due.append(self._due.popleft())
+            one = self._due.popleft()
+            if self.staff is not None and one.lived and one.at == one.ends:
+                # Before a thing ends, the staff does what it did until then: it may have begun just now.
+                await self._deliver(due)
+                due = []
+                await self._let_act(one.at - 1)
+            due.append(one)
         await self._deliver(due)
         await self.node.case_parts.settle()
+        await self._let_act(now)
+
+    async def _let_act(self, now: int) -> None:
         opened = await asyncio.wrap_future(self.node.store.read(self._new_cases))
         self._opened += len(opened)
         if self.staff is not None:
@@ -214,7 +225,7 @@ class Player:
     def _played_before(self, reads: Snapshot) -> list[str]:
         """The cases that an earlier part of the play opened."""
         cases = map(kept_of, reads.scan("", Query(types=TypeIs(CASE))))
-        return [one.case.id for one in cases if one.reported_at >= self._begin]
+        return [one.case.id for one in cases if one.reported_at >= self.begin]
 
     async def _deliver(self, due: Sequence[Delivery]) -> None:
         for mapping, told in self._by_source(due):

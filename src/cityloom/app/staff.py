@@ -1,7 +1,7 @@
 """The invented people who work on Loomhaven's cases: intake, shift leaders, dispatchers, departments, others.
 
 When a request was made, promised and closed is the sample's own truth, and so is when a lamp shone again
-or a container was emptied; what lies between is drawn for each case, so that it leads there.
+or a container was emptied; what lies between is drawn for each case (`staff_plans`), so that it leads there.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import Any, Final, NamedTuple
 import structlog
 from msgspec.structs import replace
 
+from cityloom.app.staff_plans import Life, Timed, course
+from cityloom.app.staff_stories import Request, cast
+from cityloom.app.staff_words import words
 from cityloom.broker.ports import Call
 from cityloom.broker.schemas import SchemaRules
-from cityloom.cases.clocks.limits import parse_limit
+from cityloom.cases.clocks.limits import Matter, parse_limit
 from cityloom.cases.keep.keeping import CaseWriter
 from cityloom.cases.keep.kept import KeptCase
 from cityloom.cases.keep.numbers import CASE_ID
@@ -26,10 +29,9 @@ from cityloom.cases.loop.case import Act
 from cityloom.connect.deliveries import Delivery
 from cityloom.model.errors import CityloomError, Conflict
 from cityloom.rules.opening import OpeningRule
-from cityloom.sample.period import DAY, HOUR, OFFSET
+from cityloom.sample.period import DAY
 from cityloom.store.ports import Store, Transaction
 
-_MINUTE: Final = 60_000_000
 _SECOND: Final = 1_000_000
 _LEFT_ALONE: Final = 3 * DAY * _SECOND
 """Repeats of the last days before the end that nobody has merged yet (µs)."""
@@ -47,31 +49,57 @@ class Step(NamedTuple):
     given: dict[str, Any]
 
 
+class Span(NamedTuple):
+    """What is played, from `begin` to `until`, and when the storm in it `began` and `ended`; µs."""
+
+    begin: int
+    until: int
+    storm: tuple[int, int]
+
+
 class Truth(NamedTuple):
     """What the staff is led by, of the deliveries that are played and of `truth.json`.
 
     `ends` is when a request was closed, by the id of its entity; `told` the readings of an entity in order;
-    `repeats` the earlier case by the id of one that repeats it. Times in microseconds.
+    `repeats` the earlier case by the id of one that repeats it; `stories` the unusual way of a request.
     """
 
     ends: Mapping[str, int]
     told: Mapping[str, Sequence[Delivery]]
     repeats: Mapping[str, str]
-    until: int
+    stories: Mapping[str, str]
+    span: Span
 
 
-def truth_of(deliveries: Iterable[Delivery], planted: Sequence[Mapping[str, str]], until: int) -> Truth:
+def truth_of(
+    deliveries: Iterable[Delivery],
+    planted: Sequence[Mapping[str, str]],
+    span: Span,
+    expand: Callable[[str], str],
+) -> Truth:
     """What the staff is led by; `planted` is the list `duplicateReports` of `truth.json`."""
     ends: dict[str, int] = {}
     told: dict[str, list[Delivery]] = {}
+    requests: dict[str, Request] = {}
     for one in deliveries:
-        if one.lived and one.ends is not None:
-            ends[one.entity.id] = one.ends
-        elif not one.lived:
+        if not one.lived:
             told.setdefault(one.entity.id, []).append(one)
+            continue
+        if one.ends is not None:
+            ends[one.entity.id] = one.ends
+        if one.at > span.begin and one.entity.id not in requests:
+            kind = one.entity.instance(expand("service_code"))
+            type = str(kind.value) if kind is not None else ""
+            requests[one.entity.id] = Request(one.entity.id, type, one.at, one.ends)
     named = f"{CASE_ID}loomhaven:"
     repeats = {named + pair["again"]: named + pair["first"] for pair in planted}
-    return Truth(ends, told, repeats, until)
+    paired = {*repeats, *repeats.values()}
+    plain = (
+        one
+        for one in requests.values()
+        if named + one.id.rpartition(":")[2] not in paired and (one.ends is None or one.ends > one.opened)
+    )
+    return Truth(ends, told, repeats, cast(plain, span.until), span)
 
 
 def unwatched(
@@ -172,6 +200,9 @@ class SampleStaff:
         department = kept.case.department
         who = f"{department or step.role}-{chance.randrange(1, 5)}"
         act = Act(move=step.move, actor=f"staff:{who}", role=step.role, at=step.at, **step.given)
+        if step.move == "instruct":
+            # Whoever had it first: those who returned it later were asked by mistake.
+            return replace(act, department=(*kept.case.returned_by, department)[0])
         return replace(act, acting_for=department) if step.role == "department" else act
 
     def _instead(self, kept: KeptCase, step: Step, error: CityloomError) -> None:
@@ -186,42 +217,56 @@ class SampleStaff:
     # -- what is going to be done ----------------------------------------------
 
     def _plan(self, kept: KeptCase, *, merge: bool = True, again: bool = False) -> None:
-        case = kept.case
-        if case.part_of:
-            return
+        case, truth = kept.case, self._truth
         # Acts are done at their times, so the last one says how far a plan was carried out.
         begun, done = (kept.reported_at, case.at) if again else (case.at, 0)
         chance = random.Random(_seed(kept))
         ends = self._ends(kept, begun, chance)
         if ends is not None and ends <= begun:
             return  # it was closed when it came
-        into = self._truth.repeats.get(case.id, "") if merge else ""
-        if into and begun < self._truth.until - _LEFT_ALONE:
-            told = [
-                _Part(_some(chance, 5, 20), "merge", "intake", {"into": into, "reason": "reported before"})
-            ]
-            self._put(case.id, begun, told, done)
+        into = truth.repeats.get(case.id, "") if merge else ""
+        # What was moved and not merged could not be: it is dealt with by itself.
+        if into and begun < truth.span.until - _LEFT_ALONE and (case.number <= 1 or case.into):
+            given = {"into": into, "reason": words("merge", chance)}
+            at = begun + chance.randrange(5 * 60, 20 * 60) * _SECOND
+            self._put(case.id, [Timed(at, "merge", "intake", given)], done)
             return
-        front, back = self._first(kept, chance), _last(kept, chance)
-        if ends is None:
-            self._put(case.id, begun, front + _waiting(chance), done)
-            return
-        spent = sum(part.after for part in front) + sum(part.after for part in back)
-        within = ends - begun
-        if spent > within:  # all in less time
-            front = [part._replace(after=part.after * within // spent) for part in front]
-            back = [part._replace(after=part.after * within // spent) for part in back]
-        self._put(case.id, begun, front, done)
-        self._put(case.id, ends - sum(part.after for part in back), back, done)
-        self._put(case.id, ends, _afterwards(chance, ends), done)
+        story = "" if case.part_of else truth.stories.get(kept.subject.about, "")
+        if "opening" in case.ruled:
+            story = ""
+        self._put(case.id, course(self._life(kept, begun, ends), story, chance), done)
 
-    def _put(self, case: str, at: int, parts: Iterable[_Part], done: int) -> None:
-        for part in parts:
-            at += part.after
-            if at <= done:
-                continue
-            self._made += 1
-            heapq.heappush(self._steps, Step(at, self._made, case, part.move, part.role, part.given))
+    def _put(self, case: str, acts: Iterable[Timed], done: int) -> None:
+        for act in acts:
+            if act.at > done:
+                self._made += 1
+                heapq.heappush(self._steps, Step(act.at, self._made, case, act.move, act.role, act.given))
+
+    def _life(self, kept: KeptCase, begun: int, ends: int | None) -> Life:
+        matter, limits = kept.case.matter, self._book.rules.limits
+        filing: dict[str, Any] = {}
+        if not matter.type:
+            filing["type"] = "other-emergency"
+            matter = Matter(type="other-emergency")
+        conditions = limits.conditions_of(matter.type)
+        if conditions and not matter.condition:
+            # Drawn apart: a case that has its condition already draws all else as before.
+            apart = random.Random(f"{_seed(kept)} condition")
+            filing["condition"] = "light-out" if "light-out" in conditions else apart.choice(conditions)
+            matter = replace(matter, condition=filing["condition"])
+        urgent = limits.handling(matter).limit.continuous
+        return Life(
+            begun=begun,
+            ends=ends,
+            until=self._truth.span.until,
+            storm=self._truth.span.storm,
+            type=matter.type,
+            filing=filing,
+            extension=parse_limit("U4h" if urgent else "1wd", "extension"),
+            by_sensor="opening" in kept.case.ruled,
+            evidence=(kept.subject.about or kept.case.id,),
+            part=int(kept.case.id.rpartition("-")[2]) if kept.case.part_of else 0,
+        )
 
     def _ends(self, kept: KeptCase, begun: int, chance: random.Random) -> int | None:
         """When it is closed; None: not in the time that is known."""
@@ -238,103 +283,11 @@ class SampleStaff:
                     attribute.value for name in names for attribute in one.entity.attributes.get(name, ())
                 ]
                 if any(rule.is_over(value) for value in values):
-                    return one.at + _some(chance, 25, 70)
+                    return one.at + chance.randrange(25 * 60, 70 * 60) * _SECOND
         return None
-
-    def _first(self, kept: KeptCase, chance: random.Random) -> list[_Part]:
-        """From the report until a department has it."""
-        late = chance.random() < 0.08
-        accept = _some(chance, 16, 40) if late else _some(chance, 1, 10)
-        parts = [_Part(accept, "accept", "intake", {})]
-        if "opening" not in kept.case.ruled and chance.random() < 0.12:
-            seen = {"finding": "confirmed on the spot", "evidence": _evidence(kept)}
-            parts = [
-                _Part(accept, "askVerify", "intake", {}),
-                _Part(_some(chance, 8, 25), "verify", "collector", seen),
-            ]
-        filed: dict[str, Any] = {}
-        if not kept.case.matter.type:
-            filed["type"] = "other-emergency"
-        conditions = self._book.rules.limits.conditions_of(kept.case.matter.type)
-        if conditions and not kept.case.matter.condition:
-            # Drawn apart: a case that has its condition already draws all else as before.
-            apart = random.Random(f"{_seed(kept)} condition")
-            filed["condition"] = "light-out" if "light-out" in conditions else apart.choice(conditions)
-        parts.append(_Part(_some(chance, 2, 11), "file", "shiftLeader", filed))
-        if chance.random() < 0.07:
-            wrong = chance.choice(sorted(self._book.rules.departments))
-            parts += [
-                _Part(_some(chance, 2, 11), "dispatch", "dispatcher", {"department": wrong}),
-                _Part(_some(chance, 20, 90), "requestReturn", "department", {"reason": "not ours"}),
-                _Part(_some(chance, 3, 13), "grantReturn", "dispatcher", {"reason": "agreed"}),
-            ]
-        return [*parts, _Part(_some(chance, 2, 11), "dispatch", "dispatcher", {})]
-
-
-class _Part(NamedTuple):
-    after: int
-    move: str
-    role: str
-    given: dict[str, Any]
-
-
-def _last(kept: KeptCase, chance: random.Random) -> list[_Part]:
-    """From what the department has done until the close."""
-    evidence = _evidence(kept)
-    handled = _Part(0, "handled", "department", {"evidence": evidence})
-    ask = _Part(_some(chance, 2, 12), "askCheck", "intake", {})
-    parts = [handled, ask]
-    if chance.random() < 0.06:
-        failed = {"reason": "not all of it is done", "evidence": evidence}
-        parts += [
-            _Part(_some(chance, 5, 28), "failCheck", "collector", failed),
-            handled._replace(after=_some(chance, 40, 200)),
-            ask,
-        ]
-    done = {"finding": "done", "evidence": evidence}
-    return [
-        *parts,
-        _Part(_some(chance, 5, 28), "passCheck", "collector", done),
-        _Part(_some(chance, 2, 13), "close", "shiftLeader", {"closing_condition": "remedied"}),
-    ]
-
-
-def _waiting(chance: random.Random) -> list[_Part]:
-    """What a department asks for that has not done it yet."""
-    asked = chance.random()
-    if asked < 0.15:
-        given = {"reason": "material is on its way", "extension": parse_limit("1wd", "extension")}
-        return [_Part(_some(chance, 120, 1200), "requestDelay", "department", given)]
-    if asked < 0.25:
-        reason = {"reason": "needs a permit of another office"}
-        return [
-            _Part(_some(chance, 120, 1200), "requestAccount", "department", reason),
-            _Part(_some(chance, 5, 60), "grantAccount", "dispatcher", reason),
-        ]
-    return []
-
-
-def _afterwards(chance: random.Random, ends: int) -> list[_Part]:
-    """The next morning three of four are evaluated; some people are called."""
-    local = ends // _SECOND + OFFSET
-    morning = ((local // DAY + 1) * DAY + 9 * HOUR + chance.randrange(2 * HOUR) - OFFSET) * _SECOND
-    if chance.random() < 0.1:
-        return [_Part(morning - ends, "followUp", "hotline", {"finding": "content"})]
-    if chance.random() < 0.75:
-        return [_Part(morning - ends, "evaluate", "evaluator", {})]
-    return []
 
 
 def _seed(kept: KeptCase) -> str:
     """What a case is drawn by: the same in every play, in whatever order rules open theirs."""
     opened = kept.case.ruled.get("opening")
     return kept.case.id if opened is None else f"{opened.row} {kept.subject.about} {kept.reported_at}"
-
-
-def _evidence(kept: KeptCase) -> tuple[str, ...]:
-    return (kept.subject.about or kept.case.id,)
-
-
-def _some(chance: random.Random, least: int, most: int) -> int:
-    """Some minutes, in microseconds."""
-    return chance.randrange(least * 60, most * 60) * _SECOND

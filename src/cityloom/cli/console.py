@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -27,12 +28,19 @@ def print_whole(table: Table) -> None:
     out.print(table)
 
 
+class Bar(Protocol):
+    """The bar of a step."""
+
+    def __call__(self, fraction: float, told: str = "") -> None:
+        """Moves it to a fraction of 0 to 1; `told` stands beside it until something else is told."""
+        ...
+
+
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
+def progress_bars() -> Iterator[Callable[[str], Bar]]:
     """Progress bars on standard error: call what it gives with a step's name to get its bar.
 
-    A bar is moved with a fraction of 0 to 1. Where standard error is no
-    terminal, each step is one line when it begins and none after.
+    Where standard error is no terminal, each step is one line when it begins and none after.
     """
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -42,20 +50,23 @@ def progress_bars() -> Iterator[Callable[[str], Callable[[float], None]]]:
         BarColumn(bar_width=30),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}", markup=False),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
 
-        def begin(name: str) -> Callable[[float], None]:
+        def begin(name: str) -> Bar:
             if not err.is_terminal:
                 err.print(name)
-            task = progress.add_task(name, total=1.0)
+            task = progress.add_task(name, total=1.0, told="")
 
-            def move(fraction: float) -> None:
+            def move(fraction: float, told: str = "") -> None:
                 progress.update(task, completed=min(max(fraction, 0.0), 1.0))
+                if told:
+                    progress.update(task, told=told)
 
             return move
 
         yield begin
 
 
-__all__ = ["err", "out", "print_whole", "progress_bars"]
+__all__ = ["Bar", "err", "out", "print_whole", "progress_bars"]

@@ -15,8 +15,8 @@ import msgspec
 
 from cityloom.app import Node
 from cityloom.app.play import Played, Player, Staff
-from cityloom.app.staff import SampleStaff, truth_of, unwatched
-from cityloom.cli.console import err, progress_bars
+from cityloom.app.staff import SampleStaff, Span, truth_of, unwatched
+from cityloom.cli.console import Bar, counted, err, progress_bars
 from cityloom.cli.importing import import_all
 from cityloom.cli.logs import configure_logs
 from cityloom.cli.serving import run
@@ -62,7 +62,9 @@ def live_sample(place: CityFolder, settings: Settings) -> None:
                 unwatched(deliveries, _opening_rules(node).values(), node.ld_context.expand_term)
             )
             node.prepare()
-            asyncio.run(player.through(_HOUR, bars("living its last two weeks")))
+            story = _Story(zone, (begin, end), bars("living its last two weeks"))
+            asyncio.run(player.through(_HOUR, story.tell))
+            story.over()
     finally:
         node.close()
 
@@ -124,9 +126,7 @@ def prepared(
         raise
 
 
-def bring_before(
-    player: Player, truth: dict[str, Any], bars: Callable[[str], Callable[[float], None]]
-) -> list[Delivery]:
+def bring_before(player: Player, truth: dict[str, Any], bars: Callable[[str], Bar]) -> list[Delivery]:
     """What was there when the play begins; what is going to be delivered."""
     node = player.node
     asyncio.run(import_all(node, player.before, only_new=True))
@@ -136,7 +136,7 @@ def bring_before(
         await player.catch_up(bars("what was before"))
         if truth:
             player.staff = _staff(player, truth, deliveries)
-            await player.take_up()
+        await player.take_up()
         return deliveries
 
     return asyncio.run(caught_up())
@@ -145,12 +145,13 @@ def bring_before(
 def _staff(player: Player, truth: dict[str, Any], deliveries: list[Delivery]) -> Staff:
     node = player.node
     assert node.case_parts.cases is not None
-    planted = truth["planted"]["duplicateReports"]
+    planted, storm = truth["planted"]["duplicateReports"], truth["events"]["storm"]
+    span = Span(player.begin, player.until, (parse_datetime(storm["from"]), parse_datetime(storm["to"])))
     return SampleStaff(
         node.store,
         node.own_call("play"),
         node.case_parts.cases.book,
-        truth_of(deliveries, planted if isinstance(planted, list) else [], player.until),
+        truth_of(deliveries, planted if isinstance(planted, list) else [], span, node.ld_context.expand_term),
         _opening_rules(node),
         node.ld_context.expand_term,
     )
@@ -182,6 +183,32 @@ def _day_of(text: str) -> date:
         raise ConfigurationError(f"--play is invalid: {text!r} is no day (2011-08-28)") from None
 
 
+def _alarms(played: Played) -> str:
+    return ", ".join(title.get("en") or next(iter(title.values())) for title in played.alarms) or "none"
+
+
+class _Story:
+    """The bar of a past that is lived, and beside it what happens: the hour, cases opened, alarms."""
+
+    def __init__(self, zone: ZoneInfo, span: tuple[int, int], bar: Bar) -> None:
+        self._zone = zone
+        self._begin, self._end = span
+        self._bar = bar
+        self._opened = 0
+
+    def tell(self, played: Played) -> None:
+        at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
+        self._opened = played.opened
+        self._bar(
+            (played.now - self._begin) / (self._end - self._begin),
+            f"{at:%d %b %H:%M}, {counted(played.opened, 'case')} opened, alarms: {_alarms(played)}",
+        )
+
+    def over(self) -> None:
+        """All of it was lived."""
+        self._bar(1.0, f"{counted(self._opened, 'case')} opened")
+
+
 class _Line:
     """The line in the terminal that says how far a play is; Enter lets time stand, or go on.
 
@@ -193,11 +220,12 @@ class _Line:
         self._speed = speed
         self._player = player
         self._said = ""
+        self._opened = 0
 
     def tell(self, played: Played) -> None:
         at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
-        alarms = ", ".join(title.get("en") or next(iter(title.values())) for title in played.alarms)
-        text = f"{at:%Y-%m-%d %H:%M}  cases opened: {played.opened:,}  alarms: {alarms or 'none'}"
+        self._opened = played.opened
+        text = f"{at:%Y-%m-%d %H:%M}  cases opened: {played.opened:,}  alarms: {_alarms(played)}"
         if err.is_terminal:
             goes = "Enter: go on" if self._player.paused else f"x{self._speed:g}, Enter: pause"
             sys.stderr.write(f"\r\x1b[2K{text}  ({goes})")
@@ -209,7 +237,10 @@ class _Line:
     def over(self) -> None:
         """The day is over."""
         end = "" if not err.is_terminal else "\n"
-        err.print(f"{end}the day is over: the clock stands, and what was lived is kept. Ctrl-C stops")
+        err.print(
+            f"{end}the day is over, with {counted(self._opened, 'case')} opened: "
+            "the clock stands, and what was lived is kept. Ctrl-C stops"
+        )
 
     @contextmanager
     def listening(self) -> Iterator[None]:

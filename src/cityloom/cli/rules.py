@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import typer
 from rich.table import Table
 
 from cityloom.cli.asking import NODE, Key, Url, ask
-from cityloom.cli.console import err, out, print_whole, progress_bars
+from cityloom.cli.console import counted, err, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
 from cityloom.model.errors import BadRequestData, ConfigurationError
+
+if TYPE_CHECKING:
+    from cityloom.app.case_tables import CaseTables
+    from cityloom.cases.keep.city import CaseRules
 
 _Tenant = Annotated[str, typer.Option(help="The tenant; left out: the default one.")]
 _TableId = Annotated[str, typer.Argument(metavar="TABLE", help="The id of the decision table.")]
@@ -48,15 +52,44 @@ def list_rules(url: Url = NODE, key: Key = "", tenant: _Tenant = "") -> None:
 
 
 def check(
-    file: _File,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The table's YAML file; all those of the city when left out."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="A city's folder, whose codes and departments it must fit.")
     ] = None,
 ) -> None:
     """Checks a table whole: what is wrong, and what no row speaks of. Asks no node.
 
+    With `--data` alone it checks the tables that the city's profile brings, each by itself and all together.
+
     Example: `cityloom rules check who-comes.yaml --data my-city`
+
+    Example: `cityloom rules check --data my-city`
     """
+    if file is None and data is None:
+        raise ConfigurationError("FILE is required, or --data: the city whose tables are checked")
+    rules = None if data is None else _rules_of(CityFolder(data))
+    if file is not None:
+        _check_one(file, rules)
+        return
+    assert rules is not None
+    if not rules.rules:
+        out.print("the city's cases.yaml names no tables (`rules`)")
+    faults = []
+    for each in rules.rules:
+        try:
+            _check_one(each, rules)
+        except ConfigurationError as error:
+            faults.append(error.detail)
+    if faults:
+        raise ConfigurationError("; ".join(faults))
+    _tables_of(rules, rules.rules)
+
+
+def _check_one(file: Path, rules: CaseRules | None) -> None:
+    """Prints what is found of a table. Raises ConfigurationError: it cannot be adopted."""
     from cityloom.rules.kept import read_table
     from cityloom.rules.kinds import check_table
     from cityloom.rules.load import read_file
@@ -66,14 +99,14 @@ def check(
     except BadRequestData as error:
         raise ConfigurationError(f"{file}: {error.detail}") from None
     found = check_table(table)
-    if data is not None:
-        found += _city_findings(CityFolder(data), table)
+    if rules is not None:
+        found += _tables_of(rules).check(table)
     for one in found:
         out.print(f"{one.level}: {one}", markup=False)
     wrong = sum(one.level == "error" for one in found)
     if wrong:
-        raise ConfigurationError(f"{file}: {wrong} errors; the table cannot be adopted")
-    out.print(f"{table.id} {table.version}: {len(table.rows)} rows, whole", markup=False)
+        raise ConfigurationError(f"{file}: {counted(wrong, 'error')}; the table cannot be adopted")
+    out.print(f"{table.id} {table.version}: {counted(len(table.rows), 'row')}, whole", markup=False)
 
 
 def put(file: _File, url: Url = NODE, key: Key = "", tenant: _Tenant = "") -> None:
@@ -186,16 +219,21 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 
 
-def _city_findings(folder: CityFolder, table: Any) -> list[Any]:
-    from cityloom.app.case_tables import CaseTables
+def _rules_of(folder: CityFolder) -> CaseRules:
     from cityloom.cases.keep.city import load_rules
     from cityloom.connect.profile import load_profile
 
     file = load_profile(folder.profile).cases_file if folder.profile else None
     if file is None:
         raise ConfigurationError(f"the city in {folder.path} has no cases.yaml in its profile")
-    rules = load_rules(file)
-    return CaseTables(rules.workflow, rules.limits, rules.departments).check(table)
+    return load_rules(file)
+
+
+def _tables_of(rules: CaseRules, files: tuple[Path, ...] = ()) -> CaseTables:
+    """What a table must fit. Raises ConfigurationError: the files do not fit each other."""
+    from cityloom.app.case_tables import CaseTables
+
+    return CaseTables(rules.workflow, rules.limits, rules.departments, files)
 
 
 def _path(table: str, version: str) -> str:

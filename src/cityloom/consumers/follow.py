@@ -47,6 +47,13 @@ class Follower:
         self._handle = handle
         self._batch = batch
         self.position = 0
+        self._moved = asyncio.Event()
+
+    async def reached(self, seq: int) -> None:
+        """Waits until all events up to `seq` were dealt with."""
+        while self.position < seq:
+            self._moved.clear()
+            await self._moved.wait()
 
     async def start(self) -> None:
         """Takes its place in the log: what is committed after this is seen."""
@@ -92,6 +99,7 @@ class Follower:
                     marked = await self._commit(outcome, seen)
                 # Only now, so that who asks how far this is finds what came of it.
                 self.position = seen
+                self._moved.set()
                 if len(events) == self._batch:
                     told = max(told, seen + 1)  # there may be more that nobody told of
         finally:

@@ -155,6 +155,10 @@ class OpeningWatch:
         """Up to which event the log was read."""
         return self._follower.position
 
+    async def reached(self, seq: int) -> None:
+        """Waits until the log was read up to an event."""
+        await self._follower.reached(seq)
+
     def _begin(self, tx: Transaction) -> dict[str, int]:
         """Tables of the city's files hold always; they are watched since a node first saw them."""
         kept = tx.document("", _BEGUN, _BEGUN)

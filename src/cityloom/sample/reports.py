@@ -26,28 +26,33 @@ APART_METRES, APART_SECONDS = 85.0, 3 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of report; `hours` is the promise, None where the city promises nothing."""
+    """A type of report; `hours` is the promise, None where the city promises nothing.
+
+    Half of them are closed within `usual` hours, of those that the storm caused within `storm`.
+    """
 
     code: str
     name: str
     department: str
     hours: int | None
     weight: float
+    usual: float
+    storm: float = 0.0
 
 
 KINDS = (
-    Kind("SL-OUT", "Street light out", "Lighting", 168, 0.0),
-    Kind("PW-POT", "Pothole", "Public Works", 120, 16.0),
-    Kind("PW-PAV", "Broken pavement", "Public Works", None, 7.0),
-    Kind("TP-PARK", "Illegal parking", "Traffic Police", 24, 17.0),
-    Kind("WM-BIN", "Overflowing bin", "Waste Management", 48, 15.0),
-    Kind("WM-DUMP", "Dumped rubbish", "Waste Management", 72, 11.0),
-    Kind("EN-NOISE", "Noise complaint", "Environment", None, 10.0),
-    Kind("PW-GRAF", "Graffiti", "Public Works", 240, 8.0),
-    Kind("PK-TREE", "Tree emergency", "Parks", 24, 1.6),
-    Kind("PK-LAWN", "Park maintenance", "Parks", 336, 6.0),
-    Kind("WA-LEAK", "Water leak", "Water", 48, 6.0),
-    Kind("WA-DRAIN", "Blocked drain", "Water", 72, 3.0),
+    Kind("SL-OUT", "Street light out", "Lighting", 96, 0.0, usual=30),
+    Kind("PW-POT", "Pothole", "Public Works", 120, 16.0, usual=60),
+    Kind("PW-PAV", "Broken pavement", "Public Works", None, 7.0, usual=70),
+    Kind("TP-PARK", "Illegal parking", "Traffic Police", 8, 17.0, usual=2),
+    Kind("WM-BIN", "Overflowing bin", "Waste Management", 24, 15.0, usual=6),
+    Kind("WM-DUMP", "Dumped rubbish", "Waste Management", 36, 11.0, usual=9),
+    Kind("EN-NOISE", "Noise complaint", "Environment", None, 10.0, usual=5),
+    Kind("PW-GRAF", "Graffiti", "Public Works", 48, 8.0, usual=7),
+    Kind("PK-TREE", "Tree emergency", "Parks", 24, 1.6, usual=8, storm=20),
+    Kind("PK-LAWN", "Park maintenance", "Parks", 48, 6.0, usual=10),
+    Kind("WA-LEAK", "Water leak", "Water", 6, 6.0, usual=1.4),
+    Kind("WA-DRAIN", "Blocked drain", "Water", 24, 3.0, usual=2, storm=13),
 )
 LIGHT, BIN, TREE, DRAIN = (
     next(number for number, kind in enumerate(KINDS) if kind.code == code)
@@ -232,8 +237,9 @@ def _closing(rng: np.random.Generator, period: Period, draft: _Draft) -> tuple[I
     """When each was promised and when it was closed (0: nothing promised, still open)."""
     hours = np.array([kind.hours or 0 for kind in KINDS])[draft.kind]
     promised = np.where(hours > 0, draft.opened + hours * HOUR, 0)
-    usual = np.where(hours > 0, hours, 120) * HOUR * np.where(draft.storm, 0.9, 0.5)
-    taken = np.maximum(usual * np.exp(rng.normal(0, 0.8, len(hours))), 600).astype(np.int64)
+    half = np.array([[kind.usual, kind.storm] for kind in KINDS])[draft.kind, draft.storm.astype(np.int64)]
+    # Many are closed soon, and some drag on for long.
+    taken = np.maximum(half * HOUR * np.exp(rng.normal(0, 1.0, len(hours))), 600).astype(np.int64)
     closed = draft.opened + taken
     return promised, np.where(closed <= period.end, closed, 0)
 

@@ -51,8 +51,10 @@ class EntityReads(Protocol):
         """The current entity, or None. Cost: one index lookup."""
         ...
 
-    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
-        """Those of these entities that exist, by id."""
+    def get_many(
+        self, tenant: str, entity_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> dict[str, Entity]:
+        """Those of these entities that exist, by id; at least these attributes are read (None: all)."""
         ...
 
     def query(self, tenant: str, query: Query) -> list[Entity]:

@@ -44,8 +44,13 @@ class DocumentReads(Protocol):
         """One document, its body as plain JSON values."""
         ...
 
-    def documents(self, tenant: str, kind: str, after: str = "", limit: int = 1000) -> list[Document]:
-        """Documents of a kind, by id, those after `after`."""
+    def documents(
+        self, tenant: str, kind: str, after: str = "", limit: int = 1000, *, body: type[Any] | None = None
+    ) -> list[Document]:
+        """Documents of a kind, by id, those after `after`; their bodies plain JSON values, or of a struct.
+
+        Cost: of a struct a third of what it costs to make one from plain values.
+        """
         ...
 
     def document_changes(self, after: int) -> list[DocumentChange]:

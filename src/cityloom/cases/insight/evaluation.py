@@ -8,7 +8,8 @@ figure without anything in its denominator is no figure: it is not 0 and not 100
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import isclose
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,7 +17,16 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from cityloom.cases.clocks.calendar import Calendar
-from cityloom.cases.insight.measures import MEASURES, NOT_KEPT, Facts, Meaning, Period, Record, Unit, runs_of
+from cityloom.cases.insight.measures import (
+    MEASURES,
+    NOT_KEPT,
+    Meaning,
+    Period,
+    Record,
+    Unit,
+    facts_of,
+    runs_of,
+)
 from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError
 from cityloom.yamlfile import convert, load_yaml
@@ -191,15 +201,17 @@ def evaluate_each(
             runs = runs_of(record, calendar)
         except ConfigurationError as error:
             raise ConfigurationError(f"case {record.case.id}: {error.detail}") from None
-        facts = Facts(record, runs, rules.moves, rules.public, rules.patrol, workflow)
+        facts = facts_of(record, runs, rules.moves, rules.public, rules.patrol, workflow)
         for name, indicator in rules.indicators.items():
             for unit in MEASURES[indicator.measure](facts, period, indicator.clock):
                 whole[name].append(unit)
                 for by in grouping:
                     group = record.case.matter.type if by == "type" else getattr(unit, by)
                     if group:
-                        units = counted[by].setdefault(group, {one: [] for one in rules.indicators})
-                        units[name].append(unit)
+                        groups = counted[by]
+                        if group not in groups:
+                            groups[group] = {one: [] for one in rules.indicators}
+                        groups[group][name].append(unit)
     return {by: _evaluation(counted[by], period, rules, calendar, by, cuts) for by in divisions}
 
 
@@ -221,8 +233,8 @@ def _evaluation(
             figures.append(figure)
             values[name] = figure.value
             if cuts:
-                for at, some in _parted(units, cuts).items():
-                    steps[at][group, name] = counts_of(_figure(name, group, figure.role, some), rules)
+                for at, counts in _counts_by_step(name, units, cuts, rules).items():
+                    steps[at][group, name] = counts
         scores += [_score(name, group, part, values, rules) for name, part in rules.scores.items()]
     return Evaluation(
         period=period,
@@ -240,26 +252,55 @@ def _evaluation(
     )
 
 
-def _parted(units: Iterable[Unit], cuts: Sequence[int]) -> dict[int, list[Unit]]:
-    """The units by the number of cuts that lie before them."""
-    parted: dict[int, list[Unit]] = {}
+def _counts_by_step(
+    indicator: str, units: Iterable[Unit], cuts: Sequence[int], rules: EvaluationRules
+) -> dict[int, Counts]:
+    """What the units of each step come to, by the number of cuts that lie before it."""
+    good, due, apart = Counter[int](), Counter[int](), dict[int, dict[str, int]]()
     for unit in units:
-        parted.setdefault(bisect_right(cuts, unit.at), []).append(unit)
-    return parted
+        step = bisect_right(cuts, unit.at)
+        if unit.apart:
+            told = apart.setdefault(step, {})
+            told[unit.apart] = told.get(unit.apart, 0) + 1
+        else:
+            due[step] += 1
+            good[step] += unit.good
+    return {
+        step: _counts(indicator, good[step], due[step], apart.get(step, {}), rules)
+        for step in due.keys() | apart.keys()
+    }
 
 
 def counts_of(figure: Figure, rules: EvaluationRules) -> Counts:
     """A figure without the ids of its cases."""
-    never = rules.indicators[figure.indicator].measure in NOT_KEPT
-    unknown = never or NOT_REPORTED in figure.apart
-    return Counts(
-        indicator=figure.indicator,
-        value=figure.value,
-        why="" if figure.value is not None else "notReported" if unknown else "nothingDue",
-        numerator=len(figure.numerator),
-        denominator=len(figure.denominator),
-        apart={why: len(cases) for why, cases in figure.apart.items()},
+    return _counts(
+        figure.indicator,
+        len(figure.numerator),
+        len(figure.denominator),
+        {why: len(cases) for why, cases in figure.apart.items()},
+        rules,
     )
+
+
+def _counts(
+    indicator: str, numerator: int, denominator: int, apart: dict[str, int], rules: EvaluationRules
+) -> Counts:
+    value = _share(numerator, denominator, apart)
+    unknown = rules.indicators[indicator].measure in NOT_KEPT or NOT_REPORTED in apart
+    return Counts(
+        indicator=indicator,
+        value=value,
+        why="" if value is not None else "notReported" if unknown else "nothingDue",
+        numerator=numerator,
+        denominator=denominator,
+        apart=apart,
+    )
+
+
+def _share(numerator: int, denominator: int, apart: Container[str]) -> float | None:
+    """Per cent; a share of those that happen to be reported would flatter."""
+    known = bool(denominator) and NOT_REPORTED not in apart
+    return 100 * numerator / denominator if known else None
 
 
 def _figure(indicator: str, group: str, role: str, units: list[Unit]) -> Figure:
@@ -269,13 +310,11 @@ def _figure(indicator: str, group: str, role: str, units: list[Unit]) -> Figure:
     for unit in units:
         if unit.apart:
             apart.setdefault(unit.apart, []).append(unit.case)
-    # A share of those that happen to be reported would flatter.
-    known = bool(denominator) and NOT_REPORTED not in apart
     return Figure(
         indicator=indicator,
         group=group,
         role=role,
-        value=100 * len(numerator) / len(denominator) if known else None,
+        value=_share(len(numerator), len(denominator), apart),
         numerator=numerator,
         denominator=denominator,
         apart={why: tuple(cases) for why, cases in apart.items()},

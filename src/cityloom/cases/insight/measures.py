@@ -90,9 +90,10 @@ class Run(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """A case as measures look at it."""
+    """A case as measures look at it; `made` are the names of the moves that were made of it."""
 
     record: Record
+    made: frozenset[str]
     runs: tuple[Run, ...]
     meaning: Meaning
     public: list[str]
@@ -106,6 +107,8 @@ class Facts(NamedTuple):
 
     def moves(self, names: list[str]) -> list[Transition]:
         """The transitions by these moves, in order."""
+        if self.made.isdisjoint(names):
+            return []
         return [one for one in self.record.transitions if one.move in names]
 
     def unit(self, at: int, department: str | None = None, *, good: bool = False, apart: str = "") -> Unit:
@@ -136,24 +139,36 @@ def runs_of(record: Record, calendar: Calendar) -> tuple[Run, ...]:
     Raises:
         ConfigurationError: the calendar has a hole where an open clock needs it.
     """
-    return tuple(_run(one, record.transitions, calendar) for one in record.case.countdowns)
-
-
-def _run(countdown: Countdown, transitions: tuple[Transition, ...], calendar: Calendar) -> Run:
-    if countdown.stopped is None:
-        return Run(countdown.clock, countdown.holder, deadline_of(countdown, calendar), None, "")
-    for transition in reversed(transitions):
+    ended: dict[tuple[str, str, int], tuple[int | None, str]] = {}
+    for transition in reversed(record.transitions):
         for reading in transition.readings:
-            if (
-                reading.clock == countdown.clock
-                and reading.holder == countdown.holder
-                and reading.state == "stopped"
-                and reading.at == countdown.stopped
-            ):
-                return Run(
-                    countdown.clock, countdown.holder, reading.deadline, countdown.stopped, transition.move
-                )
-    return Run(countdown.clock, countdown.holder, deadline_of(countdown, calendar), countdown.stopped, "")
+            if reading.state == "stopped":
+                key = (reading.clock, reading.holder, reading.at)
+                ended.setdefault(key, (reading.deadline, transition.move))
+    return tuple(_run(one, ended, calendar) for one in record.case.countdowns)
+
+
+def _run(
+    countdown: Countdown, ended: Mapping[tuple[str, str, int], tuple[int | None, str]], calendar: Calendar
+) -> Run:
+    clock, holder, stopped = countdown.clock, countdown.holder, countdown.stopped
+    found = None if stopped is None else ended.get((clock, holder, stopped))
+    if found is None:
+        return Run(clock, holder, deadline_of(countdown, calendar), stopped, "")
+    return Run(clock, holder, found[0], stopped, found[1])
+
+
+def facts_of(
+    record: Record,
+    runs: tuple[Run, ...],
+    meaning: Meaning,
+    public: list[str],
+    patrol: list[str],
+    workflow: Workflow,
+) -> Facts:
+    """A case with its clocks, for the measures; `public` and `patrol` are roles whose reports are such."""
+    made = frozenset(one.move for one in record.transitions)
+    return Facts(record, made, runs, meaning, public, patrol, workflow)
 
 
 Measure = Callable[[Facts, Period, str], Iterator[Unit]]

@@ -25,10 +25,11 @@ from cityloom.cases.insight.evaluation import (
     evaluate_each,
 )
 from cityloom.cases.insight.measures import NOT_KEPT, Period
+from cityloom.cases.insight.repeats import repeats_of
 from cityloom.cases.keep.city import CaseRules
 from cityloom.cases.keep.kept import iri
 from cityloom.cases.keep.rulebook import RuleBook
-from cityloom.cases.looks.records import kept_records, reported_before
+from cityloom.cases.looks.records import kept_records, told_before
 from cityloom.model.clock import Clock
 from cityloom.model.errors import BadRequestData, ResourceNotFound, TooManyResults
 from cityloom.model.time import format_datetime, parse_datetime
@@ -196,7 +197,7 @@ class CaseEvaluations(Door):
             BadRequestData: a time or the division is wrong.
             TooManyResults: there are more cases than one evaluation looks at.
 
-        Cost: some 0.6 ms of processor time for each case that was reported before the period's end, beside
+        Cost: some 0.5 ms of processor time for each case that was reported before the period's end, beside
             the event loop; one evaluation after the other.
         """
         made, found = await self._evaluate(call, wish)
@@ -365,15 +366,15 @@ class CaseEvaluations(Door):
     def _make(
         self, snapshot: Snapshot, tenant: str, period: Period, wish: EvaluationWish, cuts: Sequence[int]
     ) -> _Made:
-        cases = snapshot.count(tenant, reported_before(period.until))
+        rules = self._rules
+        cases, told = told_before(snapshot, tenant, period.until)
         if cases > self._most:
             raise TooManyResults(
                 f"{cases:,} cases were reported before {wish.until}: one evaluation looks at {self._most:,}"
             )
-        rules = self._rules
         # Reading the cases costs the most by far: every division comes of one reading.
         found = evaluate_each(
-            kept_records(snapshot, tenant, period.until, rules.duplicates),
+            kept_records(snapshot, tenant, period.until, repeats_of(told, rules.duplicates)),
             period,
             rules.evaluation,
             rules.workflow,

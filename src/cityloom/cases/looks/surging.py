@@ -116,6 +116,10 @@ class SurgesFollowed:
         """Up to which event the log was read."""
         return self._follower.position
 
+    async def reached(self, seq: int) -> None:
+        """Waits until the log was read up to an event."""
+        await self._follower.reached(seq)
+
     def look(self) -> None:
         """Looks at the timers now: for a clock that was moved by hand."""
         self._timer_set.set()

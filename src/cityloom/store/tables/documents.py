@@ -14,6 +14,8 @@ from cityloom.store.tables.session import Port
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
+_decoders: Final[dict[type[Any], msgspec.json.Decoder[Any]]] = {}
+"""By the struct that a body becomes: there are as many as rooms ask for."""
 _DELIVERY: Final = (
     "SELECT d.id, t.name, d.subscription, d.seq, d.body, d.due, d.attempts, d.last_error, d.dead"
     " FROM delivery d JOIN tenant t ON t.id = d.tenant"
@@ -34,14 +36,22 @@ class DocumentReader(Port):
         )
         return Document(kind=kind, id=id, body=_decode(row[1]), modified=row[0]) if row is not None else None
 
-    def documents(self, tenant: str, kind: str, after: str = "", limit: int = 1000) -> list[Document]:
-        """Documents of a kind, by id, those after `after`."""
+    def documents(
+        self, tenant: str, kind: str, after: str = "", limit: int = 1000, *, body: type[Any] | None = None
+    ) -> list[Document]:
+        """Documents of a kind, by id, those after `after`; their bodies plain JSON values, or of a struct."""
+        if body is None:
+            decode = _decode
+        else:
+            if body not in _decoders:
+                _decoders[body] = msgspec.json.Decoder(body)
+            decode = _decoders[body].decode
         rows = self.db.rows(
             "SELECT id, modified, body FROM document WHERE tenant = ? AND kind = ? AND id > ?"
             " ORDER BY id LIMIT ?",
             (self.db.tenants.find(tenant), kind, after, limit),
         )
-        return [Document(kind=kind, id=id, body=_decode(body), modified=at) for id, at, body in rows]
+        return [Document(kind=kind, id=id, body=decode(kept), modified=at) for id, at, kept in rows]
 
     def document_changes(self, after: int) -> list[DocumentChange]:
         """Documents that were put or deleted after event `after`, by the last event that did so."""

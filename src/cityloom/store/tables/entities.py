@@ -40,10 +40,13 @@ class EntityReader(Port):
         body = self.db.value("SELECT body FROM entity WHERE tenant = ? AND id = ?", (number, entity_id))
         return decode_entity(body) if body is not None else None
 
-    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
-        """Those of these entities that exist, by id."""
+    def get_many(
+        self, tenant: str, entity_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> dict[str, Entity]:
+        """Those of these entities that exist, by id, with these attributes alone (None: with all)."""
+        decode = part_decoder(names)
         rows = self.db.rows(*self.rows_of(tenant, entity_ids))
-        return {row[0]: decode_entity(row[2]) for row in rows}
+        return {row[0]: decode(row[2]) for row in rows}
 
     def rows_of(self, tenant: str, entity_ids: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
         """The statement for (id, row, body) of those of these entities that exist, by id; its parameters."""

@@ -75,8 +75,10 @@ class EntityWriter(EntityReader, HistoryWriter):
             self._seen[key] = known
         return known[1]
 
-    def get_many(self, tenant: str, entity_ids: Sequence[str]) -> dict[str, Entity]:
-        """Those of these entities that exist, by id; writing them back costs no second look."""
+    def get_many(
+        self, tenant: str, entity_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> dict[str, Entity]:
+        """Those of these entities that exist, whole, by id; writing them back costs no second look."""
         found: dict[str, Entity | None] = {}
         unread = []
         for entity_id in sorted(set(entity_ids)):
