@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from tests.web.node import API, Answer, Client
 from tests.web.test_cases import add, handling, move, photo, report
 
@@ -277,11 +279,15 @@ async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
     assert answer.status == 200, answer.body
     first = answer.json["types"][0]
     assert first["value"] == "street-light"
-    assert 0.1 <= first["confidence"] <= 1
+    assert 0.1 <= first["confidence"] < 1
+    assert answer.json["known"] is True
+    unknown = (await node.post("/cases/suggestions", {"text": "asdf qwer"})).json
+    assert (unknown["types"], unknown["departments"], unknown["known"]) == ([], [], False)
     assert {"en", "zh"} <= first["title"].keys()
     for body, word in (
         ({"text": " "}, "text is required"),
         ({}, "text"),
+        ({"text": "lamp", "location": {"type": "Line"}}, "location"),
         ({"text": "x" * 4001}, "4000"),
         ({"text": "lamp", "type": "moon"}, "moon"),
     ):
@@ -290,3 +296,4 @@ async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
         assert word in answer.json["detail"]
     reader = {"x-api-key": "reader"}
     assert (await node.post("/cases/suggestions", {"text": "x"}, headers=reader)).status == 403
+    assert (await node.post("/cases/suggestions", {"case": "2020-000009"})).status == 404

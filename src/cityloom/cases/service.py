@@ -79,7 +79,7 @@ class Cases(Open311Reads):
         self.places = places
         self._schemas = SchemaRules()
         self.timer_set = asyncio.Event()
-        self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT)
+        self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT, places=places)
         self.calendar = CaseCalendar(store, access, clock, self.book)
 
     async def report(self, call: Call, report: Report) -> PublicCase:
