@@ -462,6 +462,8 @@ async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: N
     act(city, path, "file", role="shiftLeader")
     async with visiting(city.url) as visit:
         page = visit.page
+        await visit.open(f"/?page=status&case={untyped}")
+        await expect(page.locator(".status .case-facts")).to_contain_text("Not classified yet")
         # What may be the same is proposed; one key opens the form of the move, which a person makes.
         await visit.open(f"/?page=cases&as=intake&case={second}")
         alike = page.locator(f'[data-alike="{first}"]')
