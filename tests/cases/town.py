@@ -81,7 +81,7 @@ class Town:
             rules,
             parties=self.access,
             files=self.files,
-            places=Places(rules.areas, LdContext.core.expand_term),
+            places=Places(rules.areas, LdContext.core.expand_term, rules.landmarks),
             ruled=adopted,
         )
         self.followed = CasesFollowed(store, clock, self.cases.book, self.cases.timer_set, self.files)

@@ -45,6 +45,7 @@ departments:
   roads: {title: {en: Roads, zh: 道路}}
   lighting: {title: {en: Lighting, zh: 路灯}}
 areas: {type: District}
+landmarks: [Road]
 rules: [who.yaml]
 """
 WHO = """
@@ -127,6 +128,15 @@ def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 "location": {"type": "GeoProperty", "value": {"type": "Polygon", "coordinates": [DISTRICT]}},
             }
         )
+        along = [[10.05, 50.0], [10.05, 50.1]]
+        node.create(
+            {
+                "id": "urn:ngsi-ld:Road:mill",
+                "type": "Road",
+                "name": {"type": "LanguageProperty", "languageMap": {"en": "Mill Road", "zh": "磨坊路"}},
+                "location": {"type": "GeoProperty", "value": {"type": "LineString", "coordinates": along}},
+            }
+        )
         yield node
 
 
@@ -179,6 +189,7 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         place = page.locator("[data-place]")
         await expect(place).to_contain_text("北纬")
+        await expect(place.locator("[data-near]")).to_have_text("磨坊路附近")
         lon, lat = map(float, str(await place.get_attribute("data-place")).split())
         near = report(city, "blocked-sewer", lon + 0.0002, lat, description="says Jane Roe")
         # Of what nobody wrote before, no type is suggested, which is said.

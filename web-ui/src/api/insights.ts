@@ -73,6 +73,19 @@ export interface Surge {
 export const suggest = (text: string, of: { type?: string; case?: string }): Promise<Suggestions> =>
   postJson('/cases/suggestions', { text, ...of });
 
+/** Something by whose name people know a place; `distance` in metres. */
+export interface Landmark {
+  id: string;
+  name: Name;
+  distance: number;
+}
+
+export const readPlace = (
+  [longitude, latitude]: [lon: number, lat: number],
+  stop: AbortSignal,
+): Promise<Answer<{ near: Landmark | null }>> =>
+  getJson(`/cases/place${query({ longitude, latitude })}`, stop);
+
 export const readAlike = (number: string, stop: AbortSignal): Promise<Answer<AlikeCases>> =>
   getJson(`${pathOf(number)}/duplicates`, stop);
 
