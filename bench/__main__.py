@@ -15,11 +15,13 @@ from pathlib import Path
 
 from bench.growth import Growth, growth
 from bench.history import PAST, PastWork
+from bench.limits import pace
 from bench.postgres import PostgresBench, Server, binaries
 from bench.table import PastRow, Row, machine, render, replace_table
 from bench.works import WORKS, Bench, Work
 
 _BEGUN = time.monotonic()
+_PACES: list[float] = []
 _DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
@@ -52,7 +54,9 @@ def main() -> None:
             if size <= options.large:
                 _tell(f"growth: {size:,} entities")
                 grown.append(growth(bench, size, options.rounds))
-    text = render(rows, on_server, told, grown, machine(options.folder), options.rounds, options.seconds)
+    _PACES.append(pace())
+    found = machine(options.folder, _PACES)
+    text = render(rows, on_server, told, grown, found, options.rounds, options.seconds)
     print(text)
     if options.write:
         replace_table(_DOCUMENT, text)
@@ -62,6 +66,7 @@ def _rows(bench: Bench, works: Sequence[Work], rounds: int) -> list[Row]:
     rows = []
     for work in works:
         _tell(f"{work.title} ...")
+        _PACES.append(pace())
         with ExitStack() as stack:
             measure = work.run(bench, stack)
             rows.append(Row(work.title, work.goal, [measure() for _ in range(rounds)]))
@@ -71,6 +76,7 @@ def _rows(bench: Bench, works: Sequence[Work], rounds: int) -> list[Row]:
 
 def _past_row(bench: Bench, work: PastWork, rounds: int) -> PastRow:
     _tell(f"{work.title} ...")
+    _PACES.append(pace())
     with ExitStack() as stack:
         figure = work.run(bench, stack)
         row = PastRow(work.title, work.form, work.goal, [figure() for _ in range(rounds)])

@@ -44,6 +44,18 @@ def updates(folder: Path, seconds: float) -> float:
     return alone(_update, folder, seconds)
 
 
+def pace() -> float:
+    """Milliseconds of the processor in which the interpreter adds up a million numbers.
+
+    A shared machine can be twice as slow tomorrow: tables of two days compare only beside this.
+    """
+    start = time.process_time()
+    total = 0
+    for number in range(1_000_000):
+        total += number
+    return (time.process_time() - start) * 1e3
+
+
 def queries(folder: Path, size: int, seconds: float) -> float:
     """The store's own statement for the measured query, per second of the processor."""
     return alone(_query, folder, seconds, size)

@@ -123,8 +123,8 @@ def replace_table(document: Path, text: str) -> None:
     document.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}", encoding="utf-8")
 
 
-def machine(folder: Path) -> str:
-    """What was measured, and on what."""
+def machine(folder: Path, paces: Sequence[float]) -> str:
+    """What was measured, and on what; `paces` were taken between the works."""
     commit = _said("git", "rev-parse", "--short", "HEAD")
     changed = " with changes" if _said("git", "status", "--porcelain", "src") else ""
     model = next(
@@ -142,6 +142,7 @@ def machine(folder: Path) -> str:
         f"Commit {commit}{changed}; {os.cpu_count()} cores ({model}), {memory:.0f} GiB, disk {disk}, "
         f"Linux {platform.release()}, Python {platform.python_version()}, "
         f"SQLite {apsw.sqlite_lib_version()}; "
+        f"adding up a million numbers in Python took {_spread(list(paces), _plain)} ms between the works, "
         f"load {load:.1f} at the end of the run (others use the machine, too)"
     )
 
