@@ -64,15 +64,23 @@ $(STATIC)/index.html: web-ui/node_modules/.ready $(UI_SOURCES)
 
 dev: $(VENV)/.dev page ## Makes the environment with what the tests need
 
-lint: $(VENV)/.dev web-ui/node_modules/.ready ## Format, lint, types, import rule
+lint: lint-python lint-page ## Format, lint, types, import rule
+
+lint-python: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-page: web-ui/node_modules/.ready
 	cd web-ui && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm run --silent check
 
-test: dev lint ## Everything that CI runs
+test-page: web-ui/node_modules/.ready
 	cd web-ui && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm test --silent
+
+# The types of Python take one processor for a minute: the page is checked on the other.
+test: dev ## Everything that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-python lint-page test-page
 	$(BIN)/python scripts/run_tests.py
 
 soak: dev ## The heavy proofs, at full count
@@ -98,4 +106,4 @@ lock: $(UV) ## Resolves the lock files anew
 clean: ## Removes what was built (a city's data stay)
 	rm -rf $(VENV) $(STATIC) web-ui/node_modules .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup page run dev lint test soak bench conform lock clean
+.PHONY: help setup page run dev lint lint-python lint-page test-page test soak bench conform lock clean

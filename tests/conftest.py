@@ -28,12 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class ByFile(LoadScopeScheduling):
     """Deals out whole files, whose tests share a city; all that looks at the real city goes to one worker.
 
+    So do the walks of the page: two browsers that draw by software at once only hold each other up.
+
     Not xdist's own groups: it writes them into node ids, which pytest 9.2 no longer lets it change.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "real city" if file.endswith("/test_real_city.py") else file
+        if file.endswith("/test_real_city.py"):
+            return "real city"
+        return "page" if file.startswith("tests/page/") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

@@ -142,16 +142,42 @@ async def test_a_timer_that_was_due_while_the_node_was_down_fires_when_it_is_bac
             await until(lambda: value(after, case, "light") == "red")
 
 
-async def test_a_case_that_nobody_moves_becomes_stale(loomhaven: Town) -> None:
+async def test_a_case_that_nobody_moves_is_marked_and_never_called_silent(loomhaven: Town) -> None:
     async with followed(loomhaven):
         case = await loomhaven.handled()
         later(loomhaven, 13 * 24 * HOUR)
         await until(lambda: value(loomhaven, case, "light") == "red")
-        assert value(loomhaven, case, "stale") is None
+        assert value(loomhaven, case, "unmoved") is None
         later(loomhaven, 24 * HOUR + 1)
-        await until(lambda: value(loomhaven, case, "stale") is True)
+        await until(lambda: value(loomhaven, case, "unmoved") is True)
+        # Silence is of sensors, which are expected to tell something.
+        with loomhaven.store.snapshot() as snapshot:
+            assert not any(layer.silent for layer in snapshot.layers(""))
         await loomhaven.move(case, "assign", role="department", acting_for="lighting", worker="w-7")
-        assert value(loomhaven, case, "stale") is None
+        assert value(loomhaven, case, "unmoved") is None
+
+
+async def test_a_case_without_a_promise_lies_by_its_stage_among_the_others(tmp_path: Path) -> None:
+    rules = rules_with(tmp_path / "rules", limits=(", promise: 7wd", ""))
+    with town(tmp_path / "city", rules) as place:
+        lamp = await place.report()
+        bare = await place.report(type="damaged-road")
+        flood = await place.report(type="flooded-road")
+
+        async def queue(order: str, status: str = "open") -> list[str]:
+            found = await place.cases.queue(place.call(), QueueWish(order_by=order, status=status))
+            return [one.id for one in found.cases]
+
+        # Its acceptance is due in a quarter of an hour, the promises in one day and in four work days.
+        assert await queue("promise") == await queue("promise", "all") == [bare, flood, lamp]
+        assert await queue("-promise") == [lamp, flood, bare]
+        await place.move(bare, "accept")
+        await place.move(bare, "file")
+        await place.move(bare, "dispatch", department="roads")
+        assert await queue("promise") == [flood, lamp, bare]
+        # Without any clock that runs it comes last, whichever way.
+        await place.move(bare, "requestReturn", role="department", acting_for="roads", reason="not ours")
+        assert (await queue("promise"))[-1] == (await queue("-promise"))[-1] == bare
 
 
 async def done(place: Town, part: str, department: str) -> None:

@@ -165,7 +165,7 @@ def test_a_split_case_waits_for_all_its_parts() -> None:
     ]
     assert [part.case for part in whole.parts] == [part.id for part in parts]
     assert [part.countdown("promise") for part in parts] == [None, None]
-    with pytest.raises(Conflict, match="is divided: close is not possible"):
+    with pytest.raises(Conflict, match=r"\(divided\): Close \(close\) is not possible"):
         go(whole, act("close", "03 09:00", closing_condition="x"))
     for number, part in enumerate(parts):
         with pytest.raises(Conflict, match="act on the whole"):
@@ -251,18 +251,22 @@ REFUSED: list[tuple[Act, type[CityloomError], str]] = [
     (
         act("close", "02 10:00", closing_condition="x"),
         Conflict,
-        "case case:1 is handling: close is not possible there, but merge, assign, ",
+        "case case:1 is In handling (handling): Close (close) is not possible there, but Merge into another ",
     ),
     (
         act("handled", "02 10:00", role="citizen"),
         Forbidden,
-        "role is invalid: citizen may not make the move handled; department may",
+        "role is invalid: Citizen (citizen) may not make the move Report it handled (handled); Department (",
     ),
     (act("handled", "02 10:00", role="king"), BadRequestData, "role is invalid: 'king' does not exist"),
     (act("handled", "02 10:00", acting_for="roads"), Forbidden, "case:1 is with water, not with roads"),
     (act("handled", "02 10:00"), Forbidden, "case case:1 is with water, not with none"),
-    (by_water("handled"), BadRequestData, "evidence is required: handled needs evidence"),
-    (by_water("requestDelay"), BadRequestData, "reason is required: requestDelay needs reason, extension"),
+    (by_water("handled"), BadRequestData, "evidence is required: Report it handled (handled) needs evidence"),
+    (
+        by_water("requestDelay"),
+        BadRequestData,
+        "reason is required: Ask for more time (requestDelay) needs reason, extension",
+    ),
     (
         by_water("handled", "01 10:00", evidence=("p",)),
         Conflict,
@@ -276,7 +280,7 @@ REFUSED: list[tuple[Act, type[CityloomError], str]] = [
     (
         by_water("handled", evidence=("p",), department="roads"),
         BadRequestData,
-        "department is invalid: handled does not take it",
+        "department is invalid: Report it handled (handled) does not take it",
     ),
     (
         act("merge", "02 10:00", role="intake", reason="same", into="case:1"),
@@ -296,13 +300,28 @@ def test_what_is_not_allowed_is_refused_and_says_what_is_missing(
     assert sentence in refused.value.detail
 
 
+def test_a_refusal_is_told_in_each_language_and_names_what_there_is() -> None:
+    case = handled()
+    with pytest.raises(BadRequestData) as unknown:
+        MACHINE.apply(case, Act(move="fly", actor="urn:party:1", role="intake", at=at("02 10:00")), CALENDAR)
+    with pytest.raises(Conflict) as early:
+        MACHINE.apply(case, act("close", "02 10:00", closing_condition="x"), CALENDAR)
+    titles = {one.move: one.title for one in MACHINE.allowed(case, "department", "water")}
+    for refused in (unknown.value, early.value):
+        assert refused.texts is not None
+        assert refused.texts["en"] == refused.detail
+        for move, title in titles.items():
+            assert f"{title['en']} ({move})" in refused.texts["en"]
+            assert f"{title['zh']}（{move}）" in refused.texts["zh"]
+    assert "案件 case:1 处于处置中（handling）：不能办理结案（close）" in str(early.value.texts)
+
+
 def test_a_type_with_conditions_is_filed_under_one_of_them() -> None:
     case = go(
         MACHINE.begin("case:1"), act("report", "02 09:00", type="street-light"), act("accept", "02 09:00")
     ).case
-    with pytest.raises(
-        BadRequestData, match="condition is required: file needs condition; type street-light has light-"
-    ):
+    needed = r"condition is required: File \(file\) needs condition; type street-light has light-"
+    with pytest.raises(BadRequestData, match=needed):
         go(case, act("file", "02 09:00"))
     with pytest.raises(BadRequestData, match="'cover-broken' is no condition of type 'street-light'"):
         go(case, act("file", "02 09:00", condition="cover-broken"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from typing import Any
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import shapely
 
+from cityloom.connect.profile import load_profile
+from cityloom.connect.report import Report
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.time import parse_datetime
 from cityloom.query.areas import Areas, aggregate_in_areas
 from cityloom.store.history_ports import Window
-from tests.connect.conftest import expand
+from tests.connect.conftest import TestCity, expand
 from tests.real_city import BICYCLES, DATA, LIGHTS, NEEDED, REQUESTS, Imported
 
 BROADWAY = "urn:ngsi-ld:TrafficFlowObserved:cambridge:broadway"
@@ -172,13 +175,43 @@ def test_the_autumn_hour_of_2020_is_there_twice(imported: Imported) -> None:
     assert all(one.occurrence == 0 for one in found)
 
 
-@pytest.mark.parametrize("source", [REQUESTS, BICYCLES])
-def test_second_import_changes_nothing(imported: Imported, source: str) -> None:
-    first, again = imported.first[source], imported.again[source]
+def test_second_import_changes_nothing(imported: Imported) -> None:
+    assert_nothing_new(imported.first[REQUESTS], imported.again)
+
+
+def assert_nothing_new(first: Report, again: Report) -> None:
+    """What a second import of the same rows tells."""
     assert (again.created, again.updated, again.values_new) == (0, 0, 0)
     assert again.unchanged == first.created
     assert again.values_known == first.values_new
     assert (again.read, again.repeated, again.no_place) == (first.read, first.repeated, first.no_place)
+
+
+@pytest.mark.parametrize(
+    ("since", "before", "rows", "repeats"),
+    [
+        # A day that is there twice, and the autumn hour.
+        ("2020-09", "2020-11-02", 6_052, 96),
+        pytest.param("", "3", 263_558, 399, marks=pytest.mark.soak),
+    ],
+)
+async def test_second_import_of_a_series_changes_nothing(
+    city: TestCity, since: str, before: str, rows: int, repeats: int
+) -> None:
+    mapping = load_profile("boston").mapping(BICYCLES)
+    assert mapping is not None
+    with gzip.open(DATA / mapping.path, "rt") as file:
+        head, *lines = file
+    part = "".join([head, *(line for line in lines if since <= line < before)])
+    city.write(mapping.path, gzip.compress(part.encode()))
+    first = await city.run(mapping)
+    with city.store.snapshot() as snapshot:
+        seq = snapshot.last_seq()
+    assert (first.read, first.repeated, first.values_new) == (rows, repeats, 3 * rows)
+    assert_nothing_new(first, await city.run(mapping))
+    with city.store.snapshot() as snapshot:
+        events = snapshot.events(seq, 1000)
+    assert {tuple(event.types) for event in events} == {(expand("ImportRun"),)}
 
 
 def test_second_import_leaves_no_event_but_its_reports(imported: Imported) -> None:

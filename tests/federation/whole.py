@@ -20,7 +20,7 @@ from cityloom.subscriptions.document import CONSUMER
 from tests.federation.helpers import ENTITIES, lamp, prop, put
 from tests.federation.source import Asked, Source
 from tests.subscriptions.helpers import WAIT, Receiver
-from tests.web.node import Answer, Client
+from tests.web.node import Answer, Client, ended
 
 SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
 ON, OFF = prop("on"), prop("off")
@@ -60,7 +60,8 @@ async def whole_node(folder: Path, settings: Settings = QUICK, port: int = 0) ->
             yield client
     finally:
         app.hub.close()
-        await server.shutdown(sockets=[listening])
+        await ended(server)
+        listening.close()
 
 
 async def subscribe(node: Client, uri: str, **members: Any) -> str:

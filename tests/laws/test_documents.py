@@ -98,7 +98,7 @@ def test_deliveries_come_in_order_of_due_time(store: Store) -> None:
         assert snapshot.dead_deliveries("") == [dead]
         assert snapshot.dead_deliveries("", "x") == []
         assert snapshot.dead_deliveries("t") == []
-        assert snapshot.delivery_counts() == (4, 1)
+        assert snapshot.delivery_counts() == (4, 1, 0)
         assert snapshot.delivery("t", "a") == items[1]
         assert snapshot.delivery("", "a") is None
 
@@ -113,6 +113,31 @@ def test_deliveries_are_changed_and_done_by_tenant_and_id(store: Store) -> None:
         assert snapshot.next_due() == 9
     do(store, lambda tx: tx.delete_delivery("", "a"))
     assert see(store, lambda snapshot: snapshot.next_due()) is None
+
+
+def test_the_oldest_dead_letters_are_dropped_and_counted(store: Store) -> None:
+    letters = [delivery(f"x{due}", due, dead=True, tenant="t" if due % 2 else "") for due in range(10)]
+    do(store, lambda tx: [tx.put_delivery(item) for item in [*letters, delivery("a", 0)]])
+
+    def left() -> list[int]:
+        with store.snapshot() as snapshot:
+            found = [*snapshot.dead_deliveries(""), *snapshot.dead_deliveries("t")]
+        return sorted(letter.due for letter in found)
+
+    assert do(store, lambda tx: tx.drop_dead(0, 10, 99)) == 0
+    # By age, though more might be kept; no more than so many at once.
+    assert [do(store, lambda tx: tx.drop_dead(3, 10, 2)) for _ in range(3)] == [2, 1, 0]
+    assert left() == [3, 4, 5, 6, 7, 8, 9]
+    # By number, though they are young enough.
+    assert [do(store, lambda tx: tx.drop_dead(0, 2, 4)) for _ in range(3)] == [4, 1, 0]
+    assert left() == [8, 9]
+    with store.snapshot() as snapshot:
+        assert snapshot.delivery_counts() == (1, 2, 8)
+    # One that is given up in the same transaction counts, too.
+    late = delivery("late", 20, dead=True)
+    assert do(store, lambda tx: [tx.put_delivery(late), tx.drop_dead(0, 2, 9)][1]) == 1
+    assert left() == [9, 20]
+    assert store.stats()["deliveriesDropped"] == 9
 
 
 def test_timers_are_due_by_consumer(store: Store) -> None:

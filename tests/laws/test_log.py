@@ -159,6 +159,13 @@ def test_stats_tell_what_the_node_is_asked_for(store: Store) -> None:
         "refused": 0,
     }
     assert stats["fileBytes"] > 0
-    for name in ("deliveriesPending", "deliveriesDead", "queueWorks", "queueBytes", "failedCommits"):
+    for name in (
+        "deliveriesPending",
+        "deliveriesDead",
+        "deliveriesDropped",
+        "queueWorks",
+        "queueBytes",
+        "failedCommits",
+    ):
         assert stats[name] == 0
     assert stats["commits"] >= 1 <= stats["largestGroup"]

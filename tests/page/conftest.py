@@ -24,9 +24,13 @@ def built_page() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The browser belongs to the loop that it was started in.
     for item in items:
-        if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
+        if item.path.parent != HERE:
+            continue
+        # What is waited for in a walk is waited for long (`WAIT_SECONDS`): the walk must outlive it.
+        item.add_marker(pytest.mark.timeout(900))
+        if pytest_asyncio.is_async_test(item):
+            # The browser belongs to the loop that it was started in.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

@@ -24,6 +24,7 @@ import pytest
 
 CITYLOOM = str(Path(sys.executable).with_name("cityloom"))
 _START_SECONDS = 240
+_ANSWER_SECONDS = 180
 _ADDRESS = re.compile(r"page\s+(http://\S+?)/?\s")
 
 
@@ -40,7 +41,7 @@ class NodeProcess:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
                 answer = response.read()
         except urllib.error.HTTPError as error:
             with error:

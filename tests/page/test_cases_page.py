@@ -23,7 +23,7 @@ from cityloom.cases.looks.surges_told import SurgeWish
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock
 
-from .browser import visiting
+from .browser import WAIT_SECONDS, visiting
 from .node import NodeProcess, running
 
 pytestmark = pytest.mark.page
@@ -104,7 +104,7 @@ async def past(folder: CityFolder) -> None:
         for seconds in (*[30] * 12, DAY / 2):
             clock.advance(seconds)
             await made("", "sewage-cover", {"move": "reject", "reason": "it is there"})
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not (await insights.surges.surges(call, SurgeWish(status="closed"))).total:
                 await asyncio.sleep(0.02)
 
@@ -184,6 +184,9 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         # Without anything said, nothing is sent.
         await page.get_by_role("button", name="提交").click()
         await expect(page.locator(".report-number")).to_have_count(0)
+        # Why is said in the page's language, whatever the browser speaks.
+        said = "one => one.validationMessage"
+        assert await page.locator('textarea[name="description"]').evaluate(said) == "请填写此项。"
         box = await page.locator(".map canvas").bounding_box()
         assert box is not None
         await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -248,6 +251,29 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await page.get_by_role("button", name="返回案件列表").click()
         await expect(page.locator(".case-pane")).to_have_count(0)
         assert await visit.audit() == []
+        # The first case is on the first screen; the filters lie behind a button that counts them.
+        first = await page.locator(".case-row").first.bounding_box()
+        assert first is not None
+        assert first["y"] + first["height"] < PHONE[1]
+        status = page.locator('.case-filters [name="status"]')
+        await expect(status).to_be_hidden()
+        await page.get_by_role("button", name="筛选").click()
+        await status.select_option("closed")
+        await expect(page.get_by_role("button", name="筛选（1）")).to_have_attribute("aria-expanded", "true")
+        assert await visit.audit() == []
+        await status.select_option("open")
+        await page.get_by_role("button", name="筛选").click()
+        await expect(status).to_be_hidden()
+        # A number is typed, and Enter opens its case; one that does not exist is said.
+        typed = page.locator(".case-find input")
+        await typed.fill("2020-999999")
+        await typed.press("Enter")
+        await expect(page.locator(".case-find [role=alert]")).to_have_text("没有案件 2020-999999。")
+        visit.complaints = [text for text in visit.complaints if "404" not in text]
+        await typed.fill(f" ＃{number} ")
+        await typed.press("Enter")
+        await expect(page.locator("#case-title")).to_contain_text(number)
+        await page.get_by_role("button", name="返回案件列表").click()
         await page.locator(f'[data-case="{number}"]').click()
         await expect(page.locator(".case-text")).to_have_text("<b>路灯</b>不亮")
         # On a telephone the map lies under the case: a sketch tells where the other one is.
@@ -438,9 +464,22 @@ async def test_duty_officer_sees_what_is_due_first_and_is_told_who_was_faster(ci
         await expect(page.locator(".case-facts")).to_contain_text("Ada")
         assert await visit.audit() == []
 
+        # What a role may move on, in every department.
+        await page.keyboard.press("Escape")
+        await page.locator('[name="as"]').first.select_option("shiftLeader")
+        await page.get_by_role("button", name="For me").click()
+        states = "state=pendingFile,pendingClose"
+        mine = [each["id"].rpartition(":")[2] for each in city.get(f"/cases?limit=100&{states}")["cases"]]
+        act(city, soon, "accept", role="intake")
+        await expect(page.locator(f'[data-case="{soon}"]')).to_be_visible()
+        await expect(rows).to_have_count(len(mine) + 1)
+        assert "mine=1" in page.url
+        await page.get_by_role("button", name="For me").click()
+        await expect(rows).not_to_have_count(len(mine) + 1)
+
         # A department's own list.
-        for name, more in (("accept", {}), ("file", {}), ("dispatch", {"department": "roads"})):
-            role = {"accept": "intake", "file": "shiftLeader", "dispatch": "dispatcher"}[name]
+        for name, more in (("file", {}), ("dispatch", {"department": "roads"})):
+            role = {"file": "shiftLeader", "dispatch": "dispatcher"}[name]
             act(city, soon, name, role=role, **more)
         await page.locator('[name="as"]').first.select_option("department:roads")
         await page.get_by_role("button", name="My department").click()

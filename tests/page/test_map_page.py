@@ -32,7 +32,9 @@ def place_of(entity: dict[str, Any]) -> tuple[float, float]:
     return lon, lat
 
 
-async def test_map_shows_every_layer_with_its_count(sample_node: NodeProcess) -> None:
+async def test_first_screen_shows_every_layer_and_keeps_what_is_switched_off_in_the_dark(
+    sample_node: NodeProcess,
+) -> None:
     layers = sample_node.get("/map/layers")
     async with visiting(sample_node.url) as visit:
         await visit.open()
@@ -43,6 +45,20 @@ async def test_map_shows_every_layer_with_its_count(sample_node: NodeProcess) ->
             await expect(shown).to_have_text(f"{layer['count']:,}")
         assert await visit.rendered("Streetlight") > 100
         assert await visit.rendered("District") > 0
+        # The map takes most of a desktop's screen.
+        box = await visit.page.locator(".map-pane").bounding_box()
+        assert box is not None
+        assert box["width"] * box["height"] / (1440 * 900) >= 0.6
+        assert await visit.audit() == []
+        # A layer leaves the map when it is switched off, and when the system turns dark the others stay.
+        await visit.layer("Streetlight").locator("input").uncheck()
+        await visit.until("window.__cityloom.rendered('Streetlight') === 0")
+        assert await visit.rendered("District") > 0
+        await visit.until("window.__cityloom.rendered('WasteContainer') > 0")
+        await visit.page.emulate_media(color_scheme="dark")
+        await visit.until("window.__cityloom.ready()")
+        await visit.until("window.__cityloom.rendered('WasteContainer') > 0")
+        await visit.until("window.__cityloom.rendered('Streetlight') === 0")
 
 
 async def test_crowd_that_would_cover_the_city_waits_until_it_is_asked_for(
@@ -69,14 +85,6 @@ async def test_crowd_that_would_cover_the_city_waits_until_it_is_asked_for(
         await visit.until("window.__cityloom.rendered('Streetlight') > 100")
 
 
-async def test_layer_leaves_the_map_when_switched_off(sample_node: NodeProcess) -> None:
-    async with visiting(sample_node.url) as visit:
-        await visit.open()
-        await visit.layer("Streetlight").locator("input").uncheck()
-        await visit.until("window.__cityloom.rendered('Streetlight') === 0")
-        assert await visit.rendered("District") > 0
-
-
 async def test_street_light_chosen_on_the_map_shows_its_attributes_and_history(
     sample_node: NodeProcess, street_light: dict[str, Any]
 ) -> None:
@@ -92,7 +100,7 @@ async def test_street_light_chosen_on_the_map_shows_its_attributes_and_history(
         await expect(visit.page.locator(".origins")).to_contain_text("Street lights")
 
 
-async def test_live_change_arrives_in_the_open_panel_when_an_attribute_is_patched(
+async def test_live_change_arrives_in_the_open_panel_and_a_relationship_leads_on_and_back(
     sample_node: NodeProcess, street_light: dict[str, Any]
 ) -> None:
     async with visiting(sample_node.url) as visit:
@@ -110,6 +118,11 @@ async def test_live_change_arrives_in_the_open_panel_when_an_attribute_is_patche
             print(f"a change was on the page after {(time.perf_counter() - began) * 1000:.0f} ms")
             # Its history follows, without a word from the reader.
             await expect(visit.page.locator(".history")).to_contain_text(f"latest {value}")
+        district = street_light["refDistrict"]["object"]
+        await visit.attribute("refDistrict").get_by_role("link").click()
+        await expect(visit.page.locator(".panel .id")).to_have_text(district)
+        await visit.page.go_back()
+        await expect(visit.page.locator(".panel .id")).to_have_text(street_light["id"])
 
 
 async def test_object_found_by_name_is_chosen_with_the_keyboard_alone(
@@ -129,18 +142,6 @@ async def test_object_found_by_name_is_chosen_with_the_keyboard_alone(
         await visit.page.keyboard.press("Enter")
         await expect(visit.page.locator(".panel .id")).to_have_text(street_light["id"])
         await expect(visit.page.locator(".panel h2")).to_be_focused()
-
-
-async def test_relationship_leads_to_the_other_object_and_back(
-    sample_node: NodeProcess, street_light: dict[str, Any]
-) -> None:
-    district = street_light["refDistrict"]["object"]
-    async with visiting(sample_node.url) as visit:
-        await visit.open(f"/?id={street_light['id']}")
-        await visit.attribute("refDistrict").get_by_role("link").click()
-        await expect(visit.page.locator(".panel .id")).to_have_text(district)
-        await visit.page.go_back()
-        await expect(visit.page.locator(".panel .id")).to_have_text(street_light["id"])
 
 
 async def test_object_without_a_place_is_found(sample_node: NodeProcess) -> None:
@@ -177,14 +178,6 @@ async def test_phone_keeps_the_map_first_and_opens_the_object_in_a_sheet(
         await expect(visit.page.locator(".history .chart canvas")).to_be_visible()
 
 
-async def test_map_takes_most_of_a_desktop_screen(sample_node: NodeProcess) -> None:
-    async with visiting(sample_node.url) as visit:
-        await visit.open()
-        box = await visit.page.locator(".map-pane").bounding_box()
-        assert box is not None
-        assert box["width"] * box["height"] / (1440 * 900) >= 0.6
-
-
 async def test_page_speaks_chinese_and_changes_language_at_once(
     sample_node: NodeProcess, street_light: dict[str, Any]
 ) -> None:
@@ -196,20 +189,3 @@ async def test_page_speaks_chinese_and_changes_language_at_once(
         await visit.page.get_by_role("button", name="English").click()
         await expect(visit.attribute("powerRating")).to_contain_text("Power rating")
         assert await visit.page.evaluate("document.documentElement.lang") == "en"
-
-
-async def test_map_keeps_its_objects_when_the_system_turns_dark(sample_node: NodeProcess) -> None:
-    async with visiting(sample_node.url) as visit:
-        await visit.open()
-        await visit.until("window.__cityloom.rendered('WasteContainer') > 0")
-        await visit.layer("Streetlight").locator("input").uncheck()
-        await visit.page.emulate_media(color_scheme="dark")
-        await visit.until("window.__cityloom.ready()")
-        await visit.until("window.__cityloom.rendered('WasteContainer') > 0")
-        await visit.until("window.__cityloom.rendered('Streetlight') === 0")
-
-
-async def test_nothing_serious_for_axe_on_the_first_screen(sample_node: NodeProcess) -> None:
-    async with visiting(sample_node.url) as visit:
-        await visit.open()
-        assert await visit.audit() == []

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Route, expect
 
-from .browser import visiting
+from cityloom.model.clock import SystemClock
+from cityloom.store.log_ports import Delivery
+from cityloom.store.sqlite import SqliteStore
+
+from .browser import WAIT_SECONDS, visiting
 from .node import NodeProcess, running
 
 pytestmark = pytest.mark.page
@@ -128,6 +133,16 @@ def bench(number: int) -> dict[str, Any]:
     return {"id": f"urn:ngsi-ld:Bench:{number}", "type": "Bench", "seats": {"type": "Property", "value": 1}}
 
 
+def give_up(file: Path, count: int) -> None:
+    """Leaves dead letters of long ago in a new store."""
+    letters = [
+        Delivery(id=f"urn:{due}", tenant="", subscription="urn:s", seq=1, body={}, due=due, dead=True)
+        for due in range(count)
+    ]
+    with closing(SqliteStore(file, SystemClock())) as store:
+        store.submit(lambda tx: [tx.put_delivery(letter) for letter in letters]).result()
+
+
 @pytest.mark.parametrize(("locale", "size", "phone"), LANGUAGES)
 async def test_node_page_shows_dead_notifications_and_sends_them_again(
     built_page: None,
@@ -138,11 +153,12 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
     phone: bool,
 ) -> None:
     (tmp_path / "city.yaml").write_text("settings: {notifyAttempts: 1}\n")
+    give_up(tmp_path / "cityloom.sqlite", 5)
     with running("serve", "--data", str(tmp_path), "--port", "0") as node:
         node.request("POST", "/ngsi-ld/v1/subscriptions", subscription(receiver.url.partition("?")[0]))
         for number in range(3):
             node.create(bench(number))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             while len(node.get("/subscriptions/dead")) < 3:
                 await asyncio.sleep(0.1)
         async with visiting(node.url, size=size, locale=locale, phone=phone) as visit:
@@ -152,6 +168,8 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
             await expect(letters.first).to_contain_text("500")
             await expect(visit.page.locator(".figures").first).to_contain_text("3")
             await expect(visit.page.locator(".lags li").first).to_contain_text("subscriptions")
+            # What was given up too long ago is gone, and that is told.
+            await expect(visit.page.locator(".letters-dropped")).to_contain_text("5")
             assert await visit.audit() == []
             receiver.refuses = False
             await letters.first.locator("button").click()
@@ -161,20 +179,31 @@ async def test_node_page_shows_dead_notifications_and_sends_them_again(
             assert focused == "node-letters"
             await visit.page.locator(".node-part .source-links button").click()
             await expect(letters).to_have_count(0)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(WAIT_SECONDS):
                 while len(set(receiver.got)) < 3:
                     await asyncio.sleep(0.1)
             assert len(receiver.got) == 3
             assert await visit.page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 
-async def test_node_page_says_who_has_no_right_and_that_the_node_is_away(
+async def test_page_says_who_has_no_right_that_too_many_were_sent_and_that_the_node_is_away(
     built_page: None, tmp_path: Path
 ) -> None:
-    (tmp_path / "city.yaml").write_text("settings: {publicRead: true, requireKey: true}\n")
+    settings = "{publicRead: true, publicReport: true, requireKey: true, reportsInAll: 1}"
+    (tmp_path / "city.yaml").write_text(f"profile: sample\nsettings: {settings}\n")
     async with visiting("http://nowhere") as visit:
         with running("serve", "--data", str(tmp_path), "--port", "0") as node:
             visit.origin = node.url
+            await visit.page.goto(f"{node.url}/?page=report")
+            await visit.page.locator("textarea").fill("the lamp is out")
+            await visit.page.locator("[type=submit]").click()
+            await expect(visit.page.locator(".report-number")).to_be_visible()
+            await visit.page.get_by_role("button", name="Report something else").click()
+            await visit.page.locator("textarea").fill("another lamp is out")
+            await visit.page.locator("[type=submit]").click()
+            await expect(visit.page.locator(".report .note.warn")).to_contain_text("in about 60 minutes")
+            # What was written stays, to be sent again.
+            await expect(visit.page.locator("textarea")).to_have_value("another lamp is out")
             await visit.page.goto(f"{node.url}/?page=node")
             await expect(visit.page.locator(".sheet-page [role=alert]").first).to_contain_text("right")
         await expect(visit.page.locator(".live")).to_have_attribute("data-state", "reconnecting")

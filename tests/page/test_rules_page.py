@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Page, expect
 
-from .browser import visiting
+from .browser import WAIT_SECONDS, visiting
 from .node import CITYLOOM, NodeProcess, running
 from .test_cases_page import CALENDAR, CASES, PHONE, PROFILE, act, report
 
@@ -75,9 +75,11 @@ async def test_clerk_drafts_mends_replays_and_adopts_a_rule(city: NodeProcess) -
         page, press = visit.page, visit.page.keyboard.press
         # From the case to the row that sent it.
         await visit.open(f"/?page=cases&case={lamp}")
-        await expect(page.locator('[data-clock="handle"] a')).to_contain_text("row light-out")
+        await expect(page.locator('[data-clock="handle"] a')).to_contain_text(": One lamp is out")
         await page.locator('[data-ruled="routing"] a').click()
         await expect(page.locator('[data-mark="pointed"]')).to_contain_text("lamps")
+        # The map and its layers have no part in rules.
+        await expect(page.locator("#side")).to_be_hidden()
         await expect(page.locator(".rule-input")).to_have_count(0)
         assert await visit.audit() == []
 
@@ -231,7 +233,7 @@ async def test_case_of_a_rule_shows_what_fired(city: NodeProcess) -> None:
         found = city.get("/cases?status=all")["cases"]
         return [one["id"].rpartition(":")[2] for one in found if one.get("about") == lamp["id"]]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         while not opened():
             await asyncio.sleep(0.1)
     [number] = opened()

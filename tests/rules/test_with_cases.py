@@ -18,7 +18,7 @@ from cityloom.app.case_opening import OpenedCases
 from cityloom.app.case_tables import limits_file
 from cityloom.broker.ports import Call, Item
 from cityloom.cases.desk.wishes import MoveWish, Report
-from cityloom.cases.keep.kept import KeptCase, kept_of
+from cityloom.cases.keep.kept import KeptCase, iri, kept_of
 from cityloom.cases.loop.case import RuleRow
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock
@@ -153,12 +153,17 @@ OPENING: dict[str, Any] = {
     "version": "1",
     "hitPolicy": "COLLECT",
     "inputs": [{"name": "entityType"}, {"name": "attribute"}, {"name": "value", "type": "any"}],
-    "outputs": [{"name": name} for name in ("caseType", "caseCondition", "description")],
+    "outputs": [{"name": name} for name in ("caseType", "caseCondition", "description@en", "description@zh")],
     "rows": [
         {
             "id": "dark",
             "when": {"entityType": "Streetlight", "attribute": "powerState", "value": "off"},
-            "then": {"caseType": "street-light", "caseCondition": "light-out", "description": "dark"},
+            "then": {
+                "caseType": "street-light",
+                "caseCondition": "light-out",
+                "description@en": "dark",
+                "description@zh": "不亮",
+            },
         }
     ],
 }
@@ -197,8 +202,16 @@ async def test_a_rule_opens_a_case_that_is_kept_and_moves_as_any_other(tmp_path:
         assert (kept.subject.about, kept.subject.channel, kept.subject.description) == (
             lamp.id,
             "rule",
-            "dark",
+            "dark / 不亮",
         )
+        # Each reader is told it in one language: in the queue, and in the live picture.
+        row = (await town.cases.show(CALL, case)).case
+        assert row.descriptions == {"en": "dark", "zh": "不亮"}
+        with town.node.store.snapshot() as reads:
+            entity = reads.get("", case)
+        told = None if entity is None else entity.instance(iri("description"))
+        assert told is not None
+        assert (told.kind, told.value) == ("LanguageProperty", row.descriptions)
         assert kept.subject.location == tuple(where["coordinates"])
         assert kept.case.ruled == {"opening": RuleRow(table="live", version="1", row="dark")}
         whole = await town.cases.show(CALL, case)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from structlog.testing import capture_logs
 
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError, StoreFailed
@@ -17,6 +18,7 @@ from cityloom.query.values import Query
 from cityloom.store.migrations import Migration, migrations
 from cityloom.store.ports import Store
 from cityloom.store.sqlite import SqliteStore
+from cityloom.store.sqlite import writer as sqlite_writer
 from cityloom.store.sqlite.connection import APPLICATION_ID, migrate
 from cityloom.store.sqlite.fills import FILLS
 from cityloom.store.tables import writer as group_commit
@@ -209,3 +211,44 @@ def test_migrate_changes_nothing_when_a_step_fails(path: Path) -> None:
 def test_migrations_are_numbered_without_a_gap() -> None:
     steps = migrations("sqlite")
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+
+
+def test_a_long_log_moves_into_the_file_beside_the_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_PAGES", 40)
+    store = open_store(path)
+    for number in range(400):
+        put(store, lamp(number))
+    assert store.stats()["checkpoints"] >= 4
+    # Whoever copies the file alone finds what was moved, and the log stays short.
+    alone = path.with_name("copy.db")
+    alone.write_bytes(path.read_bytes())
+    assert path.with_name("city.db-wal").stat().st_size < 2 * sqlite_writer.LONG_LOG * 40 * 4120
+    copy = apsw.Connection(str(alone), flags=apsw.SQLITE_OPEN_READWRITE)
+    moved = copy.execute("SELECT count(*) FROM entity").get
+    copy.close(True)
+    assert 200 < moved <= 400
+    assert store.stats()["entities"] == 400
+    store.close()
+
+
+def test_a_log_that_cannot_be_moved_is_told_and_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_PAGES", 40)
+
+    def broken(*_: object) -> apsw.Connection:
+        raise apsw.IOError("no such disk")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("cityloom.store.sqlite.store.open_mover", broken)
+        store = open_store(path)
+        with capture_logs() as logs:
+            for number in range(300):
+                put(store, lamp(number))
+    assert {(line["event"], line["reason"]) for line in logs} == {("checkpoint failed", "no such disk")}
+    store.close()
+    again = open_store(path)
+    assert again.stats()["entities"] == 300
+    again.close()

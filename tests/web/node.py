@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -247,7 +248,9 @@ async def running_node(folder: Path, settings: Settings | None = None) -> AsyncI
 async def running(services: Services) -> AsyncIterator[Client]:
     """A node that serves until the block ends."""
     app = Application(services)
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False, ws="none")
+    config = uvicorn.Config(
+        app, port=0, log_config=None, lifespan="off", access_log=False, ws="none", proxy_headers=False
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
@@ -259,4 +262,15 @@ async def running(services: Services) -> AsyncIterator[Client]:
             yield Client(session, f"http://127.0.0.1:{port}", services, app)
     finally:
         app.hub.close()
-        await server.shutdown()
+        await ended(server)
+
+
+async def ended(server: uvicorn.Server) -> None:
+    """Stops a server as its own `shutdown` does, but without its pause of a tenth of a second."""
+    for each in server.servers:
+        each.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    while server.server_state.connections or server.server_state.tasks:
+        await asyncio.sleep(0.001)
+    await server.lifespan.shutdown()

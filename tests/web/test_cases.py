@@ -122,7 +122,7 @@ async def test_two_act_at_once_one_wins_and_the_other_is_told_who(node: Client) 
     assert sorted(answer.status for answer in answers) == [200, 409]
     lost = next(answer for answer in answers if answer.status == 409)
     assert lost.problem == "Conflict"
-    assert "by intake as intake" in lost.json["detail"]
+    assert "by intake as Intake operator (intake) at " in lost.json["detail"]
     assert (await seen(node, case)) == lost.json["number"] == 2
 
 
@@ -155,7 +155,7 @@ WRONG_REPORTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "street-light", "description": "x" * 4001}, "description is invalid"),
     ({"type": "street-light", "evidence": ["photo"]}, "evidence[0] is invalid"),
     ({"type": "street-light", "role": "mayor"}, "role is invalid: 'mayor' does not exist"),
-    ({"type": "street-light", "role": "intake"}, "intake may not make the move report"),
+    ({"type": "street-light", "role": "intake"}, "(intake) may not make the move Report (report)"),
     ({"type": 5}, "type is invalid"),
     ({"type": "street-light", "reporter": {"name": ["Ada"]}}, "reporter.name is invalid"),
 ]
@@ -171,7 +171,7 @@ async def test_a_report_that_is_wrong_is_refused_and_leaves_nothing(node: Client
 
 
 WRONG_MOVES: list[tuple[dict[str, Any], int, str]] = [
-    ({"move": "close", "closingCondition": "lit"}, 409, "close is not possible there"),
+    ({"move": "close", "closingCondition": "lit"}, 409, "Close (close) is not possible there"),
     ({"move": "requestReturn"}, 400, "reason is required"),
     ({"move": "requestReturn", "reason": "  "}, 400, "reason is required"),
     ({"move": "fly"}, 400, "move is invalid: 'fly' does not exist"),
@@ -180,7 +180,7 @@ WRONG_MOVES: list[tuple[dict[str, Any], int, str]] = [
     ({"move": "requestDelay", "reason": "rain", "extension": "3 days"}, 400, "extension is invalid"),
     ({"move": "assign", "worker": "Ada Lovelace"}, 400, "worker is invalid"),
     ({"move": "assign", "worker": "w-7", "actingFor": "roads"}, 403, "is with lighting, not with roads"),
-    ({"move": "assign", "worker": "w-7", "role": "intake"}, 403, "intake may not make the move assign"),
+    ({"move": "assign", "worker": "w-7", "role": "intake"}, 403, "(intake) may not make the move Assign a "),
     ({"move": "assign", "worker": "w-7", "department": "nobody"}, 400, "'nobody' does not exist"),
     ({"move": "assign", "worker": "w-7", "type": "no-such"}, 400, "type is invalid"),
     ({"move": "merge", "role": "intake", "into": "2020-000001", "reason": "the same"}, 404, "does not exist"),
@@ -343,6 +343,26 @@ async def test_a_photo_that_is_none_is_refused_and_nothing_is_kept(node: Client)
     assert (await node.get(f"/cases/{case}")).json["evidence"] == []
     folder = node.services.cases.files.folder  # type: ignore[union-attr]
     assert not folder.exists() or not [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_refusal_is_told_in_the_language_asked_for_with_titles_and_names_what_there_is(
+    node: Client,
+) -> None:
+    case = await handling(node)
+    path, wish = f"/cases/{case}/moves", {"move": "close", "closingCondition": "lit", "seen": 4}
+
+    async def told(body: dict[str, Any], languages: str) -> str:
+        answer = await node.post(path, body, headers={"Accept-Language": languages} if languages else {})
+        assert answer.headers["Vary"] == "Accept-Language"
+        return str(answer.json["detail"])
+
+    assert "处于处置中（handling）：不能办理结案（close），可办理：" in await told(wish, "zh-CN,zh;q=0.9")
+    for languages in ("", "en-GB", "fr", "no, such; list=1"):
+        assert "is In handling (handling): Close (close) is not possible" in await told(wish, languages)
+    unknown = {**wish, "move": "fly"}
+    assert "there are Merge into another case (merge), Assign a field worker" in await told(unknown, "")
+    nowhere = {"move": "assign", "worker": "w-7", "department": "nobody", "seen": 4}
+    assert "没有部门 'nobody'；现有：道路桥梁管理处（roads）、" in await told(nowhere, "zh")
 
 
 async def test_the_queue_is_filtered_and_ordered_by_promise_left(node: Client) -> None:

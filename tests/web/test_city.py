@@ -219,7 +219,10 @@ async def test_node_tells_how_it_is_doing(park: Client) -> None:
     found = (await park.get("/node")).json
     assert (found["store"]["entities"], found["log"]) == (6, {"firstSeq": 1, "lastSeq": 6})
     assert found["store"]["fileBytes"] + found["store"]["walBytes"] > 0
-    assert (found["deliveries"], found["listeners"]) == ({"pending": 0, "dead": 0}, 0)
+    assert (found["deliveries"], found["listeners"]) == (
+        {"pending": 0, "dead": 0, "dropped": 0},
+        0,
+    )
     assert (found["consumers"], found["started"] < found["now"]) == ([], True)
     await asyncio.wrap_future(park.services.store.submit(lambda tx: tx.move_cursor("reader", 4)))
     async with park.session.get(f"{park.base}/events") as stream:

@@ -64,7 +64,7 @@ async def matched(*nodes: Node) -> None:
         with nodes[0].store.snapshot() as snapshot:
             cursor = snapshot.cursor("subscriptions")
             changes = [event.seq for event in snapshot.events(cursor or 0) if event.kind.startswith("entity")]
-            pending, _ = snapshot.delivery_counts()
+            pending = snapshot.delivery_counts().pending
             lags = [node.subscriptions.lag() for node in nodes if "subscriptions" in node.leases.held]
             return pending == 0 and lags == [0] and (cursor is not None or not changes)
 

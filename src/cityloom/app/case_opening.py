@@ -58,6 +58,7 @@ class OpenedCases:
             case,
             Subject(
                 description=opening.description,
+                descriptions=opening.descriptions,
                 location=place.location,
                 place=place.known,
                 area=place.area,
@@ -82,7 +83,7 @@ class OpenedCases:
             # The city's codes were changed since the rule was adopted: the fault is told all the same.
             _log.error("rule names what does not exist", rule=name, row=opening.row, reason=error.detail)
             told = f"{opening.description} ({opening.case_type}: {error.detail})".strip()
-            kept = replace(kept, subject=replace(kept.subject, description=told))
+            kept = replace(kept, subject=replace(kept.subject, description=told, descriptions={}))
             writer.move(kept, replace(act, type="", grade=""))
         return case
 

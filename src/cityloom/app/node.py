@@ -107,7 +107,7 @@ class Node:
         self.keys = Keys(folder.keys_file, self.clock)
         self.access = KeyAccess(
             self.keys,
-            open_node=settings.loopback and not settings.require_key,
+            open_node=settings.open_node,
             public_read=settings.public_read,
             public_report=settings.public_report,
         )
@@ -348,7 +348,7 @@ class Node:
 
     def _parts(self) -> dict[str, Part]:
         """What one process alone does, by the lease that it needs for it."""
-        kept = KeptUp(self.kept_up, self.upkeep, self.ageing, self.settings.log_keep)
+        kept = KeptUp(self.kept_up, self.upkeep, self.ageing, self.settings)
         return {
             **self.case_parts.parts(),
             "subscriptions": Together(

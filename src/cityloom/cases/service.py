@@ -34,6 +34,7 @@ from cityloom.cases.keep.parties import CITIZEN, Parties, Roles
 from cityloom.cases.keep.places import Landmark, Place, Places, Point
 from cityloom.cases.keep.rulebook import RuleBook, Ruled
 from cityloom.cases.loop.case import Act
+from cityloom.cases.loop.refusals import Titled, refused
 from cityloom.cases.open311.reads import Open311Reads
 from cityloom.ld.names import is_uri
 from cityloom.model.clock import Clock
@@ -284,8 +285,13 @@ class Cases(Open311Reads):
         for name, codes in (("department", (wish.department,)), ("departments", wish.departments)):
             for code in codes:
                 if code and code not in known:
-                    raise BadRequestData(
-                        f"{name} is invalid: {code!r} does not exist; there are {', '.join(known)}"
+                    there = [Titled(one, department.title) for one, department in known.items()]
+                    raise refused(
+                        BadRequestData,
+                        "noDepartment",
+                        first=name,
+                        department=repr(code[:_SHORT]),
+                        known=there,
                     )
 
     def _subject(self, report: Report, place: Place) -> Subject:

@@ -176,7 +176,8 @@ def run(
         ws="none",
         loop="uvloop",
         lifespan="on",
-        # Nothing asks for the client's address or scheme: a proxy's address is the setting publicUrl.
+        # Nothing asks for the scheme: a proxy's address is the setting publicUrl. Where a report without a
+        # key comes from is asked for there alone (trustedProxies).
         proxy_headers=False,
         access_log=False,
         log_config=None,

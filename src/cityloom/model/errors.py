@@ -7,6 +7,8 @@ and name the field and the place of the value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CityloomError(Exception):
     """Base of every error that is the caller's or the city's, never a bug of ours.
@@ -14,9 +16,12 @@ class CityloomError(Exception):
     Args:
         detail: one sentence for a person: what is wrong and where.
         extra: members to add to the problem document.
+
+    `texts` is the detail by language, where it is told in several.
     """
 
     title = "Error"
+    texts: Mapping[str, str] | None = None
 
     def __init__(self, detail: str, **extra: object) -> None:
         super().__init__(detail)
@@ -142,6 +147,15 @@ class Forbidden(CityloomError):
     """The identity shown may not do this."""
 
     title = "This identity may not do this"
+
+
+class TooManyRequests(CityloomError):
+    """More came from one source, or from all without a key, than is taken.
+
+    `retryAfter` are the seconds after which one more is.
+    """
+
+    title = "Too many requests"
 
 
 class Overloaded(CityloomError):

@@ -7,6 +7,7 @@ sets them under `settings:` in its `city.yaml`.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
@@ -39,6 +40,13 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     public_url: Annotated[
         str, _setting("URL", "How others reach this node, where a proxy stands before it.")
     ] = ""
+    trusted_proxies: Annotated[
+        list[str],
+        _setting(
+            "addresses or networks",
+            "Proxies whose header X-Forwarded-For says from which address a report without an API key comes.",
+        ),
+    ] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1"])
 
     store: Annotated[
         str,
@@ -107,6 +115,24 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     max_photo_pixels: Annotated[
         int, _setting("pixels", "Most pixels of a photo, known before it is unpacked.", ge=1)
     ] = 50_000_000
+
+    # Reports without an API key, where anyone may report (`publicReport`)
+    reports_per_source: Annotated[
+        int, _setting("reports an hour", "Most that come without an API key from one address.", ge=1)
+    ] = 20
+    reports_at_once: Annotated[
+        int, _setting("reports", "How many of these may come one right after the other.", ge=1)
+    ] = 5
+    reports_in_all: Annotated[
+        int,
+        _setting(
+            "reports an hour", "Most that come without an API key from all together, a quarter at once.", ge=1
+        ),
+    ] = 600
+    photos_per_report: Annotated[
+        int,
+        _setting("photos", "Photos that may come without an API key for each report that may.", ge=1),
+    ] = 3
 
     # Limits of what is answered
     page_default: Annotated[int, _setting("entities", "Page size when none is asked.", ge=1)] = 20
@@ -240,16 +266,33 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
         ),
     ] = 100_000
 
+    notify_dead: Annotated[
+        int, _setting("notifications", "Most dead letters that are kept; beyond, the oldest go.", ge=1)
+    ] = 100_000
+    notify_dead_keep: Annotated[int, _setting("hours", "How long a dead letter is kept.", ge=1)] = 720
+
     # Logs
     log_level: Annotated[str, _setting("level", "debug, info, warning or error.")] = "info"
     log_json: Annotated[
         bool | None, _setting("yes/no", "Log lines as JSON; unset: when the output is no terminal.")
     ] = None
 
+    def __post_init__(self) -> None:
+        for index, text in enumerate(self.trusted_proxies):
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"trustedProxies[{index}] is invalid: {error}") from None
+
     @property
     def loopback(self) -> bool:
         """Whether the node listens on loopback only."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def open_node(self) -> bool:
+        """Whether everyone may do everything: who reaches loopback, unless keys are asked for there, too."""
+        return self.loopback and not self.require_key
 
     @property
     def url(self) -> str:

@@ -58,6 +58,8 @@ KINDS: Final[Mapping[Kind, KindOfTable]] = {
             "during": "string",
             "overWhen": "string",
             "description": "string",
+            "description@en": "string",
+            "description@zh": "string",
         },
         required=("caseType",),
         hit_policies=("COLLECT",),

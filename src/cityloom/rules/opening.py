@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,11 +22,15 @@ from cityloom.rules.sets import Names, Values, meets
 from cityloom.rules.table import DecisionTable, Row
 from cityloom.rules.unary import parse_tests, plain
 
+_DESCRIPTION_IN: Final = "description@"
+"""Before the language of an output that tells the description in it."""
+
 
 class OpeningRule(Struct, frozen=True, kw_only=True):
     """One row of a table of opening conditions. `wait` and `silence` are in microseconds.
 
     `fault` None: it is about silence. Names of types and attributes are as the table has them.
+    `descriptions` is the description by language, where it is told in several; `description` stands for all.
     """
 
     table: str
@@ -42,6 +46,7 @@ class OpeningRule(Struct, frozen=True, kw_only=True):
     case_type: str
     case_condition: str
     description: str
+    descriptions: dict[str, str] = {}
 
     def is_fault(self, value: Any) -> bool:
         """Whether a value is the fault."""
@@ -84,6 +89,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     case_type: str
     case_condition: str
     description: str
+    descriptions: dict[str, str] = {}
     evidence: tuple[str, ...]
     since: int
     at: int
@@ -130,6 +136,11 @@ def opening_rule(table: DecisionTable, row: Row) -> OpeningRule:
         raise BadRequestData(
             f"{place}, for is invalid: {out['for']} is not shorter than {during} (night: PT12H)"
         )
+    descriptions = {
+        name.removeprefix(_DESCRIPTION_IN): text
+        for name, text in out.items()
+        if name.startswith(_DESCRIPTION_IN)
+    }
     over = parse_tests(out["overWhen"], "any", f"{place}, overWhen") if out.get("overWhen") else None
     if over is not None and fault is not None:
         if type(over) is not type(fault):
@@ -151,7 +162,8 @@ def opening_rule(table: DecisionTable, row: Row) -> OpeningRule:
         during=during,
         case_type=out.get("caseType", ""),
         case_condition=out.get("caseCondition", ""),
-        description=out.get("description", ""),
+        description=out.get("description") or " / ".join(descriptions.values()),
+        descriptions=descriptions,
     )
 
 
@@ -192,6 +204,7 @@ def open_case(
         case_type=rule.case_type,
         case_condition=rule.case_condition,
         description=rule.description,
+        descriptions=rule.descriptions,
         evidence=was.evidence,
         since=was.since,
         at=at,

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
 from cityloom.broker.door import Door, settled
-from cityloom.broker.ports import Access, BatchResult, Broker, Call, Forwarding, ItemError
+from cityloom.broker.ports import Access, BatchResult, Broker, Call, ItemError
 from cityloom.consumers.views import Views
 from cityloom.consumers.waiting import within
 from cityloom.ld.context import LdContext
@@ -31,9 +30,11 @@ from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.model.tenants import snapshot_tenant, split_tenant
 from cityloom.model.time import format_datetime, parse_datetime
-from cityloom.snapshots.executing import Problem, executed
-from cityloom.snapshots.filling import Asked, Filling, clear, empty
+from cityloom.snapshots.executing import Problem
+from cityloom.snapshots.filling import clear
+from cityloom.snapshots.known import Key, Known
 from cityloom.snapshots.notification import announced
+from cityloom.snapshots.preparing import Preparing, Queries, ReadQueries, Resolve
 from cityloom.snapshots.snapshot import (
     QUERIES,
     SNAPSHOT,
@@ -44,7 +45,6 @@ from cityloom.snapshots.snapshot import (
     lifetime_of,
     read_given,
 )
-from cityloom.store.log_ports import DocumentChange
 from cityloom.store.ports import Snapshot as Reads
 from cityloom.store.ports import Store, Transaction
 
@@ -65,11 +65,6 @@ _REMOVABLE: Final = {
     "snapshotPriority": "snapshot_priority",
 }
 """What an NGSI-LD Null takes away."""
-_RESTART: Final = Cause(kind="system", id="restart")
-
-ReadQueries = Callable[[Call, dict[str, Any], LdContext], list[Asked]]
-Resolve = Callable[[Any, str], Awaitable[LdContext]]
-Fill = Callable[[Filling], Awaitable[dict[str, Any]]]
 
 
 class Snapshots(Door):
@@ -105,89 +100,52 @@ class Snapshots(Door):
         alive: Callable[[str], bool] = lambda _: True,
     ) -> None:
         super().__init__(store, access, clock)
-        self._broker = broker
         self._settings = settings
-        self._resolve = resolve
         self._read_queries = read_queries
-        self._problem = problem
         self._kinds = kinds
-        self._kept: dict[tuple[str, str], Snapshot] = {}
-        self._used: dict[tuple[str, str], int] = {}
-        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._going: set[tuple[str, str]] = set()
         self._left = False
-        self._wake = asyncio.Event()
         self._here = here
-        self._alive = alive
-        self._loaded = False
         self._views = views or Views(store)
-        self._views.follow(SNAPSHOT, self._follow)
+        self._known = Known(store, clock, self._views)
+        self._preparing = Preparing(
+            store,
+            broker,
+            settings,
+            known=self._known,
+            views=self._views,
+            queries=Queries(resolve, read_queries, problem),
+            alive=alive,
+        )
 
     async def load(self) -> None:
         """Reads the snapshots there are; after `Views.start`."""
-        if self._loaded:
-            return
-
-        def load(reads: Reads) -> list[tuple[str, Snapshot]]:
-            return [
-                (tenant, msgspec.convert(document.body, Snapshot))
-                for tenant in reads.tenants()
-                for document in reads.documents(tenant, SNAPSHOT)
-            ]
-
-        kept = await asyncio.wrap_future(self._store.read(load))
-        self._kept |= {(tenant, snapshot.id): snapshot for tenant, snapshot in kept}
-        self._loaded = True
+        await self._known.load()
 
     async def start(self) -> None:
         """Sweeps up; what was being prepared when a process ended is prepared again."""
         await self.load()
         await self._views.current()
         await self._sweep()
-        await self._go_on(starting=True)
-
-    async def _go_on(self, *, starting: bool = False) -> bool:
-        """Prepares again what nobody does any more; whether others are preparing something."""
-        preparing = [
-            (key[0], one)
-            for key, one in self._kept.items()
-            if one.snapshot_status == "preparing" and key not in self._tasks
-        ]
-        left = [
-            (tenant, one)
-            for tenant, one in preparing
-            if one.work is None or (not self._alive(one.work.by) if one.work.by else starting)
-        ]
-        for tenant, snapshot in left:
-            if snapshot.work is None:
-                await self._finish(tenant, snapshot.id, {"snapshot_status": "failure"}, _RESTART)
-        # All at once, so that a copy finds what it is of among those being prepared.
-        for tenant, snapshot in left:
-            if snapshot.work is not None:
-                self._prepare_again(tenant, snapshot, snapshot.work)
-        return bool(preparing)
+        await self._preparing.go_on(starting=True)
 
     async def run(self) -> None:
         """Deletes snapshots when they expire, until it is cancelled."""
         while True:
-            self._wake.clear()
+            self._known.changed.clear()
             now = self._clock.now()
-            for (tenant, id), snapshot in list(self._kept.items()):
+            for (tenant, id), snapshot in list(self._known.all.items()):
                 if parse_datetime(snapshot.expires_at) <= now:
                     await self._remove(tenant, id, _EXPIRY)
             if self._left:
                 await self._sweep()
-            others = await self._go_on()
-            ends = [parse_datetime(one.expires_at) for one in self._kept.values()]
+            others = await self._preparing.go_on()
+            ends = [parse_datetime(one.expires_at) for one in self._known.all.values()]
             wait = min((max(0.0, (end - self._clock.now()) / _SECOND) for end in ends), default=_LOOK_EVERY)
-            await within(min(wait, _AGAIN if self._left or others else _LOOK_EVERY), self._wake)
+            await within(min(wait, _AGAIN if self._left or others else _LOOK_EVERY), self._known.changed)
 
     async def close(self) -> None:
         """Ends what is being prepared."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._preparing.close()
 
     def place(self, call: Call, id: str) -> str:
         """The tenant in which the data of a snapshot stand (5.5.15); it counts as used now.
@@ -195,9 +153,7 @@ class Snapshots(Door):
         Raises:
             ResourceNotFound.
         """
-        self._require(call.tenant, id)
-        self._used[call.tenant, id] = self._clock.now()
-        return snapshot_tenant(call.tenant, id)
+        return self._known.place(call.tenant, id)
 
     async def create(self, call: Call, document: dict[str, Any], ld_context: LdContext) -> str:
         """5.16.1: keeps a snapshot, fills it in the background, and returns its id.
@@ -213,7 +169,7 @@ class Snapshots(Door):
         read_given(document)
         asked = self._read_queries(call, document, ld_context)
         snapshot = await self._new(call, document, Work(ld_context=ld_context.source))
-        self._begin(call, snapshot.id, lambda filling: executed(filling, snapshot, asked, self._problem))
+        self._preparing.execute(call, snapshot, asked)
         return snapshot.id
 
     async def clone(self, call: Call, id: str, document: dict[str, Any]) -> str:
@@ -225,15 +181,15 @@ class Snapshots(Door):
         self._may(call, "write", _RESOURCE)
         self._refuse_queries(document)
         read_given(document)
-        await self._known(call, id)
+        await self._find(call, id)
         snapshot = await self._new(call, document, Work(cloned=id))
-        self._begin(call, snapshot.id, lambda filling: self._copied(filling, call, id))
+        self._preparing.copy(call, snapshot.id, id)
         return snapshot.id
 
     async def retrieve(self, call: Call, id: str) -> dict[str, Any]:
         """5.16.3. Raises ResourceNotFound, NonexistentTenant."""
         self._may(call, "read", _RESOURCE)
-        return self._told(call.tenant, await self._known(call, id))
+        return self._told(call.tenant, await self._find(call, id))
 
     async def update(self, call: Call, id: str, fragment: dict[str, Any]) -> dict[str, Any]:
         """5.16.4: what is told takes the place of what was; null takes a member away (5.5.8).
@@ -242,7 +198,7 @@ class Snapshots(Door):
             BadRequestData, ResourceNotFound, NonexistentTenant.
         """
         self._may(call, "write", _RESOURCE)
-        before = await self._known(call, id)
+        before = await self._find(call, id)
         self._refuse_queries(fragment)
         if fragment.get("id", id) != id:
             raise BadRequestData("id is invalid: it is not that of the path")
@@ -255,16 +211,16 @@ class Snapshots(Door):
                 changes[field] = _DEFAULT_PRIORITY if field == "snapshot_priority" else None
         if "snapshot_lifetime" in changes:
             changes["expires_at"] = self._end(changes["snapshot_lifetime"])
-        after = await self._finish(call.tenant, before.id, changes, call.cause)
+        after = await self._known.change(call.tenant, before.id, changes, call.cause)
         if after is None:
             raise ResourceNotFound(f"snapshot {id} does not exist")
-        self._wake.set()
+        self._known.changed.set()
         return self._told(call.tenant, after)
 
     async def delete(self, call: Call, id: str) -> None:
         """5.16.5. Raises ResourceNotFound."""
         self._may(call, "write", _RESOURCE)
-        await self._known(call, id)
+        await self._find(call, id)
         await self._remove(call.tenant, id, call.cause)
 
     async def purge(self, call: Call, q: str) -> BatchResult:
@@ -278,8 +234,8 @@ class Snapshots(Door):
         selects = Selection(q)
         found = [
             id
-            for (tenant, id), one in self._kept.items()
-            if tenant == call.tenant and selects(self._seen(tenant, one))
+            for (tenant, id), one in self._known.all.items()
+            if tenant == call.tenant and selects(self._known.seen(tenant, one))
         ]
         if not found:
             await self._read(call, lambda _: None)  # the tenant must exist
@@ -297,17 +253,11 @@ class Snapshots(Door):
 
     # -- within ------------------------------------------------------------
 
-    def _require(self, tenant: str, id: str) -> Snapshot:
-        snapshot = self._kept.get((tenant, id))
-        if snapshot is None or parse_datetime(snapshot.expires_at) <= self._clock.now():
-            raise ResourceNotFound(f"snapshot {id} does not exist")
-        return snapshot
-
-    async def _known(self, call: Call, id: str) -> Snapshot:
-        """As `_require`. Raises ResourceNotFound, NonexistentTenant."""
-        if (call.tenant, id) not in self._kept:
+    async def _find(self, call: Call, id: str) -> Snapshot:
+        """A snapshot that has not expired. Raises ResourceNotFound, NonexistentTenant."""
+        if (call.tenant, id) not in self._known.all:
             await self._read(call, lambda _: None)
-        return self._require(call.tenant, id)
+        return self._known.require(call.tenant, id)
 
     def _refuse_queries(self, document: dict[str, Any]) -> None:
         for name in QUERIES:
@@ -324,9 +274,9 @@ class Snapshots(Door):
     async def _new(self, call: Call, document: dict[str, Any], work: Work) -> Snapshot:
         given = read_given(document)
         id = document.get("id") or f"urn:ngsi-ld:Snapshot:{uuid.uuid4()}"
-        if (call.tenant, id) in self._kept:
+        if (call.tenant, id) in self._known.all:
             raise AlreadyExists(f"snapshot {id} already exists")
-        if (call.tenant, id) in self._going:
+        if (call.tenant, id) in self._known.going:
             raise AlreadyExists(f"snapshot {id} is being deleted")
         stamp = format_datetime(self._clock.now())
         snapshot = Snapshot(
@@ -344,8 +294,7 @@ class Snapshots(Door):
         )
         await self._make_room(snapshot, call.cause)
         # Taken before the store is asked, so that two of the same id cannot both be made.
-        self._kept[call.tenant, id] = snapshot
-        self._used[call.tenant, id] = self._clock.now()
+        self._known.add(call.tenant, snapshot)
 
         def keep(tx: Transaction) -> None:
             if tx.document(call.tenant, SNAPSHOT, id) is not None:
@@ -356,17 +305,17 @@ class Snapshots(Door):
         try:
             await self._write(call, keep)
         except BaseException:
-            self._kept.pop((call.tenant, id), None)
+            self._known.all.pop((call.tenant, id), None)
             raise
         return snapshot
 
     async def _make_room(self, new: Snapshot, cause: Cause) -> None:
         """Where there are too many, the least important goes, and of these the longest unused (5.5.15)."""
-        if len(self._kept) < self._settings.snapshots:
+        if len(self._known.all) < self._settings.snapshots:
             return
         lower = [
-            (one.snapshot_priority, self._used.get(key, 0), key)
-            for key, one in self._kept.items()
+            (one.snapshot_priority, self._known.used(key), key)
+            for key, one in self._known.all.items()
             if one.snapshot_priority < new.snapshot_priority
         ]
         if not lower:
@@ -377,104 +326,6 @@ class Snapshots(Door):
         tenant, id = min(lower)[2]
         await self._remove(tenant, id, cause)
 
-    def _prepare_again(self, tenant: str, snapshot: Snapshot, work: Work) -> None:
-        """Begins anew, with what is now, what a restart has interrupted."""
-        call = Call(
-            tenant=tenant, party=work.party, purpose=work.purpose, cause=_RESTART, forwarding=Forwarding()
-        )
-
-        async def fill(filling: Filling) -> dict[str, Any]:
-            await empty(self._store, snapshot_tenant(tenant, snapshot.id), _RESTART)
-            if work.cloned:
-                return await self._copied(filling, call, work.cloned)
-            ld_context = await self._resolve(work.ld_context, tenant)
-            asked = self._read_queries(call, document_of(snapshot), ld_context)
-            return await executed(filling, snapshot, asked, self._problem)
-
-        self._begin(call, snapshot.id, fill)
-
-    async def _copied(self, filling: Filling, call: Call, id: str) -> dict[str, Any]:
-        """What copying another snapshot comes to, once that is prepared itself."""
-        key = (call.tenant, id)
-        while (one := self._kept.get(key)) is not None and one.snapshot_status == "preparing":
-            if (preparing := self._tasks.get(key)) is not None:
-                await asyncio.wait([preparing])
-                break
-            await asyncio.sleep(_AGAIN)  # another process prepares it
-            await self._views.current()
-        await filling.copy(self.place(call, id))
-        return {"snapshot_status": "success"}
-
-    def _begin(self, call: Call, id: str, fill: Fill) -> None:
-        place = snapshot_tenant(call.tenant, id)
-
-        async def prepare() -> None:
-            filling = Filling(self._store, self._broker, self._settings, place, call.cause)
-            try:
-                changes = await fill(filling)
-            except CityloomError as error:
-                _log.warning("snapshot failed", snapshot=id, detail=error.detail)
-                changes = {"snapshot_status": "failure"}
-            except Exception:
-                _log.exception("snapshot failed", snapshot=id)
-                changes = {"snapshot_status": "failure"}
-            await self._finish(call.tenant, id, changes, call.cause)
-
-        self._wake.set()
-        self._in_background((call.tenant, id), prepare())
-
-    def _in_background(self, key: tuple[str, str], work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks[key] = task
-        task.add_done_callback(
-            lambda done: self._tasks.pop(key, None) if self._tasks.get(key) is done else None
-        )
-
-    async def _finish(self, tenant: str, id: str, changes: dict[str, Any], cause: Cause) -> Snapshot | None:
-        """Keeps what became of a snapshot, and tells of it; None when it is gone.
-
-        While it is being prepared nothing is told: what is told at the end of that holds all changes.
-        """
-        key = (tenant, id)
-        if key not in self._kept:
-            return None
-
-        def keep(tx: Transaction) -> Snapshot | None:
-            document = tx.document(tenant, SNAPSHOT, id)
-            if document is None:
-                return None
-            before = msgspec.convert(document.body, Snapshot)
-            after = replace(before, **changes, modified_at=format_datetime(tx.now))
-            ready = after.snapshot_status != "preparing"
-            if ready:
-                after = replace(after, work=None)
-            tx.put_document(tenant, SNAPSHOT, id, self._seen(tenant, after), cause)
-            for delivery in announced(tenant, after, tx.now) if ready else ():
-                tx.hand_over(delivery, cause)
-            return after
-
-        after = await settled(self._store.submit(keep))
-        if after is not None and key in self._kept:
-            self._kept[key] = after
-        return after
-
-    def _follow(self, reads: Reads, change: DocumentChange) -> Callable[[], None]:
-        """Keeps what is known as new as the store: see `consumers.views.Views`."""
-        key = (change.tenant, change.id)
-        document = reads.document(change.tenant, SNAPSHOT, change.id)
-        snapshot = None if document is None else msgspec.convert(document.body, Snapshot)
-
-        def take_in() -> None:
-            if snapshot is None:
-                self._kept.pop(key, None)
-                if (task := self._tasks.get(key)) is not None:
-                    task.cancel()
-            elif key not in self._going:
-                self._kept[key] = snapshot
-            self._wake.set()
-
-        return take_in
-
     async def _remove(self, tenant: str, id: str, cause: Cause) -> None:
         """Takes a snapshot away, and then all that stands in it, also when the caller goes away.
 
@@ -482,21 +333,17 @@ class Snapshots(Door):
             CityloomError: the store refuses; the snapshot stays.
         """
         key = (tenant, id)
-        snapshot = self._kept.pop(key, None)
+        snapshot = self._known.take_out(key)
         if snapshot is None:
             return
-        self._used.pop(key, None)
-        self._going.add(key)
+        self._known.going.add(key)
         going = asyncio.create_task(self._take_away(key, snapshot, cause))
-        going.add_done_callback(lambda _: self._going.discard(key))
+        going.add_done_callback(lambda _: self._known.going.discard(key))
         await asyncio.shield(going)
 
-    async def _take_away(self, key: tuple[str, str], snapshot: Snapshot, cause: Cause) -> None:
+    async def _take_away(self, key: Key, snapshot: Snapshot, cause: Cause) -> None:
         tenant, id = key
-        task = self._tasks.get(key)
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._preparing.end(key)
 
         def take(tx: Transaction) -> None:
             if tx.document(tenant, SNAPSHOT, id) is None:
@@ -508,14 +355,14 @@ class Snapshots(Door):
         try:
             await settled(self._store.submit(take))
         except CityloomError:
-            self._kept[key] = snapshot
+            self._known.all[key] = snapshot
             raise
         try:
             await clear(self._store, snapshot_tenant(tenant, id), cause, self._kinds)
         except CityloomError as error:
             _log.warning("what stood in a snapshot is still there", snapshot=id, detail=error.detail)
         self._left = True
-        self._wake.set()
+        self._known.changed.set()
 
     async def _sweep(self) -> None:
         """Takes away what stands where no snapshot is: its deletion was not done when the node ended,
@@ -528,17 +375,12 @@ class Snapshots(Door):
         async def gone() -> list[str]:
             found = await asyncio.wrap_future(self._store.read(places))
             await self._views.current()
-            known = self._kept.keys() | self._going
+            known = self._known.all.keys() | self._known.going
             return [place for place in found if split_tenant(place) not in known]
 
         for place in await gone():
             await clear(self._store, place, _EXPIRY, self._kinds)
-        self._left = bool(await gone() or self._going)
-
-    def _seen(self, tenant: str, snapshot: Snapshot) -> Snapshot:
-        used = self._used.get((tenant, snapshot.id))
-        last = format_datetime(used) if used is not None else snapshot.last_used_at or snapshot.created_at
-        return replace(snapshot, last_used_at=last)
+        self._left = bool(await gone() or self._known.going)
 
     def _told(self, tenant: str, snapshot: Snapshot) -> dict[str, Any]:
-        return document_of(self._seen(tenant, snapshot))
+        return document_of(self._known.seen(tenant, snapshot))

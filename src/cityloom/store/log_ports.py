@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,14 @@ class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 DELIVERY = "delivery"
 """The kind of document that events speak of which hand a delivery over; there is no such document."""
+
+
+class DeliveryCounts(NamedTuple):
+    """How many notifications are on their way, were given up and are kept, and were given up and dropped."""
+
+    pending: int
+    dead: int
+    dropped: int
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -161,8 +169,8 @@ class DeliveryReads(Protocol):
         """Dead letters, by id."""
         ...
 
-    def delivery_counts(self) -> tuple[int, int]:
-        """(pending, dead) over all tenants."""
+    def delivery_counts(self) -> DeliveryCounts:
+        """How many there are, over all tenants."""
         ...
 
 
@@ -179,6 +187,18 @@ class DeliveryWrites(Protocol):
 
     def delete_delivery(self, tenant: str, id: str) -> None:
         """A delivery is done."""
+        ...
+
+    def drop_dead(self, before: int, keep: int, most: int) -> int:
+        """Drops the oldest dead letters, over all tenants: those beyond `keep`, and all of before a time.
+
+        Args:
+            before: µs; those that were given up before it.
+            most: no more than so many at once.
+
+        Returns:
+            How many; they stay counted in `delivery_counts`.
+        """
         ...
 
 

@@ -201,8 +201,8 @@ class Store(Protocol):
         """Sizes and counts for `/metrics`, `/node` and `doctor`.
 
         Every store tells `fileBytes`, `entities`, `firstSeq`, `lastSeq`, `cursors`, `deliveriesPending`,
-        `deliveriesDead`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`, `failedCommits`,
-        `largestGroup` and `writable` (1 or 0); what else it has is its own.
+        `deliveriesDead`, `deliveriesDropped`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`,
+        `failedCommits`, `largestGroup` and `writable` (1 or 0); what else it has is its own.
         """
         ...
 

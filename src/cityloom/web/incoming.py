@@ -29,6 +29,7 @@ class Incoming:
         raw_path: the whole path as it came, percent-encoded.
         accept: the media type to answer with.
         receive: gives the body, where it is no JSON.
+        peer: the address that the connection comes from; "" where that is none.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Incoming:
         "options",
         "params",
         "path",
+        "peer",
         "raw_path",
         "receive",
         "services",
@@ -62,6 +64,7 @@ class Incoming:
         self.path: dict[str, str] = {}
         self.params: Params
         self.options: frozenset[str] = frozenset()
+        self.peer = ""
         self.accept = ""
 
     @property

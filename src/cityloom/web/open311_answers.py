@@ -15,7 +15,14 @@ from xml.etree import ElementTree
 import msgspec
 from starlette.responses import Response
 
-from cityloom.model.errors import CityloomError, MethodNotAllowed, Overloaded, StoreUnreachable, Unauthorized
+from cityloom.model.errors import (
+    CityloomError,
+    MethodNotAllowed,
+    Overloaded,
+    StoreUnreachable,
+    TooManyRequests,
+    Unauthorized,
+)
 from cityloom.web.problem import status_of
 
 OPEN311_ROOT: Final = "/open311"
@@ -73,6 +80,8 @@ def error_answer(error: CityloomError, path: str) -> Response:
     response = answer("errors", body, format_of(path), status)
     if isinstance(error, Overloaded | StoreUnreachable):
         response.headers["Retry-After"] = "1"
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.extra.get("retryAfter", 1))
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = str(error.extra.get("allow", ""))
     return response

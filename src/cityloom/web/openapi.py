@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -261,12 +262,16 @@ def _is_ngsi_ld(operation: Operation) -> bool:
 
 
 def openapi_operation(operations: list[Operation]) -> Operation:
-    """The operation that serves the document of `operations` and of itself."""
-    body = b""
+    """The operation that serves the document of `operations` and of itself, made when first asked for."""
+    described = tuple(operations)
+
+    @cache
+    def body() -> bytes:
+        return encode(describe((*described, operation)))
 
     async def read_openapi(incoming: Incoming) -> Response:
         """`GET /openapi.json`."""
-        return Response(body, media_type=JSON)
+        return Response(body(), media_type=JSON)
 
     operation = Operation(
         name="readOpenapi",
@@ -276,5 +281,4 @@ def openapi_operation(operations: list[Operation]) -> Operation:
         summary="This document",
         response={"type": "object", "required": ["openapi", "info", "paths"]},
     )
-    body = encode(describe([*operations, operation]))
     return operation

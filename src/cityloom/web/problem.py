@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
+from cityloom.ld.language import choose_language
 from cityloom.model import errors
-from cityloom.model.errors import CityloomError
+from cityloom.model.errors import BadRequestData, CityloomError
 
 ERROR_BASE: Final = "https://uri.etsi.org/ngsi-ld/errors/"
 NGSI_LD_MEDIA_TYPE: Final = "application/json"
@@ -35,6 +36,7 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.OperationNotSupported: 422,
+    errors.TooManyRequests: 429,
     errors.ConfigurationError: 500,
     errors.StoreInUse: 500,
     errors.InternalError: 500,
@@ -61,35 +63,51 @@ def status_of(error: CityloomError) -> int:
     return STATUS[type(error)]
 
 
-def problem_of(error: CityloomError) -> dict[str, Any]:
-    """The problem document of an error: type, title, status, detail and what the error adds."""
+def problem_of(error: CityloomError, languages: str = "") -> dict[str, Any]:
+    """The problem document of an error: type, title, status, detail and what the error adds.
+
+    Args:
+        languages: ranges as in `Accept-Language`, for a detail that is told in several.
+    """
     return {
         "type": ERROR_BASE + type(error).__name__,
         "title": error.title,
         "status": STATUS[type(error)],
-        "detail": error.detail,
+        "detail": _detail_of(error, languages),
         **error.extra,
     }
 
 
-def problem_response(error: CityloomError, *, ngsi_ld: bool) -> Response:
+def _detail_of(error: CityloomError, languages: str) -> str:
+    if not error.texts or not languages:
+        return error.detail
+    try:
+        return str(choose_language(error.texts, languages)[1])
+    except BadRequestData:
+        return error.detail  # an error must not fail for want of a language
+
+
+def problem_response(error: CityloomError, *, ngsi_ld: bool, languages: str = "") -> Response:
     """The response that tells of `error`.
 
     Args:
         ngsi_ld: whether the NGSI-LD binding answers: `application/json` (6.3.3),
             and 405, 411 and 415 without a body (6.3.2, 6.3.4); else `application/problem+json`.
+        languages: as in `problem_of`.
     """
-    headers = {}
+    headers = {"Vary": "Accept-Language"} if error.texts else {}
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Overloaded | errors.StoreUnreachable):
         headers["Retry-After"] = "1"
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.extra.get("retryAfter", 1))
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = str(error.extra.get("allow", ""))
     if ngsi_ld and isinstance(error, _BARE):
         return Response(status_code=status_of(error), headers=headers)
     return Response(
-        msgspec.json.encode(problem_of(error)),
+        msgspec.json.encode(problem_of(error, languages)),
         status_code=status_of(error),
         headers=headers,
         media_type=NGSI_LD_MEDIA_TYPE if ngsi_ld else PROBLEM_MEDIA_TYPE,

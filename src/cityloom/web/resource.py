@@ -136,22 +136,23 @@ class Resource:
         try:
             response = await self._answer(scope, receive, headers, variables)
         except CityloomError as error:
-            response = self._tell(error, scope)
+            response = self._tell(error, scope, headers)
         except Exception:
             log.exception("request failed", requestId=scope["request_id"], path=scope["path"])
             failure = InternalError("something failed here; the node's log tells more under the request id")
-            response = self._tell(failure, scope)
+            response = self._tell(failure, scope, headers)
         snapshot = headers.get(SNAPSHOT)
         if snapshot is not None and self._ngsi_ld:
             response.headers[SNAPSHOT_HEADER] = snapshot
         return response
 
-    def _tell(self, error: CityloomError, scope: Scope) -> Response:
+    def _tell(self, error: CityloomError, scope: Scope, headers: Headers) -> Response:
         if self._open311:
             return error_answer(error, scope["path"])
         if self._has_pages:
             return problem_answer(error, scope, self._services)
-        return problem_response(error, ngsi_ld=self._ngsi_ld)
+        languages = headers.get("accept-language", "") if error.texts else ""
+        return problem_response(error, ngsi_ld=self._ngsi_ld, languages=languages)
 
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Headers, variables: dict[str, str]
@@ -187,6 +188,8 @@ class Resource:
                 raise BadRequestData(f"header {SNAPSHOT_HEADER} is invalid: this operation is on no snapshot")
             call = replace(call, tenant=services.snapshots.place(call, snapshot))
         incoming = Incoming(services, call, operation.method, path, headers, receive)
+        if client := scope.get("client"):
+            incoming.peer = client[0]
         if operation.answers and not operation.formats:
             incoming.accept = accepted(headers, operation.answers)
         if not operation.any_params:
@@ -274,13 +277,10 @@ def add_resources(paths: Paths, services: Services, operations: Iterable[Operati
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
+    with_id = [each for group in by_path.values() for each in group if each.refuses_no_id]
     for path, group in by_path.items():
         above = by_path.get(path.rpartition("/")[0], ())
         below = frozenset(
-            operation.method
-            for other, operations_below in by_path.items()
-            if other.startswith(path + "/{") and other.endswith("}")
-            for operation in operations_below
-            if operation.refuses_no_id
+            each.method for each in with_id if each.path.startswith(path + "/{") and each.path.endswith("}")
         )
         paths.add(path, Resource(services, group, above, below), group[0].rest)

@@ -28,6 +28,7 @@ from cityloom.query.values import Query, TemporalQuery
 from cityloom.rules.jobs import Replays
 from cityloom.rules.kept import Rules
 from cityloom.store.ports import Store
+from cityloom.web.keyless import KeylessReports
 
 
 class KeptSubscriptions(Protocol):
@@ -306,6 +307,11 @@ class Services:
     def crs(self) -> CrsList:
         """The systems that maps can be asked for in. Raises ConfigurationError."""
         return CrsList(self.city.crs)
+
+    @cached_property
+    def keyless(self) -> KeylessReports:
+        """How many reports come without a key, as this process knows it."""
+        return KeylessReports(self.settings, self.clock)
 
     @cached_property
     def limits(self) -> Limits:

@@ -13,6 +13,8 @@ export interface CaseClock {
   used: number;
   limit?: string;
   measure?: 'continuous' | 'work';
+  /** Of work time: seconds of a work day. */
+  workDay?: number;
   /** A paused clock has none. */
   deadline?: string;
   department?: string;
@@ -32,6 +34,8 @@ export interface CaseRow {
   department?: string;
   holder?: string;
   description?: string;
+  /** By language, where a rule told it in several. */
+  descriptions?: Record<string, string>;
   address?: string;
   location?: [lon: number, lat: number];
   place: 'known' | 'unknown';
@@ -138,8 +142,9 @@ export interface CaseTypes {
 export interface Workflow {
   steps: Record<string, Name>;
   roles: Record<string, { title: Name; holder: boolean }>;
-  states: Record<string, { title: Name }>;
-  moves: { move: string; title: Name }[];
+  /** `closed`: the work is done, though something may still be asked. */
+  states: Record<string, { title: Name; closed?: boolean }>;
+  moves: { move: string; title: Name; from: string[]; roles: string[]; effects?: string[] }[];
   /** `limit`: a step of the city's own has its limit in the limits. */
   clocks: Record<string, { limit: string }>;
 }
@@ -162,18 +167,22 @@ export interface Report {
 
 export const pathOf = (number: string): string => `/cases/${encodeURIComponent(number)}`;
 
-const idOf = 'urn:ngsi-ld:Case:';
+/** What the id of a case has before its number. */
+export const idOf = 'urn:ngsi-ld:Case:';
 
 /** A case's number, by which every door knows it: all of its id that tells it from other cases. */
 export const numberOf = (id: string): string => (id.startsWith(idOf) ? id.slice(idOf.length) : id);
 
+/** `states`: only cases in one of them; none is no bound. */
 export const readQueue = (
   { status, light, department, step, type, area, reportedSince, reportedUntil }: CasesView,
+  states: readonly string[],
   limit: number,
   stop: AbortSignal,
 ): Promise<Answer<{ total: number; cases: CaseRow[] }>> => {
   const search = query({
     status,
+    state: states.join(',') || undefined,
     light: light || undefined,
     department: department || undefined,
     step: step || undefined,

@@ -1,5 +1,6 @@
 /** The one way this page asks its own node for something. It never calls another origin. */
 
+import { language } from '../lib/i18n';
 import { hearTime } from '../lib/nodetime';
 import { keyHeaders } from './key';
 
@@ -9,6 +10,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly title: string,
     readonly detail: string,
+    /** Seconds after which it is worth to ask again, where the node said so; else 0. */
+    readonly retryAfter = 0,
   ) {
     super(detail || title);
     this.name = 'ApiError';
@@ -80,7 +83,11 @@ async function send(
 ): Promise<Response> {
   let response: Response;
   const headers: Record<string, string> = { ...keyHeaders() };
-  if (method !== 'GET') headers.Accept = 'application/json';
+  if (method !== 'GET') {
+    headers.Accept = 'application/json';
+    // What is refused is told in the page's language, which need not be the browser's.
+    headers['Accept-Language'] = language.value;
+  }
   if (type) headers['Content-Type'] = type;
   try {
     response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -94,6 +101,7 @@ async function send(
 async function problemOf(response: Response): Promise<ApiError> {
   let title = response.statusText;
   let detail = '';
+  const retryAfter = Number(response.headers.get('Retry-After') ?? 0) || 0;
   try {
     const problem: unknown = await response.json();
     if (problem && typeof problem === 'object') {
@@ -104,7 +112,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   } catch {
     // Not every refusal carries a document; the status says enough.
   }
-  return new ApiError(response.status, title, detail);
+  return new ApiError(response.status, title, detail, retryAfter);
 }
 
 /**

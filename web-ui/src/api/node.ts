@@ -21,7 +21,8 @@ export interface NodeState {
   };
   log: { firstSeq: number; lastSeq: number };
   consumers: { name: string; cursor: number; lag: number }[];
-  deliveries: { pending: number; dead: number };
+  /** `dropped`: dead ones that are kept no longer. */
+  deliveries: { pending: number; dead: number; dropped: number };
   listeners: number;
 }
 

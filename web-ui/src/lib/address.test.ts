@@ -28,6 +28,7 @@ const full: View = {
   cases: {
     number: '2026-000123',
     as: 'department:lighting',
+    mine: '1',
     status: 'closed',
     light: 'amber',
     department: 'roads',

@@ -63,6 +63,8 @@ export interface CasesView {
   number: string;
   /** A role, `department:<code>` for one that acts for a department; "" is every role. */
   as: string;
+  /** `1`: what the role may move on, in every department. */
+  mine: '1' | '';
   status: CaseStatus;
   light: Light | '';
   department: string;
@@ -148,6 +150,7 @@ export const firstView: View = {
   cases: {
     number: '',
     as: '',
+    mine: '',
     status: 'open',
     light: '',
     department: '',
@@ -224,6 +227,7 @@ function readCases(given: URLSearchParams): CasesView {
   return {
     number: given.get('case') ?? '',
     as: given.get('as') ?? '',
+    mine: given.get('mine') === '1' ? '1' : '',
     status: caseStatuses.includes(status) ? status : 'open',
     light: lights.includes(light) ? light : '',
     department: given.get('department') ?? '',

@@ -5,7 +5,7 @@ import type { Light } from '../lib/address';
 import { lightMarks } from '../lib/cases';
 import { AlikeMarks } from './alike';
 import { drawMark, iconName, pixelRatio } from './icons';
-import type { Hit } from './view';
+import type { Hit } from './hits';
 
 const source = 'cases';
 const reach = 9;

@@ -6,7 +6,6 @@ import {
   type GeoJSONSourceDiff,
   type LayerSpecification,
   type LngLatBoundsLike,
-  type MapGeoJSONFeature,
   Map as MapLibre,
   type PaddingOptions,
   prewarm,
@@ -20,6 +19,7 @@ import { metresPerPixel } from '../lib/scale';
 import { areaDrawing, type AreaPaint } from './areas';
 import { CaseMarks } from './cases';
 import { type Drawn, drawingOf, type LayerDrawing, sourceOf, tilesOf } from './drawing';
+import { type Hit, Hits } from './hits';
 import { drawMark, iconName, pixelRatio } from './icons';
 import { Pulses } from './pulses';
 import { areaSource, chosenSource, emptyStyle, labelSource, pulseSource } from './style';
@@ -34,13 +34,6 @@ prewarm();
 /** What the map knows of an object: the attribute that colours it too. MapLibre keeps text ids only as properties. */
 export type MapProperties = { id: string; name: string; stale: boolean } & Record<string, unknown>;
 export type MapFeature = Feature<Geometry, MapProperties>;
-
-/** What lies at a place of the map. */
-export interface Hit {
-  id: string;
-  type: string;
-  properties: Record<string, unknown>;
-}
 
 export interface Camera {
   center: [lon: number, lat: number];
@@ -81,8 +74,6 @@ interface OnMap {
   failed: boolean;
 }
 
-const reach = 7;
-
 function around(margin: number, { bottom, left }: Covered): PaddingOptions {
   return { top: margin, left: margin + left, right: margin, bottom: margin + bottom };
 }
@@ -97,6 +88,7 @@ export class CityMap {
   private readonly loaded: Promise<void>;
   private readonly pulses = new Pulses((rings) => this.source(pulseSource)?.setData(rings));
   readonly cases: CaseMarks;
+  readonly hits: Hits;
   private areas: { type: string; paint: AreaPaint } | null = null;
   private theme: Theme;
 
@@ -122,6 +114,10 @@ export class CityMap {
       locale: { 'Map.Title': '' },
     });
     this.cases = new CaseMarks(this.map);
+    this.hits = new Hits(this.map, {
+      owners: () => this.owners(),
+      drawing: (type) => this.drawn.get(type)?.drawing,
+    });
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     // Not "load", which waits for a first empty picture: what has been read by then is in the first one.
@@ -356,9 +352,7 @@ export class CityMap {
   rendered(type: string): number {
     const drawn = this.drawn.get(type);
     if (!drawn) return 0;
-    const layers = this.layerIds(drawn).filter((id) => this.map.getLayer(id));
-    const hits = this.map.queryRenderedFeatures({ layers });
-    return new Set(hits.filter(isSeen).map(({ properties }) => properties.id)).size;
+    return this.hits.count(this.layerIds(drawn).filter((id) => this.map.getLayer(id)));
   }
 
   /** Where a place lies on the page, in CSS pixels: for tests. */
@@ -390,18 +384,6 @@ export class CityMap {
     return this.camera().metresPerPixel;
   }
 
-  /** The objects that are drawn in the view now. */
-  inView(): Hit[] {
-    const owners = this.owners();
-    const seen = new Map<string, Hit>();
-    for (const hit of this.map.queryRenderedFeatures({ layers: [...owners.keys()] })) {
-      if (!isSeen(hit)) continue;
-      const found = this.hitOf(hit, owners.get(hit.layer.id) ?? '');
-      seen.set(`${found.type} ${found.id}`, found);
-    }
-    return [...seen.values()];
-  }
-
   /** The object in the map's middle, if one is near it. */
   inMiddle(): Hit | null {
     const { clientWidth, clientHeight } = this.map.getCanvas();
@@ -429,6 +411,11 @@ export class CityMap {
     return this.map.getSource(id) as GeoJSONSource | undefined;
   }
 
+  /** The object to choose at a point: a case before what it is about. */
+  private nearest(x: number, y: number): Hit | null {
+    return this.cases.at(x, y) ?? this.hits.nearest(x, y);
+  }
+
   /** The style layers that show something, each with the type whose it is. */
   private owners(): Map<string, string> {
     const owners = new Map<string, string>();
@@ -440,58 +427,4 @@ export class CityMap {
     for (const id of owners.keys()) if (!this.map.getLayer(id)) owners.delete(id);
     return owners;
   }
-
-  /** The object to choose at a point: objects before ground, points before lines before surfaces. */
-  private nearest(x: number, y: number): Hit | null {
-    const found = this.cases.at(x, y);
-    if (found) return found;
-    const owners = this.owners();
-    const hits = this.map.queryRenderedFeatures(
-      [
-        [x - reach, y - reach],
-        [x + reach, y + reach],
-      ],
-      { layers: [...owners.keys()] },
-    );
-    let best: { rank: number; hit: MapGeoJSONFeature } | null = null;
-    for (const hit of hits) {
-      if (!isSeen(hit)) continue;
-      // What is coloured by its area is ground too.
-      const role = hit.source === areaSource ? 'district' : this.roleOf(owners.get(hit.layer.id));
-      const rank = this.rank(hit, role, x, y);
-      if (!best || rank < best.rank) best = { rank, hit };
-    }
-    return best && this.hitOf(best.hit, owners.get(best.hit.layer.id) ?? '');
-  }
-
-  private roleOf(type = ''): LayerDrawing['role'] {
-    return this.drawn.get(type)?.drawing.role ?? 'object';
-  }
-
-  private hitOf({ properties, state }: MapGeoJSONFeature, type: string): Hit {
-    const attribute = this.drawn.get(type)?.drawing.colouring?.attribute;
-    const { value, stale } = state as TileState;
-    const newer = {
-      ...(attribute !== undefined && value !== undefined ? { [attribute]: value } : {}),
-      ...(stale !== undefined ? { stale } : {}),
-    };
-    return { id: String(properties.id), type, properties: { ...properties, ...newer } };
-  }
-
-  private rank(hit: MapGeoJSONFeature, role: LayerDrawing['role'], x: number, y: number): number {
-    const kinds: Record<string, number> = { Point: 0, LineString: 1, MultiLineString: 1 };
-    const kind = kinds[hit.geometry.type] ?? 2;
-    const floor = { object: 0, road: 1, building: 2, green: 3, water: 3, district: 4 }[role];
-    let distance = 0;
-    if (hit.geometry.type === 'Point') {
-      const at = this.map.project(hit.geometry.coordinates as [number, number]);
-      distance = Math.hypot(at.x - x, at.y - y) / 100;
-    }
-    return floor * 10 + kind + distance;
-  }
-}
-
-/** Not an object of the tiles that moved away, nor the one of its two marks that does not show. */
-function isSeen({ state }: MapGeoJSONFeature): boolean {
-  return (state as TileState).hidden !== true;
 }

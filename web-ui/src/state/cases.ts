@@ -11,9 +11,10 @@ import {
 import type { Box } from '../api/city';
 import type { CasesView } from '../lib/address';
 import { boxOf } from '../lib/geometry';
+import { t } from '../lib/i18n';
 import { nameText } from '../lib/names';
 import type { AlikeMark } from '../map/alike';
-import type { Hit } from '../map/view';
+import type { Hit } from '../map/hits';
 import { choose } from './entity';
 import { coveredNow } from './covered';
 import { city, findFeature, map, revision } from './store';
@@ -61,6 +62,18 @@ export const roleTitle = (code: string): string =>
 /** Who is to act: a department, or a role. */
 export const holderTitle = (code: string): string =>
   words.value?.workflow.roles[code] ? roleTitle(code) : departmentTitle(code);
+
+/**
+ * Who acted, where a person can read it: `staff:roads-2` is the second one of a department or a role. "" for
+ * who is told by the role alone; a key's own name stays.
+ */
+export function actorTitle(actor: string): string {
+  if (actor.startsWith('urn:')) return '';
+  const [, code = '', number = ''] = /^staff:(.+?)(?:-(\d+))?$/.exec(actor) ?? [];
+  const title = code && holderTitle(code);
+  if (!title || title === code) return actor;
+  return number ? t('cases.staff', { title, number }) : title;
+}
 
 /** A district by its name, where the map has it. */
 export function areaTitle(id: string): string {

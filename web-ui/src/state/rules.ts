@@ -1,12 +1,12 @@
 /** What the reader does with decision tables: the version that is open, and drafts as they are typed. */
 import { computed, signal } from '@preact/signals';
-import { type CellValue, readVersion, type RuleTable, saveDraft } from '../api/rules';
+import { type CellValue, readVersion, type Row, type RuleTable, saveDraft } from '../api/rules';
 import type { RulesView } from '../lib/address';
-import { clockTitle } from '../lib/cases';
+import { clockTitle, limitText } from '../lib/cases';
 import { durationText } from '../lib/format';
-import { known, plural, t } from '../lib/i18n';
+import { known, t } from '../lib/i18n';
 import { attributeLabel, humanise, nameText, typeLabel } from '../lib/names';
-import { literalsOf } from '../lib/rules';
+import { cellText, columnsOf, literalsOf } from '../lib/rules';
 import { areaTitle, conditionTitle, departmentTitle, typeTitle, words } from './cases';
 import { go, view } from './view';
 
@@ -109,18 +109,11 @@ const titles: Record<string, (code: string) => string> = {
   clock: (code) => known(`rules.clock.${code}`) ?? clockTitle(code),
   entityType: typeLabel,
   attribute: attributeLabel,
-  limit: limitWords,
+  limit: limitText,
   for: durationText,
   silence: durationText,
   goesUp: truth,
 };
-
-function limitWords(text: string): string {
-  const [, count = '', unit = ''] =
-    /^(?:U(?=\d+(?:min|h|d)$)|(?=\d+w))(\d+)(w?(?:min|h|d))$/.exec(text) ?? [];
-  const stem = `rules.limit.${unit}` as 'rules.limit.wd';
-  return unit ? plural(stem, Number(count)) : durationText(text);
-}
 
 function truth(text: string): string {
   return text === 'true' ? t('panel.yes') : text === 'false' ? t('panel.no') : text;
@@ -139,6 +132,25 @@ export function cellTitle(column: string, text: string): string {
   if (!named.some((name, at) => name !== codes[at])) return '';
   const list = named.join(t('rules.comma'));
   return /^\s*not\s*\(/.test(text) ? t('rules.not', { list }) : list;
+}
+
+/**
+ * What a row asks for, in words: the titles of its codes, other tests with their columns. The clock is left
+ * out where more is asked: it is told beside it.
+ */
+export function rowWords(table: Pick<RuleTable, 'inputs'>, row: Row): string {
+  const asked = columnsOf({ inputs: table.inputs, outputs: [] })
+    .filter(({ role }) => role === 'input')
+    .map((column) => ({ column, text: cellText(row, column) }))
+    .filter(({ text }) => text);
+  const named = asked.filter(({ column: { key } }) => key !== 'clock');
+  const words = (named.length ? named : asked).map(({ column: { key, part }, text }) => {
+    const plain = text.replaceAll('"', '');
+    return (
+      cellTitle(key, text) || `${columnTitle(key, part?.title)} ${known(`value.${plain}`) ?? plain}`
+    );
+  });
+  return words.join(' · ') || t('rules.row.else');
 }
 
 /** A value with what it is called. */

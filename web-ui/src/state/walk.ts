@@ -12,7 +12,7 @@ export const listed = signal<string[]>([]);
 export function inView(): { id: string; type: string }[] {
   const places = layers.value.filter(({ role }) => role === 'object');
   const rank = new Map(places.map(({ layer }, index) => [layer.type, index]));
-  return (map.value?.inView() ?? [])
+  return (map.value?.hits.inView() ?? [])
     .filter(({ type }) => rank.has(type))
     .map((each) => ({ ...each, rank: rank.get(each.type) ?? 0 }))
     .sort((a, b) => a.rank - b.rank || (a.id < b.id ? -1 : 1));

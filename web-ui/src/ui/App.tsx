@@ -13,6 +13,7 @@ import { Header } from './Header';
 import { Catalogue } from './map/Catalogue';
 import { MapPane } from './map/MapPane';
 import { AddressNote } from './parts/AddressNote';
+import { speakOfFields } from './parts/fields';
 import { Help } from './parts/Help';
 import { KeyDialog, NoRight } from './parts/Key';
 import { offerPageKeys } from './parts/keys';
@@ -46,6 +47,7 @@ export function App() {
   });
   useEffect(offerPageKeys, []);
   useEffect(followFocus, []);
+  useEffect(speakOfFields, []);
   if (phase.value === 'error') {
     return (
       <main class="whole">

@@ -24,13 +24,23 @@ from cityloom.cases.desk.views import (
 )
 from cityloom.cases.desk.wishes import QueueWish
 from cityloom.cases.keep.evidence import Evidence
-from cityloom.cases.keep.kept import CASE, CHANGE, EVIDENCE, TRANSITION, KeptCase, iri, kept_of, read_open
+from cityloom.cases.keep.kept import (
+    CASE,
+    CHANGE,
+    EVIDENCE,
+    PAUSED,
+    TRANSITION,
+    KeptCase,
+    iri,
+    kept_of,
+    read_open,
+)
 from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.keep.parties import ANONYMOUS, Parties, Roles
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.loop.case import Transition
 from cityloom.model.clock import Clock
-from cityloom.model.entity import Entity
+from cityloom.model.entity import Attribute, Entity
 from cityloom.model.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthorized
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.evaluate import q_test
@@ -68,6 +78,11 @@ ORDERS: Final = {
 _PAGE: Final = 20
 """Documents of a case that are read at once."""
 _EVERY: Final = 10**9
+_MANY: Final = 500
+"""Cases whose clocks are read at once."""
+_PROMISED: Final = iri("promisedBy")
+_OPEN: Final = iri("openSince")
+_CLOCK: Final = iri("clock")
 
 
 class CaseReads(RulesTold):
@@ -92,7 +107,10 @@ class CaseReads(RulesTold):
         self._parties = parties
 
     async def queue(self, call: Call, wish: QueueWish) -> Queue:
-        """One page of the cases that a wish selects; by promise left, those without a promise last.
+        """One page of the cases that a wish selects; by what is left of the promise.
+
+        A case whose promise does not run, or that has none, lies by the clock of its stage that is due next;
+        one without any running clock comes last.
 
         Raises:
             BadRequestData: a state, a step or an order does not exist.
@@ -310,12 +328,36 @@ class CaseReads(RulesTold):
         names = [] if query.q is None else names_in(query.q)
         if query.order_by is not None:
             names += [term.path.attributes[0] for term in query.order_by.terms]
+        if _PROMISED in names:
+            names.append(_OPEN)
         # An attribute that must be there is looked up beside the entities, which are not opened for it.
         there = [term.path.attributes[0] for term in _terms(query.q) if isinstance(term, QExists)]
         wide = msgspec.structs.replace(query, q=None, order_by=None, attrs=there)
         holds = q_test(query.q) if query.q is not None else lambda _: True
         found = [one for one in snapshot.lights(call.tenant, wide, names) if holds(one)]
+        if _PROMISED in names:
+            found = self._due(snapshot, call, found)
         return [one.id for one in sort_entities(found, query.order_by)]
+
+    def _due(self, snapshot: Snapshot, call: Call, found: list[Entity]) -> list[Entity]:
+        """The same, with the next deadline of its stage for each open case without a running promise.
+
+        Cost: reads the clocks of those cases alone.
+        """
+        open_ones = [one.id for one in found if _OPEN in one.attributes and _PROMISED not in one.attributes]
+        due: dict[str, Attribute] = {}
+        for at in range(0, len(open_ones), _MANY):
+            query = Query(ids=open_ones[at : at + _MANY], types=TypeIs(CASE), limit=_MANY)
+            for one in snapshot.lights(call.tenant, query, [_CLOCK]):
+                deadlines = [clock for clock in one.attributes.get(_CLOCK, ()) if clock.value != PAUSED]
+                if deadlines:
+                    due[one.id] = min(deadlines, key=lambda clock: str(clock.value))
+        return [
+            msgspec.structs.replace(one, attributes=one.attributes | {_PROMISED: [due[one.id]]})
+            if one.id in due
+            else one
+            for one in found
+        ]
 
     def _entity(self, reads: Snapshot, call: Call, case_id: str) -> Entity:
         entity = reads.get(call.tenant, case_id)

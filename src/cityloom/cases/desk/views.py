@@ -21,8 +21,8 @@ _SECOND = 1_000_000
 class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a clock shows: `left` and `used` are seconds of its own measure, `left` below 0 when late.
 
-    `measure` is `continuous` or `work`. A paused clock has no `deadline`. `ruled` is the row that gave the
-    limit, where no act gave it.
+    `measure` is `continuous` or `work`; `work_day` are the seconds of a work day where it is work time. A
+    paused clock has no `deadline`. `ruled` is the row that gave the limit, where no act gave it.
     """
 
     clock: str
@@ -32,6 +32,7 @@ class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     used: int
     limit: str = ""
     measure: Literal["continuous", "work"] | None = None
+    work_day: int = 0
     deadline: str | None = None
     amber_at: str | None = None
     department: str = ""
@@ -85,7 +86,10 @@ class TransitionView(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
 
 class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A case in a queue. `reported_by` names which personal data of the reporter are kept, never the data."""
+    """A case in a queue. `reported_by` names which personal data of the reporter are kept, never the data.
+
+    `descriptions` is the description by language, where a rule told it in several.
+    """
 
     id: str
     number: int
@@ -98,6 +102,7 @@ class CaseRow(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     department: str = ""
     holder: str = ""
     description: str = ""
+    descriptions: dict[str, str] = {}
     address: str = ""
     location: tuple[float, float] | None = None
     place: Literal["known", "unknown"]
@@ -184,8 +189,12 @@ class Queue(Struct, frozen=True, kw_only=True, rename="camel"):
     cases: list[CaseRow]
 
 
-def clock_views(case: Case, readings: Sequence[Reading]) -> list[ClockView]:
-    """What clocks show; the limits are those of the case's clock of the same name."""
+def clock_views(case: Case, readings: Sequence[Reading], work_day: int = 0) -> list[ClockView]:
+    """What clocks show; the limits are those of the case's clock of the same name.
+
+    Args:
+        work_day: how long one is, microseconds; 0: it is not told.
+    """
     found = []
     for reading in readings:
         countdown = next(
@@ -207,6 +216,7 @@ def clock_views(case: Case, readings: Sequence[Reading]) -> list[ClockView]:
                 used=reading.used // _SECOND,
                 limit="" if countdown is None else " + ".join(str(limit) for limit in countdown.limits),
                 measure="continuous" if continuous else "work",
+                work_day=0 if continuous else work_day // _SECOND,
                 deadline=None if reading.deadline is None else format_datetime(reading.deadline),
                 amber_at=None if reading.amber is None else format_datetime(reading.amber),
                 department=reading.holder,
@@ -238,6 +248,7 @@ def row_of(kept: KeptCase, workflow: Workflow, calendar: Calendar, at: int) -> C
         department=case.department,
         holder=workflow.holder_of(case.state, case.department),
         description=subject.description,
+        descriptions=subject.descriptions,
         address=subject.address,
         location=subject.location,
         place=subject.place,
@@ -249,7 +260,7 @@ def row_of(kept: KeptCase, workflow: Workflow, calendar: Calendar, at: int) -> C
         moved_at=format_datetime(case.at) if case.number else "",
         last_move=case.last,
         light=worst_light(readings) if is_open else None,
-        clocks=clock_views(case, readings),
+        clocks=clock_views(case, readings, calendar.work_day),
         reported_by=subject.reporter,
         attributes=subject.attributes,
         part_of=case.part_of,

@@ -22,10 +22,12 @@ from cityloom.cases.keep.calendars import Edition
 from cityloom.cases.keep.erasing import erase_photos, photos_of
 from cityloom.cases.keep.kept import CASE, CHANGE, TRANSITION, KeptCase, Subject, entity_of, kept_of, written
 from cityloom.cases.keep.numbers import CASE_ID
+from cityloom.cases.keep.reported import note_report
 from cityloom.cases.keep.rulebook import RuleBook
 from cityloom.cases.keep.timing import due_of, set_timers
 from cityloom.cases.loop.case import Act, Case, Moved
 from cityloom.cases.loop.machine import Machine
+from cityloom.cases.loop.refusals import Part, move_of, refused, role_of
 from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.errors import ConfigurationError, Conflict, ResourceNotFound
 from cityloom.model.events import Cause
@@ -155,6 +157,8 @@ class CaseWriter:
         stored = writer.find(kept.case.id)
         entity = entity_of(kept, workflow, rules, calendar, now)
         writer.put(kept.case.id, written(entity, stored, writer.now))
+        if kept.case.number and not kept.case.part_of and not (before is not None and before.case.number):
+            note_report(self.tx, tenant, kept)
         after = due_of(kept, workflow, rules, calendar, now)
         was = {} if before is None else due_of(before, self.workflow(before), rules, old, now)
         if set_timers(self.tx, tenant, was, after):
@@ -236,14 +240,21 @@ class CaseWriter:
             raise Conflict(f"into is invalid: case {into} was not reported yet")
 
     def _moved_on(self, case: Case, act: Act) -> Conflict:
-        number = case.number
+        number, workflow = case.number, self._book.workflow(self.tx, case.workflow)
         last = self.tx.document(self._call.tenant, TRANSITION, f"{case.id}:transition:{number}")
-        who = "" if last is None else f" by {last.body['act']['actor']} as {last.body['act']['role']}"
-        return Conflict(
-            f"case {case.id} has moved on: its move {number} was {case.last}{who} at "
-            f"{format_datetime(case.at)}, and move {act.seen} was the last that was seen; look again",
-            number=number,
-            lastMove=case.last,
+        who: dict[str, Part] = {}
+        if last is not None:
+            who = {"actor": last.body["act"]["actor"], "role": role_of(workflow, last.body["act"]["role"])}
+        return refused(
+            Conflict,
+            "movedOnBy" if who else "movedOn",
+            {"number": number, "lastMove": case.last},
+            case=case.id,
+            number=str(number),
+            move=move_of(workflow, case.last),
+            at=format_datetime(case.at),
+            seen=str(act.seen),
+            **who,
         )
 
 

@@ -31,6 +31,8 @@ EVIDENCE: Final = "caseEvidence"
 CHANGE: Final = "caseDeadlineChange"
 CLOCK_ID: Final = "urn:ngsi-ld:Clock:"
 PROMISE: Final = "promise"
+PAUSED: Final = "paused"
+"""The value of a clock that does not run."""
 _LIGHTS: Final[tuple[Light, ...]] = ("green", "amber", "red")
 
 
@@ -45,11 +47,13 @@ class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     `location` is lon, lat in CRS84 degrees, `area` the id of the area that holds it; `place` is
     `unknown` where a report came without a place or on a point that stands for none. `about` is the
     entity that is meant (a lamp), `source` the id that another system gave, `service` what
-    that calls this. `reporter` names which personal data were given, never the data, `attributes` are
-    the answers to what is asked for with the type.
+    that calls this. `descriptions` is the description by language, where it came in several.
+    `reporter` names which personal data were given, never the data, `attributes` are the answers to what
+    is asked for with the type.
     """
 
     description: str = ""
+    descriptions: dict[str, str] = {}
     address: str = ""
     location: tuple[float, float] | None = None
     place: Literal["known", "unknown"] = "known"
@@ -146,7 +150,7 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
         "reopened": case.reopened or None,
         "appealed": case.appealed or None,
         "exempt": case.exempt or None,
-        "stale": True if is_open and is_stale(kept, rules, calendar, at) else None,
+        "unmoved": True if is_open and is_unmoved(kept, rules, calendar, at) else None,
     }
     links = {"partOf": case.part_of, "mergedInto": case.into, "refArea": subject.area, "about": subject.about}
     attributes = {
@@ -155,6 +159,8 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
         if value not in (None, "", [])
     }
     attributes |= {iri(name): [_instance("Relationship", to)] for name, to in links.items() if to}
+    if subject.descriptions:
+        attributes[iri("description")] = [_instance("LanguageProperty", subject.descriptions)]
     if subject.location is not None:
         point = {"type": "Point", "coordinates": list(subject.location)}
         attributes[LOCATION] = [_instance("GeoProperty", point)]
@@ -165,14 +171,14 @@ def entity_of(kept: KeptCase, workflow: Workflow, rules: CaseRules, calendar: Ca
     return Entity(id=case.id, types=[CASE], attributes=attributes)
 
 
-def is_stale(kept: KeptCase, rules: CaseRules, calendar: Calendar, at: int) -> bool:
+def is_unmoved(kept: KeptCase, rules: CaseRules, calendar: Calendar, at: int) -> bool:
     """Whether nobody has moved an open case for too long."""
-    due = stale_at(kept, rules, calendar)
+    due = unmoved_at(kept, rules, calendar)
     return due is not None and at >= due
 
 
-def stale_at(kept: KeptCase, rules: CaseRules, calendar: Calendar) -> int | None:
-    """When a case becomes stale unless it is moved; None where a clock is paused, or beyond the calendar."""
+def unmoved_at(kept: KeptCase, rules: CaseRules, calendar: Calendar) -> int | None:
+    """When a case has lain too long unless it is moved; None with a paused clock, or beyond the calendar."""
     case, limit = kept.case, rules.stale
     if any(one.state == "paused" for one in case.countdowns):
         return None
@@ -229,7 +235,7 @@ def _clock(reading: Reading, countdown: Countdown | None) -> Attribute:
     }
     return Attribute(
         kind="Property",
-        value="paused" if reading.deadline is None else format_datetime(reading.deadline),
+        value=PAUSED if reading.deadline is None else format_datetime(reading.deadline),
         dataset_id=CLOCK_ID + reading.clock,
         attributes=attributes | {iri("spans"): [_instance("JsonProperty", spans)]},
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from cityloom.broker.ports import Call
+from cityloom.cases.loop.refusals import Titled, refused, role_of
 from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.errors import BadRequestData, Forbidden
 
@@ -49,7 +50,10 @@ class Roles:
         self, workflow: Workflow, given: Sequence[str] | None, role: str = "", department: str = ""
     ) -> None:
         if role and role not in workflow.roles:
-            raise BadRequestData(f"role is invalid: {role!r} does not exist in {workflow.name}")
+            known = [role_of(workflow, one) for one in workflow.roles]
+            raise refused(
+                BadRequestData, "noRole", role=repr(role[:100]), workflow=workflow.name, known=known
+            )
         self._named = Standing(role, department)
         self._workflow = workflow
         self._held = None if given is None or ANY in given else [_standing(one) for one in given]
@@ -80,7 +84,9 @@ class Roles:
         fitting = [one for one in held if one.role in open_to]
         mine = [one for one in fitting if one.department in ("", department)] or fitting
         if len({one.role for one in mine}) > 1:
-            raise BadRequestData(f"role is required: {move} can be made by {', '.join(sorted(open_to))}")
+            named = next(one for one in self._workflow.moves if one.move == move)
+            known = [role_of(self._workflow, one) for one in sorted(open_to)]
+            raise refused(BadRequestData, "whichRole", move=Titled(move, named.title), known=known)
         if not held:
             raise Forbidden("this party holds no role in cases")
         return (mine or held)[0]

@@ -6,7 +6,7 @@ from typing import Final
 
 from cityloom.cases.clocks.calendar import Calendar
 from cityloom.cases.keep.city import CaseRules
-from cityloom.cases.keep.kept import ROOM, KeptCase, read_open, stale_at
+from cityloom.cases.keep.kept import ROOM, KeptCase, read_open, unmoved_at
 from cityloom.cases.loop.workflow import Workflow
 from cityloom.store.log_ports import Timer
 from cityloom.store.ports import Transaction
@@ -43,7 +43,7 @@ def due_of(
         for mark, at in (("amber", reading.amber), ("red", reading.deadline)):
             if reading.state == "running" and at is not None and at >= now:
                 due[key_of(case.id, reading.clock, mark)] = at + 1
-    lies = stale_at(kept, rules, calendar) if workflow.is_open(case.state) else None
+    lies = unmoved_at(kept, rules, calendar) if workflow.is_open(case.state) else None
     if lies is not None and lies >= now:
         due[key_of(case.id, STALE, STALE)] = lies
     return due

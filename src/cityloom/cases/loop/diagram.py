@@ -44,7 +44,7 @@ def tables(workflow: Workflow, language: str = "en") -> str:
     lines += ["", "| move | from | to | who | needs | only if | clocks |", "|---|---|---|---|---|---|---|"]
     lines += [_row(move, workflow) for move in workflow.moves]
     lines += ["", "| guard | what is told when it does not hold |", "|---|---|"]
-    lines += [f"| `{name}` | {guard.refusal} |" for name, guard in GUARDS.items()]
+    lines += [f"| `{name}` | {guard.refusal['en']} |" for name, guard in GUARDS.items()]
     lines += ["", "| effect | what it does | needs |", "|---|---|---|"]
     lines += [f"| `{name}` | {effect.says} | {effect.needs} |" for name, effect in EFFECTS.items()]
     return "\n".join(lines) + "\n"

@@ -44,39 +44,55 @@ def _redone(case: Case, escalates: Escalates) -> RuleRow | None:
 
 
 class Guard(NamedTuple):
-    """A condition on a case, the sentence for whoever is stopped by it, and the rule where one decides."""
+    """A condition on a case, what is told by language where it does not hold, and the rule that decides."""
 
     holds: Callable[[Case, Escalates], bool]
-    refusal: str
+    refusal: Mapping[str, str]
     rule: Callable[[Case, Escalates], RuleRow | None] | None = None
 
 
 GUARDS: Final[Mapping[str, Guard]] = {
-    "isPart": Guard(lambda case, _: bool(case.part_of), "it is no part of a case that was split"),
+    "isPart": Guard(
+        lambda case, _: bool(case.part_of),
+        {"en": "it is no part of a case that was split", "zh": "它不是拆分案件的子案件"},
+    ),
     "notPart": Guard(
-        lambda case, _: not case.part_of, "it is a part of a case that was split; act on the whole"
+        lambda case, _: not case.part_of,
+        {
+            "en": "it is a part of a case that was split; act on the whole",
+            "zh": "它是拆分案件的子案件，请办理主案件",
+        },
     ),
     "allPartsDone": Guard(
         lambda case, _: bool(case.parts) and all(part.done for part in case.parts),
-        "not all its parts are done",
+        {"en": "not all its parts are done", "zh": "尚有子案件未完成"},
     ),
-    "assigned": Guard(lambda case, _: bool(case.worker), "no field worker is assigned"),
+    "assigned": Guard(
+        lambda case, _: bool(case.worker), {"en": "no field worker is assigned", "zh": "尚未指派处置人员"}
+    ),
     "notAssigned": Guard(
-        lambda case, _: not case.worker, "a field worker is assigned; revoke the assignment first"
+        lambda case, _: not case.worker,
+        {
+            "en": "a field worker is assigned; revoke the assignment first",
+            "zh": "已指派处置人员，请先撤回指派",
+        },
     ),
     "notJustReturned": Guard(
         lambda case, _: not case.number or case.last_return != case.number,
-        "a department has just returned it; dispatch it",
+        {"en": "a department has just returned it; dispatch it", "zh": "部门刚刚回退此案件，请重新派遣"},
     ),
-    "notAppealed": Guard(lambda case, _: not case.appealed, "it was appealed once already"),
+    "notAppealed": Guard(
+        lambda case, _: not case.appealed,
+        {"en": "it was appealed once already", "zh": "此案件已申诉过一次"},
+    ),
     "returnedBySeveral": Guard(
         lambda case, escalates: _returned(case, escalates) is not None,
-        "not enough departments have returned it",
+        {"en": "not enough departments have returned it", "zh": "回退的部门数不足"},
         _returned,
     ),
     "redoneOften": Guard(
         lambda case, escalates: _redone(case, escalates) is not None,
-        "it was not redone often enough",
+        {"en": "it was not redone often enough", "zh": "返工次数不足"},
         _redone,
     ),
 }

@@ -5,6 +5,8 @@ It is pure: time is handed in, nothing is read or kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,12 +17,15 @@ from cityloom.cases.deadlines import Countdown, Reading
 from cityloom.cases.loop.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.loop.effects import EFFECTS
 from cityloom.cases.loop.guards import GUARDS, Escalates
+from cityloom.cases.loop.refusals import Titled, moves_of, refused, role_of, state_of
 from cityloom.cases.loop.workflow import ALL, INPUTS, VERBS, ClockVerbs, MovePart, Verb, Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict, Forbidden
 from cityloom.model.time import format_datetime
 
 _ALWAYS = ("reason", "evidence", "finding")
 """What an act may bring with any move: it is kept with the transition."""
+_SHORT = 100
+"""Characters of a name that does not exist, as it is told."""
 
 
 class AllowedMove(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -164,15 +169,30 @@ class Machine:
                 f"case {case.id} has moved on: its last move was {case.last or 'none'}, "
                 f"number {case.number}; {act.seen} was seen"
             )
-        if not any(move.move == act.move for move in self._workflow.moves):
-            raise BadRequestData(f"move is invalid: {act.move!r} does not exist in {self._workflow.name}")
-        move = next((one for one in self._workflow.moves_from(case.state) if one.move == act.move), None)
+        workflow = self._workflow
+        named = next((move for move in workflow.moves if move.move == act.move), None)
+        if named is None:
+            raise refused(
+                BadRequestData,
+                "noMove",
+                move=repr(act.move[:_SHORT]),
+                workflow=workflow.name,
+                state=state_of(workflow, case.state),
+                known=moves_of(workflow, case.state),
+            )
+        move = next((one for one in workflow.moves_from(case.state) if one.move == act.move), None)
         if move is None:
-            known = ", ".join(one.move for one in self._workflow.moves_from(case.state)) or "none"
-            raise Conflict(f"case {case.id} is {case.state}: {act.move} is not possible there, but {known}")
+            raise refused(
+                Conflict,
+                "notFrom",
+                case=case.id,
+                state=state_of(workflow, case.state),
+                move=_titled(named),
+                known=moves_of(workflow, case.state),
+            )
         refusal = self._refusal(case, move, act.role, act.acting_for)
         if refusal is not None:
-            raise refusal
+            raise refusal()
         if act.at < case.at:
             raise Conflict(
                 f"at is invalid: {format_datetime(act.at)} is before the last move of case {case.id} "
@@ -180,20 +200,27 @@ class Machine:
             )
         return move
 
-    def _refusal(self, case: Case, move: MovePart, role: str, acting_for: str) -> Forbidden | Conflict | None:
-        """What is against the move, whatever is given with it."""
+    def _refusal(
+        self, case: Case, move: MovePart, role: str, acting_for: str
+    ) -> Callable[[], Forbidden | Conflict] | None:
+        """What is against the move, whatever is given with it; put into words only for who asks for it."""
         if role not in move.roles:
-            return Forbidden(
-                f"role is invalid: {role} may not make the move {move.move}; {', '.join(move.roles)} may"
+            return lambda: refused(
+                Forbidden,
+                "notRole",
+                role=role_of(self._workflow, role),
+                move=_titled(move),
+                known=[role_of(self._workflow, one) for one in move.roles],
             )
         if self._workflow.roles[role].holder and acting_for != case.department:
-            return Forbidden(
+            return lambda: Forbidden(
                 f"actingFor is invalid: case {case.id} is with {case.department or 'no department'}, "
                 f"not with {acting_for or 'none'}"
             )
         for name in move.guards:
             if not GUARDS[name].holds(case, self._escalates):
-                return Conflict(f"case {case.id} does not allow {move.move}: {GUARDS[name].refusal}")
+                why = GUARDS[name].refusal
+                return lambda: refused(Conflict, "guard", case=case.id, move=_titled(move), why=why)
         return None
 
     def _matter(self, case: Case, move: MovePart, act: Act) -> Matter:
@@ -221,10 +248,13 @@ class Machine:
             also = ""
             if missing[0] == "condition" and matter.type:
                 also = f"; type {matter.type} has {', '.join(self._limits.conditions_of(matter.type))}"
-            raise BadRequestData(f"{missing[0]} is required: {move.move} needs {', '.join(missing)}{also}")
+            needs = ", ".join(missing)
+            raise refused(
+                BadRequestData, "needs", first=missing[0], move=_titled(move), needs=needs, also=also
+            )
         for name in INPUTS:
             if name not in (*move.needs, *move.takes, *_ALWAYS) and _given(act, name):
-                raise BadRequestData(f"{name} is invalid: {move.move} does not take it")
+                raise refused(BadRequestData, "notTaken", first=name, move=_titled(move))
 
     def _run_clocks(self, case: Case, verbs: ClockVerbs, act: Act) -> Case:
         for verb in VERBS:
@@ -279,11 +309,22 @@ class Machine:
 
     def _check_role(self, role: str) -> None:
         if role not in self._workflow.roles:
-            raise BadRequestData(f"role is invalid: {role!r} does not exist in {self._workflow.name}")
+            known = [role_of(self._workflow, one) for one in self._workflow.roles]
+            raise refused(
+                BadRequestData,
+                "noRole",
+                role=repr(role[:_SHORT]),
+                workflow=self._workflow.name,
+                known=known,
+            )
 
     def _check_version(self, case: Case) -> None:
         if case.workflow != self._workflow.name:
             raise Conflict(f"case {case.id} is moved by {case.workflow}, not by {self._workflow.name}")
+
+
+def _titled(move: MovePart) -> Titled:
+    return Titled(move.move, move.title)
 
 
 def _given(act: Act, name: str) -> object:

@@ -18,6 +18,7 @@ from cityloom.cases.desk.wishes import LONGEST, QueueWish, Report, Reporter
 from cityloom.cases.keep.keeping import REQUEST, digest
 from cityloom.cases.keep.kept import iri, kept_of
 from cityloom.cases.keep.numbers import full_id
+from cityloom.cases.keep.reported import reported
 from cityloom.cases.open311.requests import (
     OTHER,
     Language,
@@ -34,6 +35,7 @@ from cityloom.ld.names import is_uri
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthorized
 from cityloom.model.time import format_datetime, parse_datetime
+from cityloom.query.evaluate import matcher
 from cityloom.query.values import Path, QAnd, QExists, Query
 from cityloom.store.ports import Snapshot
 
@@ -100,12 +102,14 @@ class Open311Reads(CaseReads):
     async def open311_requests(
         self, call: Call, wish: RequestsWish, language: Language
     ) -> list[ServiceRequest]:
-        """A page of requests, the newest numbers first; parts of a split case are inside of the whole.
+        """A page of requests, the newest first; parts of a split case are inside of the whole.
 
         A page can hold fewer than `limit` for that. Raises BadRequestData.
+
+        Cost: the cases that were reported in the span, until the page is full.
         """
         now = self._clock.now()
-        found = await self._seen(call, wish, "-id")
+        found = await self._seen(call, wish, "-reportedAt")
         return [request_of(one, self.book.rules, language, now) for one in found]
 
     async def open311_request(
@@ -221,7 +225,7 @@ class Open311Reads(CaseReads):
         def work(snapshot: Snapshot) -> list[Seen]:
             found = []
             calendar = self.book.calendar(snapshot)
-            for entity in snapshot.query(call.tenant, query):
+            for entity in self._page(snapshot, call, wish, query):
                 kept = kept_of(entity)
                 if kept.case.part_of or (typeless and (kept.case.matter.type or OTHER) not in wish.codes):
                     continue
@@ -241,6 +245,20 @@ class Open311Reads(CaseReads):
             return found
 
         return await self._read(call, work)
+
+    def _page(self, snapshot: Snapshot, call: Call, wish: RequestsWish, query: Query) -> list[Entity]:
+        """The cases of a page, in the order of the query where they are named, else the newest first."""
+        if wish.ids:
+            return snapshot.query(call.tenant, query)
+        holds = matcher(query)
+        end = wish.offset + wish.limit
+        found: list[Entity] = []
+        for ids in reported(snapshot, call.tenant, wish.since, wish.until):
+            entities = snapshot.get_many(call.tenant, ids)
+            found += [entity for id in ids if (entity := entities.get(id)) is not None and holds(entity)]
+            if len(found) >= end:
+                break
+        return found[wish.offset : end]
 
     def _requests_query(self, wish: RequestsWish, order: str) -> tuple[Query, bool]:
         """The query of a wish, and whether what has no type is to be picked from what it finds."""

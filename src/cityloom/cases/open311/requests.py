@@ -220,7 +220,7 @@ def request_of(seen: Seen, rules: CaseRules, language: Language, now: int) -> Se
         status_notes=language(state.title) or case.state,
         service_name=(language(_OTHER) if row is None else language(row.title)) or kind,
         service_code=kind,
-        description=subject.description or None if seen.texts else None,
+        description=(language(subject.descriptions) or subject.description or None) if seen.texts else None,
         agency_responsible=None if department is None else language(department.title),
         service_notice=None,
         requested_datetime=_moment(kept.reported_at),

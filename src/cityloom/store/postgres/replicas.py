@@ -6,7 +6,6 @@ far by now, or does so in a moment, is read; else the primary is. So nobody sees
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from cityloom.store.ports import Snapshot
 from cityloom.store.postgres.connection import OURS, connect, store_name
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.session import PostgresSession
+from cityloom.store.tables.readers import Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")
@@ -42,18 +42,17 @@ class Replica:
         self._driver = driver
         self._url = url
         self._tables = tables
-        self._local = threading.local()
-        self._sessions: list[PostgresSession] = []
-        self._lock = threading.Lock()
+        self._readers = Readers(self.name, self._open_reader, PostgresSession.close)
 
     def reached(self, at: int) -> TablesSnapshot | None:
         """A snapshot for this thread of all that was committed until `at` (µs); None: it lags behind."""
-        session = self._session()
+        reader = self._readers.mine()
+        session = reader.session
         end = time.monotonic() + PATIENCE
         while True:
             session.look_again()
             if session.value("SELECT at FROM pulse") >= at:
-                return TablesSnapshot(session)
+                return reader.snapshot
             session.end_reading()
             if time.monotonic() > end:
                 return None
@@ -61,26 +60,17 @@ class Replica:
 
     def done(self) -> None:
         """The thread's snapshot is of no use any more."""
-        self._session().end_reading()
+        self._readers.mine().session.end_reading()
 
     def close(self) -> None:
         """Closes the connections."""
-        for session in self._sessions:
-            session.close()
+        self._readers.close()
 
-    def _session(self) -> PostgresSession:
-        session: PostgresSession | None = getattr(self._local, "session", None)
-        if session is None:
+    def _open_reader(self) -> PostgresSession:
+        async def opener() -> Any:
+            return await connect(self._url)
 
-            async def opener() -> Any:
-                return await connect(self._url)
-
-            session = self._local.session = PostgresSession(
-                self._driver, opener, self.name, cold_tables=self._tables
-            )
-            with self._lock:
-                self._sessions.append(session)
-        return session
+        return PostgresSession(self._driver, opener, self.name, cold_tables=self._tables)
 
 
 class Replicas:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot, Transaction
 from cityloom.store.postgres.alone import Alone
@@ -32,22 +32,11 @@ from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
 from cityloom.store.postgres.writer import PostgresWriter
 from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.readers import Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
 from cityloom.store.tables.tail import Tail
 
 T = TypeVar("T")
-
-READERS: Final = 4
-"""Threads that read."""
-
-
-class _Reader:
-    """A thread's connection, and how deep in snapshots the thread is."""
-
-    def __init__(self, session: PostgresSession) -> None:
-        self.session = session
-        self.snapshot = TablesSnapshot(session)
-        self.depth = 0
 
 
 class PostgresStore:
@@ -80,10 +69,8 @@ class PostgresStore:
     ) -> None:
         self._url = url
         self._name = store_name(url)
-        self._local = threading.local()
-        self._readers: list[_Reader] = []
-        self._readers_lock = threading.Lock()
-        self._closed = False
+        self._listens = threading.Lock()
+        self._readers = Readers(self._name, self._open_reader, PostgresSession.close)
         self._types: Types = {}
         self._ear: Ear | None = None
         self._driver = Driver()
@@ -116,7 +103,6 @@ class PostgresStore:
             self._replicas = Replicas(
                 self._driver, replicas, lambda: self._listening().ask_last_commit(), tables
             )
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _new_session(self, opener: Callable[[], Any], *, writes: bool = False) -> PostgresSession:
         session = PostgresSession(self._driver, opener, self._name, writes=writes)
@@ -155,10 +141,7 @@ class PostgresStore:
         def run() -> T:
             return at_primary() if self._replicas is None else self._replicas.read(work, at_primary)
 
-        try:
-            return self._pool.submit(run)
-        except RuntimeError:
-            raise StoreFailed(f"the store {self._name} is closed") from None
+        return self._readers.run(run)
 
     def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The current entity, or None."""
@@ -171,7 +154,7 @@ class PostgresStore:
 
     @contextmanager
     def _snapshot(self) -> Iterator[TablesSnapshot]:
-        reader = self._reader()
+        reader = self._readers.mine()
         try:
             if reader.depth == 0:
                 reader.session.look_again()
@@ -185,17 +168,10 @@ class PostgresStore:
         except OURS as error:
             raise reader.session.failed(error) from error
 
-    def _reader(self) -> _Reader:
-        reader: _Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            with self._readers_lock:
-                if self._closed:
-                    raise StoreFailed(f"the store {self._name} is closed")
-                reader = _Reader(self._new_session(self._connect))
-                reader.session.cold_tables = self._session.cold_tables
-                self._readers.append(reader)
-            self._local.reader = reader
-        return reader
+    def _open_reader(self) -> PostgresSession:
+        session = self._new_session(self._connect)
+        session.cold_tables = self._session.cold_tables
+        return session
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Calls `callback(last_seq)` after each commit; returns how to stop that. See the port."""
@@ -211,9 +187,9 @@ class PostgresStore:
         return self._listening().ask_last_document()
 
     def _listening(self) -> Ear:
-        with self._readers_lock:
-            if self._closed:
-                raise StoreFailed(f"the store {self._name} is closed")
+        with self._listens:
+            if self._readers.closed:
+                raise self._readers.is_closed()
             if self._ear is None:
                 self._ear = Ear(self._driver, self._connect, self._writer.tell, self._name)
             return self._ear
@@ -239,15 +215,16 @@ class PostgresStore:
         works, size = self._writer.waiting
         counters = self._writer.counters
         with self._snapshot() as snapshot:
-            pending, dead = snapshot.delivery_counts()
+            deliveries = snapshot.delivery_counts()
             return {
                 "fileBytes": snapshot.db.value("SELECT pg_database_size(current_database())"),
                 "entities": snapshot.size(),
                 "firstSeq": snapshot.first_seq(),
                 "lastSeq": snapshot.last_seq(),
                 "cursors": dict(snapshot.cursors()),
-                "deliveriesPending": pending,
-                "deliveriesDead": dead,
+                "deliveriesPending": deliveries.pending,
+                "deliveriesDead": deliveries.dead,
+                "deliveriesDropped": deliveries.dropped,
                 "queueWorks": works,
                 "queueBytes": size,
                 "works": counters.works,
@@ -260,21 +237,15 @@ class PostgresStore:
 
     def close(self) -> None:
         """Finishes what is queued and closes the connections. No snapshot may be in use any more."""
-        if self._closed:
+        if self._readers.closed:
             return
         if self.cold is not None:
             self.cold.close()
         if self._ear is not None:
             self._ear.close()
         self._writer.close()
-        self._pool.shutdown()
-        with self._readers_lock:
-            self._closed = True
-            for reader in self._readers:
-                reader.session.close()
-            self._readers.clear()
+        self._readers.close()
         if self._replicas is not None:
             self._replicas.close()
-        self._local = threading.local()
         self._session.close()
         self._driver.close()

@@ -108,8 +108,8 @@ def open_writer(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.C
 
     FULL syncs the write-ahead log at every commit: only then is a commit
     durable. Each page has a checksum (`checksums`), so that one which a disk
-    spoiled is refused and never told. Checkpoints are made by the writer between commits, not by SQLite
-    inside one, so that nobody waits for them. `temp_store` in memory keeps the
+    spoiled is refused and never told. Checkpoints are made beside the writer and between commits, not by
+    SQLite inside one, so that nobody waits for them. `temp_store` in memory keeps the
     savepoints' journal off the disk.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -145,6 +145,21 @@ def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MS)
     for pragma in ("query_only=1", "cache_size=-32768", "trusted_schema=0"):
         connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def open_mover(path: Path, synchronous: Synchronous, vfs: str | None) -> apsw.Connection:
+    """A connection that moves the write-ahead log into the file, and syncs both as the writer does."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+    for pragma in (
+        f"synchronous={synchronous}",
+        "checkpoint_fullfsync=1",
+        "wal_autocheckpoint=0",
+        "cache_size=-64",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    schema_version(connection, path)  # a connection that has read nothing yet knows of no log
     return connection
 
 

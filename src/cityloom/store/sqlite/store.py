@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
 from cityloom.model.clock import Clock
 from cityloom.model.entity import Entity
-from cityloom.model.errors import StoreFailed
-from cityloom.store.cold.tables import ColdTables
 from cityloom.store.migrations import migrations
 from cityloom.store.ports import Snapshot, Transaction
 from cityloom.store.sqlite.backup import copy_database
@@ -27,6 +25,7 @@ from cityloom.store.sqlite.connection import (
     cold_tables,
     failed,
     migrate,
+    open_mover,
     open_reader,
     open_writer,
     opening,
@@ -37,23 +36,12 @@ from cityloom.store.sqlite.group import GroupSession
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.turns import Alone, Turn, Watch
-from cityloom.store.sqlite.writer import SqliteWriter
+from cityloom.store.sqlite.writer import LogMover, SqliteWriter
 from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.readers import Reader, Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 T = TypeVar("T")
-
-READERS: Final = 4
-"""Threads that read: more would only wait for the processors."""
-
-
-class _Reader:
-    """A thread's connection, and how deep in snapshots the thread is."""
-
-    def __init__(self, connection: apsw.Connection, path: Path, tables: ColdTables) -> None:
-        self.session = SqliteSession(connection, path, tables)
-        self.snapshot = TablesSnapshot(self.session)
-        self.depth = 0
 
 
 class _Snapshot:
@@ -61,7 +49,7 @@ class _Snapshot:
 
     __slots__ = ("_path", "_reader")
 
-    def __init__(self, reader: _Reader, path: Path) -> None:
+    def __init__(self, reader: Reader[SqliteSession], path: Path) -> None:
         self._reader = reader
         self._path = path
 
@@ -128,10 +116,8 @@ class SqliteStore:
         self._watch: Watch | None = None
         self._cold_place = cold
         self._vfs = vfs
-        self._local = threading.local()
-        self._readers: list[_Reader] = []
-        self._readers_lock = threading.Lock()
-        self._closed = False
+        self._watching = threading.Lock()
+        self._readers = Readers(str(path), self._open_reader, lambda session: session.connection.close(True))
         check_place(path)
         with opening(path):
             self._lock = None if shared else FileLock(path)
@@ -145,7 +131,7 @@ class SqliteStore:
                     queue_items=queue_items,
                     queue_bytes=queue_bytes,
                 )
-                self._writer.watch(session)
+                self._writer.watch(session, LogMover(lambda: open_mover(path, synchronous, vfs)))
                 # What an erasure left in the log of a process that died must not stay there.
                 self._writer.wipe = shared
             except BaseException:
@@ -155,7 +141,6 @@ class SqliteStore:
         self._session = session
         self._alone = Alone(path) if shared else None
         self.cold = Mover(self, self._cold_tables, alone=self._alone)
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     def _open(self, synchronous: Synchronous) -> GroupSession:
         new = not self._path.exists() or self._path.stat().st_size == 0
@@ -194,14 +179,11 @@ class SqliteStore:
             with self.snapshot() as snapshot:
                 return work(snapshot)
 
-        try:
-            return self._pool.submit(run)
-        except RuntimeError:
-            raise StoreFailed(f"the store {self._path} is closed") from None
+        return self._readers.run(run)
 
     def get(self, tenant: str, entity_id: str) -> Entity | None:
         """The current entity, or None: one statement on this thread, which SQLite runs on one state."""
-        reader = self._reader()
+        reader = self._readers.mine()
         if reader.depth == 0:
             reader.session.look_again()
         try:
@@ -211,35 +193,27 @@ class SqliteStore:
 
     def snapshot(self) -> AbstractContextManager[TablesSnapshot]:
         """A snapshot for this thread; inside another one, the same state."""
-        return _Snapshot(self._reader(), self._path)
+        return _Snapshot(self._readers.mine(), self._path)
 
-    def _reader(self) -> _Reader:
-        reader: _Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            with self._readers_lock:
-                if self._closed:
-                    raise StoreFailed(f"the store {self._path} is closed")
-                try:
-                    connection = open_reader(self._path, self._vfs)
-                    reader = _Reader(connection, self._path, self._cold_tables)
-                except apsw.Error as error:
-                    raise failed(self._path, error) from error
-                reader.session.tail = self._session.tail
-                self._readers.append(reader)
-            self._local.reader = reader
-        return reader
+    def _open_reader(self) -> SqliteSession:
+        try:
+            session = SqliteSession(open_reader(self._path, self._vfs), self._path, self._cold_tables)
+        except apsw.Error as error:
+            raise failed(self._path, error) from error
+        session.tail = self._session.tail
+        return session
 
     def on_commit(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Calls `callback(last_seq)` after each commit; returns how to stop that. See the port."""
         if self.shared:
-            with self._readers_lock:
+            with self._watching:
                 if self._watch is None:
                     self._watch = Watch(self._path, self._vfs, self._writer.tell)
         return self._writer.on_commit(callback)
 
     def last_document(self) -> int:
         """The last event that put or deleted a document."""
-        session = self._reader().session
+        session = self._readers.mine().session
         try:
             seq: int = session.value("SELECT coalesce(max(seq), 0) FROM document_change")
         except apsw.Error as error:
@@ -269,7 +243,7 @@ class SqliteStore:
         counters = self._writer.counters
         log = self._path.with_name(self._path.name + "-wal")
         with self.snapshot() as snapshot:
-            pending, dead = snapshot.delivery_counts()
+            deliveries = snapshot.delivery_counts()
             return {
                 "fileBytes": self._path.stat().st_size,
                 "logBytes": log.stat().st_size if log.exists() else 0,
@@ -277,8 +251,9 @@ class SqliteStore:
                 "firstSeq": snapshot.first_seq(),
                 "lastSeq": snapshot.last_seq(),
                 "cursors": dict(snapshot.cursors()),
-                "deliveriesPending": pending,
-                "deliveriesDead": dead,
+                "deliveriesPending": deliveries.pending,
+                "deliveriesDead": deliveries.dead,
+                "deliveriesDropped": deliveries.dropped,
                 "queueWorks": works,
                 "queueBytes": size,
                 "works": counters.works,
@@ -292,19 +267,13 @@ class SqliteStore:
 
     def close(self) -> None:
         """Finishes what is queued and closes the files. No snapshot may be in use any more."""
-        if self._closed:
+        if self._readers.closed:
             return
         self.cold.close()
         if self._watch is not None:
             self._watch.close()
         self._writer.close()
-        self._pool.shutdown()
-        with self._readers_lock:
-            self._closed = True
-            for reader in self._readers:
-                reader.session.connection.close(True)
-            self._readers.clear()
-        self._local = threading.local()
+        self._readers.close()
         try:
             self._session.connection.close(True)
         except apsw.Error as error:

@@ -8,7 +8,7 @@ import msgspec
 
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Cause, Document, Event, EventKind
-from cityloom.store.log_ports import DELIVERY, Delivery, DocumentChange, Timer
+from cityloom.store.log_ports import DELIVERY, Delivery, DeliveryCounts, DocumentChange, Timer
 from cityloom.store.tables.log import Body, LogWriter
 from cityloom.store.tables.session import Port
 
@@ -18,6 +18,9 @@ _DELIVERY: Final = (
     "SELECT d.id, t.name, d.subscription, d.seq, d.body, d.due, d.attempts, d.last_error, d.dead"
     " FROM delivery d JOIN tenant t ON t.id = d.tenant"
 )
+
+_DROPPED: Final = "deadDropped"
+"""Where the number of dead letters that were dropped is kept."""
 
 
 class DocumentReader(Port):
@@ -138,13 +141,14 @@ class DeliveryReader(Port):
         sql = f"{_DELIVERY} WHERE t.name = ? AND d.dead = 1 AND d.id > ? ORDER BY d.id LIMIT ?"
         return self._deliveries(sql, (tenant, after, limit))
 
-    def delivery_counts(self) -> tuple[int, int]:
-        """(pending, dead) over all tenants."""
+    def delivery_counts(self) -> DeliveryCounts:
+        """How many there are, over all tenants."""
         pending, dead = self.db.row(
             "SELECT (SELECT count(*) FROM delivery WHERE dead = 0),"
             " (SELECT count(*) FROM delivery WHERE dead = 1)"
         )
-        return pending, dead
+        dropped = self.db.value("SELECT value FROM meta WHERE key = ?", (_DROPPED,))
+        return DeliveryCounts(pending, dead, int(dropped or 0))
 
     def _deliveries(self, sql: str, parameters: tuple[Any, ...]) -> list[Delivery]:
         return [
@@ -198,6 +202,22 @@ class DeliveryWriter(DeliveryReader, LogWriter):
     def delete_delivery(self, tenant: str, id: str) -> None:
         """A delivery is done."""
         self.db.change("DELETE FROM delivery WHERE tenant = ? AND id = ?", (self.db.tenants.find(tenant), id))
+
+    def drop_dead(self, before: int, keep: int, most: int) -> int:
+        """Drops the oldest dead letters: those beyond `keep`, and all of before a time (µs)."""
+        counts = self.delivery_counts()
+        old = self.db.value("SELECT count(*) FROM delivery WHERE dead = 1 AND due < ?", (before,))
+        number = min(most, max(old, counts.dead - keep))
+        if number <= 0:
+            return 0
+        oldest = "SELECT tenant, id FROM delivery WHERE dead = 1 ORDER BY due, tenant, id LIMIT ?"
+        gone = self.db.run(f"DELETE FROM delivery WHERE (tenant, id) IN ({oldest})", (number,))
+        self.db.change(
+            "INSERT INTO meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (_DROPPED, str(counts.dropped + gone)),
+        )
+        return gone
 
 
 class TimerReader(Port):

@@ -40,8 +40,9 @@ _WHO: Final = frozenset({"role", "actingFor"})
 
 async def report_case(incoming: Incoming) -> Response:
     """`POST /cases`: something is to be done."""
-    report = read_report(await incoming.json())
-    told = await cases_of(incoming).report(incoming.call, report)
+    with incoming.services.keyless.report(incoming.call, incoming.peer, incoming.headers):
+        report = read_report(await incoming.json())
+        told = await cases_of(incoming).report(incoming.call, report)
     return plain_json(told, 201, {"Location": f"/cases/{told.id}"})
 
 
@@ -94,15 +95,16 @@ async def add_photo(incoming: Incoming) -> Response:
     media_type = (incoming.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if media_type not in _PICTURES:
         raise UnsupportedMediaType(f"Content-Type is invalid: one of {', '.join(_PICTURES)} is required")
-    cases = cases_of(incoming)
-    data = await read_body(incoming.receive, incoming.headers, incoming.services.settings.max_photo_bytes)
-    found = await cases.add_photo(
-        incoming.call,
-        incoming.path["caseId"],
-        data,
-        caption=incoming.params.text("caption") or "",
-        actor=incoming.params.text("actor") or "",
-    )
+    cases, services = cases_of(incoming), incoming.services
+    with services.keyless.photo(incoming.call, incoming.peer, incoming.headers):
+        data = await read_body(incoming.receive, incoming.headers, services.settings.max_photo_bytes)
+        found = await cases.add_photo(
+            incoming.call,
+            incoming.path["caseId"],
+            data,
+            caption=incoming.params.text("caption") or "",
+            actor=incoming.params.text("actor") or "",
+        )
     return plain_json(found, 201, {"Location": f"{incoming.raw_path}/{found.id}"})
 
 
@@ -186,7 +188,7 @@ OPERATIONS = [
         method="GET",
         path="/cases",
         handler=query_cases,
-        summary="The queue: open cases, by promise left",
+        summary="The queue: open cases, by what is left of their promise, or of their stage",
         params=frozenset(
             {
                 "id",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -184,15 +185,19 @@ def to_openapi_30(schema: Any) -> Any:
 
 
 def api_operation(operations: Sequence[Operation], services: Services) -> Operation:
-    """The operation that serves the document of `operations` and of itself."""
-    document: dict[str, Any] = {}
+    """The operation that serves the document of `operations` and of itself, made when first asked for."""
+    described = tuple(operations)
+
+    @cache
+    def document() -> dict[str, Any]:
+        return describe((*described, operation), services)
 
     async def read_api(incoming: Incoming) -> Response:
         """`GET /ogc/api`."""
         links = own_links(incoming, API)
         if incoming.accept == HTML:
-            return Pages(incoming).api(document, links)
-        return told(incoming, Response(encode(document), media_type=incoming.accept), links)
+            return Pages(incoming).api(document(), links)
+        return told(incoming, Response(encode(document()), media_type=incoming.accept), links)
 
     operation = Operation(
         name="getApiDefinition",
@@ -205,5 +210,4 @@ def api_operation(operations: Sequence[Operation], services: Services) -> Operat
         formats=API,
         response=_OPENAPI,
     )
-    document.update(describe([*operations, operation], services))
     return operation

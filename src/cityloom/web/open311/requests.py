@@ -112,7 +112,8 @@ async def report(incoming: Incoming) -> Response:
     call = _as_holder(incoming, form.values.pop("api_key", "") or incoming.params.get("api_key", ""))
     _check_jurisdiction(incoming, form.values.pop("jurisdiction_id", "") or _jurisdiction_asked(incoming))
     name = secrets.token_urlsafe(24) if cases.book.rules.open311.tokens else ""
-    told = await cases.report(call, await cases.open311_report(call, form.values, form.answers, name))
+    with incoming.services.keyless.report(call, incoming.peer, incoming.headers):
+        told = await cases.report(call, await cases.open311_report(call, form.values, form.answers, name))
     promised = None if told.promised_by is None else f"Promised by {told.promised_by}"
     found: dict[str, Any] = {"token": name} if name else {"service_request_id": number_of(told.id)}
     body = [{**found, "service_notice": promised, "account_id": None}]

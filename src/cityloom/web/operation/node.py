@@ -51,7 +51,7 @@ _NODE: Final = _all_required(
         },
         "log": _all_required({"firstSeq": _NUMBER, "lastSeq": _NUMBER}),
         "consumers": {"type": "array", "items": _CONSUMER},
-        "deliveries": _all_required({"pending": _NUMBER, "dead": _NUMBER}),
+        "deliveries": _all_required({"pending": _NUMBER, "dead": _NUMBER, "dropped": _NUMBER}),
         "listeners": _NUMBER,
         "worker": {"type": "integer", "description": "Which of this node's workers tells this."},
         "process": {"type": "string", "description": "What it is called in the leases."},
@@ -86,7 +86,9 @@ def node_operations(hub: Hub, clock: Clock) -> list[Operation]:
                     {"name": name, "cursor": cursor, "lag": max(0, last - cursor)}
                     for name, cursor in sorted(stats["cursors"].items())
                 ],
-                "deliveries": {"pending": stats["deliveriesPending"], "dead": stats["deliveriesDead"]},
+                "deliveries": {
+                    name: stats[f"deliveries{name.capitalize()}"] for name in ("pending", "dead", "dropped")
+                },
                 "listeners": hub.listeners,
                 "worker": services.worker,
                 "process": services.process,

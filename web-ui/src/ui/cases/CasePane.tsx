@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type CaseWhole, readCase } from '../../api/cases';
-import { clockTitle, leftText, lightClock } from '../../lib/cases';
+import { clockTitle, descriptionText, leftText, lightClock, limitText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import {
@@ -84,7 +84,8 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
   const { number } = view.value.cases;
   const [opened] = transitions;
   const [asked, setAsked] = useState<AskedMove | null>(null);
-  const { type = '', department = '', area = '', address, about, light, description } = row;
+  const { type = '', department = '', area = '', address, about, light } = row;
+  const description = descriptionText(row);
   return (
     <>
       <p>
@@ -138,7 +139,7 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
                 {clock.deadline && (
                   <span class="small quiet">
                     {t('cases.until', { time: timeText(clock.deadline, 'short') })}
-                    {clock.limit ? ` · ${clock.limit}` : ''}
+                    {clock.limit ? ` · ${limitText(clock.limit)}` : ''}
                     <LimitBy clock={clock} />
                   </span>
                 )}

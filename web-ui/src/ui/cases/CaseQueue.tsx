@@ -1,9 +1,16 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { type CaseRow, numberOf, readQueue } from '../../api/cases';
-import { type CasesView, caseStatuses, lights } from '../../lib/address';
-import { clockTitle, leftText, lightClock, promiseOf } from '../../lib/cases';
+import {
+  clockTitle,
+  descriptionText,
+  leftText,
+  lightClock,
+  nextClock,
+  promiseOf,
+  workOf,
+} from '../../lib/cases';
 import { numberText, timeText } from '../../lib/format';
-import { compareTexts, plural, t } from '../../lib/i18n';
+import { plural, t } from '../../lib/i18n';
 import {
   areaTitle,
   caseType,
@@ -12,7 +19,6 @@ import {
   goCases,
   readWords,
   stateTitle,
-  stepTitle,
   typeTitle,
   words,
 } from '../../state/cases';
@@ -24,21 +30,25 @@ import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
 import { LightWord, PageLink, useMinutes } from './parts';
+import { QueueTools } from './QueueTools';
 import { RoleChoice } from './RoleChoice';
 import { Surges } from './Surges';
 
 const step = 100;
 
-/** The cases by promise left, beside the map that shows the same ones. */
+/** The cases by what is left of them, beside the map that shows the same ones. */
 export function CaseQueue() {
   const { cases } = view.value;
   const [limit, setLimit] = useState(step);
   const beat = useMinutes();
-  const { number: _, as: __, ...filter } = cases;
+  const { number: _, as, ...filter } = cases;
   const { body, error, retry } = useRead(
-    JSON.stringify([filter, limit]),
+    JSON.stringify([filter, filter.mine && as, limit]),
     async (stop) => {
-      const [answer] = await Promise.all([readQueue(cases, limit, stop), readWords()]);
+      // Which states are a role's is known of the workflow alone.
+      if (cases.mine) await readWords();
+      const states = cases.mine && words.value ? workOf(words.value.workflow, as).states : [];
+      const [answer] = await Promise.all([readQueue(cases, states, limit, stop), readWords()]);
       return answer.body;
     },
     newsOf(caseType) + beat,
@@ -72,7 +82,7 @@ export function CaseQueue() {
       </div>
       <Surges beat={beat} />
       <RoleChoice />
-      <Filters />
+      <QueueTools />
       <Scope />
       {error && <Problem title={t('cases.unread')} error={error} retry={retry} />}
       {!body && !error && <p role="status">{t('loading.rows')}</p>}
@@ -99,8 +109,9 @@ export function CaseQueue() {
 
 function Row({ row }: { row: CaseRow }) {
   const number = numberOf(row.id);
-  const { type = '', department = '', area = '', light, description } = row;
+  const { type = '', department = '', area = '', light } = row;
   const promise = promiseOf(row);
+  const stage = promise ? undefined : nextClock(row);
   // Where the light is not the promise's, it says whose, and when that was due.
   const urgent = row.clocks.filter((each) => each !== promise && each.light !== 'green');
   return (
@@ -118,10 +129,14 @@ function Row({ row }: { row: CaseRow }) {
             ? t('cases.closed')
             : promise
               ? leftText(promise)
-              : t('cases.noPromise')}
+              : stage?.light === 'green'
+                ? t('cases.leftOf', { clock: clockTitle(stage.clock), left: leftText(stage) })
+                : t('cases.noPromise')}
         </span>
       </span>
-      <span class="strong">{type ? typeTitle(type) : description || t('cases.noType')}</span>
+      <span class="strong">
+        {type ? typeTitle(type) : descriptionText(row) || t('cases.noType')}
+      </span>
       <span class="small">
         <span class="number">{number}</span> · {stateTitle(row.state)}
       </span>
@@ -137,54 +152,6 @@ function Row({ row }: { row: CaseRow }) {
           .join(' · ') || t('cases.noDepartment')}
       </span>
     </button>
-  );
-}
-
-function Filters() {
-  const { cases } = view.value;
-  const known = words.value;
-  const byTitle = (codes: string[], title: (code: string) => string): [string, string][] =>
-    codes
-      .map((code): [string, string] => [code, title(code)])
-      .sort((a, b) => compareTexts(a[1], b[1]));
-  const mine = cases.as.startsWith('department:') ? cases.as.slice('department:'.length) : '';
-  return (
-    <fieldset class="case-filters">
-      <legend class="unseen">{t('cases.filters')}</legend>
-      <Choice
-        name="status"
-        options={caseStatuses.map((each) => [each, t(`cases.status.${each}`)])}
-      />
-      <Choice
-        name="light"
-        all={t('cases.allLights')}
-        options={lights.map((each) => [each, t(`cases.light.${each}`)])}
-      />
-      <Choice
-        name="department"
-        all={t('cases.allDepartments')}
-        options={byTitle(known?.types.departments.map(({ code }) => code) ?? [], departmentTitle)}
-      />
-      <Choice
-        name="step"
-        all={t('cases.allSteps')}
-        options={Object.keys(known?.workflow.steps ?? {}).map((each) => [each, stepTitle(each)])}
-      />
-      <Choice
-        name="type"
-        all={t('cases.allTypes')}
-        options={byTitle(known?.types.types.map(({ code }) => code) ?? [], typeTitle)}
-      />
-      {mine && cases.department !== mine && (
-        <button
-          type="button"
-          class="button plain"
-          onClick={() => goCases({ department: mine, number: '' })}
-        >
-          {t('cases.mine')}
-        </button>
-      )}
-    </fieldset>
   );
 }
 
@@ -212,34 +179,5 @@ function Scope() {
         <Icon name="close" />
       </button>
     </p>
-  );
-}
-
-function Choice(props: {
-  name: 'status' | 'light' | 'department' | 'step' | 'type';
-  all?: string;
-  options: [string, string][];
-}) {
-  const { name, all, options } = props;
-  const now = view.value.cases[name];
-  const isKnown = !now || options.some(([code]) => code === now);
-  return (
-    <select
-      class="select"
-      name={name}
-      aria-label={t(`cases.by.${name}`)}
-      value={now}
-      onChange={(event) =>
-        goCases({ [name]: event.currentTarget.value } as Partial<CasesView>, false)
-      }
-    >
-      {all && <option value="">{all}</option>}
-      {!isKnown && <option value={now}>{now}</option>}
-      {options.map(([code, title]) => (
-        <option key={code} value={code}>
-          {title}
-        </option>
-      ))}
-    </select>
   );
 }

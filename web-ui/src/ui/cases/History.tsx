@@ -1,4 +1,5 @@
-import type { CaseTransition } from '../../api/cases';
+import { type CaseTransition, numberOf } from '../../api/cases';
+import { limitText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { known, t } from '../../lib/i18n';
 import {
@@ -8,6 +9,7 @@ import {
   roleTitle,
   typeTitle,
 } from '../../state/cases';
+import { actedText } from './parts';
 
 /** Every move that was made, the newest first: when, who, in which role, why. */
 export function History({ transitions }: { transitions: readonly CaseTransition[] }) {
@@ -19,14 +21,11 @@ export function History({ transitions }: { transitions: readonly CaseTransition[
           <li key={each.id} data-move={each.move}>
             <span class="strong">{moveTitle(each.move)}</span>
             <span class="small quiet">
-              {[
-                timeText(each.at, 'short'),
-                roleTitle(each.role),
-                each.actingFor && departmentTitle(each.actingFor),
-                !each.actor.startsWith('urn:') && each.actor,
-              ]
-                .filter(Boolean)
-                .join(' · ')}
+              {timeText(each.at, 'short')} ·{' '}
+              {actedText(
+                [roleTitle(each.role), each.actingFor ? departmentTitle(each.actingFor) : ''],
+                each.actor,
+              )}
             </span>
             {each.reason && <span>{t('cases.because', { reason: each.reason })}</span>}
             {each.finding && <span>{t('cases.found', { finding: foundText(each) })}</span>}
@@ -55,6 +54,9 @@ function valueText(name: string, value: string | string[]): string {
     departments: departmentTitle,
     type: typeTitle,
     condition: conditionTitle,
+    extension: limitText,
+    into: numberOf,
+    part: numberOf,
   };
   return [value]
     .flat()

@@ -5,7 +5,7 @@ import { view } from '../../state/view';
 /** In which role the reader acts; the address keeps it. The city itself acts by its rules alone. */
 export function RoleChoice() {
   const known = words.value;
-  const now = view.value.cases.as;
+  const { as: now, mine } = view.value.cases;
   const roles = Object.entries(known?.workflow.roles ?? {}).filter(([role]) => role !== 'city');
   const options = roles.flatMap(([role, { holder }]): [string, string][] =>
     holder
@@ -22,7 +22,11 @@ export function RoleChoice() {
         class="select"
         name="as"
         value={now}
-        onChange={(event) => goCases({ as: event.currentTarget.value }, false)}
+        onChange={(event) => {
+          const as = event.currentTarget.value;
+          // What was one role's to do is not another's.
+          goCases(mine ? { as, mine: '', status: 'open' } : { as }, false);
+        }}
       >
         <option value="">{t('cases.anyRole')}</option>
         {now && !options.some(([code]) => code === now) && <option value={now}>{now}</option>}

@@ -9,6 +9,7 @@ import { areaTitle, drawSurges, goCases, showArea, typeTitle } from '../../state
 import { newsOf } from '../../state/news';
 import { map, revision } from '../../state/store';
 import { view } from '../../state/view';
+import { Folded } from '../parts/Folded';
 import { useRead } from '../parts/useRead';
 import './intake.css';
 
@@ -41,16 +42,18 @@ export function Surges({ beat }: { beat: number }) {
   return (
     <>
       {on.length > 0 && (
-        <section class="surges" aria-labelledby="surges">
-          <h3 id="surges">{t('intake.surges')}</h3>
-          <ul>
-            {on.map((each) => (
-              <li key={each.id}>
-                <Alarm surge={each} />
-              </li>
-            ))}
-          </ul>
-        </section>
+        <Folded text={plural('intake.surges.on', on.length)}>
+          <section class="surges" aria-labelledby="surges">
+            <h3 id="surges">{t('intake.surges')}</h3>
+            <ul>
+              {on.map((each) => (
+                <li key={each.id}>
+                  <Alarm surge={each} />
+                </li>
+              ))}
+            </ul>
+          </section>
+        </Folded>
       )}
       {ended.total > 0 && (
         <details class="surges-ended">

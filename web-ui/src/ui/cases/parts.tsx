@@ -1,14 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../api/http';
-import type { CaseStep } from '../../api/cases';
+import { type CaseStep, idOf } from '../../api/cases';
 import { type Light, type View, writeAddress } from '../../lib/address';
 import { clockTitle, lightMarks } from '../../lib/cases';
 import { timeText } from '../../lib/format';
-import { t } from '../../lib/i18n';
+import { plural, t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { playedSpeed } from '../../lib/nodetime';
 import { shapes } from '../../lib/symbols';
-import { holderTitle } from '../../state/cases';
+import { actorTitle, holderTitle } from '../../state/cases';
 import { go, view } from '../../state/view';
 import './cases.css';
 
@@ -71,8 +71,7 @@ export function Steps({ steps }: { steps: readonly CaseStep[] }) {
           )}
           {holder && (
             <span class="small quiet">
-              {holderTitle(holder)}
-              {actor && !actor.startsWith('urn:') ? ` · ${actor}` : ''}
+              {actedText([holderTitle(holder)], actor)}
               {visits > 1 ? ` · ${t('cases.visits', { count: visits })}` : ''}
             </span>
           )}
@@ -82,14 +81,24 @@ export function Steps({ steps }: { steps: readonly CaseStep[] }) {
   );
 }
 
+/** Titles and who acted in them; a title that the actor's begins with is not told twice. */
+export function actedText(titles: readonly string[], actor = ''): string {
+  const who = actorTitle(actor);
+  const others = titles.filter((title) => title && !who.startsWith(title));
+  return [...others, who].filter(Boolean).join(' · ');
+}
+
 /** What the node said, in the reader's words where there are any. */
 export function refusal(thrown: unknown): string {
   const error = thrown instanceof ApiError ? thrown : new ApiError(0, String(thrown), '');
   if (error.status === 0) return t('error.unreachable');
-  if (error.status === 409) return t('cases.conflict', { detail: error.message });
-  if (error.status === 401 || error.status === 403)
-    return t('cases.forbidden', { detail: error.message });
-  return t('error.refused', { status: error.status, detail: error.message });
+  // A case is called by its number.
+  const detail = error.message.replaceAll(idOf, '');
+  if (error.status === 409) return t('cases.conflict', { detail });
+  if (error.status === 401 || error.status === 403) return t('cases.forbidden', { detail });
+  if (error.status === 429)
+    return plural('report.tooMany', Math.max(1, Math.ceil(error.retryAfter / 60)));
+  return t('error.refused', { status: error.status, detail });
 }
 
 const refreshEvery = 60_000;

@@ -7,6 +7,7 @@ import {
   readMembers,
   type Step,
 } from '../../api/evaluation';
+import { descriptionText } from '../../lib/cases';
 import {
   figureOf,
   firstPart,
@@ -274,10 +275,12 @@ function MemberPage(props: { evaluatedAt: string; figure: Parameters<typeof read
 
 function Member({ row, times }: { row: CaseRow; times: number }) {
   const { number, part } = numberAndPart(row.id);
-  const { type = '', department = '', area = '', light, description } = row;
+  const { type = '', department = '', area = '', light } = row;
   return (
     <button type="button" class="case-row" data-case={number} onClick={() => goCases({ number })}>
-      <span class="strong">{type ? typeTitle(type) : description || t('cases.noType')}</span>
+      <span class="strong">
+        {type ? typeTitle(type) : descriptionText(row) || t('cases.noType')}
+      </span>
       <span class="small">
         <span class="number">{part ? t('evaluation.splitPart', { number, part }) : number}</span> ·{' '}
         {stateTitle(row.state)}

@@ -4,7 +4,7 @@ import { numberText, quantity } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { attributeLabel, typeLabel } from '../../lib/names';
 import { calledIn } from '../../lib/telling';
-import type { Hit } from '../../map/view';
+import type { Hit } from '../../map/hits';
 import { areaState } from '../../state/areas';
 import { layerState } from '../../state/store';
 import { areaTitle, valueText } from './Legend';

@@ -10,7 +10,8 @@ import { NodeProblem } from './NodeProblem';
 const shown = 100;
 
 /** Notifications that were given up; each, or all, can be sent once more. */
-export function Letters({ beat, dead }: { beat: number; dead: number }) {
+export function Letters(props: { beat: number; dead: number; dropped: number }) {
+  const { beat, dead, dropped } = props;
   const title = useRef<HTMLHeadingElement>(null);
   const [sent, setSent] = useState(0);
   const [told, setTold] = useState('');
@@ -43,7 +44,7 @@ export function Letters({ beat, dead }: { beat: number; dead: number }) {
         {t('node.letters')}
       </h3>
       {error && <NodeProblem title={t('node.lettersUnread')} error={error} retry={retry} />}
-      {body && body.length === 0 && <p class="quiet">{t('node.noLetters')}</p>}
+      {body && body.length === 0 && dropped === 0 && <p class="quiet">{t('node.noLetters')}</p>}
       {body && body.length > 0 && (
         <>
           <p class="source-links">
@@ -59,6 +60,7 @@ export function Letters({ beat, dead }: { beat: number; dead: number }) {
           <Table letters={body.slice(0, shown)} busy={busy} replay={replay} />
         </>
       )}
+      {dropped > 0 && <p class="note warn letters-dropped">{plural('node.dropped', dropped)}</p>}
       <p role="status" class="letters-said">
         {told}
       </p>

@@ -19,7 +19,11 @@ export function NodePage() {
       {error && <NodeProblem title={t('node.unread')} error={error} retry={retry} />}
       {!body && !error && <p role="status">{t('loading.rows')}</p>}
       {body && <State of={body} />}
-      <Letters beat={beat} dead={body?.deliveries.dead ?? 0} />
+      <Letters
+        beat={beat}
+        dead={body?.deliveries.dead ?? 0}
+        dropped={body?.deliveries.dropped ?? 0}
+      />
     </main>
   );
 }

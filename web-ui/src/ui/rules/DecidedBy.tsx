@@ -1,7 +1,9 @@
 import type { CaseClock } from '../../api/cases';
-import { readVersions, type RuleRow } from '../../api/rules';
+import { readVersion, readVersions, type RuleRow } from '../../api/rules';
 import { known, t } from '../../lib/i18n';
-import { versionOf } from '../../lib/ruledays';
+import { keyOf, versionOf } from '../../lib/ruledays';
+import { rowName } from '../../lib/rules';
+import { rowWords } from '../../state/rules';
 import { useRead } from '../parts/useRead';
 import { Open, titleOf } from './words';
 
@@ -40,16 +42,25 @@ function fileRow(clock: string, row: string): string {
   return of[clock] ? `${of[clock]} ${row}` : row;
 }
 
-/** `name` is what the city's files call the row. */
+/** A row by what it asks for; `name` is what the city's files call it. */
 function RowLink({ row, name }: { row: RuleRow; name: string }) {
   // Every link asks the same, and a case has few: none waits for another.
   const { body } = useRead('rules', async (stop) => (await readVersions(stop)).body);
   const version = body && versionOf(body, row);
-  const text = t('rules.row', { row: row.row });
-  if (!version) return <>{`${row.table} ${row.version}, ${text}`}</>;
+  const id = version?.state === 'file' ? name : row.row;
+  const { body: whole } = useRead(
+    version ? keyOf(version) : '',
+    async (stop) =>
+      (await readVersion(version?.decisionTable ?? '', version?.version ?? '', stop)).body,
+  );
+  const found = whole?.table.rows.find((each, index) => rowName(each, index) === id);
+  const words = whole && found && rowWords(whole.table, found);
+  if (!version) return <>{t('rules.row', { row: row.row })}</>;
   return (
-    <Open version={version} row={version.state === 'file' ? name : row.row}>
-      {titleOf(version)} {version.version}, {text}
+    <Open version={version} row={id}>
+      {titleOf(version)} {version.version}
+      {t('rules.colon')}
+      {words || t('rules.row', { row: row.row })}
     </Open>
   );
 }
