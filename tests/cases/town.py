@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import cityloom
 from cityloom.access.keys import KeyAccess
+from cityloom.app.case_tables import CaseTables, RuledCases
 from cityloom.broker.local import LocalBroker
 from cityloom.broker.ports import Action, Call
 from cityloom.cases.behind.following import CasesFollowed
@@ -25,12 +27,14 @@ from cityloom.ld.context import LdContext
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.events import Cause
 from cityloom.model.time import parse_datetime
+from cityloom.rules.kept import Rules
 from cityloom.store.ports import Store
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
 
 SAMPLE = Path(cityloom.__file__).parent / "profiles" / "sample" / "cases.yaml"
 RULES = load_rules(SAMPLE)
+ZONE = ZoneInfo("Asia/Shanghai")
 MONDAY = parse_datetime("2026-07-06T09:00:00+08:00")
 """A working day of the sample city."""
 
@@ -50,6 +54,7 @@ class Town:
 
     Args:
         access: who may do what; without it everyone may do everything.
+        ruled: the rules of the city's files are in force, and others can be adopted.
     """
 
     def __init__(
@@ -59,11 +64,16 @@ class Town:
         clock: SimulatedClock,
         rules: CaseRules,
         access: Open | KeyAccess | None = None,
+        ruled: bool = False,
     ) -> None:
         self.store = store
         self.clock = clock
         self.access = access or Open()
         self.files = EvidenceFiles(folder / "evidence", most_bytes=2_000_000, most_pixels=4_000_000)
+        adopted: RuledCases | None = None
+        if ruled:
+            tables = CaseTables(rules.workflow, rules.limits, rules.departments, rules.rules)
+            adopted = RuledCases(tables, Rules(store, self.access, clock, zone=ZONE, base=tables.base))
         self.cases = Cases(
             store,
             self.access,
@@ -71,7 +81,8 @@ class Town:
             rules,
             parties=self.access,
             files=self.files,
-            places=Places(rules.areas, LdContext.core.expand_term),
+            places=Places(rules.areas, LdContext.core.expand_term, rules.landmarks),
+            ruled=adopted,
         )
         self.followed = CasesFollowed(store, clock, self.cases.book, self.cases.timer_set, self.files)
         self.broker = LocalBroker(store, self.access, clock, owned_types={CASE: ROOM})
@@ -107,6 +118,7 @@ def town(
     clock: SimulatedClock | None = None,
     url: str = "",
     access: KeyAccess | None = None,
+    ruled: bool = False,
 ) -> Iterator[Town]:
     """A city in a folder, or in the database at `url`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +127,7 @@ def town(
         PostgresStore(url, clock) if url else SqliteStore(folder / "city.db", clock, synchronous="OFF")
     )
     try:
-        yield Town(folder, store, clock, rules, access)
+        yield Town(folder, store, clock, rules, access, ruled)
     finally:
         store.close()
 

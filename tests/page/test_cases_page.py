@@ -45,6 +45,18 @@ departments:
   roads: {title: {en: Roads, zh: 道路}}
   lighting: {title: {en: Lighting, zh: 路灯}}
 areas: {type: District}
+landmarks: [Road]
+rules: [who.yaml]
+"""
+WHO = """
+decisionTable: who-comes
+kind: routing
+version: "3"
+title: {en: Who comes, zh: 谁来处理}
+hitPolicy: FIRST
+inputs: [{name: type, optional: true}]
+outputs: [{name: department}]
+rows: [{id: paths, when: {type: pavement}, then: {department: roads}}]
 """
 CALENDAR = """
 calendar: always
@@ -103,7 +115,7 @@ def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("cases")
     profile = folder / "profile"
     profile.mkdir()
-    for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR)):
+    for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR), ("who", WHO)):
         (profile / f"{name}.yaml").write_text(text)
     (folder / "city.yaml").write_text(f"profile: {profile}\n")
     asyncio.run(past(CityFolder(folder)))
@@ -114,6 +126,15 @@ def city(built_page: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 "type": "District",
                 "name": {"type": "LanguageProperty", "languageMap": {"en": "North", "zh": "北区"}},
                 "location": {"type": "GeoProperty", "value": {"type": "Polygon", "coordinates": [DISTRICT]}},
+            }
+        )
+        along = [[10.05, 50.0], [10.05, 50.1]]
+        node.create(
+            {
+                "id": "urn:ngsi-ld:Road:mill",
+                "type": "Road",
+                "name": {"type": "LanguageProperty", "languageMap": {"en": "Mill Road", "zh": "磨坊路"}},
+                "location": {"type": "GeoProperty", "value": {"type": "LineString", "coordinates": along}},
             }
         )
         yield node
@@ -171,8 +192,13 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         place = page.locator("[data-place]")
         await expect(place).to_contain_text("北纬")
+        await expect(place.locator("[data-near]")).to_have_text("磨坊路附近")
         lon, lat = map(float, str(await place.get_attribute("data-place")).split())
         near = report(city, "blocked-sewer", lon + 0.0002, lat, description="says Jane Roe")
+        # Of what nobody wrote before, no type is suggested, which is said.
+        await page.locator("textarea").fill("asdf qwer")
+        await expect(page.locator("[data-unknown-words]")).to_contain_text("没有认出")
+        await expect(page.locator("[data-offer]")).to_have_count(0)
         await page.locator("textarea").fill("<b>路灯</b>不亮")
         # The likeliest types are offered for what she wrote: one press takes one, or she leaves it open.
         offer = page.locator('[data-offer="street-light"]')
@@ -481,8 +507,13 @@ async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: N
     told = {"description": "The street lamp near the school is dark", "location": place}
     untyped = str(city.request("POST", "/cases", told)["id"]).rpartition(":")[2]
     act(city, untyped, "accept", role="intake")
+    path = report(city, "pavement", 10.08, 50.03)
+    act(city, path, "accept", role="intake")
+    act(city, path, "file", role="shiftLeader")
     async with visiting(city.url) as visit:
         page = visit.page
+        await visit.open(f"/?page=status&case={untyped}")
+        await expect(page.locator(".status .case-facts")).to_contain_text("Not classified yet")
         # What may be the same is proposed; one key opens the form of the move, which a person makes.
         await visit.open(f"/?page=cases&as=intake&case={second}")
         alike = page.locator(f'[data-alike="{first}"]')
@@ -532,6 +563,21 @@ async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: N
         await form.locator("[type=submit]").click()
         await expect(page.locator('.case-history [data-move="dispatch"]')).to_have_count(1)
         assert city.get(f"/cases/{untyped}")["case"]["department"] == "roads"
+        await page.keyboard.press("Escape")
+        # Where a rule names the department it comes first, without a text, also where several are to come.
+        await visit.open(f"/?page=cases&as=dispatcher&case={path}")
+        await page.locator('button[data-move="split"]').click()
+        offer = page.locator('[data-offer="roads"]')
+        await expect(offer).to_contain_text("by the rule in force")
+        await expect(offer).to_contain_text("Who comes, version 3, row paths")
+        await page.keyboard.press("1")
+        await expect(form.locator('[value="roads"]')).to_be_checked()
+        await expect(offer).to_have_attribute("aria-pressed", "true")
+        await form.locator('[value="lighting"]').check()
+        assert await visit.audit() == []
+        await form.locator("[type=submit]").click()
+        await expect(page.locator('.case-history [data-move="split"]')).to_have_count(1)
+        assert {part["department"] for part in city.get(f"/cases/{path}")["parts"]} == {"roads", "lighting"}
         await page.keyboard.press("Escape")
 
         # Many reports of one kind are told above the queue as they come; a press shows them alone.

@@ -206,12 +206,17 @@ def test_an_escalation_keeps_the_row_that_decided_it(case_rules: CaseTables) -> 
 
 def test_a_route_names_the_row_that_says_it_and_the_case_keeps_it(case_rules: CaseTables) -> None:
     book = Rulebook([adopted(read_table(ROUTING), "2026-01-01")], case_rules.base)
-    case = Case(id="c", state="draft", workflow="w", matter=Matter(type="street-light"))
-    found = case_rules.route(book, "2026-12-01", case, "north")
-    assert found == ("lamps-n", RuleRow(table="who-comes", version="1", row="lamps-north"))
-    assert case_rules.route(book, "2025-12-01", case, "north") is None
-    routed = _dispatched(case_rules.machine(book, "2026-12-01"), {"routing": found[1]})
-    assert routed.ruled["routing"] == found[1]
+    matter = Matter(type="street-light")
+    found = case_rules.route(book, "2026-12-01", matter, "north")
+    assert found is not None
+    assert found == (
+        "lamps-n",
+        RuleRow(table="who-comes", version="1", row="lamps-north"),
+        read_table(ROUTING).told.title,
+    )
+    assert case_rules.route(book, "2025-12-01", matter, "north") is None
+    routed = _dispatched(case_rules.machine(book, "2026-12-01"), {"routing": found.row})
+    assert routed.ruled["routing"] == found.row
 
 
 def _dispatched(machine: Machine, ruled: dict[str, RuleRow] | None = None) -> Case:
@@ -238,7 +243,6 @@ def test_the_tables_of_the_sample_city_are_whole_and_fit_it(name: str) -> None:
 
 def test_what_a_rule_would_need_and_nobody_knows_stops_no_case(case_rules: CaseTables) -> None:
     book = Rulebook([adopted(read_table(ROUTING), "2026-01-01")], case_rules.base)
-    untyped = Case(id="c", state="pendingDispatch", workflow="w")
-    assert case_rules.route(book, "2026-12-01", untyped, "north") is None
+    assert case_rules.route(book, "2026-12-01", Matter(), "north") is None
     told = replace(case_rules.base[1].told, inputs=[*case_rules.base[1].told.inputs, InputPart(name="type")])
     assert "type is required" in " ".join(one.says for one in case_rules.check(compile_table(told)))

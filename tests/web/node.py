@@ -170,7 +170,7 @@ async def open_services(folder: Path, settings: Settings) -> AsyncIterator[Servi
     files = EvidenceFiles(
         folder / "evidence", most_bytes=settings.max_photo_bytes, most_pixels=settings.max_photo_pixels
     )
-    places = Places(CASE_RULES.areas, LdContext.core.expand_term)
+    places = Places(CASE_RULES.areas, LdContext.core.expand_term, CASE_RULES.landmarks)
     target = Target(
         broker=broker,
         store=store,

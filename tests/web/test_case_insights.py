@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from tests.web.node import API, Answer, Client
 from tests.web.test_cases import add, handling, move, photo, report
 
@@ -263,6 +265,51 @@ async def test_who_reports_is_told_of_what_is_open_near_by(node: Client) -> None
         assert word in answer.json["detail"]
 
 
+async def test_a_place_is_told_by_what_the_city_holds_beside_it(node: Client) -> None:
+    where = {"longitude": "123.4", "latitude": "30.2"}
+
+    async def near(**params: str) -> Any:
+        answer = await node.get("/cases/place", params={**where, **params})
+        assert answer.status == 200, answer.body
+        return answer.json["near"]
+
+    assert await near() is None  # a city without names and addresses
+    names = {"en": "Mill Road", "zh": "磨坊路"}
+    things: list[tuple[str, str, dict[str, Any], list[float]]] = [
+        # Nobody knows a place by a lamp, and what has no name tells nothing.
+        ("lamp", "Streetlight", {"name": {"type": "Property", "value": "L1"}}, [123.4, 30.2]),
+        ("nameless", "Park", {}, [123.4, 30.2001]),
+        (
+            "road",
+            "RoadSegment",
+            {"name": {"type": "LanguageProperty", "languageMap": names}},
+            [123.4, 30.2002],
+        ),
+        ("far", "Park", {"name": {"type": "Property", "value": "Far Park"}}, [123.4, 30.202]),
+        (
+            "addressed",
+            "GtfsStop",
+            {"address": {"type": "Property", "value": {"streetAddress": "12 Quay"}}},
+            [123.401, 30.2],
+        ),
+    ]
+    for name, kind, told, (lon, lat) in things:
+        line = {"type": "LineString", "coordinates": [[lon - 0.0001, lat], [lon + 0.0001, lat]]}
+        place = {"location": {"type": "GeoProperty", "value": line}}
+        answer = await node.post(
+            f"{API}/entities", {"id": f"urn:ngsi-ld:{kind}:{name}", "type": kind, **told, **place}
+        )
+        assert answer.status == 201, answer.body
+    road = await near()
+    assert (road["id"], road["name"]) == ("urn:ngsi-ld:RoadSegment:road", names)
+    assert road["distance"] == pytest.approx(22, abs=1)
+    assert (await near(longitude="123.4011"))["name"] == "12 Quay"
+    assert await near(longitude="123.41") is None
+    answer = await node.get("/cases/place", params={**where, "latitude": "91"})
+    assert answer.status == 400
+    assert (await node.get("/cases/place", params=where, headers={"x-api-key": "stranger"})).status == 403
+
+
 async def test_surges_are_told_to_those_who_may_see_cases(node: Client) -> None:
     assert (await node.get("/cases/surges")).json == {"total": 0, "surges": []}
     answer = await node.get("/cases/surges", params={"status": "loud"})
@@ -277,11 +324,15 @@ async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
     assert answer.status == 200, answer.body
     first = answer.json["types"][0]
     assert first["value"] == "street-light"
-    assert 0.1 <= first["confidence"] <= 1
+    assert 0.1 <= first["confidence"] < 1
+    assert answer.json["known"] is True
+    unknown = (await node.post("/cases/suggestions", {"text": "asdf qwer"})).json
+    assert (unknown["types"], unknown["departments"], unknown["known"]) == ([], [], False)
     assert {"en", "zh"} <= first["title"].keys()
     for body, word in (
         ({"text": " "}, "text is required"),
         ({}, "text"),
+        ({"text": "lamp", "location": {"type": "Line"}}, "location"),
         ({"text": "x" * 4001}, "4000"),
         ({"text": "lamp", "type": "moon"}, "moon"),
     ):
@@ -290,3 +341,4 @@ async def test_a_text_is_suggested_types_with_their_names(node: Client) -> None:
         assert word in answer.json["detail"]
     reader = {"x-api-key": "reader"}
     assert (await node.post("/cases/suggestions", {"text": "x"}, headers=reader)).status == 403
+    assert (await node.post("/cases/suggestions", {"case": "2020-000009"})).status == 404

@@ -185,8 +185,8 @@ class ReplayedCases:
         """Where an act sends a case: by the rule where it followed the rule, else where it did."""
         if act.move not in self._dispatches or "routing" not in act.ruled:
             return act.department
-        found = self._tables.route(book, day, case, lived.area)
-        return act.department if found is None else found[0]
+        found = self._tables.route(book, day, case.matter, lived.area)
+        return act.department if found is None else found.department
 
 
 Department = Callable[[Case, Act], str]

@@ -26,7 +26,8 @@ from cityloom.cases.clocks.limits import (
     rows_of,
 )
 from cityloom.cases.keep.kept import KeptCase
-from cityloom.cases.loop.case import Case, RuleRow
+from cityloom.cases.keep.rulebook import Routed
+from cityloom.cases.loop.case import RuleRow
 from cityloom.cases.loop.guards import Escalation
 from cityloom.cases.loop.machine import Machine
 from cityloom.cases.loop.workflow import Workflow
@@ -207,16 +208,18 @@ class CaseTables:
             self._machines[key] = Machine(workflow, ruled, goes_up)
         return self._machines[key]
 
-    def route(self, book: Rulebook, day: str, case: Case, area: str) -> tuple[str, RuleRow] | None:
-        """The department that a case goes to, and the row that says so; None: no rule speaks of it."""
+    def route(self, book: Rulebook, day: str, matter: Matter, area: str) -> Routed | None:
+        """Where what is about a matter in an area goes; None: no rule speaks of it."""
         table = book.in_force("routing", day)
         if table is None:
             return None
         try:
-            decision = table.decide({**given(case.matter), "area": area or None})
+            decision = table.decide({**given(matter), "area": area or None})
         except BadRequestData:
             return None  # it asks for what is not known of this case: whoever dispatches decides
-        return (decision.outputs["department"], _row_of(decision)) if decision.hits else None
+        if not decision.hits:
+            return None
+        return Routed(decision.outputs["department"], _row_of(decision), table.told.title)
 
     def check(self, table: DecisionTable) -> list[Finding]:
         """Codes that do not exist, limits that are none, and limits out of the order of resolution."""
@@ -304,15 +307,14 @@ class RuledCases:
     ) -> Machine | None:
         """What moves a case: by the rules of the day on which it began."""
         book = self._rules.book(reads, tenant)
-        return self._tables.machine(book, self._day(kept), workflow, limits)
+        return self._tables.machine(book, day_of(kept.rules_of, self._rules.zone), workflow, limits)
 
-    def route(self, reads: DocumentReads, tenant: str, kept: KeptCase) -> tuple[str, RuleRow] | None:
-        """The department that a case goes to, and the row that says so; None where no rule speaks of it."""
+    def route(
+        self, reads: DocumentReads, tenant: str, matter: Matter, area: str, ruled_at: int
+    ) -> Routed | None:
+        """Where what is about a matter in an area goes, by the rules of a time; None: no rule says."""
         book = self._rules.book(reads, tenant)
-        return self._tables.route(book, self._day(kept), kept.case, kept.subject.area)
-
-    def _day(self, kept: KeptCase) -> str:
-        return day_of(kept.ruled_at or kept.reported_at, self._rules.zone)
+        return self._tables.route(book, day_of(ruled_at, self._rules.zone), matter, area)
 
 
 def given(matter: Matter) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class CaseParts:
                 told,
                 parties=access,
                 files=files,
-                places=Places(told.areas, where.expand),
+                places=Places(told.areas, where.expand, told.landmarks),
                 ruled=RuledCases(tables, self.rules),
             )
             self.insights = insights_of(store, access, clock, cases.book, access)

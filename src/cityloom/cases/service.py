@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.broker.door import Limits
 from cityloom.broker.ports import Access, Call
 from cityloom.broker.schemas import SchemaRules
 from cityloom.cases.desk.calendar_door import CaseCalendar
-from cityloom.cases.desk.reading import CASES
+from cityloom.cases.desk.reading import CASES, STATUS
 from cityloom.cases.desk.suggesting import CaseSuggestions
 from cityloom.cases.desk.views import CaseWhole, PublicCase
 from cityloom.cases.desk.wishes import LONGEST, MoveWish, Report, check_text
@@ -30,7 +31,7 @@ from cityloom.cases.keep.kept import EVIDENCE, KeptCase, Subject, kept_of
 from cityloom.cases.keep.numbers import full_id
 from cityloom.cases.keep.open311_city import check_answers
 from cityloom.cases.keep.parties import CITIZEN, Parties, Roles
-from cityloom.cases.keep.places import Place, Places
+from cityloom.cases.keep.places import Landmark, Place, Places, Point
 from cityloom.cases.keep.rulebook import RuleBook, Ruled
 from cityloom.cases.loop.case import Act
 from cityloom.cases.loop.refusals import Titled, refused
@@ -46,6 +47,12 @@ REPORT: Final = "case reports"
 _SHORT: Final = 200
 MOST_PHOTOS: Final = 30
 """Photos of one case."""
+
+
+class PlaceTold(Struct, frozen=True, kw_only=True):
+    """Where a point is, for people: the nearest landmark of the city; null where it holds none near by."""
+
+    near: Landmark | None
 
 
 class Cases(Open311Reads):
@@ -80,7 +87,7 @@ class Cases(Open311Reads):
         self.places = places
         self._schemas = SchemaRules()
         self.timer_set = asyncio.Event()
-        self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT)
+        self.suggestions = CaseSuggestions(store, access, clock, self.book, resource=REPORT, places=places)
         self.calendar = CaseCalendar(store, access, clock, self.book)
 
     async def report(self, call: Call, report: Report) -> PublicCase:
@@ -137,6 +144,12 @@ class Cases(Open311Reads):
         kept, timer_set = await self._write(call, work, size=4 * LONGEST, creates=True)
         self._tell(timer_set)
         return await self.status(call, kept.case.id)
+
+    async def place(self, call: Call, point: Point) -> PlaceTold:
+        """By what people know a point (lon, lat in CRS84 degrees), for who may see the status of cases."""
+        self._may(call, "read", STATUS)
+        near = await self._read(call, lambda reads: self.places.near(reads, call.tenant, point))
+        return PlaceTold(near=near)
 
     async def move(self, call: Call, case_id: str, wish: MoveWish) -> CaseWhole:
         """Moves a case; the same `request_id` again changes nothing and tells of the case as it is.

@@ -2,19 +2,24 @@
 import { pathOf } from './cases';
 import type { Name } from './city';
 import { type Answer, getJson, postJson, query } from './http';
+import type { RuleRow } from './rules';
 
 export interface Suggested {
   value: string;
   title: Name;
-  /** 0 to 1. */
-  confidence: number;
-  /** Words of the text; of a department, the types whose cases it handled. */
+  /** Above 0, below 1; null where a rule decides for a type that somebody chose. */
+  confidence: number | null;
+  /** Words of the text; of a department, the types of which it gets the cases. */
   because: string[];
+  /** The row of the routing rule in force that names the department, with the rule's name. */
+  ruled: (RuleRow & { title: Name }) | null;
 }
 
 export interface Suggestions {
   types: Suggested[];
   departments: Suggested[];
+  /** A word of the text is known. */
+  known: boolean;
 }
 
 export interface Alike {
@@ -61,9 +66,25 @@ export interface Surge {
   reason: Name;
 }
 
-/** @param type one that somebody chose already: departments are those of its cases; "" is none */
-export const suggest = (text: string, type: string): Promise<Suggestions> =>
-  postJson('/cases/suggestions', { text, ...(type ? { type } : {}) });
+/**
+ * @param of `type`: one that somebody chose already, of whose cases departments are; `case`: whose place and day
+ *   the routing rule goes by
+ */
+export const suggest = (text: string, of: { type?: string; case?: string }): Promise<Suggestions> =>
+  postJson('/cases/suggestions', { text, ...of });
+
+/** Something by whose name people know a place; `distance` in metres. */
+export interface Landmark {
+  id: string;
+  name: Name;
+  distance: number;
+}
+
+export const readPlace = (
+  [longitude, latitude]: [lon: number, lat: number],
+  stop: AbortSignal,
+): Promise<Answer<{ near: Landmark | null }>> =>
+  getJson(`/cases/place${query({ longitude, latitude })}`, stop);
 
 export const readAlike = (number: string, stop: AbortSignal): Promise<Answer<AlikeCases>> =>
   getJson(`${pathOf(number)}/duplicates`, stop);

@@ -11,6 +11,7 @@ describe('how sure a suggestion is', () => {
     expect(surenessText(0.3)).toBe('likely, 30%');
     expect(surenessText(0.6)).toBe('very likely, 60%');
     expect(surenessText(1)).toBe('very likely, 99%');
+    expect(surenessText(null)).toBe('by the rule in force');
     language.value = 'zh';
     expect(surenessText(0.49)).toBe('较可能，49%');
   });

@@ -7,8 +7,9 @@ import { locale, t } from './i18n';
 const likely = 0.3;
 const veryLikely = 0.6;
 
-/** How sure a suggestion is, in a word and in per cent; never wholly sure. */
-export function surenessText(confidence: number): string {
+/** How sure a suggestion is, in a word and in per cent; never wholly sure. What a rule says is no guess. */
+export function surenessText(confidence: number | null): string {
+  if (confidence === null) return t('intake.sure.ruled');
   const percent = new Intl.NumberFormat(locale.value, { style: 'percent' }).format(
     Math.min(confidence, 0.99),
   );

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from cityloom.broker.door import Door, Limits
+from cityloom.broker.door import Door
 from cityloom.broker.ports import Access, Call
+from cityloom.cases.clocks.limits import Matter
+from cityloom.cases.desk.reading import CASES
 from cityloom.cases.desk.wishes import SuggestionWish, check_text
-from cityloom.cases.insight.suggest import Example, Suggester, Suggestion, first_examples, refused
-from cityloom.cases.keep.kept import CASE, KeptCase, iri
-from cityloom.cases.keep.rulebook import RuleBook
-from cityloom.cases.loop.case import Act
+from cityloom.cases.insight.suggest import (
+    Example,
+    Suggester,
+    Suggestion,
+    Suggestions,
+    first_examples,
+    refused,
+)
+from cityloom.cases.keep.kept import CASE, KeptCase, iri, kept_of
+from cityloom.cases.keep.numbers import full_id
+from cityloom.cases.keep.places import Places
+from cityloom.cases.keep.rulebook import Routed, RuleBook
+from cityloom.cases.loop.case import Act, RuleRow
 from cityloom.cases.loop.workflow import Workflow
 from cityloom.model.clock import Clock
-from cityloom.model.errors import BadRequestData
+from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.model.events import Cause
 from cityloom.query.values import Path, QCompare, Query, TypeIs
-from cityloom.store.ports import Snapshot, Store, Transaction
+from cityloom.store.ports import DocumentReads, Snapshot, Store, Transaction
 
 REFUSAL: Final = "caseSuggestionRefused"
 """Documents of this kind are refusals; each is an event of the log. They hold no word of the text."""
@@ -32,27 +44,50 @@ _EVERY: Final = 3600.0
 _AFTER_START: Final = 30.0
 """Seconds that a node has for other things when it starts; who asks before is waited for."""
 _MANY: Final = 10**9
+_MOST: Final = 3
+"""Departments that are suggested."""
 _READ: Final = [iri(name) for name in ("caseType", "department", "description", "movedAt", "state")]
 
 
-class SuggestedTold(Struct, frozen=True, kw_only=True):
-    """A type or a department with its name by language; `confidence` is 0 to 1.
+class RuledTold(Struct, frozen=True, kw_only=True):
+    """The row of the routing rule in force that names a department, and the rule's name by language."""
 
-    `because` are the words of the text that told most; of a department, the types whose cases it handled.
+    table: str
+    version: str
+    row: str
+    title: dict[str, str]
+
+
+class SuggestedTold(Struct, frozen=True, kw_only=True):
+    """A type or a department with its name by language; `confidence` is above 0 and below 1.
+
+    `because` are the words of the text that told most; of a department, the types of which it gets the cases.
+    `ruled` says that the routing rule in force names the department. Its confidence is that of these types;
+    null where somebody chose the type already: then it is no guess.
     """
 
     value: str
     title: dict[str, str]
-    confidence: float
+    confidence: float | None
     because: tuple[str, ...]
+    ruled: RuledTold | None = None
 
 
 class SuggestionsTold(Struct, frozen=True, kw_only=True):
-    """What a text may be about, the likeliest first; both empty where nothing of it is known."""
+    """What a text may be about, the likeliest first; `known`: a word of it is known."""
 
     types: list[SuggestedTold]
     departments: list[SuggestedTold]
+    known: bool
     model: str
+
+
+class _About(NamedTuple):
+    """What the routing rule may ask for of a text, and the time whose rules are for it (microseconds)."""
+
+    matter: Matter
+    area: str
+    ruled_at: int
 
 
 class CaseSuggestions(Door):
@@ -60,6 +95,7 @@ class CaseSuggestions(Door):
 
     Args:
         resource: what a caller must be allowed to write: who may report may ask.
+        places: where the city's areas are.
     """
 
     def __init__(
@@ -70,46 +106,112 @@ class CaseSuggestions(Door):
         book: RuleBook,
         *,
         resource: str,
-        limits: Limits | None = None,
+        places: Places,
     ) -> None:
-        super().__init__(store, access, clock, limits)
+        super().__init__(store, access, clock)
         self._book = book
         self._resource = resource
+        self._places = places
         self._learnt: dict[str, Suggester] = {}
         self._one = asyncio.Lock()
 
     async def suggest(self, call: Call, wish: SuggestionWish) -> SuggestionsTold:
         """What a text may be about. It fills nothing in, and the text is kept nowhere.
 
-        Raises:
-            BadRequestData: there is no text, or too much, or the type does not exist.
+        The department that the routing rule in force names comes first, then those that handled such cases.
 
-        Cost: some 0.5 ms; where nothing was learnt for the tenant yet, a second or two beside the event loop.
+        Raises:
+            BadRequestData: there is no text, type or case, or too much text, or the type does not exist.
+            Forbidden: a `case` is named, and the caller may not see cases.
+            ResourceNotFound: the case does not exist.
+
+        Cost: some 0.5 ms and a small read; where nothing was learnt for the tenant yet, a second or two
+        beside the event loop.
         """
         self._may(call, "write", self._resource)
+        if wish.case:
+            self._may(call, "read", CASES)
         check_text(wish.text, "text")
-        if not wish.text.strip():
-            raise BadRequestData("text is required: what is to be done")
+        if not (wish.text.strip() or wish.type or wish.case):
+            raise BadRequestData("text is required: what is to be done; or a type, or a case")
         rules = self._book.rules
         if wish.type and wish.type not in rules.limits.told.types:
             raise BadRequestData(f"type is invalid: {wish.type[:100]!r} does not exist")
         learnt = self._learnt.get(call.tenant) or await self._first(call)
-        found = learnt.suggest(wish.text, known=wish.type)
+
+        def work(reads: Snapshot) -> tuple[Suggestions, Mapping[RuleRow, dict[str, str]]]:
+            return self._suggested(reads, call.tenant, learnt, wish.text, self._about(reads, call, wish))
+
+        found, tables = await self._read(call, work)
+        types = rules.limits.told.types
         return SuggestionsTold(
             types=[
-                _told(
-                    one,
-                    rules.limits.told.types[one.value].title if one.value in rules.limits.told.types else {},
-                )
+                _told(one, types[one.value].title if one.value in types else {}, tables)
                 for one in found.types
             ],
-            departments=[
-                _told(one, rules.departments[one.value].title)
-                for one in found.departments
-                if one.value in rules.departments
-            ],
+            departments=[_told(one, rules.departments[one.value].title, tables) for one in found.departments],
+            known=found.known,
             model=found.model,
         )
+
+    def _about(self, reads: Snapshot, call: Call, wish: SuggestionWish) -> _About:
+        if wish.case:
+            case_id = full_id(wish.case)
+            entity = reads.get(call.tenant, case_id)
+            if entity is None or CASE not in entity.types:
+                raise ResourceNotFound(f"case {case_id[:200]} does not exist")
+            kept = kept_of(entity)
+            matter = kept.case.matter
+            if wish.type not in ("", matter.type):
+                # The filing condition is one of the type that the case has now.
+                matter = Matter(type=wish.type, grade=matter.grade)
+            return _About(matter, kept.subject.area, kept.rules_of)
+        rules = self._book.rules
+        place = self._places.find(reads, call.tenant, wish.location, rules.no_place)
+        matter = Matter(type=wish.type, grade=rules.grade_of(place.area))
+        return _About(matter, place.area, self._clock.now())
+
+    def _suggested(
+        self, reads: DocumentReads, tenant: str, learnt: Suggester, text: str, about: _About
+    ) -> tuple[Suggestions, Mapping[RuleRow, dict[str, str]]]:
+        """What is suggested, and the names of the rules by which departments are."""
+        known = about.matter.type
+        found = learnt.suggest(text, known=known)
+        likely: list[tuple[str, float | None]] = [(one.value, one.confidence) for one in found.types]
+        if known:
+            likely = [(known, None)]
+        routed = [
+            (kind, confidence, one)
+            for kind, confidence in likely
+            if (one := self._route(reads, tenant, kind, about)) is not None
+            and one.department in self._book.rules.departments
+        ]
+        by: dict[str, list[tuple[str, float | None, Routed]]] = {}
+        for each in routed:
+            by.setdefault(each[2].department, []).append(each)
+        ruled = [
+            Suggestion(
+                value=department,
+                confidence=None if known else round(sum(one or 0.0 for _, one, _ in of), 3),
+                because=tuple(kind for kind, _, _ in of),
+                ruled=of[0][2].row,
+            )
+            for department, of in by.items()
+        ]
+        ruled.sort(key=lambda one: (-(one.confidence or 1.0), one.value))
+        learnt_ones = [
+            one
+            for one in found.departments
+            if one.value not in by and one.value in self._book.rules.departments
+        ]
+        departments = tuple([*ruled, *learnt_ones][:_MOST])
+        return replace(found, departments=departments), {one.row: one.title for _, _, one in routed}
+
+    def _route(self, reads: DocumentReads, tenant: str, kind: str, about: _About) -> Routed | None:
+        if self._book.ruled is None:
+            return None
+        matter = about.matter if kind == about.matter.type else replace(about.matter, type=kind)
+        return self._book.ruled.route(reads, tenant, matter, about.area, about.ruled_at)
 
     async def run(self) -> None:
         """Learns anew each hour until it is cancelled, for the city and each tenant that has asked."""
@@ -148,18 +250,21 @@ class CaseSuggestions(Door):
         Nothing is logged where nothing was learnt yet, or a rule chose the department.
         """
         learnt, text = self._learnt.get(call.tenant), after.subject.description
-        chosen = {"type": act.type if act.type != before.case.matter.type else ""}
-        if not act.ruled and not before.case.department:
-            chosen["department"] = act.department
-        if learnt is None or not text or not any(chosen.values()):
+        chosen: dict[str, tuple[str, ...]] = {}
+        if act.type and act.type != before.case.matter.type:
+            chosen["type"] = (act.type,)
+        if not act.ruled and not before.case.department and (act.department or act.departments):
+            chosen["department"] = act.departments or (act.department,)
+        if learnt is None or not chosen:
             return
-        suggestions = learnt.suggest(text, known=before.case.matter.type)
+        about = _About(before.case.matter, after.subject.area, before.rules_of)
+        suggestions, _ = self._suggested(tx, call.tenant, learnt, text, about)
         case, number = after.case.id, after.case.number
         cause = Cause(
             kind="transition", id=f"{case}:transition:{number}", party=call.party, operation=act.move
         )
-        for field, value in chosen.items():
-            told = refused(suggestions, field, value, case, act.actor, act.at) if value else None
+        for field, values in chosen.items():
+            told = refused(suggestions, field, values, case, act.actor, act.at)
             if told is not None:
                 tx.put_document(call.tenant, REFUSAL, f"{case}:refusal:{number}:{field}", told, cause)
 
@@ -195,5 +300,14 @@ def _examples(
             yield moved, entity.id, Example(text=text, type=kind, department=department)
 
 
-def _told(one: Suggestion, title: dict[str, str]) -> SuggestedTold:
-    return SuggestedTold(value=one.value, title=title, confidence=one.confidence, because=one.because)
+def _told(one: Suggestion, title: dict[str, str], tables: Mapping[RuleRow, dict[str, str]]) -> SuggestedTold:
+    row = one.ruled
+    return SuggestedTold(
+        value=one.value,
+        title=title,
+        confidence=one.confidence,
+        because=one.because,
+        ruled=None
+        if row is None
+        else RuledTold(table=row.table, version=row.version, row=row.row, title=tables[row]),
+    )

@@ -150,11 +150,15 @@ def check_text(text: str, name: str) -> None:
 class SuggestionWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A text of a report, in Chinese or English, for which type and department are to be suggested.
 
-    `type` is the one that somebody chose already ("": none): departments are those of its cases.
+    `type` is the one that somebody chose already ("": none): departments are those of its cases. Where it is
+    (`location`, a GeoJSON Point) and which `case` it stands in are for the routing rule: a case has its own
+    place, condition and grade, and the rules of its day.
     """
 
-    text: str
+    text: str = ""
     type: str = ""
+    location: dict[str, Any] | None = None
+    case: str = ""
 
 
 class NotSameWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,17 +5,17 @@ itself. A suggestion comes with a confidence and is always refusable: `refused` 
 Texts can hold personal data: none leaves this module, and figures are not looked at.
 
 A text is a vector of weighted pieces of words (TF-IDF; one or two characters of Chinese, words and three to
-five letters of others), a type the sum of its examples' vectors; the angle between them decides. How
-much an angle and the number of a type's examples say is learnt by leaving each example out once.
+five letters of others), a type the sum of its examples' vectors, of each writing by itself; the angle between
+them decides. A word speaks where it or one that begins like it was learnt: letters that it shares by chance
+say nothing. How much an angle and the number of a type's examples say is learnt by leaving each example out
+once, and so is how sure a suggestion may be at most: as often as the surest of those were right.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log, sqrt
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,54 +24,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cityloom.cases.clocks.limits import LimitTable
+from cityloom.cases.insight.words import Vector, Word, pieces_of, split, words_of
+from cityloom.cases.loop.case import RuleRow
 from cityloom.yamlfile import convert, load_yaml
 
-_WORD: Final = re.compile(r"[a-zà-öø-ÿß-]+|[\u3400-\u9fff]+")
-_STOP: Final = frozenset(
-    (
-        "a",
-        "all",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "my",
-        "near",
-        "next",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "please",
-        "so",
-        "that",
-        "the",
-        "their",
-        "there",
-        "they",
-        "this",
-        "to",
-        "very",
-        "was",
-        "we",
-        "with",
-    )
-)
 _LOOKED_AT: Final = 400
 """So many examples at most are left out once to learn what an angle says."""
 _ENOUGH: Final = 50
@@ -79,8 +35,8 @@ _ENOUGH: Final = 50
 _SHARPNESS: Final = (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 30.0, 40.0)
 _PRIOR: Final = (0.0, 0.25, 0.5, 1.0)
 _WEIGHT: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-
-Vector = dict[str, float]
+_SUREST: Final = 20
+"""What is the most is measured by the surest tenth of the examples that were left out, so many at least."""
 
 
 class Example(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,24 +48,29 @@ class Example(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):
-    """A type or a department, and how sure that is (0 to 1).
+    """A type or a department, and how sure that is (above 0, below 1).
 
-    `because` are the pieces of the text that told most; of a department, the types whose cases it handled.
+    `because` are the words of the text that told most; of a department, the types of which it gets the cases.
+    `ruled` is the row of the rule in force that names the department; where somebody chose the type already
+    that is no guess, and `confidence` is None.
     """
 
     value: str
-    confidence: float
+    confidence: float | None
     because: tuple[str, ...] = ()
+    ruled: RuleRow | None = None
 
 
 class Suggestions(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a text may be about, the likeliest first; both empty where nothing of it is known.
+    """What a text may be about, the likeliest first.
 
-    `model` is the digest of what was learnt.
+    `known` tells whether a word of the text is known: no type is suggested where none is. `model` is the
+    digest of what was learnt.
     """
 
     types: tuple[Suggestion, ...] = ()
     departments: tuple[Suggestion, ...] = ()
+    known: bool = False
     model: str
 
 
@@ -167,20 +128,67 @@ class _Angles(NamedTuple):
 
     first: Vector
     closed: Vector
-    squares: dict[str, tuple[float, float, float]]
+    squares: Mapping[str, tuple[float, float, float]]
 
     def cosines(self, weight: float) -> Vector:
-        """The cosine with each type, if closed cases count by `weight`."""
+        """The cosine with each type that shares a piece, if closed cases count by `weight`."""
         found: Vector = {}
-        for kind, (first, both, closed) in self.squares.items():
+        for kind in self.first.keys() | self.closed.keys():
+            first, both, closed = self.squares[kind]
             square = first + weight * both + weight * weight * closed
             product = self.first.get(kind, 0.0) + weight * self.closed.get(kind, 0.0)
-            found[kind] = max(product, 0.0) / sqrt(square) if square > 1e-9 else 0.0
+            if product > 1e-9 and square > 1e-9:
+                found[kind] = product / sqrt(square)
         return found
+
+
+class _Writing:
+    """What was learnt in one writing: a type is no farther for what was told of it in another one."""
+
+    def __init__(self) -> None:
+        self.first, self.closed = _Sums(), _Sums()
+        self._squares: dict[str, tuple[float, float, float]] = {}
+
+    def settle(self, kinds: Iterable[str]) -> None:
+        """Measures the sums, after the last example."""
+        first, closed = self.first.products(self.first), self.closed.products(self.closed)
+        both = self.first.products(self.closed)
+        self._squares = {
+            kind: (first.get(kind, 0.0), 2 * both.get(kind, 0.0), closed.get(kind, 0.0)) for kind in kinds
+        }
+
+    def angles(self, vector: Vector) -> _Angles:
+        return _Angles(self.first.times(vector), self.closed.times(vector), self._squares)
+
+    def without(self, vector: Vector, example: Vector, kind: str, is_closed: bool) -> _Angles:
+        """The same, as if an example of this kind had not been learnt."""
+        angles, own = self.angles(vector), self.angles(example)
+        first, both, closed = self._squares[kind]
+        shared = sum(weight * example.get(piece, 0.0) for piece, weight in vector.items())
+        length = sum(weight * weight for weight in example.values())
+        of_first, of_closed = own.first.get(kind, 0.0), own.closed.get(kind, 0.0)
+        if is_closed:
+            square = (first, both - 2 * of_first, closed - 2 * of_closed + length)
+            angles = angles._replace(closed=angles.closed | {kind: angles.closed.get(kind, 0.0) - shared})
+        else:
+            square = (first - 2 * of_first + length, both - 2 * of_closed, closed)
+            angles = angles._replace(first=angles.first | {kind: angles.first.get(kind, 0.0) - shared})
+        return angles._replace(squares=self._squares | {kind: square})
+
+
+class _Learnt(NamedTuple):
+    """An example that was learnt: its words, its type, whether it is a closed case."""
+
+    words: tuple[Word, ...]
+    kind: str
+    is_closed: bool
 
 
 class Suggester:
     """Suggests types and departments by what it has learnt; learnt once, it does not change.
+
+    A text of a type that comes again in the same words is learnt once: a rule that opens cases, or a form,
+    says the same hundreds of times and is no other evidence for that. Its departments count each time.
 
     Args:
         first: what is known before anything was closed (`first_examples`).
@@ -192,33 +200,33 @@ class Suggester:
     def __init__(self, first: Iterable[Example], closed: Iterable[Example] = ()) -> None:
         self._examples: Counter[str] = Counter()
         self._departments: dict[str, Counter[str]] = {}
+        self._writings = (_Writing(), _Writing())
+        learnt = self._learn(first, closed)
+        self._seen = Counter(
+            piece for one in learnt for piece in {each for word in one.words for each in pieces_of(word)}
+        )
+        self._count = len(learnt)
+        for one in learnt:
+            for writing, vector in zip(self._writings, split(self._vector(one.words)), strict=True):
+                (writing.closed if one.is_closed else writing.first).add(vector, one.kind)
+        for writing in self._writings:
+            writing.settle(self._examples)
+        self._sharpness, self._prior, self._weight = 10.0, 0.0, 1.0
+        self._most = self._try_out(learnt)
+
+    def _learn(self, first: Iterable[Example], closed: Iterable[Example]) -> list[_Learnt]:
         digest = hashlib.sha256()
-        learnt: list[tuple[Counter[str], str, bool]] = []
+        learnt: dict[tuple[tuple[Word, ...], str], _Learnt] = {}
         for is_closed, examples in ((False, first), (True, closed)):
             for example in examples:
                 digest.update(f"{example.type}\0{example.department}\0{example.text}\n".encode())
-                learnt.append((Counter(_pieces(example.text)), example.type, is_closed))
-                self._examples[example.type] += 1
+                words = words_of(example.text)
+                learnt.setdefault((words, example.type), _Learnt(words, example.type, is_closed))
                 if example.department:
                     self._departments.setdefault(example.type, Counter())[example.department] += 1
+        self._examples.update(one.kind for one in learnt.values())
         self.model = digest.hexdigest()[:16]
-        seen = Counter(piece for pieces, _, _ in learnt for piece in pieces)
-        self._rarity = {piece: log((len(learnt) + 1) / count) for piece, count in seen.items()}
-        self._first, self._closed = _Sums(), _Sums()
-        vectors = [(self._vector(pieces), kind, is_closed) for pieces, kind, is_closed in learnt]
-        for vector, kind, is_closed in vectors:
-            (self._closed if is_closed else self._first).add(vector, kind)
-        squares = [
-            self._first.products(self._first),
-            self._first.products(self._closed),
-            self._closed.products(self._closed),
-        ]
-        self._squares = {
-            kind: (squares[0].get(kind, 0.0), 2 * squares[1].get(kind, 0.0), squares[2].get(kind, 0.0))
-            for kind in self._examples
-        }
-        self._sharpness, self._prior, self._weight = 10.0, 0.0, 1.0
-        self._try_out(vectors)
+        return list(learnt.values())
 
     def suggest(self, text: str, most: int = 3, least: float = 0.1, *, known: str = "") -> Suggestions:
         """What a text may be about.
@@ -228,11 +236,14 @@ class Suggester:
             least: below this confidence nothing is suggested.
             known: the type that somebody chose already, by which departments go; "": the likely ones.
         """
-        vector = self._vector(Counter(_pieces(text)))
-        chances: dict[str, float] = {}
+        words = words_of(text)
+        vector = self._vector(words)
+        chances: Vector = {}
         if vector:
-            cosines = self._angles(vector).cosines(self._weight)
-            chances = _chances(cosines, self._examples, self._sharpness, self._prior)
+            cosines = _sum(self._angles(vector), self._weight)
+            every = _chances(cosines, self._examples, self._sharpness, self._prior)
+            # A type that no word speaks for is not suggested, however many its cases are.
+            chances = {kind: min(every[kind], self._most) for kind in cosines}
         parts: defaultdict[str, Vector] = defaultdict(dict)
         for kind, chance in ({known: 1.0} if known else chances).items():
             held = self._departments.get(kind, Counter())
@@ -242,90 +253,115 @@ class Suggester:
         departments = {name: sum(part.values()) for name, part in parts.items()}
         return Suggestions(
             types=tuple(
-                Suggestion(value=kind, confidence=round(chance, 3), because=self._because(vector, kind))
+                Suggestion(
+                    value=kind, confidence=round(chance, 3), because=self._because(words, vector, kind)
+                )
                 for kind, chance in _top(chances.items(), most, least)
             ),
             departments=tuple(
                 Suggestion(value=name, confidence=round(chance, 3), because=_heaviest(parts[name]))
                 for name, chance in _top(departments.items(), most, least)
             ),
+            known=bool(vector),
             model=self.model,
         )
 
-    def _vector(self, pieces: Counter[str]) -> Vector:
-        """The pieces that are known, the rare ones heavier; of length 1."""
+    def _vector(self, words: Iterable[Word], least: int = 1) -> Vector:
+        """The pieces of words that are known by so many examples, the rare ones heavier; of length 1."""
+        pieces = Counter(piece for word in words if self._speaks(word, least) for piece in pieces_of(word))
         weights = {
-            piece: (1 + log(count)) * self._rarity[piece]
+            piece: (1 + log(count)) * log((self._count + 1) / self._seen[piece])
             for piece, count in pieces.items()
-            if piece in self._rarity
+            if self._seen[piece] >= least
         }
         length = sqrt(sum(weight * weight for weight in weights.values()))
         return {piece: weight / length for piece, weight in weights.items()} if length else {}
 
-    def _angles(self, vector: Vector) -> _Angles:
-        return _Angles(self._first.times(vector), self._closed.times(vector), self._squares)
+    def _speaks(self, word: Word, least: int = 1) -> bool:
+        return any(self._seen[key] >= least for key in word.keys)
 
-    def _without(self, vector: Vector, kind: str, is_closed: bool) -> _Angles:
-        """The same for an example, as if it had not been learnt."""
-        angles = self._angles(vector)
-        first, both, closed = self._squares[kind]
-        of_first, of_closed = angles.first.get(kind, 0.0), angles.closed.get(kind, 0.0)
-        if is_closed:
-            square = (first, both - 2 * of_first, closed - 2 * of_closed + 1)
-            angles = angles._replace(closed=angles.closed | {kind: of_closed - 1})
-        else:
-            square = (first - 2 * of_first + 1, both - 2 * of_closed, closed)
-            angles = angles._replace(first=angles.first | {kind: of_first - 1})
-        return angles._replace(squares=self._squares | {kind: square})
+    def _angles(self, vector: Vector) -> list[_Angles]:
+        return [writing.angles(part) for writing, part in zip(self._writings, split(vector), strict=True)]
 
-    def _because(self, vector: Vector, kind: str) -> tuple[str, ...]:
+    def _without(self, example: _Learnt) -> list[_Angles]:
+        """The angles of an example as if it had not been learnt, by what others know; none: nothing is."""
+        told, whole = self._vector(example.words, 2), self._vector(example.words)
+        parts = zip(self._writings, split(told), split(whole), strict=True)
+        return [
+            writing.without(part, own, example.kind, example.is_closed)
+            for writing, part, own in parts
+            if told
+        ]
+
+    def _because(self, words: Iterable[Word], vector: Vector, kind: str) -> tuple[str, ...]:
         """The words, or characters of Chinese, that speak most for this type."""
         told: Vector = {}
-        for sums, weight in ((self._first, 1.0), (self._closed, self._weight)):
-            for piece, one in vector.items():
-                if _is_whole(piece):
-                    told[piece] = told.get(piece, 0.0) + weight * one * sums.of.get(piece, {}).get(kind, 0.0)
-        return _heaviest({piece: one for piece, one in told.items() if one > 0})
+        for word in words:
+            for shown, pieces in word.pieces if self._speaks(word) else ():
+                told[shown] = sum(
+                    vector[piece] * weight * sums.of.get(piece, {}).get(kind, 0.0)
+                    for piece in pieces
+                    if piece in vector
+                    for writing in self._writings
+                    for sums, weight in ((writing.first, 1.0), (writing.closed, self._weight))
+                )
+        speaking = {shown: one for shown, one in told.items() if one > 0}
+        # A single character is read only where no pair of them is known.
+        longer = {shown: one for shown, one in speaking.items() if len(shown) > 1}
+        return _heaviest(longer or speaking)
 
-    def _try_out(self, vectors: Sequence[tuple[Vector, str, bool]]) -> None:
-        """Chooses how much angles, numbers and closed cases say, by examples that are left out."""
-        closed = [one for one in vectors if one[2]]
-        looked = closed if len(closed) >= _ENOUGH else vectors
+    def _try_out(self, learnt: Sequence[_Learnt]) -> float:
+        """Chooses how much angles, numbers and closed cases say, by examples that are left out.
+
+        Returns:
+            the most that is ever said: how often the surest of them were right, with one more of each
+        """
+        closed = [one for one in learnt if one.is_closed]
+        looked = closed if len(closed) >= _ENOUGH else learnt
         tried = [
-            (self._without(*one), one[1])
+            (angles, one.kind)
             for one in looked[:: max(1, len(looked) // _LOOKED_AT)]
-            if one[0] and self._examples[one[1]] > 1
+            if self._examples[one.kind] > 1 and (angles := self._without(one))
         ]
         best = float("-inf")
         for weight in (_WEIGHT if closed else (1.0,)) if tried else ():
-            cosines = [(angles.cosines(weight), kind) for angles, kind in tried]
+            cosines = [(_sum(angles, weight), kind) for angles, kind in tried]
             for sharpness in _SHARPNESS:
                 for prior in _PRIOR:
-                    likely = sum(self._likely(one, kind, sharpness, prior) for one, kind in cosines)
+                    likely = sum(
+                        log(max(self._left(one, kind, sharpness, prior)[kind], 1e-9)) for one, kind in cosines
+                    )
                     if likely > best:
                         best, self._weight = likely, weight
                         self._sharpness, self._prior = sharpness, prior
+        firsts = []
+        for angles, kind in tried:
+            chances = self._left(_sum(angles, self._weight), kind, self._sharpness, self._prior)
+            first = max(chances, key=lambda one: chances[one])
+            firsts.append((chances[first], first == kind))
+        surest = sorted(firsts, reverse=True)[: max(_SUREST, len(firsts) // 10)]
+        return (sum(right for _, right in surest) + 1) / (len(surest) + 2)
 
-    def _likely(self, cosines: Vector, kind: str, sharpness: float, prior: float) -> float:
-        """The logarithm of the chance of the right type, the example itself not counted."""
-        without = self._examples | {kind: self._examples[kind] - 1}
-        return log(max(_chances(cosines, without, sharpness, prior)[kind], 1e-9))
+    def _left(self, cosines: Vector, kind: str, sharpness: float, prior: float) -> Vector:
+        """How likely each type is, an example of `kind` itself not counted."""
+        return _chances(cosines, self._examples | {kind: self._examples[kind] - 1}, sharpness, prior)
 
 
 def refused(
-    suggestions: Suggestions, field: str, chosen: str, case: str, actor: str, at: int
+    suggestions: Suggestions, field: str, chosen: Sequence[str], case: str, actor: str, at: int
 ) -> Refusal | None:
     """The value for the log where another type or department was chosen than the first that was suggested.
 
     Args:
         field: `type` or `department`.
+        chosen: one, or the departments among which the case is split.
         at: microseconds since 1970.
 
     Returns:
         None where nothing was suggested, or the first was taken
     """
     suggested = suggestions.types if field == "type" else suggestions.departments
-    if not suggested or suggested[0].value == chosen:
+    if not suggested or suggested[0].value in chosen:
         return None
     return Refusal(
         case=case,
@@ -333,7 +369,7 @@ def refused(
         at=at,
         field=field,
         suggested=tuple(replace(one, because=()) for one in suggested),
-        chosen=chosen,
+        chosen=",".join(chosen),
         model=suggestions.model,
     )
 
@@ -364,22 +400,13 @@ def first_examples(limits: LimitTable, path: Path | None = None) -> list[Example
     return examples
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Pieces of a text: words and parts of them, or one and two characters of Chinese; no figures."""
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if word[0] >= "\u3400":
-            for length in (1, 2):
-                yield from (word[at : at + length] for at in range(len(word) - length + 1))
-        elif word not in _STOP:
-            yield word
-            bounded = f"^{word}$"
-            for length in (3, 4, 5):
-                yield from (f"~{bounded[at : at + length]}" for at in range(len(bounded) - length + 1))
-
-
-def _is_whole(piece: str) -> bool:
-    """Whether it is a word or a pair of characters, which a person can read."""
-    return len(piece) > 1 if piece[0] >= "\u3400" else piece[0] != "~"
+def _sum(angles: Iterable[_Angles], weight: float) -> Vector:
+    """The cosine with each type that shares a piece, all writings together."""
+    found: Vector = {}
+    for one in angles:
+        for kind, cosine in one.cosines(weight).items():
+            found[kind] = found.get(kind, 0.0) + cosine
+    return found
 
 
 def _heaviest(told: Vector) -> tuple[str, ...]:

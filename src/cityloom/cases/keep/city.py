@@ -46,7 +46,8 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     duplicates or phrases the package's counts.
 
     `reporter_roles` are the roles that may read who reported; `no_place` are points (lon, lat) that
-    stand for "no place", besides (0, 0); `stale` is how long an open case may lie without a move, `drafts`
+    stand for "no place", besides (0, 0); `landmarks` are the types of entities by whose names people know
+    a place; `stale` is how long an open case may lie without a move, `drafts`
     how long a draft is kept that nobody reports;
     `rules` are files of decision tables that hold from the beginning, where nothing else was adopted.
     """
@@ -61,6 +62,7 @@ class CasesFile(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknow
     departments: dict[str, DepartmentPart]
     areas: AreasPart | None = None
     no_place: list[tuple[float, float]] = []
+    landmarks: tuple[str, ...] = ()
     reporter_roles: tuple[str, ...] = ("intake", "hotline", "collector")
     stale: str = "10wd"
     drafts: str = "U7d"
@@ -83,6 +85,7 @@ class CaseRules(Struct, frozen=True, kw_only=True):
     departments: dict[str, DepartmentPart]
     areas: AreasPart | None
     no_place: list[tuple[float, float]]
+    landmarks: tuple[str, ...]
     reporter_roles: tuple[str, ...]
     stale: Limit
     drafts: Limit
@@ -127,6 +130,7 @@ def load_rules(file: Path) -> CaseRules:
         departments=told.departments,
         areas=told.areas,
         no_place=[(0.0, 0.0), *told.no_place],
+        landmarks=told.landmarks,
         reporter_roles=told.reporter_roles,
         stale=stale,
         drafts=drafts,

@@ -90,10 +90,12 @@ class CaseWriter:
         )
         if self._book.ruled is None or not dispatches or kept.case.state in up:
             return act
-        found = self._book.ruled.route(self.tx, self._call.tenant, kept)
-        if found is None or act.department not in ("", found[0]):
+        found = self._book.ruled.route(
+            self.tx, self._call.tenant, kept.case.matter, kept.subject.area, kept.rules_of
+        )
+        if found is None or act.department not in ("", found.department):
             return act
-        return replace(act, department=found[0], ruled={"routing": found[1]})
+        return replace(act, department=found.department, ruled={"routing": found.row})
 
     def begin(self, case_id: str, subject: Subject, reported_at: int | None = None) -> KeptCase:
         """A draft, not written yet; it was reported now, or when another system says."""

@@ -82,6 +82,11 @@ class KeptCase(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     requests: dict[str, int] = {}
     ruled_at: int = 0
 
+    @property
+    def rules_of(self) -> int:
+        """The time whose rules are for it (microseconds since 1970)."""
+        return self.ruled_at or self.reported_at
+
 
 def kept_of(entity: Entity) -> KeptCase:
     """What an entity of type `Case` keeps."""

@@ -6,10 +6,10 @@ the one that it was reported under. A version never changes: what is changed get
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from cityloom.cases.clocks.calendar import Calendar
-from cityloom.cases.clocks.limits import LimitTable
+from cityloom.cases.clocks.limits import LimitTable, Matter
 from cityloom.cases.keep.calendars import Calendars
 from cityloom.cases.keep.city import CaseRules, kept_limits, kept_workflow, limits_file, workflow_file
 from cityloom.cases.keep.kept import KeptCase
@@ -25,6 +25,14 @@ LIMITS: Final = "caseLimits"
 _CAUSE: Final = Cause(kind="system", id="system:case-rules", operation="keepRules")
 
 
+class Routed(NamedTuple):
+    """Where a routing rule sends a case: the department, the row that says so, the table's title."""
+
+    department: str
+    row: RuleRow
+    title: dict[str, str]
+
+
 class Ruled(Protocol):
     """Rules that are adopted while a node runs: of each case those of the day on which it began."""
 
@@ -34,8 +42,13 @@ class Ruled(Protocol):
         """What moves a case; None where no rule was adopted: the files decide."""
         ...
 
-    def route(self, reads: DocumentReads, tenant: str, kept: KeptCase) -> tuple[str, RuleRow] | None:
-        """The department that a case goes to, and the row that says so; None where no rule speaks of it."""
+    def route(
+        self, reads: DocumentReads, tenant: str, matter: Matter, area: str, ruled_at: int
+    ) -> Routed | None:
+        """Where what is about a matter in an area goes, by the rules of a time (microseconds since 1970).
+
+        None where no rule speaks of it.
+        """
         ...
 
 

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from starlette.responses import FileResponse, Response
 
 from cityloom.cases.desk.wishes import QueueWish, read_move, read_report, read_suggestion
-from cityloom.cases.service import Cases
-from cityloom.model.errors import BadRequestData, ResourceNotFound, UnsupportedMediaType
+from cityloom.model.errors import BadRequestData, UnsupportedMediaType
 from cityloom.web.answers import plain_json
 from cityloom.web.body import read_body
+from cityloom.web.cases.insights import cases_of
 from cityloom.web.cases.schemas import (
     CASE,
     EDITIONS,
@@ -42,7 +42,7 @@ async def report_case(incoming: Incoming) -> Response:
     """`POST /cases`: something is to be done."""
     with incoming.services.keyless.report(incoming.call, incoming.peer, incoming.headers):
         report = read_report(await incoming.json())
-        told = await _cases(incoming).report(incoming.call, report)
+        told = await cases_of(incoming).report(incoming.call, report)
     return plain_json(told, 201, {"Location": f"/cases/{told.id}"})
 
 
@@ -68,14 +68,14 @@ async def query_cases(incoming: Incoming) -> Response:
         limit=limit,
         offset=params.integer("offset") or 0,
     )
-    return plain_json(await _cases(incoming).queue(incoming.call, wish))
+    return plain_json(await cases_of(incoming).queue(incoming.call, wish))
 
 
 async def retrieve_case(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}`: a case whole, with the moves that are open to the caller."""
     params = incoming.params
     return plain_json(
-        await _cases(incoming).show(
+        await cases_of(incoming).show(
             incoming.call,
             incoming.path["caseId"],
             role=params.text("role") or "",
@@ -87,7 +87,7 @@ async def retrieve_case(incoming: Incoming) -> Response:
 async def move_case(incoming: Incoming) -> Response:
     """`POST /cases/{caseId}/moves`: the case after the move."""
     wish = read_move(await incoming.json())
-    return plain_json(await _cases(incoming).move(incoming.call, incoming.path["caseId"], wish))
+    return plain_json(await cases_of(incoming).move(incoming.call, incoming.path["caseId"], wish))
 
 
 async def add_photo(incoming: Incoming) -> Response:
@@ -95,7 +95,7 @@ async def add_photo(incoming: Incoming) -> Response:
     media_type = (incoming.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if media_type not in _PICTURES:
         raise UnsupportedMediaType(f"Content-Type is invalid: one of {', '.join(_PICTURES)} is required")
-    cases, services = _cases(incoming), incoming.services
+    cases, services = cases_of(incoming), incoming.services
     with services.keyless.photo(incoming.call, incoming.peer, incoming.headers):
         data = await read_body(incoming.receive, incoming.headers, services.settings.max_photo_bytes)
         found = await cases.add_photo(
@@ -110,7 +110,7 @@ async def add_photo(incoming: Incoming) -> Response:
 
 async def read_photo(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}/evidence/{evidenceId}`: the picture, without what it told of its maker."""
-    cases = _cases(incoming)
+    cases = cases_of(incoming)
     found = await cases.photo(incoming.call, incoming.path["caseId"], incoming.path["evidenceId"])
     path = cases.files.path(found.id, found.media_type)
     return FileResponse(path, media_type=found.media_type, headers=_PICTURE_HEADERS)
@@ -118,42 +118,42 @@ async def read_photo(incoming: Incoming) -> Response:
 
 async def case_status(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}/status`: what everyone may know."""
-    return plain_json(await _cases(incoming).status(incoming.call, incoming.path["caseId"]))
+    return plain_json(await cases_of(incoming).status(incoming.call, incoming.path["caseId"]))
 
 
 async def case_reporter(incoming: Incoming) -> Response:
     """`GET /cases/{caseId}/reporter?purpose=...`: who reported it; the reading is logged."""
     params = incoming.params
     call = replace(incoming.call, purpose=params.text("purpose") or "")
-    found = await _cases(incoming).reporter(call, incoming.path["caseId"], role=params.text("role") or "")
+    found = await cases_of(incoming).reporter(call, incoming.path["caseId"], role=params.text("role") or "")
     return plain_json(found)
 
 
 async def suggest_cases(incoming: Incoming) -> Response:
     """`POST /cases/suggestions`: what a text may be about."""
     wish = read_suggestion(await incoming.json())
-    return plain_json(await _cases(incoming).suggestions.suggest(incoming.call, wish))
+    return plain_json(await cases_of(incoming).suggestions.suggest(incoming.call, wish))
 
 
 async def case_types(incoming: Incoming) -> Response:
     """`GET /cases/types`: types, conditions and departments, with their names."""
-    return plain_json(_cases(incoming).types(incoming.call))
+    return plain_json(cases_of(incoming).types(incoming.call))
 
 
 async def case_limits(incoming: Incoming) -> Response:
     """`GET /cases/limits`: the table of limits by which cases are reported now."""
-    return plain_json(_cases(incoming).limits_table(incoming.call))
+    return plain_json(cases_of(incoming).limits_table(incoming.call))
 
 
 async def case_workflow(incoming: Incoming) -> Response:
     """`GET /cases/workflow`: the workflow by which cases are reported now."""
-    return plain_json(_cases(incoming).workflow_told(incoming.call))
+    return plain_json(cases_of(incoming).workflow_told(incoming.call))
 
 
 async def case_calendar(incoming: Incoming) -> Response:
     """`GET /cases/calendar`: when the city works."""
     number = incoming.params.integer("edition", 1)
-    return plain_json(await _cases(incoming).calendar.told(incoming.call, number))
+    return plain_json(await cases_of(incoming).calendar.told(incoming.call, number))
 
 
 async def put_calendar(incoming: Incoming) -> Response:
@@ -161,19 +161,12 @@ async def put_calendar(incoming: Incoming) -> Response:
     document = await incoming.json()
     if not isinstance(document, dict):
         raise BadRequestData("the body is invalid: a JSON object is required")
-    return plain_json(await _cases(incoming).calendar.put(incoming.call, document))
+    return plain_json(await cases_of(incoming).calendar.put(incoming.call, document))
 
 
 async def calendar_editions(incoming: Incoming) -> Response:
     """`GET /cases/calendar/editions`: every calendar that held."""
-    return plain_json(await _cases(incoming).calendar.editions(incoming.call))
-
-
-def _cases(incoming: Incoming) -> Cases:
-    cases = incoming.services.cases
-    if cases is None:
-        raise ResourceNotFound("cases do not exist in this city: its profile names no file of `cases`")
-    return cases
+    return plain_json(await cases_of(incoming).calendar.editions(incoming.call))
 
 
 _ANY: Final[dict[str, Any]] = {"type": "object"}

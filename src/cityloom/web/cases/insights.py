@@ -1,4 +1,4 @@
-"""What is seen in cases: `/cases/evaluation`, `/cases/surges`, `/cases/nearby`, `…/duplicates`."""
+"""What is seen in cases: `/cases/evaluation`, `…/surges`, `…/nearby`, `…/place`, `…/duplicates`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cityloom.cases.looks.alike import DuplicatesTold, NearbyTold
 from cityloom.cases.looks.evaluated import EvaluationTold, EvaluationWish, MembersTold, TrendTold
 from cityloom.cases.looks.insights import CaseInsights
 from cityloom.cases.looks.surges_told import SurgesTold, SurgeWish
+from cityloom.cases.service import Cases, PlaceTold
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 from cityloom.web.answers import plain_json
 from cityloom.web.cases.schemas import schema_of
@@ -64,6 +65,12 @@ async def cases_nearby(incoming: Incoming) -> Response:
     place = _degrees(incoming, "longitude", 180.0), _degrees(incoming, "latitude", 90.0)
     found = await _insights(incoming).duplicates.nearby(incoming.call, _required(incoming, "type"), place)
     return plain_json(found)
+
+
+async def case_place(incoming: Incoming) -> Response:
+    """`GET /cases/place`: by what people know a place."""
+    place = _degrees(incoming, "longitude", 180.0), _degrees(incoming, "latitude", 90.0)
+    return plain_json(await cases_of(incoming).place(incoming.call, place))
 
 
 async def query_surges(incoming: Incoming) -> Response:
@@ -122,6 +129,14 @@ def _required(incoming: Incoming, name: str) -> str:
     return text
 
 
+def cases_of(incoming: Incoming) -> Cases:
+    """The city's cases. Raises ResourceNotFound."""
+    cases = incoming.services.cases
+    if cases is None:
+        raise ResourceNotFound("cases do not exist in this city: its profile names no file of `cases`")
+    return cases
+
+
 def _insights(incoming: Incoming) -> CaseInsights:
     insights = incoming.services.case_insights
     if insights is None:
@@ -176,6 +191,15 @@ OPERATIONS = [
         summary="Open cases of a type near a place, as everyone may know them: before somebody reports again",
         params=frozenset({"type", "longitude", "latitude"}),
         response=schema_of(NearbyTold),
+    ),
+    Operation(
+        name="casePlace",
+        method="GET",
+        path="/cases/place",
+        handler=case_place,
+        summary="By what people know a place: the nearest landmark with a name or an address",
+        params=frozenset({"longitude", "latitude"}),
+        response=schema_of(PlaceTold),
     ),
     Operation(
         name="caseDuplicates",

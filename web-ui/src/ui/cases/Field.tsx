@@ -10,7 +10,11 @@ import { SuggestedField } from './SuggestedField';
 
 const texts = ['reason', 'finding', 'closingCondition'];
 const lists = ['departments', 'evidence'];
-const suggested = ['type', 'department'] as const;
+const suggested: Readonly<Record<string, 'type' | 'department'>> = {
+  type: 'type',
+  department: 'department',
+  departments: 'department',
+};
 const units = ['wd', 'wh', 'd', 'h'] as const;
 
 interface Given {
@@ -34,8 +38,13 @@ export function Field({ name, required, first, move, whole, chosen, text }: Give
   }, []);
   const label = known(`cases.field.${name}`) ?? name;
   const title = required ? label : t('cases.optional', { name: label });
-  const offered = suggested.find((each) => each === name);
+  const offered = suggested[name];
   const take = (code: string): void => {
+    const box = [
+      ...(place.current?.querySelectorAll<HTMLInputElement>(':scope fieldset input') ?? []),
+    ];
+    // Of several departments each suggestion is ticked, or taken back, by itself.
+    box.find(({ value }) => value === code)?.click();
     const list = place.current?.querySelector('select');
     if (!list) return;
     list.value = code;
@@ -45,7 +54,12 @@ export function Field({ name, required, first, move, whole, chosen, text }: Give
   return (
     <div class="case-field" ref={place}>
       {offered && (
-        <SuggestedField name={offered} whole={whole} chosen={chosen[offered] ?? ''} take={take} />
+        <SuggestedField
+          name={offered}
+          whole={whole}
+          chosen={(chosen[name] ?? '').split(' ')}
+          take={take}
+        />
       )}
       {lists.includes(name) ? (
         <fieldset>

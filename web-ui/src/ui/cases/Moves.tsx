@@ -125,9 +125,11 @@ export function Moves(props: { whole: CaseWhole; renew: () => void; asked: Asked
                 key={`${chosen} ${begun?.texts.into ?? ''}`}
                 class="case-form"
                 aria-label={nameText(now.title)}
-                onChange={({ target }) => {
-                  if (target instanceof HTMLSelectElement)
-                    setFilled((before) => ({ ...before, [target.name]: target.value }));
+                onChange={({ target, currentTarget }) => {
+                  const { name } = target as HTMLInputElement;
+                  if (!(target instanceof HTMLSelectElement) && name !== 'departments') return;
+                  const given = new FormData(currentTarget).getAll(name).join(' ');
+                  setFilled((before) => ({ ...before, [name]: given }));
                 }}
                 onKeyDown={(event) => {
                   // The form first, the case after it.

@@ -9,10 +9,16 @@ import './intake.css';
 const settleAfter = 400;
 const shortest = 2;
 
-/** What a text may be about, asked again when it has changed; what was told stays until the next answer. */
+/**
+ * What a text may be about, asked again when it has changed; what was told stays until the next answer.
+ *
+ * @param type one that somebody chose already; it is asked about without a text, too
+ * @param of the id of the case that it stands in, and how often that has moved
+ */
 export function useSuggestions(
   text: string,
   type = '',
+  of: { id: string; seen: number } | null = null,
 ): { found: Suggestions | null; failed: boolean } {
   const [settled, setSettled] = useState(text.trim());
   const [last, setLast] = useState<Suggestions | null>(null);
@@ -20,9 +26,9 @@ export function useSuggestions(
     const timer = setTimeout(() => setSettled(text.trim()), settleAfter);
     return () => clearTimeout(timer);
   }, [text]);
-  const asked = settled.length >= shortest;
-  const { body, error } = useRead(asked ? JSON.stringify([settled, type]) : '', () =>
-    suggest(settled, type),
+  const asked = settled.length >= shortest || type !== '';
+  const { body, error } = useRead(asked ? JSON.stringify([settled, type, of]) : '', () =>
+    suggest(settled, { ...(type ? { type } : {}), ...(of ? { case: of.id } : {}) }),
   );
   useEffect(() => {
     if (body || !asked || error) setLast(body);
@@ -33,8 +39,8 @@ export function useSuggestions(
 interface Given {
   offers: readonly Suggested[];
   label: string;
-  /** The code that is chosen now. */
-  chosen: string;
+  /** The codes that are chosen now. */
+  chosen: readonly string[];
   /** The key that takes the offer at a place of the list; "" for none. */
   keyOf?(index: number): string;
   whyOf?(offer: Suggested): string;
@@ -54,7 +60,7 @@ export function Offers({ offers, label, chosen, keyOf, whyOf, take }: Given) {
               type="button"
               class="offer"
               data-offer={offer.value}
-              aria-pressed={offer.value === chosen}
+              aria-pressed={chosen.includes(offer.value)}
               onClick={() => take(offer.value)}
             >
               <span class="offer-name">{nameText(offer.title) || offer.value}</span>

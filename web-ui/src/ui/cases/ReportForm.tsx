@@ -1,13 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { numberOf, reportCase, type Report } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
-import { placeText } from '../../lib/format';
 import { plural, t } from '../../lib/i18n';
 import { readWords, reportPlace, showReportPlace } from '../../state/cases';
 import { map } from '../../state/store';
 import { go, view } from '../../state/view';
 import { Nearby } from './Nearby';
 import { refusal } from './parts';
+import { PlaceName } from './PlaceName';
 import { sendPhotos, type Unsent, UnsentPhotos } from './UnsentPhotos';
 import { TypeChoice } from './TypeChoice';
 
@@ -150,9 +150,9 @@ function PlaceChoice() {
   return (
     <fieldset>
       <legend>{t('report.place')}</legend>
-      <p role="status" data-place={place ? place.join(' ') : ''}>
-        {place ? placeText(place[0], place[1], 5) : t('report.place.hint')}
-      </p>
+      <div role="status" data-place={place ? place.join(' ') : ''}>
+        {place ? <PlaceName place={place} /> : t('report.place.hint')}
+      </div>
       <div class="case-buttons">
         <button
           type="button"

@@ -59,7 +59,8 @@ export function StatusPage() {
 function Status({ of: found }: { of: PublicCase }) {
   const { typeTitle, stateTitle, departmentTitle, reportedAt, promisedBy, closedAt, late } = found;
   const rows: [string, string][] = [
-    [t('status.type'), nameText(typeTitle)],
+    // What anybody wrote is not told to everyone; a type that the reporter chose is.
+    [t('status.type'), nameText(typeTitle) || t('status.untyped')],
     [t('status.state'), nameText(stateTitle)],
     [t('status.department'), nameText(departmentTitle)],
     [t('status.reported'), timeText(reportedAt, 'short')],

@@ -2,6 +2,7 @@ import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Suggested } from '../../api/insights';
 import type { CaseWhole } from '../../api/cases';
 import { listText, t } from '../../lib/i18n';
+import { nameText } from '../../lib/names';
 import { typeTitle } from '../../state/cases';
 import { offerKeys } from '../../state/keys';
 import { Offers, useSuggestions } from './Offers';
@@ -21,13 +22,19 @@ const refuseKey = '0';
 export function SuggestedField(props: {
   name: 'type' | 'department';
   whole: CaseWhole;
-  chosen: string;
+  chosen: readonly string[];
   take: (code: string) => void;
 }) {
   const { name, whole, chosen, take } = props;
-  const { description = '', type = '' } = whole.case;
+  const { id, description = '' } = whole.case;
+  // The department goes by what the case is about: its type, its place, the rules of its day.
+  const type = name === 'department' ? (whole.case.type ?? '') : '';
   const [refused, setRefused] = useState(false);
-  const { found, failed } = useSuggestions(description, name === 'department' ? type : '');
+  const { found, failed } = useSuggestions(
+    description,
+    type,
+    name === 'department' ? { id, seen: whole.seen } : null,
+  );
   const offers = (name === 'type' ? found?.types : found?.departments) ?? [];
   const offered = offers.map(({ value }) => value).join();
   // With what is shown: a key that is pressed at once must do what it stands beside.
@@ -48,10 +55,13 @@ export function SuggestedField(props: {
       },
     );
   }, [offered, refused]);
-  if (!description) return null;
+  if (!description && !type) return null;
   if (failed) return <p class="small quiet">{t('intake.unread')}</p>;
   if (!found) return <p class="small quiet">…</p>;
-  if (!offers.length) return <p class="small quiet">{t(`intake.none.${name}`)}</p>;
+  if (!offers.length) {
+    const unknown = name === 'type' && !found.known;
+    return <p class="small quiet">{t(unknown ? 'intake.none.word' : `intake.none.${name}`)}</p>;
+  }
   if (refused) {
     return (
       <p class="small" role="status">
@@ -81,7 +91,11 @@ export function SuggestedField(props: {
   );
 }
 
-function whyText(name: 'type' | 'department', { because }: Suggested): string {
+function whyText(name: 'type' | 'department', { because, ruled }: Suggested): string {
+  if (ruled) {
+    const { version, row } = ruled;
+    return t('intake.because.rule', { title: nameText(ruled.title) || ruled.table, version, row });
+  }
   if (!because.length) return '';
   const words = because.map((word) =>
     name === 'type' ? t('intake.quoted', { word }) : typeTitle(word),

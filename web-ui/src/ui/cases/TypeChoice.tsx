@@ -51,11 +51,16 @@ export function TypeChoice(props: { type: string; choose: (code: string) => void
                 <Offers
                   offers={offers}
                   label={t('intake.report.suggested')}
-                  chosen=""
+                  chosen={[]}
                   take={choose}
                 />
                 <p class="small quiet">{t('intake.report.hint')}</p>
               </>
+            )}
+            {suggestions?.known === false && (
+              <p class="small quiet" data-unknown-words>
+                {t('intake.report.noWord')}
+              </p>
             )}
             {failed && <p class="small quiet">{t('intake.unread')}</p>}
           </div>
