@@ -9,15 +9,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from cases.town import RULES, Town, town
 from cityloom.broker.ports import Item
 from cityloom.cases.desk.suggesting import REFUSAL, RuledTold, SuggestionsTold, closed_examples
 from cityloom.cases.desk.wishes import SuggestionWish
 from cityloom.cases.insight.suggest import Suggester
+from cityloom.cases.keep.kept import CASE, iri
 from cityloom.ld.context import LdContext
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.model.errors import BadRequestData, ResourceNotFound
+from cityloom.query.values import Query, TypeIs
+from laws.values import put
 
 DARK = "The street lamp at the corner is dark, says Jane Roe"
 
@@ -79,6 +83,21 @@ async def test_what_was_closed_is_learnt_with_its_department(loomhaven: Town) ->
     known = await loomhaven.cases.suggestions.suggest(loomhaven.call(), wish)
     assert [(one.value, one.confidence) for one in known.departments] == [("roads", 0.75)]
     assert known.types[0].value == "flooded-road"
+
+
+async def test_what_a_rule_told_in_two_languages_teaches_each(loomhaven: Town) -> None:
+    await closed(loomhaven, "a zyxomat hums", "street-light", "roads")
+    with loomhaven.store.snapshot() as snapshot:
+        [case] = snapshot.query("", Query(types=TypeIs(CASE)))
+    told = Attribute(kind="LanguageProperty", value={"en": "the zyxomat hums", "zh": "奇机器在响"})
+    put(loomhaven.store, replace(case, attributes={**case.attributes, iri("description"): [told]}))
+    with loomhaven.store.snapshot() as snapshot:
+        learnt = closed_examples(snapshot, "", RULES.workflow)
+    assert [(one.text, one.type, one.department) for one in learnt] == [
+        ("the zyxomat hums", "street-light", "roads"),
+        ("奇机器在响", "street-light", "roads"),
+    ]
+    assert await loomhaven.cases.suggestions.learn()
 
 
 async def test_another_type_than_the_suggested_one_is_logged_without_the_text(loomhaven: Town) -> None:

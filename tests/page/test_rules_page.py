@@ -40,7 +40,8 @@ DRAFT = {**ROUTING, "version": "2"}
 def folder_of(place: Path) -> Path:
     profile = place / "profile"
     profile.mkdir()
-    for name, text in (("profile", PROFILE), ("cases", CASES), ("calendar", CALENDAR)):
+    cases = CASES.replace("rules: [who.yaml]\n", "")  # the rules are adopted here
+    for name, text in (("profile", PROFILE), ("cases", cases), ("calendar", CALENDAR)):
         (profile / f"{name}.yaml").write_text(text)
     (place / "city.yaml").write_text(f"profile: {profile}\n")
     return place

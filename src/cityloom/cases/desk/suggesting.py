@@ -296,8 +296,12 @@ def _examples(
             instance = entity.instance(name)
             told[name] = "" if instance is None else instance.value
         kind, department, text, moved, state = (told[name] for name in _READ)
-        if kind and text and state not in undone:
-            yield moved, entity.id, Example(text=text, type=kind, department=department)
+        if not kind or state in undone:
+            continue
+        # What a rule wrote is told by language: each is a text of its own.
+        for one in text.values() if isinstance(text, dict) else [text]:
+            if one:
+                yield moved, entity.id, Example(text=one, type=kind, department=department)
 
 
 def _told(one: Suggestion, title: dict[str, str], tables: Mapping[RuleRow, dict[str, str]]) -> SuggestedTold:
