@@ -238,8 +238,9 @@ def _closing(rng: np.random.Generator, period: Period, draft: _Draft) -> tuple[I
     hours = np.array([kind.hours or 0 for kind in KINDS])[draft.kind]
     promised = np.where(hours > 0, draft.opened + hours * HOUR, 0)
     half = np.array([[kind.usual, kind.storm] for kind in KINDS])[draft.kind, draft.storm.astype(np.int64)]
-    # Many are closed soon, and some drag on for long.
-    taken = np.maximum(half * HOUR * np.exp(rng.normal(0, 1.0, len(hours))), 600).astype(np.int64)
+    # Many are closed soon, and some drag on for long; a lamp is dark for a night before anybody mends it.
+    least = np.where(draft.kind == LIGHT, DAY, 600)
+    taken = np.maximum(half * HOUR * np.exp(rng.normal(0, 1.0, len(hours))), least).astype(np.int64)
     closed = draft.opened + taken
     return promised, np.where(closed <= period.end, closed, 0)
 
