@@ -36,7 +36,7 @@ By = Literal["", "department", "area", "type"]
 WHOLE: Final = ""
 """The group that holds everything."""
 WITHOUT: Final = "@none"
-"""The group of what has no department, area or type: JSON-LD's word for what has no index (1.1, clause 9.8)."""
+"""The group of what has no department, area or type: JSON-LD's word for it (1.1, clause 1.7)."""
 NOT_REPORTED: Final = "notReported"
 """Told apart for this: what the indicator needs is not kept by anyone."""
 
