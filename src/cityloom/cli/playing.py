@@ -67,7 +67,7 @@ def live_sample(place: CityFolder, settings: Settings) -> None:
             story = _Story(zone, (begin, end), bars("living its last two weeks"))
             asyncio.run(player.through(_HOUR, story.tell))
             story.over()
-        for line in refusals(asyncio.run(player.played()).refused):
+        for line in refusals(story.refused):
             err.print(line, markup=False)
     finally:
         node.close()
@@ -218,10 +218,12 @@ class _Story:
         self._begin, self._end = span
         self._bar = bar
         self._opened = 0
+        self.refused: Mapping[str, str] = {}
 
     def tell(self, played: Played) -> None:
         at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
         self._opened = played.opened
+        self.refused = played.refused
         self._bar(
             (played.now - self._begin) / (self._end - self._begin),
             f"{at:%d %b %H:%M}, {counted(played.opened, 'case')} opened, alarms: {_alarms(played)}",
