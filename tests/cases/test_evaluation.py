@@ -19,6 +19,7 @@ from cases.walks import CALENDAR, HOUR, LIMITS, START, WORKFLOW, replayed, walk
 from cityloom.cases.clocks.limits import LimitTable, make_limits
 from cityloom.cases.deadlines import read
 from cityloom.cases.insight.evaluation import (
+    WITHOUT,
     Evaluation,
     counts_of,
     evaluate,
@@ -288,7 +289,8 @@ def test_figures_are_what_counting_states_and_clocks_gives(seed: int) -> None:
 def test_figures_are_shares_that_add_up_over_groups_and_periods(seed: int, cut: float) -> None:
     cases = records(seed, 12)
     middle = START + int(cut * 60 * 24 * HOUR)
-    whole, areas = measured(cases), measured(cases, by="area")
+    divided = {by: measured(cases, by=by) for by in ("department", "area", "type")}
+    whole = measured(cases)
     parts = [
         measured(cases, Period(since=0, until=middle, now=LATE)),
         measured(cases, Period(since=middle, until=LATE, now=LATE)),
@@ -302,11 +304,17 @@ def test_figures_are_shares_that_add_up_over_groups_and_periods(seed: int, cut: 
                 (Counter(getattr(part.figure(figure.indicator), attribute)) for part in parts), Counter()
             )
             assert of_periods == Counter(getattr(figure, attribute))
-        of_areas: Counter[str] = Counter()
-        for group in {one.group for one in areas.figures} - {""}:
-            of_areas += Counter(areas.figure(figure.indicator, group).denominator)
+        for found in divided.values():
+            groups = [one for one in found.figures if one.indicator == figure.indicator and one.group]
+            for attribute in ("numerator", "denominator"):
+                of_groups = sum((Counter(getattr(one, attribute)) for one in groups), Counter[str]())
+                assert of_groups == Counter(getattr(figure, attribute))
+            apart = [(why, id) for one in groups for why, ids in one.apart.items() for id in ids]
+            assert Counter(apart) == Counter((why, id) for why, ids in figure.apart.items() for id in ids)
         nowhere = {record.case.id for record in cases if not record.area}
-        assert of_areas == Counter(one for one in figure.denominator if one not in nowhere)
+        of_none = [one for one in divided["area"].figures if one.group == WITHOUT]
+        assert {id for one in of_none for id in one.denominator} <= nowhere
+    assert not any(one.group == WITHOUT for found in divided.values() for one in found.scores)
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.sets(st.integers(1, 99), min_size=1, max_size=5))
@@ -343,6 +351,18 @@ def test_a_case_from_another_system_is_closed_by_the_department_that_it_came_wit
             assert found.figure(indicator, department).denominator == ("case:1",)
         assert found.figure("UM-CLOSE-ONTIME", department).value == 100
         assert found.figure("PRJ-RETURN").denominator == ()  # nobody dispatched it here
+
+
+def test_what_was_closed_without_a_department_stands_beside_the_departments() -> None:
+    machine = Machine(WORKFLOW, LIMITS)
+    promise = Promise(by=at("06 09:00"))
+    come = act("takeOver", "02 09:00", type="street-light", promise=promise)
+    closed = told(machine, come, act("closeElsewhere", "03 09:00", closing_condition="lit"))
+    found = measured([closed, straight("02 16:00", "02 16:30")], by="department")
+    assert {one.group for one in found.figures} == {"", "light", WITHOUT}
+    assert len(found.figure("UM-CLOSE-ONTIME").numerator) == 2
+    assert found.figure("UM-CLOSE-ONTIME", WITHOUT).numerator == ("case:1",)
+    assert found.figure("UM-CLOSE-ONTIME", "light").numerator == ("case:1",)
 
 
 def test_types_are_told_apart_by_what_was_filed() -> None:

@@ -25,7 +25,7 @@ from cityloom.cases.keep.kept import CASE, TRANSITION, KeptCase, kept_of
 from cityloom.cases.looks.alerts import SURGE, surge_of
 from cityloom.cases.loop.case import Transition
 from cityloom.cli.console import Bar
-from cityloom.cli.playing import bring_before, prepared
+from cityloom.cli.playing import bring_before, prepared, refusals
 from cityloom.folder import CityConfiguration, CityFolder
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import InternalError
@@ -229,6 +229,17 @@ def test_a_play_goes_to_its_end_and_its_clock_stands_there(storm: Lived) -> None
     assert times[-1] == storm.until
     # What was opened before the play was stopped counts, too.
     assert storm.told[-1].opened == sum(one.reported_at >= storm.begin for one in storm.cases.values())
+
+
+def test_what_a_play_refused_is_told_by_reason_with_some_ids() -> None:
+    late = {f"urn:ngsi-ld:R:{n}": f"closed_datetime is invalid: {n} is before {n + 1}" for n in range(7)}
+    told = refusals({**late, "urn:ngsi-ld:R:x": "open_datetime is required"})
+    assert told[0].startswith("8 reports ")
+    assert "7 because closed_datetime is invalid: urn:ngsi-ld:R:0, " in told[1]
+    assert told[1].endswith("urn:ngsi-ld:R:4 and 2 more")
+    assert "0 is before 1" in told[2]
+    assert "1 because open_datetime is required: urn:ngsi-ld:R:x" in told[3]
+    assert refusals({}) == []
 
 
 def test_play_that_stands_still_says_what_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -378,7 +378,9 @@ async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(ci
         before = city.get("/cases?status=all")["total"]
         counted = page.locator(".evaluation-count")
         await expect(counted).to_contain_text(re.compile(f"^{before} cases? "))
-        report(city, "street-light", 10.07, 50.07)
+        undispatched = report(city, "street-light", 10.07, 50.07)
+        act(city, undispatched, "accept", role="intake")
+        act(city, undispatched, "file", role="shiftLeader", condition="light-out")
         await expect(counted).to_contain_text("Cases have changed since.")
         await counted.get_by_role("button").click()
         await expect(counted).to_contain_text(re.compile(f"^{before + 1} cases "))
@@ -386,6 +388,7 @@ async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(ci
         await page.locator('[data-column="name"] button').click()
         names = page.locator(".evaluation-table tbody .row-name")
         told = await names.all_inner_texts()
+        assert told.pop() == "Without a department"
         assert told == sorted(told, reverse=True)
         async with page.expect_download() as saved:
             await page.get_by_role("button", name="Download: CSV").click()
@@ -396,6 +399,25 @@ async def test_evaluator_reads_figures_with_the_keyboard_and_takes_them_along(ci
         lit = city.get(f"/cases?status=all&department=lighting&since={since}")["total"]
         assert figures["lighting", "UM-FILE-ONTIME"]["numerator"] == str(lit)
         assert figures["", "UM-MISSED"]["value"] == ""
+        for (group, indicator), whole in figures.items():
+            rows = [one for (of, each), one in figures.items() if of and each == indicator]
+            if not group:
+                for column in ("numerator", "denominator"):
+                    assert sum(int(one[column]) for one in rows) == int(whole[column]), indicator
+        # Paper has no choices to look at: it says the days, the division and when it was made.
+        paper = page.locator(".evaluation-paper")
+        await expect(paper).to_be_hidden()
+        await page.emulate_media(media="print")
+        made = datetime.fromisoformat(figures["", "UM-MISSED"]["evaluatedAt"])
+        day = made.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%b %-d, %Y")
+        await expect(paper).to_have_text(
+            re.compile(
+                rf"^Period: {month:%b} 1 – \d\d, {month:%Y} · Who: Whole city"
+                rf" · By: Departments · Made: {day}, "
+            )
+        )
+        await expect(page.locator(".evaluation-choices")).to_be_hidden()
+        await page.emulate_media(media="screen")
         # A period without cases leads to one that has some.
         await page.goto(f"{city.url}/?page=evaluation&period=2020-01-01/2020-01-31")
         await page.get_by_role("button", name="Show that month").click()

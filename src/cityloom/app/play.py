@@ -30,6 +30,7 @@ from cityloom.store.ports import Snapshot
 _BEAT: Final = 0.1
 """Seconds between two beats of a day that is played to be looked at."""
 _EVENTS: Final = 500
+_PART: Final = 100
 
 
 class Staff(Protocol):
@@ -51,12 +52,15 @@ class Staff(Protocol):
 
 
 class Played(Struct, frozen=True, kw_only=True):
-    """How far a play is: the node's time (µs), cases opened in it, titles of the alarms that are on."""
+    """How far a play is: the node's time (µs), cases opened in it, titles of the alarms that are on.
+
+    `refused` holds of what sources told and the node did not take the reason, by id.
+    """
 
     now: int
     opened: int
     alarms: tuple[dict[str, str], ...]
-    refused: int
+    refused: dict[str, str]
 
 
 class Player:
@@ -85,7 +89,7 @@ class Player:
         self._due: deque[Delivery] = deque()
         self._seq = 0
         self._opened = 0
-        self._refused = 0
+        self._refused: dict[str, str] = {}
         self._goes = asyncio.Event()
         self._goes.set()
 
@@ -217,7 +221,7 @@ class Player:
         assert insights is not None
         on = await insights.surges.surges(self.node.own_call("play"), SurgeWish())
         titles = tuple(one.type_title or {"en": one.type} for one in on.surges if not one.area)
-        return Played(now=self.clock.now(), opened=self._opened, alarms=titles, refused=self._refused)
+        return Played(now=self.clock.now(), opened=self._opened, alarms=titles, refused=dict(self._refused))
 
     async def _start(self) -> None:
         self._seq = await asyncio.wrap_future(self.node.store.read(lambda reads: reads.last_seq()))
@@ -230,10 +234,13 @@ class Player:
     async def _deliver(self, due: Sequence[Delivery]) -> None:
         for mapping, told in self._by_source(due):
             call = call_of(self.node.importer, mapping, told[-1].at)
-            self._refused += len(await deliver(self.node.importer, call, mapping, told))
+            for error in await deliver(self.node.importer, call, mapping, told):
+                self._refused[error.id] = error.error.detail
             if mapping.lived is not None:
-                report = await self._requests.take(call, [one.entity for one in told])
-                self._refused += report.refused_count
+                # A report names the first hundred that it refused: none is without its name in such a part.
+                for first in range(0, len(told), _PART):
+                    part = [one.entity for one in told[first : first + _PART]]
+                    self._refused.update((await self._requests.take(call, part)).refused)
 
     def _by_source(self, due: Iterable[Delivery]) -> list[tuple[Mapping, list[Delivery]]]:
         found: dict[str, list[Delivery]] = {}

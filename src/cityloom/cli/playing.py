@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -31,6 +31,8 @@ from cityloom.rules.book import midnight
 from cityloom.rules.opening import OpeningRule, opening_rules
 
 _HOUR = 3_600_000_000
+_NAMED = 5
+"""Ids that are named of what was refused for one reason."""
 _REQUESTS = "sample-service-requests"
 
 
@@ -65,6 +67,8 @@ def live_sample(place: CityFolder, settings: Settings) -> None:
             story = _Story(zone, (begin, end), bars("living its last two weeks"))
             asyncio.run(player.through(_HOUR, story.tell))
             story.over()
+        for line in refusals(story.refused):
+            err.print(line, markup=False)
     finally:
         node.close()
 
@@ -176,6 +180,25 @@ def _truth(place: CityFolder) -> dict[str, Any]:
     return found
 
 
+def refusals(refused: Mapping[str, str]) -> list[str]:
+    """What to say of reports that were refused: how many, and by reason some ids with the first's sentence.
+
+    Args:
+        refused: reasons by id.
+    """
+    if not refused:
+        return []
+    by_reason: dict[str, list[str]] = {}
+    for id, reason in refused.items():
+        by_reason.setdefault(reason.partition(":")[0], []).append(id)
+    lines = [f"{counted(len(refused), 'report')} of the sources refused, so they are no cases:"]
+    for reason, ids in sorted(by_reason.items(), key=lambda one: (-len(one[1]), one[0])):
+        more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
+        lines.append(f"  {len(ids):,} because {reason}: {', '.join(ids[:_NAMED])}{more}")
+        lines.append(f"    the first: {refused[ids[0]]}")
+    return lines
+
+
 def _day_of(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -195,10 +218,12 @@ class _Story:
         self._begin, self._end = span
         self._bar = bar
         self._opened = 0
+        self.refused: Mapping[str, str] = {}
 
     def tell(self, played: Played) -> None:
         at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
         self._opened = played.opened
+        self.refused = played.refused
         self._bar(
             (played.now - self._begin) / (self._end - self._begin),
             f"{at:%d %b %H:%M}, {counted(played.opened, 'case')} opened, alarms: {_alarms(played)}",
@@ -221,10 +246,12 @@ class _Line:
         self._player = player
         self._said = ""
         self._opened = 0
+        self._refused: Mapping[str, str] = {}
 
     def tell(self, played: Played) -> None:
         at = datetime.fromtimestamp(played.now / 1e6, UTC).astimezone(self._zone)
         self._opened = played.opened
+        self._refused = played.refused
         text = f"{at:%Y-%m-%d %H:%M}  cases opened: {played.opened:,}  alarms: {_alarms(played)}"
         if err.is_terminal:
             goes = "Enter: go on" if self._player.paused else f"x{self._speed:g}, Enter: pause"
@@ -241,6 +268,8 @@ class _Line:
             f"{end}the day is over, with {counted(self._opened, 'case')} opened: "
             "the clock stands, and what was lived is kept. Ctrl-C stops"
         )
+        for line in refusals(self._refused):
+            err.print(line, markup=False)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

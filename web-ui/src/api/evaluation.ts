@@ -36,7 +36,7 @@ export interface Score {
 }
 
 export interface Group {
-  /** A department, an area or a type; "" is everything. */
+  /** A department, an area or a type; "" is everything, "@none" what has none of them. */
   group: string;
   title: Name;
   figures: Counts[];

@@ -136,6 +136,13 @@ describe('groups', () => {
       .map(({ group }) => group)
       .join('');
 
+  it('have what has no department, area or type at their end', () => {
+    const all = [group('@none', 7, null), ...groups];
+    for (const order of ['', '-name', 'A', '-A', 'score']) {
+      expect(orderGroups(all, order, 'department').at(-1)?.group).toBe('@none');
+    }
+  });
+
   it('are ordered by name, score or figure; what has no value comes last', () => {
     expect(ordered('')).toBe('abcd');
     expect(ordered('-name')).toBe('dcba');

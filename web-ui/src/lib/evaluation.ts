@@ -122,15 +122,25 @@ export const groupTitle = ({ group, title }: Pick<Group, 'group' | 'title'>): st
 export const scoreOf = (group: Group, by: string): number | null =>
   group.scores.find(({ score }) => score === by)?.value ?? null;
 
-/** Groups by a column: `name`, `score` or an indicator; "-" before it turns. What has no value comes last. */
+/** The group of what has no department, area or type. */
+const withoutGroup = '@none';
+
+/**
+ * Groups by a column: `name`, `score` or an indicator; "-" before it turns. What has no value comes last,
+ * and after it what has no department, area or type.
+ */
 export function orderGroups(groups: readonly Group[], order: string, by: string): Group[] {
   const name = order.replace(/^-/, '');
   const turn = order.startsWith('-') ? -1 : 1;
   const byName = (a: Group, b: Group): number => compareTexts(groupTitle(a), groupTitle(b));
-  if (name === '' || name === 'name') return [...groups].sort((a, b) => turn * byName(a, b));
+  const isWithout = ({ group }: Group): number => Number(group === withoutGroup);
+  if (name === '' || name === 'name') {
+    return [...groups].sort((a, b) => isWithout(a) - isWithout(b) || turn * byName(a, b));
+  }
   const of = (group: Group): number | null =>
     name === 'score' ? scoreOf(group, by) : figureOf(group, name).value;
   return [...groups].sort((a, b) => {
+    if (isWithout(a) !== isWithout(b)) return isWithout(a) - isWithout(b);
     const [left, right] = [of(a), of(b)];
     if (left === null || right === null)
       return Number(left === null) - Number(right === null) || byName(a, b);

@@ -35,6 +35,8 @@ By = Literal["", "department", "area", "type"]
 
 WHOLE: Final = ""
 """The group that holds everything."""
+WITHOUT: Final = "@none"
+"""The group of what has no department, area or type: JSON-LD's word for it (1.1, clause 1.7)."""
 NOT_REPORTED: Final = "notReported"
 """Told apart for this: what the indicator needs is not kept by anyone."""
 
@@ -168,7 +170,8 @@ def evaluate(
         records: all cases that may count: those reported before the period's end. They are as they stand at
             `period.now`.
         workflow: says which states end a case, and how.
-        by: also gives each department, area or type by itself.
+        by: also gives each department, area or type by itself, and as `WITHOUT` what has none, so that each
+            figure's groups come to the whole. Nobody is scored for that.
         cuts: times within the period, growing: what lies before, between and after them is also counted
             by itself.
 
@@ -206,12 +209,11 @@ def evaluate_each(
             for unit in MEASURES[indicator.measure](facts, period, indicator.clock):
                 whole[name].append(unit)
                 for by in grouping:
-                    group = record.case.matter.type if by == "type" else getattr(unit, by)
-                    if group:
-                        groups = counted[by]
-                        if group not in groups:
-                            groups[group] = {one: [] for one in rules.indicators}
-                        groups[group][name].append(unit)
+                    group = (record.case.matter.type if by == "type" else getattr(unit, by)) or WITHOUT
+                    groups = counted[by]
+                    if group not in groups:
+                        groups[group] = {one: [] for one in rules.indicators}
+                    groups[group][name].append(unit)
     return {by: _evaluation(counted[by], period, rules, calendar, by, cuts) for by in divisions}
 
 
@@ -235,7 +237,8 @@ def _evaluation(
             if cuts:
                 for at, counts in _counts_by_step(name, units, cuts, rules).items():
                     steps[at][group, name] = counts
-        scores += [_score(name, group, part, values, rules) for name, part in rules.scores.items()]
+        if group != WITHOUT:
+            scores += [_score(name, group, part, values, rules) for name, part in rules.scores.items()]
     return Evaluation(
         period=period,
         by=by,

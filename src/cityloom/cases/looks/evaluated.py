@@ -16,6 +16,7 @@ from cityloom.broker.ports import Access, Call
 from cityloom.cases.desk.reading import CASES
 from cityloom.cases.insight.evaluation import (
     WHOLE,
+    WITHOUT,
     By,
     Counts,
     Evaluation,
@@ -44,6 +45,11 @@ _MOST_STEPS: Final = 62
 MOST: Final = 200_000
 """Cases that one evaluation looks at."""
 Title = dict[str, str]
+_WITHOUT: Final[Mapping[By, Title]] = {
+    "department": {"en": "Without a department", "zh": "无部门"},
+    "area": {"en": "Without an area", "zh": "无区域"},
+    "type": {"en": "Without a type", "zh": "无类型"},
+}
 
 
 class EvaluationWish(Struct, frozen=True, kw_only=True):
@@ -69,7 +75,10 @@ class ScoreTold(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class GroupTold(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one department, area or type came to; the group "" is everything."""
+    """What one department, area or type came to; the group "" is everything, "@none" what has none of them.
+
+    The groups of a division come to everything.
+    """
 
     group: str
     title: Title
@@ -202,7 +211,8 @@ class CaseEvaluations(Door):
         """
         made, found = await self._evaluate(call, wish)
         rules, titles = self._rules.evaluation, made.titles[found.by]
-        groups = [WHOLE, *sorted({one.group for one in found.figures} - {WHOLE})]
+        named = sorted({one.group for one in found.figures} - {WHOLE}, key=lambda one: (one == WITHOUT, one))
+        groups = [WHOLE, *named]
         return EvaluationTold(
             since=format_datetime(found.period.since),
             until=format_datetime(found.period.until),
@@ -392,13 +402,13 @@ class CaseEvaluations(Door):
     def _titles(self, snapshot: Snapshot, tenant: str, found: Evaluation) -> dict[str, Title]:
         """The names of groups by language; an area's as the live picture has it."""
         by, groups = found.by, sorted({one.group for one in found.figures} - {WHOLE})
+        titles: dict[str, Title] = {WITHOUT: _WITHOUT[by]} if by in _WITHOUT else {}
         if by == "department":
             known = self._rules.departments
-            return {one: known[one].title for one in groups if one in known}
+            return titles | {one: known[one].title for one in groups if one in known}
         if by == "type":
             types = self._rules.limits.told.types
-            return {one: types[one].title for one in groups if one in types}
-        titles: dict[str, Title] = {}
+            return titles | {one: types[one].title for one in groups if one in types}
         for id, entity in snapshot.get_many(tenant, groups).items():
             instance = entity.instance(iri("name"))
             value: Any = None if instance is None else instance.value

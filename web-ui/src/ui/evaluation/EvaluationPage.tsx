@@ -94,6 +94,7 @@ export function EvaluationPage() {
           </nav>
         </div>
         <Choices found={found} />
+        {found && <OnPaper found={found} />}
         {read.error && (
           <Problem title={t('evaluation.unread')} error={read.error} retry={read.retry} />
         )}
@@ -223,6 +224,22 @@ function Choices({ found }: { found: Evaluation | undefined }) {
         </select>
       </label>
     </div>
+  );
+}
+
+/** What the choices say on the screen, as a line of the printed page. */
+function OnPaper({ found }: { found: Evaluation }) {
+  const { by, group } = view.value.evaluation;
+  const chosen = found.groups.find((each) => each.group === group);
+  return (
+    <p class="evaluation-paper">
+      {t('evaluation.paper', {
+        days: daysText(chosenDays()),
+        who: chosen ? groupTitle(chosen) : group,
+        by: t(`evaluation.by.${by}`),
+        time: timeText(found.evaluatedAt, 'short'),
+      })}
+    </p>
   );
 }
 
