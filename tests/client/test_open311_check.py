@@ -272,4 +272,14 @@ def test_the_command_tells_findings_and_ends_with_1_where_there_are_errors() -> 
         codes = {one["code"] for one in json.loads(told) if one["level"] == "error"}
         assert "requests.status" in codes
         assert run(url, "--post", "--api-key", "xyz", "--service", "001")[1].count("'9'") >= 1
+        with pytest.raises(CityError, match=r"often .*/open311/discovery\.xml") as refused:
+            check(f"{url}/v2/services/001")
+        assert refused.value.title.startswith("no Open311 at ")
     assert run("ftp://here")[0] == 1
+
+
+async def test_the_root_of_a_node_leads_to_its_discovery(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        with pytest.raises(CityError) as refused:
+            await asyncio.to_thread(check, f"{node.base}/")
+        assert refused.value.detail == f"its discovery is {node.base}/open311/discovery.xml"

@@ -211,6 +211,12 @@ async def test_case_goes_from_a_citizens_report_to_its_evaluation_on_a_telephone
         await expect(page.locator(".case-chosen")).to_contain_text("由受理员确定")
         await page.get_by_role("button", name="还是自己选").click()
         # A type is found by its name in either language.
+        found = page.locator(".case-types [data-type]")
+        await page.get_by_role("searchbox").fill("tree")
+        await expect(found.first).to_have_attribute("data-type", "street-tree")
+        # What people call by another word is found, too.
+        await page.get_by_role("searchbox").fill("lamp")
+        await expect(found.first).to_have_attribute("data-type", "street-light")
         await page.get_by_role("searchbox").fill("sewer")
         await page.locator('[data-type="blocked-sewer"]').click()
         await expect(page.locator(".case-chosen")).to_contain_text("排水管道堵塞")
@@ -556,6 +562,17 @@ async def test_intake_is_helped_by_what_the_node_sees_and_decides_itself(city: N
         await form.locator("[type=submit]").click()
         await expect(page.locator('.case-history [data-move="merge"]')).to_contain_text("one lamp, two")
         assert city.get(f"/cases/{second}")["case"]["into"] == f"urn:ngsi-ld:Case:{first}"
+        await expect(page.locator(".case-links")).to_contain_text(f"Merged into case {first}")
+        # Everyone is led to the one that goes on, and told nothing that did not happen.
+        await page.get_by_role("link", name="How the case goes").click()
+        await expect(page.locator(".status .case-steps li")).to_have_count(1)
+        await expect(page.locator(".status")).not_to_contain_text("promised")
+        await expect(page.locator(".side")).to_be_hidden()
+        assert await visit.audit() == []
+        await page.locator("[data-into] a").click()
+        await expect(page.locator("#page-title")).to_contain_text(first)
+        await expect(page.locator(".status .case-steps li")).to_have_count(7)
+        await visit.open(f"/?page=cases&as=intake&case={second}")
         await expect(page.locator("[data-alike]")).to_have_count(0)
 
         # The suggested type is taken with one key, and its conditions alone can be chosen.

@@ -196,6 +196,15 @@ async def test_what_is_near_and_of_the_same_type_is_proposed_and_not_merged(node
     assert merged.status == 200, merged.body
     [found] = (await node.get(f"/cases/{first}/duplicates")).json["duplicates"]
     assert (found["case"], found["open"], found["state"]) == (new, False, "merged")
+    # It was never filed, nothing lies ahead of it, and the promise is the other one's.
+    status = (await node.get(f"/cases/{new}/status")).json
+    assert (status["status"], status["into"]) == ("closed", first)
+    assert [(one["step"], one["state"]) for one in status["steps"]] == [("collect", "done")]
+    assert not {"late", "promisedBy"} & status.keys()
+    assert "late" in (await node.get(f"/cases/{first}/status")).json
+    whole = (await node.get(f"/cases/{new}")).json
+    assert [(one["step"], one["state"]) for one in whole["steps"]] == [("collect", "done")]
+    assert whole["steps"][0]["until"] == whole["transitions"][-1]["at"]
 
 
 async def test_duplicates_are_for_those_who_may_see_cases(node: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import struct
 import zlib
 from typing import Any
@@ -363,6 +364,32 @@ async def test_a_refusal_is_told_in_the_language_asked_for_with_titles_and_names
     assert "there are Merge into another case (merge), Assign a field worker" in await told(unknown, "")
     nowhere = {"move": "assign", "worker": "w-7", "department": "nobody", "seen": 4}
     assert "没有部门 'nobody'；现有：道路桥梁管理处（roads）、" in await told(nowhere, "zh")
+    wordless = {"move": "requestReturn", "actingFor": "lighting", "seen": 4}
+    said = await told(wordless, "zh")
+    assert "需要填写理由（reason）" in said
+    for body, languages in (
+        (wish, "zh"),
+        (unknown, "zh"),
+        (nowhere, "zh"),
+        (wordless, "zh"),
+        ({**wish, "role": "mayor"}, "zh"),
+        ({"move": "merge", "into": case, "reason": "twice", "seen": 4, "role": "intake"}, "zh"),
+    ):
+        said = await told(body, languages)
+        assert not re.search("is (invalid|required)|does not exist|itself", said), said
+
+
+async def test_a_report_is_refused_in_whole_sentences_of_the_readers_language(node: Client) -> None:
+    chinese = {"Accept-Language": "zh-CN"}
+    unknown = await node.post("/cases", {"type": "no-such"}, headers=chinese)
+    assert unknown.json["detail"].startswith("没有类型 'no-such'：时限表")
+    nothing = await node.post("/cases", {}, headers=chinese)
+    assert nothing.json["detail"] == "请选择类型或填写说明：需要办理什么"
+    case = await report(node)
+    merge = {"move": "merge", "into": case, "reason": "twice", "seen": 1, "role": "intake"}
+    itself = await node.post(f"/cases/{case}/moves", merge, headers=chinese)
+    assert itself.status == 400
+    assert itself.json["detail"].endswith("不能合并到它自己，请填写另一案件")
 
 
 async def test_the_queue_is_filtered_and_ordered_by_promise_left(node: Client) -> None:
@@ -429,7 +456,15 @@ async def test_a_report_has_the_area_that_holds_it_and_none_outside_the_city(nod
     assert (default["place"], default.get("location"), default.get("area")) == ("unknown", None, None)
     outside = await at(123.6, 30.2)
     assert outside.status == 400
-    assert "outside the city's areas" in outside.json["detail"]
+    assert (outside.json["detail"], outside.json["field"]) == (
+        "location is invalid: 123.6, 30.2 (lon, lat) is outside the city; choose another place",
+        "location",
+    )
+    long = {"type": "Point", "coordinates": [123.42947368420886, 31.17311070547028]}
+    told = await node.post(
+        "/cases", {"location": long, "type": "street-light"}, headers={"Accept-Language": "zh"}
+    )
+    assert told.json["detail"] == "这个位置（123.42947, 31.17311）不在本市范围内，请重新选择"
     assert [
         one["id"] for one in (await node.get("/cases?area=urn:ngsi-ld:District:1&orderBy=id")).json["cases"]
     ] == [

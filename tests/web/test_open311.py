@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -380,6 +382,25 @@ async def test_a_body_that_is_no_form_is_refused(node: Client) -> None:
     twice = b"service_code=street-light&service_code=street-light"
     again = await node.post(f"{V2}/requests.json", raw=twice, headers={"Content-Type": FORM})
     assert (again.status, "twice" in again.json[0]["description"]) == (400, True)
+
+
+async def test_a_notice_tells_the_promise_in_local_time_and_a_place_that_was_not_taken(node: Client) -> None:
+    told = (await send(node, service_code="street-light", **HERE)).json[0]
+    status = (await node.get(f"/cases/{told['service_request_id']}/status")).json
+    at = datetime.fromisoformat(status["promisedBy"]).astimezone(ZoneInfo(CASE_RULES.calendar.time_zone))
+    assert told["service_notice"].startswith(f"Promised by {at.day} {at:%B} {at.year}, {at:%H:%M}")
+    assert told["service_notice"].endswith("(local time).")
+    form = urlencode({"service_code": "street-light", "lat": "0", "long": "0"}).encode()
+    headers = {"Content-Type": FORM, "Accept-Language": "zh"}
+    nowhere = await node.post(f"{V2}/requests.json", raw=form, headers=headers)
+    assert nowhere.status == 201
+    notice = nowhere.json[0]["service_notice"]
+    assert notice.startswith(f"承诺于{at.year}年{at.month}月{at.day}日 ")
+    assert notice.endswith("所发送的坐标不代表任何地点：位置未知。")
+    assert (
+        "no place"
+        in (await send(node, service_code="street-light", lat="0", long="0")).json[0]["service_notice"]
+    )
 
 
 async def test_with_tokens_a_report_is_found_by_its_token(node: Client) -> None:

@@ -331,7 +331,7 @@ def _check_report(report: Report) -> None:
     if report.about and not is_uri(report.about):
         raise BadRequestData(f"about is invalid: {report.about[:_SHORT]!r} is no URI of an entity")
     if not report.draft and not (report.type or report.description.strip()):
-        raise BadRequestData("type or description is required: what is to be done")
+        raise refused(BadRequestData, "nothingTold")
     for index, one in enumerate(report.evidence):
         if not is_uri(one):
             raise BadRequestData(

@@ -12,6 +12,8 @@ export class ApiError extends Error {
     readonly detail: string,
     /** Seconds after which it is worth to ask again, where the node said so; else 0. */
     readonly retryAfter = 0,
+    /** What of the request was wrong, where the node names it; else "". */
+    readonly field = '',
   ) {
     super(detail || title);
     this.name = 'ApiError';
@@ -101,6 +103,7 @@ async function send(
 async function problemOf(response: Response): Promise<ApiError> {
   let title = response.statusText;
   let detail = '';
+  let field = '';
   const retryAfter = Number(response.headers.get('Retry-After') ?? 0) || 0;
   try {
     const problem: unknown = await response.json();
@@ -108,11 +111,12 @@ async function problemOf(response: Response): Promise<ApiError> {
       const fields = problem as Record<string, unknown>;
       if (typeof fields.title === 'string') title = fields.title;
       if (typeof fields.detail === 'string') detail = fields.detail;
+      if (typeof fields.field === 'string') field = fields.field;
     }
   } catch {
     // Not every refusal carries a document; the status says enough.
   }
-  return new ApiError(response.status, title, detail, retryAfter);
+  return new ApiError(response.status, title, detail, retryAfter, field);
 }
 
 /**

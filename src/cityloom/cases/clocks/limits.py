@@ -248,19 +248,24 @@ class LimitTable(Struct, frozen=True, kw_only=True):
         """Raises BadRequestData: a code does not exist, or the condition is not one of the type's."""
         told = self.told
         if matter.type and matter.type not in told.types:
-            raise BadRequestData(f"type is invalid: {matter.type!r} does not exist in {self.name}")
+            raise self._unknown("type", "类型", matter.type)
         if matter.grade and matter.grade not in told.grades:
-            raise BadRequestData(f"grade is invalid: {matter.grade!r} does not exist in {self.name}")
+            raise self._unknown("grade", "区域等级", matter.grade)
         if matter.condition:
             condition = told.conditions.get(matter.condition)
             if condition is None:
-                raise BadRequestData(
-                    f"condition is invalid: {matter.condition!r} does not exist in {self.name}"
-                )
+                raise self._unknown("condition", "立案条件", matter.condition)
             if matter.type not in condition.types:
-                raise BadRequestData(
-                    f"condition is invalid: {matter.condition!r} is no condition of type {matter.type!r}"
+                raise _told(
+                    f"condition is invalid: {matter.condition!r} is no condition of type {matter.type!r}",
+                    f"类型 {matter.type!r} 没有立案条件 {matter.condition!r}",
                 )
+
+    def _unknown(self, field: str, title: str, code: str) -> BadRequestData:
+        return _told(
+            f"{field} is invalid: {code!r} does not exist in {self.name}",
+            f"没有{title} {code!r}：时限表 {self.told.scheme} {self.told.version} 中没有它",
+        )
 
     @property
     def name(self) -> str:
@@ -353,6 +358,12 @@ def _whole(told: TableFile) -> LimitTable:
                 raise BadRequestData(f"conditions.{code}.types is invalid: {kind!r} does not exist in types")
     stages = {stage: parse_limit(text, f"stages.{stage}") for stage, text in told.stages.items()}
     return LimitTable(told=told, stages=stages, rows=rows_of(told))
+
+
+def _told(en: str, zh: str) -> BadRequestData:
+    error = BadRequestData(en)
+    error.texts = {"en": en, "zh": zh}
+    return error
 
 
 def _check_terms(terms: Terms | TypeRow | ConditionRow, place: str) -> None:

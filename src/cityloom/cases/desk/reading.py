@@ -197,7 +197,8 @@ class CaseReads(RulesTold):
             workflow = self.book.workflow(snapshot, case.workflow)
             limits = self.book.limits(snapshot, kept.limits).told
             transitions = self._transitions(snapshot, call, case_id)
-            promise = promise_of(read_open(case, self.book.calendar(snapshot), now), transitions)
+            readings = read_open(case, self.book.calendar(snapshot), now)
+            promise = None if case.into else promise_of(readings, transitions)
             steps = steps_of(kept, workflow, transitions)
             is_open = workflow.is_open(case.state)
             known = limits.types.get(case.matter.type)

@@ -159,7 +159,8 @@ class PublicStep(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
 class PublicCase(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What everyone may know of a case: nothing that anybody wrote, nobody's name.
 
-    `late` says whether the promise is past, or was when the case was closed; absent without a promise.
+    `late` says whether the promise is past, or was when the case was closed; absent without a promise. A case
+    that was merged `into` another has no promise of its own any more: that one's holds.
     """
 
     id: str
@@ -269,7 +270,11 @@ def row_of(kept: KeptCase, workflow: Workflow, calendar: Calendar, at: int) -> C
 
 
 def steps_of(kept: KeptCase, workflow: Workflow, transitions: Sequence[Transition]) -> list[StepView]:
-    """The steps in the order of the workflow, from the moves that were made."""
+    """The steps in the order of the workflow, from the moves that were made.
+
+    Those that were passed over, and those that are not to come since the case has ended, are left out. A
+    state that ends it undone (merged, not accepted) is no work in the step that it stands in.
+    """
     order = list(workflow.steps)
     now = workflow.states[kept.case.state].step
     since: dict[str, int] = {}
@@ -280,6 +285,9 @@ def steps_of(kept: KeptCase, workflow: Workflow, transitions: Sequence[Transitio
     department = ""
     previous = ""
     for one in transitions:
+        if previous and workflow.states[one.to_state].end == "undone":
+            actors[previous], until[previous] = one.act.actor, one.act.at
+            break
         step = workflow.states[one.to_state].step
         department = one.act.department or department
         if step != previous:
@@ -294,16 +302,17 @@ def steps_of(kept: KeptCase, workflow: Workflow, transitions: Sequence[Transitio
         previous = step
     if not transitions:
         since[now] = kept.reported_at
-    holders[now] = workflow.holder_of(kept.case.state, kept.case.department) or holders.get(now, "")
     ended = bool(workflow.states[kept.case.state].end)
+    if not ended:
+        holders[now] = workflow.holder_of(kept.case.state, kept.case.department) or holders.get(now, "")
     if ended and previous:
         until[previous] = kept.case.at
     found = []
     for step in order:
-        done = step != now and step in since and (order.index(step) < order.index(now) or ended)
-        state: Literal["done", "now", "ahead"] = "done" if done or (step == now and ended) else "ahead"
-        if step == now and not ended:
-            state = "now"
+        passed = ended or order.index(step) < order.index(now)
+        if passed and step not in since:
+            continue
+        state: Literal["done", "now", "ahead"] = "done" if passed else "now" if step == now else "ahead"
         found.append(
             StepView(
                 step=step,

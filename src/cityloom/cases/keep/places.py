@@ -13,12 +13,15 @@ import shapely
 from msgspec import Struct
 
 from cityloom.cases.keep.city import AreasPart
+from cityloom.cases.loop.refusals import refused
 from cityloom.model.entity import LOCATION, Entity
 from cityloom.model.errors import BadRequestData
 from cityloom.query.geometry import check_reference, distance, read_geometry, wgs84
 from cityloom.query.values import GeoQuery, Query, TypeIs, TypeOr
 from cityloom.store.ports import Snapshot
 
+_DIGITS: Final = 5
+"""Of a degree: about a metre."""
 _NEAR: Final = 100.0
 """Metres that a point may lie off an area and belong to it: borders are drawn along water and kerbs."""
 _SAME: Final = 1e-6
@@ -68,7 +71,7 @@ class Places:
         """The place of a GeoJSON Point.
 
         Raises:
-            BadRequestData: it is no Point, or lies outside every area.
+            BadRequestData: it is no Point, or lies outside every area (`field` of the problem is `location`).
 
         Cost: two searches of the index of places at most.
         """
@@ -89,9 +92,8 @@ class Places:
                 return Place(location=point, area=found[0].id)
         if not snapshot.query(tenant, Query(types=TypeIs(self._type), limit=1)):
             return Place(location=point)  # its areas are not here yet
-        raise BadRequestData(
-            f"location is invalid: {point[0]}, {point[1]} (lon, lat) lies outside the city's areas"
-        )
+        told = ", ".join(str(round(one, _DIGITS)) for one in point)
+        raise refused(BadRequestData, "outside", {"field": "location"}, place=told)
 
     def near(self, snapshot: Snapshot, tenant: str, point: Point) -> Landmark | None:
         """The nearest landmark with a name or an address; None where the city holds none.

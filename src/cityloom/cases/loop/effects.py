@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from cityloom.cases.loop.case import Act, Case, Part
+from cityloom.cases.loop.refusals import refused
 from cityloom.model.errors import BadRequestData, ResourceNotFound
 
 
@@ -36,7 +37,7 @@ def _count_return(case: Case, act: Act) -> Case:
 
 def _merge(case: Case, act: Act) -> Case:
     if act.into == case.id:
-        raise BadRequestData(f"into is invalid: {act.into} is the case itself")
+        raise refused(BadRequestData, "itself", case=case.id)
     return replace(case, into=act.into)
 
 

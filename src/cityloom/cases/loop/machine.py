@@ -17,7 +17,7 @@ from cityloom.cases.deadlines import Countdown, Reading
 from cityloom.cases.loop.case import Act, Case, Moved, Promise, Transition
 from cityloom.cases.loop.effects import EFFECTS
 from cityloom.cases.loop.guards import GUARDS, Escalates
-from cityloom.cases.loop.refusals import Titled, moves_of, refused, role_of, state_of
+from cityloom.cases.loop.refusals import Titled, fields_of, moves_of, refused, role_of, state_of
 from cityloom.cases.loop.workflow import ALL, INPUTS, VERBS, ClockVerbs, MovePart, Verb, Workflow
 from cityloom.model.errors import BadRequestData, ConfigurationError, Conflict, Forbidden
 from cityloom.model.time import format_datetime
@@ -245,16 +245,24 @@ class Machine:
     def _check_given(self, move: MovePart, act: Act, matter: Matter) -> None:
         missing = [need for need in self._needed(move, matter) if not _given(act, need)]
         if missing:
-            also = ""
+            also = {"en": "", "zh": ""}
             if missing[0] == "condition" and matter.type:
-                also = f"; type {matter.type} has {', '.join(self._limits.conditions_of(matter.type))}"
-            needs = ", ".join(missing)
+                known = self._limits.conditions_of(matter.type)
+                also = {
+                    "en": f"; type {matter.type} has {', '.join(known)}",
+                    "zh": f"；类型 {matter.type} 有 {'、'.join(known)}",
+                }
             raise refused(
-                BadRequestData, "needs", first=missing[0], move=_titled(move), needs=needs, also=also
+                BadRequestData,
+                "needs",
+                first=missing[0],
+                move=_titled(move),
+                needs=fields_of(missing),
+                also=also,
             )
         for name in INPUTS:
             if name not in (*move.needs, *move.takes, *_ALWAYS) and _given(act, name):
-                raise refused(BadRequestData, "notTaken", first=name, move=_titled(move))
+                raise refused(BadRequestData, "notTaken", field=fields_of([name]), move=_titled(move))
 
     def _run_clocks(self, case: Case, verbs: ClockVerbs, act: Act) -> Case:
         for verb in VERBS:

@@ -12,7 +12,7 @@ E = TypeVar("E", bound=CityloomError)
 _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "noMove": {
         "en": "move is invalid: {move} does not exist in {workflow}; from {state} there are {known}",
-        "zh": "move is invalid：{workflow} 中没有 {move}；从{state}起可办理：{known}",
+        "zh": "流程 {workflow} 中没有 {move} 这一操作；从{state}起可办理：{known}",
     },
     "notFrom": {
         "en": "case {case} is {state}: {move} is not possible there, but {known}",
@@ -20,23 +20,23 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "notRole": {
         "en": "role is invalid: {role} may not make the move {move}; {known} may",
-        "zh": "role is invalid：{role}不能办理{move}；可办理的身份：{known}",
+        "zh": "{role}不能办理{move}；可办理的身份：{known}",
     },
     "noRole": {
         "en": "role is invalid: {role} does not exist in {workflow}; there are {known}",
-        "zh": "role is invalid：{workflow} 中没有 {role}；可选身份：{known}",
+        "zh": "流程 {workflow} 中没有身份 {role}；可选身份：{known}",
     },
     "whichRole": {
         "en": "role is required: {move} can be made by {known}",
-        "zh": "role is required：可办理{move}的身份：{known}",
+        "zh": "请选择身份：可办理{move}的有{known}",
     },
     "guard": {
         "en": "case {case} does not allow {move}: {why}",
         "zh": "案件 {case} 不能办理{move}：{why}",
     },
     "notTaken": {
-        "en": "{first} is invalid: {move} does not take it",
-        "zh": "{first} is invalid：办理{move}时不填此项",
+        "en": "{field} is invalid: {move} does not take it",
+        "zh": "办理{move}时不填{field}",
     },
     "movedOn": {
         "en": "case {case} has moved on: its move {number} was {move} at {at}, "
@@ -51,14 +51,43 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "needs": {
         "en": "{first} is required: {move} needs {needs}{also}",
-        "zh": "{first} is required：办理{move}需要 {needs}{also}",
+        "zh": "办理{move}需要填写{needs}{also}",
     },
     "noDepartment": {
         "en": "{first} is invalid: {department} does not exist; there are {known}",
-        "zh": "{first} is invalid：没有部门 {department}；现有：{known}",
+        "zh": "没有部门 {department}；现有：{known}",
+    },
+    "itself": {
+        "en": "into is invalid: {case} is the case itself",
+        "zh": "案件 {case} 不能合并到它自己，请填写另一案件",
+    },
+    "outside": {
+        "en": "location is invalid: {place} (lon, lat) is outside the city; choose another place",
+        "zh": "这个位置（{place}）不在本市范围内，请重新选择",
+    },
+    "nothingTold": {
+        "en": "type or description is required: what is to be done",
+        "zh": "请选择类型或填写说明：需要办理什么",
     },
 }
-"""The members of the API keep their names in every language: `move is invalid`."""
+"""In English the members of the API stand in them by their names: `move is invalid`."""
+_FIELDS: Final = {
+    "reason": "理由",
+    "evidence": "证据",
+    "finding": "核实情况",
+    "type": "类型",
+    "condition": "立案条件",
+    "grade": "区域等级",
+    "department": "部门",
+    "departments": "多个部门",
+    "worker": "处置人员",
+    "into": "并入的案件",
+    "part": "子案件",
+    "extension": "延长时间",
+    "promise": "承诺时限",
+    "closingCondition": "结案条件",
+}
+"""What a member that a move needs or takes is called in Chinese (`workflow.INPUTS`)."""
 _COMMA: Final = {"en": ", ", "zh": "、"}
 _NONE: Final = {"en": "none", "zh": "无"}
 _BRACKETS: Final = {"en": "{title} ({code})", "zh": "{title}（{code}）"}
@@ -89,6 +118,12 @@ def refused(kind: type[E], sentence: str, extra: Mapping[str, object] | None = N
     error = kind(texts["en"], **(extra or {}))
     error.texts = texts
     return error
+
+
+def fields_of(names: Sequence[str]) -> Mapping[str, str]:
+    """Members of the API by language: by their names in English, by a title in Chinese."""
+    titled = (f"{_FIELDS[one]}（{one}）" for one in names)
+    return {"en": _COMMA["en"].join(names), "zh": _COMMA["zh"].join(titled)}
 
 
 def state_of(workflow: Workflow, state: str) -> Titled:

@@ -7,13 +7,15 @@ GET Service Requests; GeoReport Bulk (proposed). The mapping is described in doc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from cityloom.cases.clocks.calendar import Calendar
 from cityloom.cases.clocks.limits import TableFile
-from cityloom.cases.desk.views import promise_of
+from cityloom.cases.desk.views import PublicCase, promise_of
 from cityloom.cases.keep.city import CaseRules
 from cityloom.cases.keep.kept import KeptCase, read_open, worst_light
 from cityloom.cases.keep.numbers import number_of
@@ -26,6 +28,10 @@ OTHER: Final = "other"
 """The service for what no type is known of: such a report has no type yet."""
 _OTHER: Final = {"en": "Something else", "zh": "其他问题"}
 _CONDITION: Final = {"en": "What is wrong with it?", "zh": "具体是什么情况？"}
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 Language = Callable[[Mapping[str, str]], str]
 """Chooses the text of the caller's language."""
 Detailed = Literal["PENDING", "RECEIVED", "IN_PROCESS", "PROCESSED", "REJECTED"]
@@ -320,6 +326,25 @@ def _extended(seen: Seen, rules: CaseRules, language: Language, now: int) -> Ext
             for one in readings
         ],
     )
+
+
+def notice_of(told: PublicCase, time_zone: str, placed: bool) -> dict[str, str]:
+    """What who reports is told by language: what was promised, and that the place was not taken.
+
+    Args:
+        time_zone: the city's, an IANA name; the promise is told in it, as people read a date.
+        placed: whether the report came with a point.
+    """
+    parts: dict[str, list[str]] = {"en": [], "zh": []}
+    if told.promised_by is not None:
+        at = datetime.fromisoformat(told.promised_by).astimezone(ZoneInfo(time_zone))
+        hour = f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+        parts["en"].append(f"Promised by {at.day} {_MONTHS[at.month - 1]} {at.year}, {hour} (local time).")
+        parts["zh"].append(f"承诺于{at.year}年{at.month}月{at.day}日 {hour}（当地时间）前办结。")
+    if placed and told.location is None:
+        parts["en"].append("The point that was sent stands for no place: where it is is not known.")
+        parts["zh"].append("所发送的坐标不代表任何地点：位置未知。")
+    return {"en": " ".join(parts["en"]), "zh": "".join(parts["zh"])}
 
 
 def _moment(at: int) -> str:

@@ -41,7 +41,7 @@ def check(url: str, *, jurisdiction: str = "", test: Trial | None = None) -> lis
         What was found, in the order of the standard's clauses.
 
     Raises:
-        CityError: the server does not answer, or not in time.
+        CityError: the server does not answer, or not in time, or nothing of Open311 is at the address.
 
     Cost: some 40 questions, at most 80 and five minutes.
     """

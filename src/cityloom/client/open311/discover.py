@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from cityloom.client.http import CityError
 from cityloom.client.open311.fetch import Server, difference, text_of
 from cityloom.client.open311.findings import Findings
 
@@ -26,12 +27,17 @@ class Endpoint(NamedTuple):
 
 
 def discover(server: Server, findings: Findings, url: str) -> Endpoint:
-    """The endpoint that discovery names; the address itself where there is no discovery."""
+    """The endpoint that discovery names; the address itself where there is no discovery.
+
+    Raises:
+        CityError: nothing of Open311 is there.
+    """
     url = url.rstrip("/")
     match = _GIVEN.fullmatch(url)
     bases = [match[1]] if match else [url, url.rpartition("/")[0]]
     base = next((one for one in bases if "//" in one and server.exists(f"{one}/discovery.xml")), None)
     if base is None:
+        _check_speaks(server, url)
         findings.error("discovery", f"no discovery.xml at {' or '.join(bases)}")
         return Endpoint(url, True)
     xml = server.get(f"{base}/discovery", "xml", root="discovery")
@@ -62,6 +68,19 @@ def discover(server: Server, findings: Findings, url: str) -> Endpoint:
     )
     formats = [text_of(one) for one in chosen.get("formats") or []]
     return Endpoint(text_of(chosen.get("url")).rstrip("/"), "application/json" in formats)
+
+
+def _check_speaks(server: Server, url: str) -> None:
+    """Raises CityError: the address is no endpoint either; says where discovery is, if that can be found."""
+    if any(server.exists(f"{url}/{one}") for one in ("services.xml", "services.json", "requests.xml")):
+        return
+    near = f"{url}/open311/discovery.xml"
+    told = (
+        f"its discovery is {near}"
+        if server.exists(near)
+        else f"give the address of its discovery, often {near}, or of the endpoint that answers services.xml"
+    )
+    raise CityError(0, f"no Open311 at {url}", told)
 
 
 def _check(findings: Findings, endpoint: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from cityloom.broker.ports import Call
 from cityloom.cases.keep.numbers import number_of
 from cityloom.cases.open311.reads import STATUSES, RequestsWish, ids_of, span_of
-from cityloom.cases.open311.requests import BULK, Language
+from cityloom.cases.open311.requests import BULK, Language, notice_of
 from cityloom.cases.service import Cases
 from cityloom.ld.language import choose_language
 from cityloom.model.errors import BadRequestData, ResourceNotFound
@@ -114,9 +114,9 @@ async def report(incoming: Incoming) -> Response:
     name = secrets.token_urlsafe(24) if cases.book.rules.open311.tokens else ""
     with incoming.services.keyless.report(call, incoming.peer, incoming.headers):
         told = await cases.report(call, await cases.open311_report(call, form.values, form.answers, name))
-    promised = None if told.promised_by is None else f"Promised by {told.promised_by}"
+    notice = notice_of(told, cases.book.rules.calendar.time_zone, bool(form.values.get("lat")))
     found: dict[str, Any] = {"token": name} if name else {"service_request_id": number_of(told.id)}
-    body = [{**found, "service_notice": promised, "account_id": None}]
+    body = [{**found, "service_notice": _language(incoming)(notice) or None, "account_id": None}]
     return answer("service_requests", body, format_of(incoming.raw_path), 201)
 
 

@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { type CaseWhole, readCase } from '../../api/cases';
+import { type CaseWhole, numberOf, readCase } from '../../api/cases';
 import { clockTitle, descriptionText, leftText, lightClock, limitText } from '../../lib/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
@@ -112,6 +112,12 @@ function Whole({ whole, renew }: { whole: CaseWhole; renew: () => void }) {
           .join(' · ')}
       </p>
       <p class="case-links small">
+        {row.into && (
+          <PageLink
+            text={t('cases.mergedInto', { number: numberOf(row.into) })}
+            change={{ cases: { ...view.value.cases, number: numberOf(row.into) } }}
+          />
+        )}
         {about && <PageLink text={t('cases.about')} change={{ page: 'map', id: about }} />}
         <PageLink text={t('status.title')} change={{ page: 'status' }} />
         <PageLink text={t('cases.entity')} change={{ page: 'map', id: row.id }} />

@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError } from '../../api/http';
 import { numberOf, reportCase, type Report } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
 import { plural, t } from '../../lib/i18n';
@@ -37,6 +38,7 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
   const [type, setType] = useState('');
   const [text, setText] = useState('');
   const [said, setSaid] = useState('');
+  const [outside, setOutside] = useState<[number, number] | null>(null);
   const [busy, setBusy] = useState(false);
   const [requestId, setRequestId] = useState(freshId);
   const [photos, setPhotos] = useState(0);
@@ -48,6 +50,7 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
     if (busy) return;
     setBusy(true);
     setSaid('');
+    setOutside(null);
     try {
       const given = new FormData(form);
       const made = await reportCase(reportOf(given, type, requestId));
@@ -57,7 +60,8 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
         .filter((each): each is File => each instanceof File && each.size > 0);
       done(number, await sendPhotos(number, files));
     } catch (thrown) {
-      setSaid(refusal(thrown));
+      if (thrown instanceof ApiError && thrown.field === 'location') setOutside(place);
+      else setSaid(refusal(thrown));
       setBusy(false);
     }
   };
@@ -74,7 +78,7 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
       }}
     >
       <h2 id="report-title">{t('report.title')}</h2>
-      <PlaceChoice />
+      <PlaceChoice outside={place !== null && place === outside} />
       <label>
         <span>{t('report.text')}</span>
         <textarea
@@ -139,16 +143,25 @@ function reportOf(given: FormData, type: string, requestId: string): Report {
   };
 }
 
-/** By a press on the map, the map's middle, or where the reader stands. */
-function PlaceChoice() {
+/**
+ * By a press on the map, the map's middle, or where the reader stands.
+ *
+ * @param outside whether the node said of the place that it is outside the city
+ */
+function PlaceChoice({ outside }: { outside: boolean }) {
   const [said, setSaid] = useState('');
   const place = reportPlace.value;
+  const fieldset = useRef<HTMLFieldSetElement>(null);
+  // The button that sends is far below the place on a telephone.
+  useEffect(() => {
+    if (outside) fieldset.current?.scrollIntoView({ block: 'nearest' });
+  }, [outside]);
   const take = (at: [number, number]): void => {
     setSaid('');
     reportPlace.value = at;
   };
   return (
-    <fieldset>
+    <fieldset ref={fieldset}>
       <legend>{t('report.place')}</legend>
       <div role="status" data-place={place ? place.join(' ') : ''}>
         {place ? <PlaceName place={place} /> : t('report.place.hint')}
@@ -191,7 +204,9 @@ function PlaceChoice() {
           </button>
         )}
       </div>
-      <div role="alert">{said && <p class="note warn">{said}</p>}</div>
+      <div role="alert" data-outside={outside || undefined}>
+        {(said || outside) && <p class="note warn">{said || t('report.place.outside')}</p>}
+      </div>
     </fieldset>
   );
 }

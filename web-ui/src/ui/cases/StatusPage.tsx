@@ -1,4 +1,4 @@
-import { type PublicCase, readStatus } from '../../api/cases';
+import { numberOf, type PublicCase, readStatus } from '../../api/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
@@ -7,7 +7,7 @@ import { newsOf } from '../../state/news';
 import { view } from '../../state/view';
 import { Problem } from '../parts/Problem';
 import { useRead } from '../parts/useRead';
-import { Steps } from './parts';
+import { PageLink, Steps } from './parts';
 
 /** What everyone may know of a case: its steps and dates, nothing that anybody wrote. */
 export function StatusPage() {
@@ -57,7 +57,8 @@ export function StatusPage() {
 }
 
 function Status({ of: found }: { of: PublicCase }) {
-  const { typeTitle, stateTitle, departmentTitle, reportedAt, promisedBy, closedAt, late } = found;
+  const { typeTitle, stateTitle, departmentTitle, reportedAt, promisedBy, closedAt, late, into } =
+    found;
   const rows: [string, string][] = [
     // What anybody wrote is not told to everyone; a type that the reporter chose is.
     [t('status.type'), nameText(typeTitle) || t('status.untyped')],
@@ -79,6 +80,14 @@ function Status({ of: found }: { of: PublicCase }) {
             </div>
           ))}
       </dl>
+      {into && (
+        <p data-into>
+          <PageLink
+            text={t('cases.mergedInto', { number: numberOf(into) })}
+            change={{ page: 'status', cases: { ...view.value.cases, number: numberOf(into) } }}
+          />
+        </p>
+      )}
       {late !== undefined && (
         <p class={late ? 'note warn' : ''}>{t(late ? 'status.late' : 'status.inTime')}</p>
       )}

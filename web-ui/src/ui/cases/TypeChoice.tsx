@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Coded } from '../../api/cases';
 import { languages, t } from '../../lib/i18n';
 import { inLanguage, nameText } from '../../lib/names';
+import { rankTypes } from '../../lib/typesearch';
 import { words } from '../../state/cases';
 import { Offers, useSuggestions } from './Offers';
 
@@ -20,10 +21,13 @@ export function TypeChoice(props: { type: string; choose: (code: string) => void
   const { found: suggestions, failed } = useSuggestions(text);
   const offers = suggestions?.types ?? [];
   const types = words.value?.types.types ?? [];
-  const wanted = letters.trim().toLowerCase();
+  const wanted = letters.trim();
+  // People call things by other words than a city does: those of the suggestions come after its own.
+  const byWords = useSuggestions(letters).found?.types ?? [];
   const chosen = types.find(({ code }) => code === type);
-  const found = types
-    .filter((each) => wanted && allNames(each).some((name) => name.toLowerCase().includes(wanted)))
+  const others = byWords.map(({ value }) => types.find(({ code }) => code === value));
+  const found = [...new Set([...rankTypes(types, allNames, letters), ...(wanted ? others : [])])]
+    .filter((each) => each !== undefined)
     .slice(0, most);
   return (
     <fieldset>

@@ -34,7 +34,7 @@ const onMap = (): boolean => view.value.page === 'map';
 function list(selector: string): void {
   // On a small screen it lies over the map alone; the queue of cases and a report stand in its place, and what
   // has the whole width leaves it no room.
-  const taken = ['cases', 'report', 'evaluation', 'rules'].includes(view.value.page);
+  const taken = ['cases', 'report', 'evaluation', 'rules', 'status'].includes(view.value.page);
   if (taken || (!onMap() && matchMedia('(max-width: 820px)').matches)) go({ page: 'map' });
   if (view.value.id && !document.querySelector(selector)) choose(null);
   if (sheet.value === 'peek') sheet.value = 'half';
