@@ -147,11 +147,42 @@ def test_the_reason_tells_distance_and_time_in_both_languages() -> None:
     )
     (found,) = duplicates(new, [other], RULES)
     assert found.reason["en"] == (
-        "the same type (lamp), 22 m away and 2 h 0 min earlier, in similar words; "
-        "up to 50 m and 24 h are near"
+        "the same type (lamp), 22 m away, reported 2 hours earlier, in similar words; within 50 m and a day"
     )
-    assert "相距 22 米，早 2 小时 0 分钟，描述相近" in found.reason["zh"]
+    assert found.reason["zh"].endswith("相距 22 米，早 2 小时上报，描述相近；在 50 米、1 天以内")
     assert found.rules == "test"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hours", "english", "chinese"),
+    [
+        (-59, 168, "reported at the same time; within 30 m and a week", "同时上报；在 30 米、1 周以内"),
+        (0, 1, "reported at the same time; within 30 m and an hour", "同时上报；在 30 米、1 小时以内"),
+        (-60, 48, "reported 1 minute earlier; within 30 m and 2 days", "早 1 分钟上报；在 30 米、2 天以内"),
+        (
+            330,
+            1.5,
+            "reported 5 minutes later; within 30 m and 1.5 hours",
+            "晚 5 分钟上报；在 30 米、1.5 小时以内",
+        ),
+        (
+            90_061,
+            336,
+            "reported 1 day 1 hour later; within 30 m and 2 weeks",
+            "晚 1 天 1 小时上报；在 30 米、2 周以内",
+        ),
+        (86_461, 72, "reported 1 day later; within 30 m and 3 days", "晚 1 天上报；在 30 米、3 天以内"),
+    ],
+)
+def test_the_reason_tells_time_as_people_do(seconds: int, hours: float, english: str, chinese: str) -> None:
+    new = Told(case="new", type="lamp", at=0, place=(0.0, 0.0))
+    other = Told(case="old", type="lamp", at=seconds * 1_000_000, place=(0.0001, 0.0))
+    rules = DuplicateRules(version="test", default=Nearness(metres=30, hours=hours))
+    (found,) = duplicates(new, [other], rules)
+    assert found.reason == {
+        "en": f"the same type (lamp), 11 m away, {english}",
+        "zh": f"类型相同（lamp），相距 11 米，{chinese}",
+    }
 
 
 def test_words_that_are_alike_come_first_and_others_stay() -> None:

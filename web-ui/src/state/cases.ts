@@ -59,6 +59,9 @@ export const moveTitle = (code: string): string =>
 export const roleTitle = (code: string): string =>
   titled(code, words.value?.workflow.roles[code]?.title);
 
+/** Whether people act in a role: the city itself acts by its rules and its sources alone. */
+export const isOfPeople = (role: string): boolean => role !== 'city';
+
 /** Who is to act: a department, or a role. */
 export const holderTitle = (code: string): string =>
   words.value?.workflow.roles[code] ? roleTitle(code) : departmentTitle(code);

@@ -35,6 +35,16 @@ export function focusOn(selector: string): void {
   if (!focusNow(selector)) setTimeout(() => focusNow(selector));
 }
 
+/**
+ * Puts the focus on the first of these, where what had it has gone: the next thing that the reader needs.
+ *
+ * Before the reader has done anything, nothing was lost: the page begins where the browser does.
+ */
+export function goOnAt(selector: string): void {
+  const now = document.activeElement;
+  if (navigator.userActivation.hasBeenActive && (!now || now === document.body)) focusOn(selector);
+}
+
 function focusNow(selector: string): boolean {
   const place = document.querySelector<HTMLElement>(selector);
   place?.focus();

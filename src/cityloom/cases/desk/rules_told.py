@@ -28,14 +28,17 @@ class RulesTold(Door):
         self.book = book
 
     def types(self, call: Call) -> dict[str, Any]:
-        """Types with their conditions, and departments: codes and names by language."""
+        """Types with their conditions, and departments: codes and names by language; the grades of areas.
+
+        There are grades only where an area of the city has one.
+        """
         self._may(call, "read", TYPES)
         rules = self.book.rules
         limits, told = rules.limits, rules.limits.told
         return {
             "scheme": told.scheme,
             "version": told.version,
-            "grades": told.grades,
+            "grades": told.grades if rules.areas is not None and rules.areas.grades else [],
             "types": [
                 {
                     "code": code,

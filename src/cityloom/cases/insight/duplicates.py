@@ -188,19 +188,49 @@ def _pairs(text: str) -> Counter[str]:
 def _reason(
     kind: Mapping[str, str], metres: float, apart: int, likeness: float | None, near: Nearness
 ) -> dict[str, str]:
-    minutes = abs(apart) // 60_000_000
-    hours, rest = divmod(minutes, 60)
-    english = f"{hours} h {rest} min" if hours else f"{rest} min"
-    chinese = f"{hours} 小时 {rest} 分钟" if hours else f"{rest} 分钟"
-    when = "earlier" if apart < 0 else "later"
     words = likeness is not None and likeness >= _ALIKE
+    length = _length(abs(apart) // 60_000_000)
+    told = {
+        "en": f"reported {length['en']} {'earlier' if apart < 0 else 'later'}",
+        "zh": f"{'早' if apart < 0 else '晚'} {length['zh']}上报",
+    }
+    if abs(apart) < 60_000_000:
+        told = {"en": "reported at the same time", "zh": "同时上报"}
+    within = _within(near.hours)
     return {
         "en": (
-            f"the same type ({kind['en']}), {metres:.0f} m away and {english} {when}"
-            f"{', in similar words' if words else ''}; up to {near.metres:g} m and {near.hours:g} h are near"
+            f"the same type ({kind['en']}), {metres:.0f} m away, {told['en']}"
+            f"{', in similar words' if words else ''}; within {near.metres:g} m and {within['en']}"
         ),
         "zh": (
-            f"类型相同（{kind['zh']}），相距 {metres:.0f} 米，{'早' if apart < 0 else '晚'} {chinese}"
-            f"{'，描述相近' if words else ''}；{near.metres:g} 米、{near.hours:g} 小时以内视为邻近"
+            f"类型相同（{kind['zh']}），相距 {metres:.0f} 米，{told['zh']}"
+            f"{'，描述相近' if words else ''}；在 {near.metres:g} 米、{within['zh']}以内"
         ),
     }
+
+
+def _length(minutes: int) -> dict[str, str]:
+    """A length of time in its two largest units."""
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    counts = [(days, "day", "天"), (hours, "hour", "小时"), (minutes, "minute", "分钟")]
+    first = next((at for at, (count, _, _) in enumerate(counts) if count), 2)
+    shown = [one for one in counts[first : first + 2] if one[0]]
+    return {
+        "en": " ".join(_counted(count, unit) for count, unit, _ in shown),
+        "zh": " ".join(f"{count} {unit}" for count, _, unit in shown),
+    }
+
+
+def _within(hours: float) -> dict[str, str]:
+    """A limit in the largest unit of which it is whole."""
+    for size, english, chinese in ((168, "week", "周"), (24, "day", "天")):
+        if hours % size == 0:
+            count = int(hours // size)
+            told = f"a {english}" if count == 1 else _counted(count, english)
+            return {"en": told, "zh": f"{count} {chinese}"}
+    return {"en": "an hour" if hours == 1 else f"{hours:g} hours", "zh": f"{hours:g} 小时"}
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

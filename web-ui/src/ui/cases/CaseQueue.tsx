@@ -81,8 +81,10 @@ export function CaseQueue() {
         </nav>
       </div>
       <Surges beat={beat} />
-      <RoleChoice />
-      <QueueTools />
+      <div class="case-bar">
+        <RoleChoice />
+        <QueueTools />
+      </div>
       <Scope />
       {error && <Problem title={t('cases.unread')} error={error} retry={retry} />}
       {!body && !error && <p role="status">{t('loading.rows')}</p>}

@@ -36,6 +36,8 @@ export function Field({ name, required, first, move, whole, chosen, text }: Give
   useEffect(() => {
     if (first) place.current?.querySelector<HTMLElement>('input, select, textarea')?.focus();
   }, []);
+  // Of a city whose areas have no grades, there is none to choose.
+  if (name === 'grade' && !words.value?.types.grades.length) return null;
   const label = known(`cases.field.${name}`) ?? name;
   const title = required ? label : t('cases.optional', { name: label });
   const offered = suggested[name];
@@ -127,13 +129,16 @@ function Input({ name, required, move, whole, chosen, text }: Omit<Given, 'first
     const given = { name, required, defaultValue: text };
     return <input class="search" maxLength={200} {...given} />;
   }
-  const { type = '', department = '' } = whole.case;
+  const { type = '', department = '', condition = '' } = whole.case;
   // Of a type that is chosen here too, there may be none.
   const none = name === 'condition' && (!options.length || (asksType(move) && !chosen.type));
   const usual: Record<string, string> = { type, department };
+  const isSet = Boolean({ ...usual, condition }[name]);
   return (
     <select class="select" name={name} required={required && !none}>
-      <option value="">{t(required ? 'cases.choose' : 'cases.asIs')}</option>
+      <option value="">
+        {t(required ? 'cases.choose' : isSet ? 'cases.asIs' : 'cases.notSet')}
+      </option>
       {options.map(([code, text]) => (
         // Not the value of the select: what the reader chose would be undone with every drawing.
         <option key={code} value={code} selected={code === usual[name]}>

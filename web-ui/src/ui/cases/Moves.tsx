@@ -3,7 +3,7 @@ import { addPhoto, type CaseMove, type CaseWhole, moveCase } from '../../api/cas
 import { ApiError } from '../../api/http';
 import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
-import { departmentTitle, moveTitle, roleTitle } from '../../state/cases';
+import { departmentTitle, isOfPeople, moveTitle, roleTitle } from '../../state/cases';
 import { say } from '../../state/notice';
 import { view } from '../../state/view';
 import { Field, valuesOf } from './Field';
@@ -28,7 +28,8 @@ export function Moves(props: { whole: CaseWhole; renew: () => void; asked: Asked
   const title = useRef<HTMLHeadingElement>(null);
   const lookedAt = useRef(0);
   const { number } = view.value.cases;
-  const { moves, seen } = whole;
+  const { seen } = whole;
+  const moves = whole.moves.filter(({ role }) => isOfPeople(role));
   const now = moves.find((each) => nameOf(each) === chosen);
   const groups = new Map<string, CaseMove[]>();
   for (const each of moves) {
@@ -159,7 +160,14 @@ export function Moves(props: { whole: CaseWhole; renew: () => void; asked: Asked
                   <button type="submit" class="button primary" disabled={busy}>
                     {nameText(now.title)}
                   </button>
-                  <button type="button" class="button plain" onClick={() => setChosen('')}>
+                  <button
+                    type="button"
+                    class="button plain"
+                    onClick={() => {
+                      setChosen('');
+                      title.current?.focus();
+                    }}
+                  >
                     {t('cases.cancel')}
                   </button>
                 </div>

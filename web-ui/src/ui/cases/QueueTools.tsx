@@ -30,6 +30,7 @@ export function QueueTools() {
       <FindCase />
       <Mine />
       <Folded
+        everywhere
         text={count ? t('cases.filter.set', { count: numberText(count) }) : t('cases.filter')}
       >
         <Filters />

@@ -4,6 +4,7 @@ import { numberOf, reportCase, type Report } from '../../api/cases';
 import { writeAddress } from '../../lib/address';
 import { plural, t } from '../../lib/i18n';
 import { readWords, reportPlace, showReportPlace } from '../../state/cases';
+import { goOnAt } from '../../state/focus';
 import { map } from '../../state/store';
 import { go, view } from '../../state/view';
 import { Nearby } from './Nearby';
@@ -45,6 +46,7 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
   const place = reportPlace.value;
   // A place or a type that is pressed is something else, too.
   useEffect(() => setRequestId(freshId()), [type, place]);
+  useEffect(() => goOnAt('#report-title'), []);
 
   const send = async (form: HTMLFormElement): Promise<void> => {
     if (busy) return;
@@ -77,7 +79,9 @@ function Form({ done }: { done: (number: string, unsent: Unsent[]) => void }) {
         void send(event.currentTarget);
       }}
     >
-      <h2 id="report-title">{t('report.title')}</h2>
+      <h2 id="report-title" tabIndex={-1}>
+        {t('report.title')}
+      </h2>
       <PlaceChoice outside={place !== null && place === outside} />
       <label>
         <span>{t('report.text')}</span>

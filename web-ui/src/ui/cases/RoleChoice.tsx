@@ -1,12 +1,12 @@
 import { t } from '../../lib/i18n';
-import { departmentTitle, goCases, roleTitle, words } from '../../state/cases';
+import { departmentTitle, goCases, isOfPeople, roleTitle, words } from '../../state/cases';
 import { view } from '../../state/view';
 
-/** In which role the reader acts; the address keeps it. The city itself acts by its rules alone. */
+/** In which role the reader acts; the address keeps it. */
 export function RoleChoice() {
   const known = words.value;
   const { as: now, mine } = view.value.cases;
-  const roles = Object.entries(known?.workflow.roles ?? {}).filter(([role]) => role !== 'city');
+  const roles = Object.entries(known?.workflow.roles ?? {}).filter(([role]) => isOfPeople(role));
   const options = roles.flatMap(([role, { holder }]): [string, string][] =>
     holder
       ? (known?.types.departments ?? []).map(({ code }) => [

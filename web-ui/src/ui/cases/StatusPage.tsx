@@ -1,8 +1,10 @@
+import { useEffect } from 'preact/hooks';
 import { numberOf, type PublicCase, readStatus } from '../../api/cases';
 import { timeText } from '../../lib/format';
 import { t } from '../../lib/i18n';
 import { nameText } from '../../lib/names';
 import { caseType, goCases } from '../../state/cases';
+import { focusOn, goOnAt } from '../../state/focus';
 import { newsOf } from '../../state/news';
 import { view } from '../../state/view';
 import { Problem } from '../parts/Problem';
@@ -17,9 +19,16 @@ export function StatusPage() {
     async (stop) => (await readStatus(number, stop)).body,
     newsOf(caseType),
   );
+  const isUnknown = error?.status === 404;
+  useEffect(() => goOnAt('#page-title'), [number]);
+  useEffect(() => {
+    if (isUnknown) focusOn('.status [name="number"]');
+  }, [isUnknown, number]);
   return (
     <main class="sheet-page status" id="main" tabIndex={-1} aria-labelledby="page-title">
-      <h2 id="page-title">{number ? t('cases.case', { number }) : t('status.title')}</h2>
+      <h2 id="page-title" tabIndex={-1}>
+        {number ? t('cases.case', { number }) : t('status.title')}
+      </h2>
       <form
         class="case-form"
         role="search"
@@ -43,7 +52,7 @@ export function StatusPage() {
           {t('status.look')}
         </button>
       </form>
-      {error && error.status === 404 ? (
+      {isUnknown ? (
         <p class="note warn" role="alert">
           {t('status.unknown', { number })}
         </p>

@@ -1,9 +1,10 @@
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Coded } from '../../api/cases';
 import { languages, t } from '../../lib/i18n';
 import { inLanguage, nameText } from '../../lib/names';
 import { rankTypes } from '../../lib/typesearch';
 import { words } from '../../state/cases';
+import { goOnAt } from '../../state/focus';
 import { Offers, useSuggestions } from './Offers';
 
 const most = 8;
@@ -26,6 +27,14 @@ export function TypeChoice(props: { type: string; choose: (code: string) => void
   const byWords = useSuggestions(letters).found?.types ?? [];
   const chosen = types.find(({ code }) => code === type);
   const others = byWords.map(({ value }) => types.find(({ code }) => code === value));
+  const isOpen = !unknown && !chosen;
+  const wasOpen = useRef(isOpen);
+  // What was pressed goes away with the choice, and what comes in its place takes the focus.
+  useLayoutEffect(() => {
+    if (wasOpen.current === isOpen) return;
+    wasOpen.current = isOpen;
+    goOnAt(isOpen ? '.case-type-search' : '.case-chosen > span');
+  }, [isOpen]);
   const found = [...new Set([...rankTypes(types, allNames, letters), ...(wanted ? others : [])])]
     .filter((each) => each !== undefined)
     .slice(0, most);
@@ -34,14 +43,14 @@ export function TypeChoice(props: { type: string; choose: (code: string) => void
       <legend>{t('report.type')}</legend>
       {unknown ? (
         <p class="case-chosen">
-          <span>{t('intake.report.left')}</span>
+          <span tabIndex={-1}>{t('intake.report.left')}</span>
           <button type="button" class="button plain" onClick={() => setUnknown(false)}>
             {t('intake.report.again')}
           </button>
         </p>
       ) : chosen ? (
         <p class="case-chosen">
-          <span>{bothNames(chosen)}</span>
+          <span tabIndex={-1}>{bothNames(chosen)}</span>
           <button type="button" class="button plain" onClick={() => choose('')}>
             {t('report.type.other')}
           </button>
@@ -70,7 +79,7 @@ export function TypeChoice(props: { type: string; choose: (code: string) => void
           </div>
           <input
             type="search"
-            class="search"
+            class="search case-type-search"
             aria-label={t('report.type.search')}
             placeholder={t('report.type.search')}
             value={letters}

@@ -96,10 +96,11 @@ export function FigurePane({ found, indicator, steps }: Shown) {
         </div>
         <Bar counts={counts} better={indicator.better} />
         {indicator.notReported.en && <p class="small">{nameText(indicator.notReported)}</p>}
-        <p class="small quiet">
-          {t('evaluation.whose', { role: roleTitle(indicator.role) })} · {indicator.id} ·{' '}
-          <code>{indicator.formula}</code>
-        </p>
+        <p class="small quiet">{t('evaluation.whose', { role: roleTitle(indicator.role) })}</p>
+        <details class="small quiet">
+          <summary>{t('evaluation.asComputed')}</summary>
+          {indicator.id} · <code>{indicator.formula}</code>
+        </details>
       </section>
       {Object.keys(apart).length > 0 && (
         <section aria-labelledby="figure-apart">

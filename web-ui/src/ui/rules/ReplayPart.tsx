@@ -36,6 +36,13 @@ export function ReplayPart({ whole, today, ready }: Properties) {
     rulesNews.value,
   );
   const chosen = view.value.rules.replay || list.body?.[0]?.id || '';
+  // The days in the fields are those of the result below them, until other ones are typed.
+  const shown = list.body?.find(({ id }) => id === chosen);
+  useEffect(() => {
+    if (!shown) return;
+    setFrom(shown.from);
+    setUntil(shown.until);
+  }, [shown?.id]);
   const ask = async (): Promise<void> => {
     setBusy(true);
     setError(null);
