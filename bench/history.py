@@ -31,8 +31,8 @@ from cityloom.model.time import format_datetime
 from cityloom.store.cold.schema import ROW_GROUP
 from cityloom.store.ports import Transaction
 from cityloom.store.sqlite import SqliteStore, read_database
-from cityloom.store.tables.cold_rows import month_of
-from cityloom.store.tables.one_history import one_history
+from cityloom.store.tables.history.cold_rows import month_of
+from cityloom.store.tables.tiering.one_history import one_history
 
 IMPORTED: Final = 5_000_000
 """Instances of one round of the import."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import apsw
 
-from cityloom.store.tables.sights import fold
+from cityloom.store.tables.entities.sights import fold
 
 WORDS = ["Upper", "Lower", "North", "South", "East", "West", "Old", "New", "Harbour", "River", "Station"]
 CHARS = "上下东西南北老新港河站市园山桥门路灯区街口里"

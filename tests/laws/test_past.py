@@ -17,7 +17,7 @@ from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.query.values import Query, TypeIs
 from cityloom.store.history_ports import Observed, Window
 from cityloom.store.ports import Snapshot, Store
-from cityloom.store.tables import past
+from cityloom.store.tables.history import past
 from tests.laws.conftest import HOMES, START, TIERED
 from tests.laws.values import HOUR, LAMP, LEVEL, SENSOR, STATE, append, lamp, prop, put, reading, remove, see
 

@@ -16,7 +16,7 @@ from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.tiering.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 

@@ -10,7 +10,8 @@ import pytest
 from cityloom.model.clock import SimulatedClock
 from cityloom.store.ports import Store
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables import history_writes, log
+from cityloom.store.tables.history import writes as history_writes
+from cityloom.store.tables.records import log
 from tests.laws.conftest import START
 from tests.laws.values import HOUR, SENSOR, append, do, lamp, put, reading, see
 

@@ -20,7 +20,7 @@ from cityloom.store.sqlite import SqliteStore, checksums, copy_database
 from cityloom.store.sqlite.checksums import accept_pages, wrong_frame, wrong_pages
 from cityloom.store.sqlite.connection import migrate
 from cityloom.store.sqlite.fills import FILLS
-from cityloom.store.tables.cold_status import kept_files
+from cityloom.store.tables.tiering.status import kept_files
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import HOUR, append, lamp, put, reading, see

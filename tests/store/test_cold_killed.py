@@ -16,7 +16,7 @@ import pytest
 from cityloom.model.errors import StoreFailed
 from cityloom.store.cold.tables import Change
 from cityloom.store.ports import Store
-from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.tiering.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import CAUSE, HOUR, LEVEL, append, do, history, reading

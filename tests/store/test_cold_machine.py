@@ -27,7 +27,7 @@ from cityloom.store.history_ports import Numbers, Window
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.tiering.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.values import CAUSE, HOUR, LEVEL, RUN, SENSOR, STATE, do, prop, reading
 from tests.postgres import server

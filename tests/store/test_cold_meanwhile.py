@@ -16,7 +16,7 @@ from cityloom.model.time import format_datetime
 from cityloom.store.history_ports import Window
 from cityloom.store.ports import Store
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.cold_status import cold_status
+from cityloom.store.tables.tiering.status import cold_status
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import (

@@ -19,7 +19,7 @@ from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import CityloomError
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.tiering.mover import Mover
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import HOUR, append, reading

@@ -20,8 +20,8 @@ from cityloom.model.time import format_datetime
 from cityloom.store.cold.schema import COLUMNS, ORDER, ROW_GROUP
 from cityloom.store.history_ports import Window
 from cityloom.store.sqlite import SqliteStore, read_database
-from cityloom.store.tables.cold_status import cold_files, cold_status
-from cityloom.store.tables.one_history import one_history
+from cityloom.store.tables.tiering.one_history import one_history
+from cityloom.store.tables.tiering.status import cold_files, cold_status
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import (

@@ -22,9 +22,9 @@ from cityloom.store.moving import move_to_postgres
 from cityloom.store.ports import Snapshot, Store, Transaction
 from cityloom.store.postgres import PostgresStore
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.cold_changes import begin
-from cityloom.store.tables.cold_status import cold_status, count_cold
 from cityloom.store.tables.snapshot import TablesTransaction
+from cityloom.store.tables.tiering.changes import begin
+from cityloom.store.tables.tiering.status import cold_status, count_cold
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import (

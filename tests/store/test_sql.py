@@ -25,7 +25,7 @@ from cityloom.store.sql import place_row, plain_number, scope_key, select_entiti
 from cityloom.store.sql_like import FOLDED_TO_ASCII, WITHOUT_ACCENTS
 from cityloom.store.sqlite.dialect import SQLITE
 from cityloom.store.sqlite.session import SqliteSession
-from cityloom.store.tables.sights import sight_of, write_sight
+from cityloom.store.tables.entities.sights import sight_of, write_sight
 from query.cql2_draws import filters
 from query.cql2_oracle import truth
 from query.draws import (

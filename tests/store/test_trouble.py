@@ -16,7 +16,7 @@ from cityloom.model.errors import StoreFailed
 from cityloom.query.values import Query
 from cityloom.store.sqlite import SqliteStore
 from cityloom.store.sqlite import writer as sqlite_writer
-from cityloom.store.tables import trouble
+from cityloom.store.tables.base import trouble
 from tests.laws.values import CAUSE, lamp, put, see
 from tests.store.power import Disk
 

@@ -16,7 +16,7 @@ from cityloom.query.values import Query
 from cityloom.store.ports import Transaction
 from cityloom.store.sqlite import SqliteStore
 from cityloom.store.sqlite.snapshot import SqliteTransaction
-from cityloom.store.tables.waiting import Waiting, taken, touched
+from cityloom.store.tables.base.waiting import Waiting, taken, touched
 from tests.laws.values import CAUSE, do, lamp, put, see
 
 ADD = "INSERT INTO entity_scope (tenant, scope, row) VALUES (?, ?, ?)"

@@ -16,7 +16,7 @@ from aiohttp import web
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import StoreFailed
 from cityloom.store.sqlite import SqliteStore
-from cityloom.store.tables.cold_status import kept_files
+from cityloom.store.tables.tiering.status import kept_files
 from tests.laws.conftest import START
 from tests.laws.tiered import LATER
 from tests.laws.values import HOUR, append, history, reading, see

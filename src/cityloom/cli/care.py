@@ -82,7 +82,7 @@ def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path,
     """The files of a city besides its store, and what each is called in a backup."""
     from cityloom.connect.profile import builtin_profiles
     from cityloom.store.sqlite import read_database
-    from cityloom.store.tables.cold_status import cold_files
+    from cityloom.store.tables.tiering.status import cold_files
 
     configuration = folder.path / CONFIGURATION
     if folder.profile and folder.profile not in builtin_profiles():

@@ -86,7 +86,7 @@ def _log(file: Path) -> Iterator[Finding]:
 def _tables(folder: CityFolder) -> Iterator[Finding]:
     from cityloom.cli.snapshots import opened
     from cityloom.store.cold.files import differs
-    from cityloom.store.tables.cold_status import cold_files, kept_files
+    from cityloom.store.tables.tiering.status import cold_files, kept_files
 
     place = folder.cold_place(folder.settings())
     if "://" in place:

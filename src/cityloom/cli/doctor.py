@@ -132,7 +132,7 @@ def _check_database(url: str) -> Iterator[Finding]:
 def _check_cold(folder: CityFolder) -> Iterator[Finding]:
     from cityloom.cli.snapshots import opened
     from cityloom.store.migrations import migrations
-    from cityloom.store.tables.cold_status import cold_status
+    from cityloom.store.tables.tiering.status import cold_status
 
     settings = folder.settings()
     if settings.store:

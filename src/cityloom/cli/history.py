@@ -52,7 +52,7 @@ def status(data: _Data) -> None:
     from rich.table import Table as Grid
 
     from cityloom.cli.snapshots import opened
-    from cityloom.store.tables.cold_status import cold_status
+    from cityloom.store.tables.tiering.status import cold_status
 
     folder = _city(data)
     settings = folder.settings()
@@ -229,7 +229,7 @@ def export(
     """
     from cityloom.cli.snapshots import opened
     from cityloom.ld.context import LdContext
-    from cityloom.store.tables.one_history import one_history
+    from cityloom.store.tables.tiering.one_history import one_history
 
     if output.suffix not in (".parquet", ".arrow", ".csv"):
         raise ConfigurationError(f"--out is invalid: {output} ends in none of .parquet, .arrow, .csv")

@@ -42,8 +42,8 @@ from cityloom.store.sql import place_row
 from cityloom.store.sqlite import SqliteStore
 from cityloom.store.sqlite.connection import open_reader, open_writer
 from cityloom.store.sqlite.connection import opening as opening_file
-from cityloom.store.tables.codec import load_value
-from cityloom.store.tables.cold_status import cold_status, count_cold, kept_files
+from cityloom.store.tables.history.codec import load_value
+from cityloom.store.tables.tiering.status import cold_status, count_cold, kept_files
 
 _ROWS: Final = 10_000
 """Rows that are sent, or read back, at once."""

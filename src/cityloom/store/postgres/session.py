@@ -20,8 +20,8 @@ from cityloom.store.postgres.connection import AWAY, CHANNEL, OURS, failed
 from cityloom.store.postgres.dialect import POSTGRES
 from cityloom.store.postgres.driver import Driver
 from cityloom.store.postgres.statement import Bulk, Statement, Types, bulk, statement
-from cityloom.store.tables.session import Parameters, Pulse, Session
-from cityloom.store.tables.waiting import Changes, taken
+from cityloom.store.tables.base.session import Parameters, Pulse, Session
+from cityloom.store.tables.base.waiting import Changes, taken
 
 T = TypeVar("T")
 _PAGE: Final = 500

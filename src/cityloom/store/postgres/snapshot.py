@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cityloom.model.events import Cause
+from cityloom.store.tables.entities.tallies import Place
 from cityloom.store.tables.snapshot import TablesTransaction
-from cityloom.store.tables.tallies import Place
 
 _PLACE: Final = (
     "INSERT INTO place (row, type, tenant, west, east, south, north) VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cityloom.store.tables.waiting import touched
+from cityloom.store.tables.base.waiting import touched
 
 Types = Mapping[str, Mapping[str, str]]
 """table -> column -> type, in the order of the columns"""

@@ -31,10 +31,10 @@ from cityloom.store.postgres.session import PostgresSession, cold_tables
 from cityloom.store.postgres.snapshot import PostgresTransaction
 from cityloom.store.postgres.statement import Types
 from cityloom.store.postgres.writer import PostgresWriter
-from cityloom.store.tables.mover import Mover
+from cityloom.store.tables.base.tail import Tail
 from cityloom.store.tables.readers import Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
-from cityloom.store.tables.tail import Tail
+from cityloom.store.tables.tiering.mover import Mover
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from cityloom.query.cql2_like import Piece
 from cityloom.query.geometry import Box
 from cityloom.store.map_ports import Name
 from cityloom.store.sql_like import glob_of_text
-from cityloom.store.tables.codec import store_value
+from cityloom.store.tables.history.codec import store_value
 
 
 class SqliteDialect:

@@ -11,8 +11,15 @@ import apsw
 from cityloom.model.entity import decode_entity
 from cityloom.store.sql import plain_number
 from cityloom.store.sqlite.session import SqliteSession
-from cityloom.store.tables.sights import sight_of, write_sight
-from cityloom.store.tables.tallies import Tallies, Tally, decode_tally, encode_tally, is_silent, newest
+from cityloom.store.tables.entities.sights import sight_of, write_sight
+from cityloom.store.tables.entities.tallies import (
+    Tallies,
+    Tally,
+    decode_tally,
+    encode_tally,
+    is_silent,
+    newest,
+)
 
 
 def fill_sights(connection: apsw.Connection, path: Path) -> None:

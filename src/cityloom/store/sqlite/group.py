@@ -11,8 +11,8 @@ import apsw
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.turns import Turn
-from cityloom.store.tables.session import Parameters
-from cityloom.store.tables.waiting import Changes, taken, touched
+from cityloom.store.tables.base.session import Parameters
+from cityloom.store.tables.base.waiting import Changes, taken, touched
 
 
 class GroupSession(SqliteSession):

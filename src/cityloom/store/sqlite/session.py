@@ -14,7 +14,7 @@ from cityloom.store.dialect import Dialect
 from cityloom.store.sqlite.connection import failed
 from cityloom.store.sqlite.dialect import SQLITE
 from cityloom.store.sqlite.turns import Turn
-from cityloom.store.tables.session import Parameters, Pulse, Session
+from cityloom.store.tables.base.session import Parameters, Pulse, Session
 
 
 class SqliteSession(Session):

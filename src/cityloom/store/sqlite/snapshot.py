@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from cityloom.store.tables.entities.tallies import Place
 from cityloom.store.tables.snapshot import TablesTransaction
-from cityloom.store.tables.tallies import Place
 
 
 class SqliteTransaction(TablesTransaction):

@@ -37,9 +37,9 @@ from cityloom.store.sqlite.session import SqliteSession
 from cityloom.store.sqlite.snapshot import SqliteTransaction
 from cityloom.store.sqlite.turns import Alone, Turn, Watch
 from cityloom.store.sqlite.writer import LogMover, SqliteWriter
-from cityloom.store.tables.mover import Mover
 from cityloom.store.tables.readers import Reader, Readers
 from cityloom.store.tables.snapshot import TablesSnapshot
+from cityloom.store.tables.tiering.mover import Mover
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cityloom.store.tables.entity_writes import EntityWriter
-from cityloom.store.tables.personal import PersonalWriter
+from cityloom.store.tables.entities.writes import EntityWriter
+from cityloom.store.tables.records.personal import PersonalWriter
 
 EVENTS_AT_ONCE: Final = 20_000
 """Events that one call looks at: they are not indexed by tenant."""

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
 from cityloom.model.errors import StoreFailed
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 S = TypeVar("S", bound=Session)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cityloom.store.tables.documents import (
+from cityloom.store.tables.entities.map_reads import MapReader
+from cityloom.store.tables.forgetting import TenantForgetter
+from cityloom.store.tables.history.reads import HistoryReader
+from cityloom.store.tables.records.documents import (
     DeliveryReader,
     DeliveryWriter,
     DocumentReader,
@@ -10,11 +13,8 @@ from cityloom.store.tables.documents import (
     TimerReader,
     TimerWriter,
 )
-from cityloom.store.tables.forgetting import TenantForgetter
-from cityloom.store.tables.history import HistoryReader
-from cityloom.store.tables.leases import LeaseReader, LeaseWriter
-from cityloom.store.tables.log import LogReader
-from cityloom.store.tables.map_reads import MapReader
+from cityloom.store.tables.records.leases import LeaseReader, LeaseWriter
+from cityloom.store.tables.records.log import LogReader
 
 
 class TablesSnapshot(

@@ -21,10 +21,10 @@ from msgspec import Struct
 from cityloom.model.clock import Clock
 from cityloom.model.errors import Overloaded, StoreFailed
 from cityloom.store.ports import Transaction
-from cityloom.store.tables.session import Mark, Session
+from cityloom.store.tables.base.session import Mark, Session
+from cityloom.store.tables.base.trouble import TRY_SECONDS, Trouble
+from cityloom.store.tables.entities.tallies import Tallies, decode_tally, encode_tally, take_all
 from cityloom.store.tables.snapshot import TablesTransaction
-from cityloom.store.tables.tallies import Tallies, decode_tally, encode_tally, take_all
-from cityloom.store.tables.trouble import TRY_SECONDS, Trouble
 
 GROUP_SECONDS: Final = 0.05
 """How long works may join a group: nobody waits longer for others' works than this and one work."""

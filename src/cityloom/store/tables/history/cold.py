@@ -15,9 +15,9 @@ from msgspec import Struct
 from cityloom.model.errors import StoreFailed
 from cityloom.store.cold.hidden import Cut, Gone, Hidden, visible
 from cityloom.store.cold.tables import ColdTables, Part
-from cityloom.store.tables.codec import FOREIGN, Key, Row
-from cityloom.store.tables.cold_rows import READ, Reader, moment, month_of
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import FOREIGN, Key, Row
+from cityloom.store.tables.history.cold_rows import READ, Reader, moment, month_of
 
 if TYPE_CHECKING:
     import polars

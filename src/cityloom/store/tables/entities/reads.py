@@ -19,9 +19,9 @@ from cityloom.store.map_ports import Box
 from cityloom.store.sql import select_entities
 from cityloom.store.sql_select import BODIES, Select
 from cityloom.store.strays import box_without_strays
-from cityloom.store.tables.parts import part_decoder
-from cityloom.store.tables.session import Port
-from cityloom.store.tables.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
+from cityloom.store.tables.base.session import Port
+from cityloom.store.tables.entities.parts import part_decoder
+from cityloom.store.tables.entities.tallies import EVERY_TYPE, Tallies, Tally, decode_tally, newest
 
 _MOST_BODIES: Final = 200
 """Bodies that are read at once."""

@@ -23,11 +23,11 @@ from cityloom.store.cold.schema import ORDER, frame_schema
 from cityloom.store.cold.tables import Change
 from cityloom.store.history_ports import Brought
 from cityloom.store.instances import parse_instance_id, series_prefix
-from cityloom.store.tables.codec import Shape, shape_text
-from cityloom.store.tables.cold_changes import ColdChanges, begin, count_series
-from cityloom.store.tables.cold_rows import moment
-from cityloom.store.tables.log import Body
+from cityloom.store.tables.history.codec import Shape, shape_text
+from cityloom.store.tables.history.cold_rows import moment
+from cityloom.store.tables.records.log import Body
 from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
+from cityloom.store.tables.tiering.changes import ColdChanges, begin, count_series
 
 if TYPE_CHECKING:
     import polars

@@ -9,7 +9,7 @@ import msgspec
 
 from cityloom.store.cold.hidden import visible
 from cityloom.store.ports import Snapshot
-from cityloom.store.tables.cold_rows import Columns, Owner, moment
+from cityloom.store.tables.history.cold_rows import Columns, Owner, moment
 from cityloom.store.tables.snapshot import TablesSnapshot
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from cityloom.model.events import Cause
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.dialect import Dialect
 from cityloom.store.map_ports import Box
-from cityloom.store.tables.interned import Interned, Tenants
-from cityloom.store.tables.tail import Tail, Told
-from cityloom.store.tables.waiting import Waiting
+from cityloom.store.tables.base.interned import Interned, Tenants
+from cityloom.store.tables.base.tail import Tail, Told
+from cityloom.store.tables.base.waiting import Waiting
 
 Parameters = Sequence[Any] | dict[str, Any]
 """The values of a statement, in the order of its `?` or by name."""

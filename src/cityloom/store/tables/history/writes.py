@@ -16,11 +16,11 @@ from cityloom.model.events import AttributeChange, Cause, Event
 from cityloom.model.history import HistoryAppend, Instance
 from cityloom.model.time import format_datetime
 from cityloom.query.values import TypeIs
-from cityloom.store.tables.codec import COLUMNS, FOREIGN, Decoder, Encoder, Key, Row
-from cityloom.store.tables.cold import EVERY
-from cityloom.store.tables.cold_deletes import ColdDeletes
-from cityloom.store.tables.history import HistoryReader, Incarnation
-from cityloom.store.tables.log import Body, LogWriter
+from cityloom.store.tables.history.codec import COLUMNS, FOREIGN, Decoder, Encoder, Key, Row
+from cityloom.store.tables.history.cold import EVERY
+from cityloom.store.tables.history.cold_deletes import ColdDeletes
+from cityloom.store.tables.history.reads import HistoryReader, Incarnation
+from cityloom.store.tables.records.log import Body, LogWriter
 
 CHANGES_IN_EVENT: Final = 100
 """Up to so many new instances stand in the event of an append; of more, only their count."""

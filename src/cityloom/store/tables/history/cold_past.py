@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from cityloom.store.cold.hidden import visible
 from cityloom.store.cold.tables import Part
-from cityloom.store.tables.codec import Row
-from cityloom.store.tables.cold import ColdTier
-from cityloom.store.tables.cold_rows import READ, moment, month_after, month_begins
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import Row
+from cityloom.store.tables.history.cold import ColdTier
+from cityloom.store.tables.history.cold_rows import READ, moment, month_after, month_begins
 
 if TYPE_CHECKING:
     import polars

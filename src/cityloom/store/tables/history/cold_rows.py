@@ -14,8 +14,17 @@ import msgspec
 from msgspec import Struct
 
 from cityloom.store.cold.schema import COLUMNS, frame_of
-from cityloom.store.tables.codec import FOREIGN, Origins, Rest, Row, Shape, shape_of, shape_text, store_value
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import (
+    FOREIGN,
+    Origins,
+    Rest,
+    Row,
+    Shape,
+    shape_of,
+    shape_text,
+    store_value,
+)
 
 if TYPE_CHECKING:
     import polars

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from cityloom.model.entity import Entity
 from cityloom.model.events import AttributeChange, Cause, Event, EventKind
-from cityloom.store.tables.session import Port, Session
+from cityloom.store.tables.base.session import Port, Session
 
 TRIM_EVENTS: Final = 100_000
 """Events that one call of `trim_log` deletes, so that it never holds up the writer for long."""

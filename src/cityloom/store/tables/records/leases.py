@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cityloom.store.log_ports import Lease
-from cityloom.store.tables.session import Port
+from cityloom.store.tables.base.session import Port
 
 _COLUMNS: Final = "SELECT name, holder, epoch, at FROM lease"
 

@@ -22,10 +22,10 @@ from cityloom.query.patterns import compile_pattern
 from cityloom.query.values import TypeAnd, TypeExpression, TypeIs
 from cityloom.store.history_ports import HistoryEntity, NumberColumn, Numbers, Origin, Window
 from cityloom.store.instances import parse_instance_id
-from cityloom.store.tables.codec import Decoder, Key, Origins, Row
-from cityloom.store.tables.columns import number_columns
-from cityloom.store.tables.past import PastReader
-from cityloom.store.tables.tiers import Tiers
+from cityloom.store.tables.history.codec import Decoder, Key, Origins, Row
+from cityloom.store.tables.history.columns import number_columns
+from cityloom.store.tables.history.past import PastReader
+from cityloom.store.tables.history.tiers import Tiers
 
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 

@@ -14,13 +14,10 @@ from cityloom.model.events import AttributeChange, Cause, Event, EventKind
 from cityloom.model.time import format_datetime
 from cityloom.store.changes import SCOPE, attribute_changes, scope_instance, tombstone
 from cityloom.store.sql import place_row, plain_number, scope_key
-from cityloom.store.tables.codec import read_time
-from cityloom.store.tables.entities import EntityReader
-from cityloom.store.tables.history_writes import HistoryWriter
-from cityloom.store.tables.log import Body
-from cityloom.store.tables.session import Session
-from cityloom.store.tables.sights import is_shown, sight_of, write_sight
-from cityloom.store.tables.tallies import (
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.entities.reads import EntityReader
+from cityloom.store.tables.entities.sights import is_shown, sight_of, write_sight
+from cityloom.store.tables.entities.tallies import (
     EVERY_TYPE,
     STALE,
     Place,
@@ -34,6 +31,9 @@ from cityloom.store.tables.tallies import (
     is_silent,
     kinds_of,
 )
+from cityloom.store.tables.history.codec import read_time
+from cityloom.store.tables.history.writes import HistoryWriter
+from cityloom.store.tables.records.log import Body
 
 _Attributes = Mapping[str, Sequence[Attribute]]
 _FIND_ONE: Final = "SELECT row, body FROM entity WHERE tenant = ? AND id = ?"

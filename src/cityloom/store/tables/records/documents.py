@@ -9,8 +9,8 @@ import msgspec
 from cityloom.model.errors import ResourceNotFound
 from cityloom.model.events import Cause, Document, Event, EventKind
 from cityloom.store.log_ports import DELIVERY, Delivery, DeliveryCounts, DocumentChange, Timer
-from cityloom.store.tables.log import Body, LogWriter
-from cityloom.store.tables.session import Port
+from cityloom.store.tables.base.session import Port
+from cityloom.store.tables.records.log import Body, LogWriter
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode

@@ -16,9 +16,9 @@ from msgspec import Struct
 from cityloom.model.entity import Attribute
 from cityloom.store.dialect import Dialect
 from cityloom.store.history_ports import Observed
-from cityloom.store.tables.codec import Rest, Row, Shape, iso, load_value, shape_of
-from cityloom.store.tables.cold_past import ColdPast
-from cityloom.store.tables.session import Port, Session
+from cityloom.store.tables.base.session import Port, Session
+from cityloom.store.tables.history.codec import Rest, Row, Shape, iso, load_value, shape_of
+from cityloom.store.tables.history.cold_past import ColdPast
 
 
 class _Types(Struct):

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from cityloom.store.history_ports import Numbers, Window
-from cityloom.store.tables.codec import Key, Row
-from cityloom.store.tables.cold import ColdTier
-from cityloom.store.tables.hot import HotTier, is_among, is_compound
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import Key, Row
+from cityloom.store.tables.history.cold import ColdTier
+from cityloom.store.tables.history.hot import HotTier, is_among, is_compound
 
 
 class Tiers:

@@ -22,7 +22,7 @@ from cityloom.model.errors import BadRequestData
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime, parse_datetime
 from cityloom.store.instances import parse_instance_id, series_prefix
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
 
 COLUMNS: Final = (
     "incarnation, name, time, origin, tie, dataset, "

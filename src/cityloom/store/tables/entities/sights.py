@@ -10,7 +10,7 @@ import msgspec
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.query.geometry import point_of
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
 
 NAMES: Final = ("/name", "#name")
 """How the IRIs of what is shown as an entity's name end."""

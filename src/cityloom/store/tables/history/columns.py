@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from cityloom.store.history_ports import NumberColumn, Window
-from cityloom.store.tables.codec import load_value, shape_of
-from cityloom.store.tables.cold_rows import EXACT
-from cityloom.store.tables.session import Session
-from cityloom.store.tables.tiers import Tiers
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import load_value, shape_of
+from cityloom.store.tables.history.cold_rows import EXACT
+from cityloom.store.tables.history.tiers import Tiers
 
 Column = tuple[list[int], list[int] | list[float], bool]
 """Times, numbers, and whether these are integers."""

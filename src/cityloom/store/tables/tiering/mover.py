@@ -15,11 +15,11 @@ from cityloom.store.cold.hidden import Hidden, visible
 from cityloom.store.cold.schema import COLUMNS, ORDER
 from cityloom.store.cold.tables import Part
 from cityloom.store.ports import Store
-from cityloom.store.tables.codec import Row
-from cityloom.store.tables.cold_import import ColdImport
-from cityloom.store.tables.cold_rows import Columns, Owner, month_after
-from cityloom.store.tables.hot import Pair
+from cityloom.store.tables.history.codec import Row
+from cityloom.store.tables.history.cold_rows import Columns, Owner, month_after
+from cityloom.store.tables.history.hot import Pair
 from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
+from cityloom.store.tables.tiering.imports import ColdImport
 
 if TYPE_CHECKING:
     import polars

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cityloom.store.history_ports import Numbers, Window
-from cityloom.store.tables.codec import COLUMNS, Key, Row
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import COLUMNS, Key, Row
 
 Pair = tuple[int, int]
 """An incarnation and an attribute's number."""

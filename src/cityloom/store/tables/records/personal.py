@@ -12,7 +12,7 @@ import msgspec
 
 from cityloom.model.events import Cause
 from cityloom.model.time import format_datetime
-from cityloom.store.tables.log import LogWriter
+from cityloom.store.tables.records.log import LogWriter
 
 _ONE: Final = "tenant = ? AND entity_id = ?"
 

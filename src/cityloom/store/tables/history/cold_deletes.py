@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from cityloom.store.tables.codec import Row, shape_of
-from cityloom.store.tables.cold import EVERY, FOREVER, ColdTier
-from cityloom.store.tables.session import Session
+from cityloom.store.tables.base.session import Session
+from cityloom.store.tables.history.codec import Row, shape_of
+from cityloom.store.tables.history.cold import EVERY, FOREVER, ColdTier
 
 _MARK: Final = (
     "INSERT INTO cold_gone (incarnation, name, time, origin, tie, dataset, number)"

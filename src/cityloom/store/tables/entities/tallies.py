@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from cityloom.model.entity import LOCATION, Attribute, Entity
 from cityloom.store.map_ports import Box
-from cityloom.store.tables.codec import read_time
+from cityloom.store.tables.history.codec import read_time
 
 Place = tuple[float, float, float, float, float, float]
 """west, east, south, north, and the span of the types' numbers, as in `store.sql.place_row`"""

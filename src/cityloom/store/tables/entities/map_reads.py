@@ -14,9 +14,9 @@ from msgspec import Struct
 from cityloom.model.entity import LOCATION
 from cityloom.query.geometry import Box as QueryBox
 from cityloom.store.map_ports import Box, Found, PointSight, ShapeSight, Told, Values
-from cityloom.store.tables.entities import EntityReader
-from cityloom.store.tables.sights import fold
-from cityloom.store.tables.tallies import STALE, Tally, decode_tally
+from cityloom.store.tables.entities.reads import EntityReader
+from cityloom.store.tables.entities.sights import fold
+from cityloom.store.tables.entities.tallies import STALE, Tally, decode_tally
 
 
 class _Light(Struct, gc=False):

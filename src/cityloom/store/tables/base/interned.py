@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from cityloom.store.tables.session import Session
+from collections.abc import Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 K = TypeVar("K", str, bytes)
 _MOST = 200_000
 """Entries of a cache before it is emptied: names are few, but a caller could invent many."""
+
+
+class Statements(Protocol):
+    """What is asked of the connection that all this is kept by."""
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The only column of the first row, or None."""
+
+    def change(self, sql: str, parameters: Sequence[Any]) -> None:
+        """A change of one table; seen by what is read after it."""
 
 
 class Interned(Generic[K]):
@@ -19,7 +27,7 @@ class Interned(Generic[K]):
     what was *added* is forgotten again when its savepoint or transaction is undone.
     """
 
-    def __init__(self, session: Session, table: str, column: str) -> None:
+    def __init__(self, session: Statements, table: str, column: str) -> None:
         self._session = session
         self._find = f"SELECT id FROM {table} WHERE {column} = ?"
         self._get = f"SELECT {column} FROM {table} WHERE id = ?"
@@ -91,7 +99,7 @@ class Tenants(Interned[str]):
     What others forgot is told by `look_again`, at the beginning of what reads one state.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Statements) -> None:
         super().__init__(session, "tenant", "name")
         self._add = f"INSERT INTO tenant (id, name) SELECT 1 + max(t.id), ? FROM {_GIVEN} RETURNING id"
 

@@ -28,8 +28,8 @@ from cityloom.model.errors import StoreFailed
 from cityloom.store.cold.files import Kept
 from cityloom.store.cold.tables import Change, ColdTables
 from cityloom.store.ports import Store
-from cityloom.store.tables.codec import Row, shape_of
-from cityloom.store.tables.cold import ColdState
+from cityloom.store.tables.history.codec import Row, shape_of
+from cityloom.store.tables.history.cold import ColdState
 from cityloom.store.tables.snapshot import TablesSnapshot, TablesTransaction
 
 if TYPE_CHECKING:
