@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+from msgspec.structs import replace
+
 from cityloom.store.ports import Store, Transaction
 from tests.laws.conftest import Home
 from tests.laws.values import CAUSE, RUN, append, do, lamp, put, reading, remove, see
@@ -41,6 +45,33 @@ def test_events_are_the_same_to_who_follows_and_after_a_restart(home: Home) -> N
     assert see(store, lambda snapshot: snapshot.events(0)) == [*told, last]
     assert see(store, lambda snapshot: snapshot.events(3, limit=2)) == told[3:5]
     assert see(store, lambda snapshot: snapshot.events(5)) == [last]
+    store.close()
+
+
+def test_events_of_some_entities_are_those_of_the_log_that_are_about_them(home: Home) -> None:
+    ids = ["urn:ngsi-ld:L:1", 'urn:"2"', "urn:Ä:3"]
+    store = home.open()
+    for number in range(12):
+        id, tenant = ids[number % 3], "t" if number % 4 == 3 else ""
+        put(store, replace(lamp(1, str(number)), id=id), tenant, cause=RUN if number % 2 else CAUSE)
+    append(store, ids[0], reading(1, 5))
+    remove(store, ids[1])
+
+    def check() -> None:
+        told = see(store, lambda snapshot: snapshot.events(0))
+        for wanted in ([], ids[:1], ids[1:], ["urn:none"]):
+            for after, tenant in product((0, 1, 7, 13, 14, 99), ("", "t", "nobody")):
+                found = see(store, lambda snapshot, a=after, t=tenant, w=wanted: snapshot.events_of(a, t, w))
+                assert found == [
+                    event
+                    for event in told
+                    if event.seq > after and event.tenant == tenant and event.entity_id in wanted
+                ]
+
+    check()
+    store.close()
+    store = home.open()
+    check()
     store.close()
 
 

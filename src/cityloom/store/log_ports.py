@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -88,6 +88,13 @@ class LogReads(Protocol):
 
     def events(self, after: int, limit: int = 1000, tenant: str | None = None) -> list[Event]:
         """Events after `after`, in order, without a gap."""
+        ...
+
+    def events_of(self, after: int, tenant: str, ids: Collection[str]) -> list[Event]:
+        """Events after `after` about some entities of a tenant, in order.
+
+        Cost: a look at every later event, where they are stored; only those told are read.
+        """
         ...
 
     def last_seq(self) -> int:

@@ -16,8 +16,6 @@ from cityloom.model.events import Event
 from cityloom.model.time import format_datetime
 from cityloom.store.ports import Snapshot
 
-_TAIL = 10_000
-
 Key = tuple[str, str]
 
 
@@ -32,18 +30,17 @@ def states_after(snapshot: Snapshot, events: Sequence[Event], wanted: Iterable[i
     Returns:
         By `seq`; for a deletion the entity before it.
 
-    Cost: one look-up an entity, and reading the log from the first event on.
+    Cost: one look-up an entity, and reading what was changed of it since.
     """
     seqs = set(wanted)
     keys = {(event.tenant, event.entity_id) for event in events if event.seq in seqs}
     if not keys:
         return {}
     later: list[Event] = list(events)
-    while tail := snapshot.events(later[-1].seq, _TAIL):
-        later.extend(tail)
     current: dict[Key, Entity | None] = {}
     for tenant in {tenant for tenant, _ in keys}:
         ids = [id for owner, id in keys if owner == tenant]
+        later.extend(snapshot.events_of(events[-1].seq, tenant, ids))
         found = snapshot.get_many(tenant, ids)
         current |= {(tenant, id): found.get(id) for id in ids}
     states: dict[int, Entity] = {}

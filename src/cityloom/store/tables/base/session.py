@@ -6,7 +6,7 @@ How statements reach a database, and when, is each database's own `Session`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -45,18 +45,14 @@ class Causes:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers: dict[Cause, int] = {}
-        self._causes: dict[int, Cause] = {}
         self._added: list[Cause] = []
 
-    def cause(self, number: int) -> Cause:
-        """The cause with this number."""
-        cause = self._causes.get(number)
-        if cause is None:
-            body = self._session.value("SELECT body FROM cause WHERE id = ?", (number,))
-            if len(self._causes) > _MOST_CAUSES:
-                self._causes.clear()
-            self._causes[number] = cause = _decode_cause(body)
-        return cause
+    def many(self, numbers: Iterable[int]) -> dict[int, Cause]:
+        """The causes with these numbers. Cost: one statement, however many they are."""
+        dialect = self._session.dialect
+        sql = f"SELECT id, body FROM cause WHERE {dialect.is_number_of('id', '?')}"
+        rows = self._session.rows(sql, (dialect.numbers(sorted(set(numbers))),))
+        return {number: _decode_cause(body) for number, body in rows}
 
     def intern(self, cause: Cause, seq: int) -> int:
         """The number of `cause`: of a new one, that of the event `seq` that it is written for."""
@@ -74,7 +70,7 @@ class Causes:
     def undo(self, mark: int) -> None:
         """Forgets what was added since `mark`."""
         for cause in self._added[mark:]:
-            self._causes.pop(self._numbers.pop(cause), None)
+            del self._numbers[cause]
         del self._added[mark:]
 
     def settle(self) -> None:

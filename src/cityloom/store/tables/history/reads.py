@@ -138,15 +138,13 @@ class HistoryReader(PastReader):
             for row in rows
         ]
         found.sort(key=lambda item: (item[0], item[1]), reverse=True)
-        origins = []
-        for _, seq, name, row in found:
-            at, cause = self.origins_of.origin(seq)
-            origins.append(
-                Origin(
-                    instance=decoder.instance(row, name), seq=seq, at=at, cause=self.db.causes.cause(cause)
-                )
-            )
-        return origins
+        self.origins_of.learn(seq for _, seq, _, _ in found)
+        written = [self.origins_of.origin(seq) for _, seq, _, _ in found]
+        causes = self.db.causes.many(cause for _, cause in written)
+        return [
+            Origin(instance=decoder.instance(row, name), seq=seq, at=at, cause=causes[cause])
+            for (_, seq, name, row), (at, cause) in zip(found, written, strict=True)
+        ]
 
     def count_observed(self, tenant: str, entity_id: str, window: Window) -> dict[tuple[str, str], int]:
         """How many instances with observedAt a window holds, by (attribute, kind); deletions are none."""
