@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
-from cityloom.store.cold.files import Kept, secure
+from cityloom.store.cold.files import Kept, differs, secure
 from cityloom.store.cold.schema import COLUMNS, PARTITIONS, ROW_GROUP
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class ColdTables:
         self.owner = owner
         self.url = f"{place.rstrip('/')}/{TABLE}"
         self._known: OrderedDict[int, list[Part]] = OrderedDict()
+        self._compared: set[str] = set()
         self._lock = threading.Lock()
 
     def files(self, version: int) -> list[Part]:
@@ -100,6 +101,29 @@ class ColdTables:
 
         uris = [part.uri for part in parts]
         return pl.scan_parquet(uris, hive_partitioning=False, glob=False) if uris else None
+
+    def names(self, parts: Iterable[Part], *, anew: bool) -> list[str]:
+        """The paths below the place of the files that are to be compared: of those that this process has
+        not compared yet, or of all `anew`. None in object storage, which minds its own checksums."""
+        if "://" in self.place:
+            return []
+        names = (str(Path(part.uri).relative_to(self.place)) for part in parts)
+        return [name for name in names if anew or name not in self._compared]
+
+    def compare(self, kept: Iterable[Kept]) -> None:
+        """Compares files with what was written. Cost: a read of each of them.
+
+        Raises:
+            StoreFailed: one holds something else, or is missing.
+        """
+        place = Path(self.place)
+        for one in kept:
+            if said := differs(place, one):
+                raise StoreFailed(
+                    f"the cold history {self.url} cannot be read: {one.path} {said}; bring it back from a "
+                    "backup (cityloom doctor --deep tells of every such file)"
+                )
+            self._compared.add(one.path)
 
     def latest(self) -> int | None:
         """The newest version, whoever made it; None where no table is.
