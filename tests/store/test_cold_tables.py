@@ -106,6 +106,22 @@ def test_polars_and_duckdb_read_what_the_store_tells(store: SqliteStore) -> None
     assert sum(row[2] or 0 for row in counted) == sum(mine["number"].drop_nulls())
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_an_id_that_somebody_gave_is_free_again_when_its_instance_has_expired(
+    store: SqliteStore, limit: int
+) -> None:
+    given = [reading(n, START + n // 2 * HOUR, instance_id=f"urn:mine:{n}") for n in range(4)]
+    later = format_datetime(START + 50 * HOUR)
+    append(store, ID, *given, Instance(name=STATE, attribute=prop("on", observed_at=later)))
+    store.cold.move(LATER)
+    while do(store, lambda tx: tx.expire_history("", SENSOR, START + 10 * HOUR, limit)):
+        pass
+    ids = [f"urn:mine:{n}" for n in range(4)]
+    assert see(store, lambda snapshot: snapshot.known_instances("", ID, ids)) == set()
+    append(store, ID, *given)
+    assert sorted(levels(store, ID)) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("spoil", ["flip", "remove"])
 def test_what_a_spoiled_file_holds_is_neither_told_nor_written_anew(store: SqliteStore, spoil: str) -> None:
     append(store, ID, *(reading(n, START + n * 1000) for n in range(300)))

@@ -400,16 +400,16 @@ class HistoryWriter(HistoryReader, LogWriter):
         left = limit
         for name in self.tiers.names(incarnation, before):
             left -= self.cold.expire(incarnation, name, before, left)
-            if left <= 0:
-                break
-            gone = self.db.rows(
-                f"DELETE FROM instance WHERE {_OF_ATTRIBUTE} AND (time, origin, tie, dataset) IN"
-                f" (SELECT time, origin, tie, dataset FROM instance WHERE {_OF_ATTRIBUTE} AND time < ?"
-                " ORDER BY time LIMIT ?) RETURNING incarnation, name, time, origin, tie, dataset",
-                (incarnation, name, incarnation, name, before, left),
-            )
-            self.cold.deleted_from_hot(gone)
-            left -= len(gone)
+            if left > 0:
+                gone = self.db.rows(
+                    f"DELETE FROM instance WHERE {_OF_ATTRIBUTE} AND (time, origin, tie, dataset) IN"
+                    f" (SELECT time, origin, tie, dataset FROM instance WHERE {_OF_ATTRIBUTE} AND time < ?"
+                    " ORDER BY time LIMIT ?) RETURNING incarnation, name, time, origin, tie, dataset",
+                    (incarnation, name, incarnation, name, before, left),
+                )
+                self.cold.deleted_from_hot(gone)
+                left -= len(gone)
+            # Also when the limit is reached: an attribute of which nothing is left is not looked at again.
             bounds = self.tiers.cold.bounds(incarnation, name)
             until = before if bounds is None else min(before, bounds.first)
             self.db.run(
@@ -418,6 +418,8 @@ class HistoryWriter(HistoryReader, LogWriter):
                 " AND i.time = k.time AND i.origin = k.origin AND i.tie = k.tie AND i.dataset = k.dataset)",
                 (incarnation, name, until),
             )
+            if left <= 0:
+                break
         return limit - left
 
     def _life(self, tenant: str, entity_id: str) -> tuple[int, Incarnation]:
