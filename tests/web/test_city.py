@@ -16,6 +16,7 @@ from cityloom.connect.sources import Sources
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.entity import Entity
+from cityloom.model.errors import StoreFailed, StoreUnreachable
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.web.page import STATIC
@@ -213,6 +214,23 @@ async def test_health_and_metrics(park: Client) -> None:
     assert 'cityloom_requests_total{operation="createEntity",status="201"} 6.0' in text
     assert "cityloom_store_entities 6.0" in text
     assert "cityloom_event_listeners 0.0" in text
+
+
+@pytest.mark.parametrize(("failure", "writable"), [(StoreUnreachable, 0), (StoreFailed, 1)])
+async def test_metrics_of_a_store_that_cannot_be_read_are_what_the_process_counts(
+    park: Client, monkeypatch: pytest.MonkeyPatch, failure: type[StoreFailed], writable: int
+) -> None:
+    def away() -> None:
+        raise failure("the store failed: the connection was lost")
+
+    monkeypatch.setattr(park.services.store, "stats", away)
+    answer = await park.get("/metrics")
+    assert answer.status == 200
+    text = answer.body.decode()
+    assert f"\ncityloom_store_writable {writable}.0\n" in text
+    assert "cityloom_store_commits" in text
+    assert 'cityloom_requests_total{operation="createEntity",status="201"} 6.0' in text
+    assert "cityloom_store_entities" not in text
 
 
 async def test_node_tells_how_it_is_doing(park: Client) -> None:
