@@ -215,8 +215,7 @@ class Store(Protocol):
         ...
 
     def own_stats(self) -> dict[str, int]:
-        """What of `stats` this process counts itself, from `queueWorks` on: told without a look at the store.
-        """
+        """What of `stats` this process counts itself, from `queueWorks` on: told without it."""
         ...
 
     def close(self) -> None:
