@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,35 @@ async def test_failed_check_makes_health_fail(tmp_path: Path) -> None:
         running(dataclasses.replace(services, checks={"disk": broken})) as node,
     ):
         health = await node.get("/health")
-    assert (health.status, health.json["checks"]) == (503, {"disk": "failed", "writing": "ok"})
+    assert (health.status, health.json["checks"]) == (
+        503,
+        {"disk": "failed", "writing": "ok", "history": "ok"},
+    )
+
+
+async def test_history_whose_tables_are_away_is_told_by_reads_and_by_health(
+    node: Client, tmp_path: Path
+) -> None:
+    level = {"type": "Property", "value": 1, "observedAt": "2026-01-01T00:00:00Z"}
+    assert (await node.post(ENTITIES, {"id": "urn:a:1", "type": "A", "level": level})).status == 201
+    cold = node.services.store.cold
+    assert cold is not None
+    assert await asyncio.to_thread(cold.move, node.services.clock.now()) == 1
+    past = "/ngsi-ld/v1/temporal/entities/urn:a:1"
+    health = (await node.get("/health")).json
+    assert (health["status"], health["checks"]["history"]) == ("ok", "ok")
+    os.replace(tmp_path / "history", tmp_path / "away")
+    answer = await node.get(past)
+    assert (answer.status, answer.problem) == (503, "HistoryUnreachable")
+    assert answer.json["title"] == "The history cannot be read"
+    assert answer.headers["Retry-After"] == "1"
+    told = await node.get("/health")
+    assert (told.status, told.json["status"]) == (200, "partial")
+    assert told.json["checks"] == {"writing": "ok", "history": "failed"}
+    assert (await node.get(f"{ENTITIES}/urn:a:1")).status == 200
+    os.replace(tmp_path / "away", tmp_path / "history")
+    assert [one["value"] for one in (await node.get(past)).json["level"]] == [1]
+    assert (await node.get("/health")).json["status"] == "ok"
 
 
 async def test_answers_are_not_kept_waiting_by_a_client_that_sends_slowly(park: Client) -> None:

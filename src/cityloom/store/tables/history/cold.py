@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from cityloom.model.errors import StoreFailed
+from cityloom.model.errors import HistoryUnreachable
 from cityloom.store.cold.hidden import Cut, Gone, Hidden, visible
 from cityloom.store.cold.tables import ColdTables, Part
 from cityloom.store.tables.base.session import Session
@@ -67,7 +67,7 @@ class ColdTier:
     def tables(self) -> ColdTables:
         """Where the rows are."""
         if self._db.cold_tables is None:
-            raise StoreFailed("the cold history cannot be read: nobody said where it is")
+            raise HistoryUnreachable("the cold history cannot be read: nobody said where it is")
         return self._db.cold_tables
 
     def state(self) -> ColdState:
@@ -157,7 +157,7 @@ class ColdTier:
         return [parts for _, parts in sorted(months.items())]
 
     def collect(self, rows: polars.LazyFrame) -> polars.DataFrame:
-        """Reads. Raises StoreFailed."""
+        """Reads. Raises HistoryUnreachable."""
         with self.tables.using("read"):
             return rows.collect()
 
