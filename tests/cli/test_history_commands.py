@@ -108,6 +108,15 @@ def test_doctor_says_when_the_tables_are_lost(town: Path) -> None:
     assert "cold history" in told.stdout
 
 
+def test_a_move_to_where_the_tables_are_not_is_refused(town: Path) -> None:
+    lines("history", "move", "--data", town, "--older-than", "P1D")
+    folder = CityFolder(town)
+    folder.write(replace(folder.configuration, settings={"coldUrl": "elsewhere"}))
+    said = refused("history", "move", "--data", town, "--older-than", "P1D")
+    assert f"is not in {town / 'elsewhere' / 'instances'}: coldUrl must say where it is" in said
+    assert not (town / "elsewhere").exists()
+
+
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     asked = ("--type", "X", "--attrs", "y", *SPAN)
     export = ("history", "export", "--data", town, "--out")

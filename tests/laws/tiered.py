@@ -56,6 +56,9 @@ class TieredStore:
     def stats(self) -> dict[str, Any]:
         return self._store.stats()
 
+    def own_stats(self) -> dict[str, int]:
+        return self._store.own_stats()
+
     def close(self) -> None:
         self._store.close()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError
-from cityloom.store.sqlite import SqliteStore, copy_database
+from cityloom.store.sqlite import SqliteStore, backup, copy_database
 from tests.laws.values import lamp, put
 from tests.store import load
 
@@ -71,6 +72,43 @@ def test_a_backup_that_fails_leaves_nothing(path: Path, tmp_path: Path) -> None:
         store.backup(str(tmp_path / "copy.db"), stop)
     store.close()
     assert {file.name for file in tmp_path.iterdir()} == {"city.db", "city.db.lock"}
+
+
+def test_a_damaged_store_is_named_and_not_the_copy_on_the_way(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path, SystemClock())
+    for number in range(20):
+        put(store, lamp(number))
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 + 2000] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as refused:
+        copy_database(path, tmp_path / "step.db", backup=tmp_path / "city.tar.gz")
+    assert f"the store {path} cannot be used: it is damaged" in str(refused.value)
+    assert "step.db" not in str(refused.value)
+    assert "not an error" not in str(refused.value)
+
+
+def test_a_copy_for_which_there_is_no_room_names_the_backup(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(path, SystemClock())
+    for number in range(2000):
+        put(store, lamp(number))
+    store.close()
+    begin = backup.begin_copy
+
+    def small(connection: apsw.Connection) -> None:
+        begin(connection)
+        connection.execute("PRAGMA max_page_count=20").fetchall()
+
+    monkeypatch.setattr(backup, "begin_copy", small)
+    with pytest.raises(ConfigurationError) as refused:
+        copy_database(path, tmp_path / "step.db", backup=tmp_path / "city.tar.gz")
+    assert str(refused.value).startswith(
+        f"the backup {tmp_path / 'city.tar.gz'} cannot be written: the disk is full"
+    )
+    assert not list(tmp_path.glob("step*"))
 
 
 def test_copy_database_refuses_what_is_not_there(tmp_path: Path) -> None:

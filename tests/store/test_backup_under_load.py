@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cityloom.cli.care import backup, restore
-from cityloom.cli.deep import examine_deeply
+from cityloom.cli.deep import examine_kept
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.history import HistoryAppend
@@ -100,7 +100,7 @@ def test_backup_under_load_is_of_one_moment_in_both_tiers(tmp_path: Path) -> Non
                 most = load.written + 1
                 again = tmp_path / f"again-{number}"
                 restore(tmp_path / f"{number}.tar.gz", again)
-                assert {finding.state for finding in examine_deeply(CityFolder(again))} == {"ok"}
+                assert {finding.state for finding in examine_kept(CityFolder(again), deep=True)} == {"ok"}
                 restored = SqliteStore(again / "cityloom.sqlite", SimulatedClock(START))
                 check(restored, least, most)
                 versions.add(version(restored))

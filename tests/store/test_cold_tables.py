@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from cityloom.broker.ageing import FILES, Ageing
 from cityloom.model.clock import SimulatedClock
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError, HistoryUnreachable, StoreFailed
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.cold.schema import COLUMNS, ORDER, ROW_GROUP
@@ -248,8 +249,37 @@ def test_tables_that_are_lost_are_told_in_one_sentence(store: SqliteStore) -> No
     store.cold.move(LATER)
     for file in files(store):
         file.unlink()
-    with pytest.raises(StoreFailed, match=r"the cold history .* cannot be read"):
+    assert store.cold.trouble == ""
+    with pytest.raises(HistoryUnreachable, match=r"the cold history .* cannot be read"):
         levels(store, ID)
+    assert "cannot be read" in store.cold.trouble
+
+
+def test_tables_that_are_somewhere_else_are_missed_before_anything_changes(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    append(store, ID, reading(1, START))
+    assert store.cold.move(LATER) == 1
+    older = tmp_path / "older"
+    shutil.copytree(tmp_path / "history", older)
+    append(store, ID, reading(2, START + 1))
+    assert store.cold.move(LATER) == 1
+    store.close()
+    for place in (tmp_path / "nowhere", older):
+        elsewhere = SqliteStore(tmp_path / "city.db", SimulatedClock(START), cold=str(place))
+        before = see(elsewhere, lambda snapshot: snapshot.tiers.cold.state())
+        for change in (lambda: elsewhere.cold.move(LATER), elsewhere.cold.compact):  # noqa: B023
+            with pytest.raises(HistoryUnreachable, match="coldUrl must say where it is; nothing was changed"):
+                change()
+        assert "coldUrl must say" in elsewhere.cold.trouble
+        assert see(elsewhere, lambda snapshot: snapshot.tiers.cold.state()) == before
+        elsewhere.close()
+    assert not (tmp_path / "nowhere").exists()
+    again = SqliteStore(tmp_path / "city.db", SimulatedClock(START))
+    assert levels(again, ID) == [1, 2]
+    assert again.cold.move(LATER) == 0
+    assert again.cold.trouble == ""
+    again.close()
 
 
 def test_a_store_that_closes_ends_a_move_and_a_later_one_finishes_it(tmp_path: Path) -> None:

@@ -87,7 +87,12 @@ async def test_database_that_is_away_is_answered_503_and_waited_for(place: Serve
                 assert reading.headers["Retry-After"] == "1"
                 health = await ask(node, "GET", "/health")
                 assert (health.status, health.json["status"]) == (503, "failed")
-                assert health.json["checks"] == {"store": "failed", "writing": "failed"}
+                assert health.json["checks"] == {"store": "failed", "writing": "failed", "history": "ok"}
+                metrics = await ask(node, "GET", "/metrics")
+                assert metrics.status == 200
+                assert b"\ncityloom_store_writable 0.0\n" in metrics.body
+                assert b"\ncityloom_workers 1.0\n" in metrics.body
+                assert b"cityloom_store_entities" not in metrics.body, "the database alone knows"
             finally:
                 place.start()
             await until_well(node)

@@ -144,7 +144,7 @@ async def test_full_disk_refuses_writes_loses_none_and_takes_them_again(disk: Pa
             # What was written can be read while nothing can be written, and the node says so.
             health = await ask(node, "GET", "/health")
             assert (health.status, health.json["status"]) == (200, "readOnly")
-            assert health.json["checks"] == {"store": "ok", "writing": "failed"}
+            assert health.json["checks"] == {"store": "ok", "writing": "failed", "history": "ok"}
             assert "cityloom_store_writable 0.0" in (await ask(node, "GET", "/metrics")).body.decode()
             answer = await ask(node, "GET", f"{ENTITIES}?type=Disk&count=true&limit=0")
             assert answer.headers["NGSILD-Results-Count"] == str(len(acknowledged))

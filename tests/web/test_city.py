@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cityloom.connect.sources import Sources
 from cityloom.folder import CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.entity import Entity
+from cityloom.model.errors import StoreFailed, StoreUnreachable
 from cityloom.model.events import Cause
 from cityloom.model.settings import Settings
 from cityloom.web.page import STATIC
@@ -215,6 +217,23 @@ async def test_health_and_metrics(park: Client) -> None:
     assert "cityloom_event_listeners 0.0" in text
 
 
+@pytest.mark.parametrize(("failure", "writable"), [(StoreUnreachable, 0), (StoreFailed, 1)])
+async def test_metrics_of_a_store_that_cannot_be_read_are_what_the_process_counts(
+    park: Client, monkeypatch: pytest.MonkeyPatch, failure: type[StoreFailed], writable: int
+) -> None:
+    def away() -> None:
+        raise failure("the store failed: the connection was lost")
+
+    monkeypatch.setattr(park.services.store, "stats", away)
+    answer = await park.get("/metrics")
+    assert answer.status == 200
+    text = answer.body.decode()
+    assert f"\ncityloom_store_writable {writable}.0\n" in text
+    assert "cityloom_store_commits" in text
+    assert 'cityloom_requests_total{operation="createEntity",status="201"} 6.0' in text
+    assert "cityloom_store_entities" not in text
+
+
 async def test_node_tells_how_it_is_doing(park: Client) -> None:
     found = (await park.get("/node")).json
     assert (found["store"]["entities"], found["log"]) == (6, {"firstSeq": 1, "lastSeq": 6})
@@ -281,7 +300,35 @@ async def test_failed_check_makes_health_fail(tmp_path: Path) -> None:
         running(dataclasses.replace(services, checks={"disk": broken})) as node,
     ):
         health = await node.get("/health")
-    assert (health.status, health.json["checks"]) == (503, {"disk": "failed", "writing": "ok"})
+    assert (health.status, health.json["checks"]) == (
+        503,
+        {"disk": "failed", "writing": "ok", "history": "ok"},
+    )
+
+
+async def test_history_whose_tables_are_away_is_told_by_reads_and_by_health(
+    node: Client, tmp_path: Path
+) -> None:
+    level = {"type": "Property", "value": 1, "observedAt": "2026-01-01T00:00:00Z"}
+    assert (await node.post(ENTITIES, {"id": "urn:a:1", "type": "A", "level": level})).status == 201
+    cold = node.services.store.cold
+    assert cold is not None
+    assert await asyncio.to_thread(cold.move, node.services.clock.now()) == 1
+    past = "/ngsi-ld/v1/temporal/entities/urn:a:1"
+    health = (await node.get("/health")).json
+    assert (health["status"], health["checks"]["history"]) == ("ok", "ok")
+    os.replace(tmp_path / "history", tmp_path / "away")
+    answer = await node.get(past)
+    assert (answer.status, answer.problem) == (503, "HistoryUnreachable")
+    assert answer.json["title"] == "The history cannot be read"
+    assert answer.headers["Retry-After"] == "1"
+    told = await node.get("/health")
+    assert (told.status, told.json["status"]) == (200, "partial")
+    assert told.json["checks"] == {"writing": "ok", "history": "failed"}
+    assert (await node.get(f"{ENTITIES}/urn:a:1")).status == 200
+    os.replace(tmp_path / "away", tmp_path / "history")
+    assert [one["value"] for one in (await node.get(past)).json["level"]] == [1]
+    assert (await node.get("/health")).json["status"] == "ok"
 
 
 async def test_answers_are_not_kept_waiting_by_a_client_that_sends_slowly(park: Client) -> None:

@@ -58,7 +58,7 @@ def backup(
     try:
         with tempfile.TemporaryDirectory(dir=output.absolute().parent) as scratch, progress_bars() as begin:
             copy = Path(scratch) / STORE
-            copy_database(folder.store_file, copy, begin("copying the store"))
+            copy_database(folder.store_file, copy, begin("copying the store"), backup=output)
             move = begin("packing")
             # Keys and personal data stand in it: it is its owner's alone, as the city's file is.
             private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from cityloom.access.keys import Keys
-from cityloom.cli.console import counted
-from cityloom.cli.deep import examine_deeply
+from cityloom.cli.deep import examine_kept
 from cityloom.cli.findings import Finding
 from cityloom.cli.logs import check_level
 from cityloom.connect.files import find_files
@@ -23,7 +21,6 @@ from cityloom.ld.core_terms import core_context
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import BadRequestData, CityloomError, ConfigurationError
 from cityloom.model.time import parse_duration
-from cityloom.store.postgres import examine_postgres
 
 _FREE_WARN = 2 * 1024**3
 _FREE_FAIL = 200 * 1024**2
@@ -34,15 +31,14 @@ def examine(data: Path, *, deep: bool = False, accept: bool = False) -> Iterator
 
     Args:
         deep: reads all of the city.
-        accept: see `examine_deeply`.
+        accept: see `examine_kept`.
     """
     if not data.is_dir():
         yield Finding("fail", f"folder: {data} does not exist", f"make a city: cityloom init --data {data}")
         return
     checks: list[Callable[[CityFolder], Iterator[Finding]]] = [
         _check_folder,
-        _check_store,
-        _check_cold,
+        partial(examine_kept, deep=deep, accept=accept),
         _check_disk,
         _check_clock,
         _check_port,
@@ -51,18 +47,19 @@ def examine(data: Path, *, deep: bool = False, accept: bool = False) -> Iterator
         _check_contexts,
         _check_page,
     ]
-    if deep:
-        checks.insert(1, partial(examine_deeply, accept=accept))
     try:
         folder = CityFolder(data)
     except CityloomError as error:
         yield Finding("fail", error.detail, "mend the file and ask again")
         return
+    told = set()
     for check in checks:
         try:
             yield from check(folder)
         except CityloomError as error:
-            yield Finding("fail", error.detail, "mend it and ask again")
+            if error.detail not in told:
+                yield Finding("fail", error.detail, "mend it and ask again")
+            told.add(error.detail)
 
 
 def _check_folder(folder: CityFolder) -> Iterator[Finding]:
@@ -79,73 +76,6 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
             parse_duration(settings.cold_after, "coldAfter")
     except BadRequestData as error:
         raise ConfigurationError(f"{folder.path / CONFIGURATION}: {error.detail}") from None
-
-
-def _check_store(folder: CityFolder) -> Iterator[Finding]:
-    url = folder.settings().store
-    if url:
-        yield from _check_database(url)
-        return
-    file = folder.store_file
-    if not file.exists():
-        yield Finding("warn", "store: none yet", f"it is made by: cityloom serve --data {folder.path}")
-        return
-    try:
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5) as connection:
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        answer = str(error)
-    if answer == "ok":
-        yield Finding("ok", f"store: {file.stat().st_size / 1e6:,.1f} MB, whole")
-    else:
-        yield Finding(
-            "fail", f"store: {answer}", "restore the last backup: cityloom restore BACKUP --data NEW"
-        )
-    log = file.with_name(file.name + "-wal")
-    if log.exists() and log.stat().st_size > 1024**3:
-        yield Finding(
-            "warn", "store: the write-ahead log is over 1 GB", "a reader may be stuck: restart the node"
-        )
-
-
-def _check_database(url: str) -> Iterator[Finding]:
-    facts = examine_postgres(url)
-    told = f"store: {facts.name}, {facts.server}, {facts.size / 1e6:,.1f} MB, durable"
-    if facts.version:
-        yield Finding("ok", told, "it is backed up by pg_dump, not by cityloom backup")
-        if facts.damaged:
-            yield Finding(
-                "fail",
-                f"store: not what was written: {counted(facts.damaged, 'page')}",
-                "look for them with pg_amcheck, and restore a dump",
-            )
-        elif not facts.checksums:
-            yield Finding(
-                "warn",
-                "store: data_checksums is off, so that a page which the disk spoiled is not noticed",
-                "pg_checksums --enable, with the server stopped",
-            )
-    else:
-        yield Finding("warn", f"{told}; no city in it yet", "cityloom serve makes an empty one there")
-
-
-def _check_cold(folder: CityFolder) -> Iterator[Finding]:
-    from cityloom.cli.snapshots import opened
-    from cityloom.store.migrations import migrations
-    from cityloom.store.tables.tiering.status import cold_status
-
-    settings = folder.settings()
-    if settings.store:
-        if examine_postgres(settings.store).version != len(migrations("postgres")):
-            return
-    elif not folder.store_file.exists():
-        return
-    place = folder.cold_place(settings)
-    with opened(folder.path) as snapshot:
-        found = cold_status(snapshot)
-    if found.version is not None:
-        size = sum(month.bytes for month in found.months)
-        yield Finding("ok", f"history: {found.instances:,} instances in {place}, {size / 1e6:,.1f} MB")
 
 
 def _check_disk(folder: CityFolder) -> Iterator[Finding]:
@@ -224,7 +154,7 @@ def _check_profile(folder: CityFolder) -> Iterator[Finding]:
             "warn",
             f"sources: no file in {folder.sources} for {', '.join(missing[:5])}"
             + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
-            "set `sources` in city.yaml, or name the folder with --sources",
+            "set `sources` in city.yaml to the folder that they are in",
         )
 
 

@@ -351,6 +351,10 @@ class Fenced:
         """As the store."""
         return self._store.stats()
 
+    def own_stats(self) -> dict[str, int]:
+        """As the store."""
+        return self._store.own_stats()
+
     def close(self) -> None:
         """As the store."""
         self._store.close()

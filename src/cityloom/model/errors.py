@@ -176,6 +176,12 @@ class StoreUnreachable(StoreFailed):
     title = "The store cannot be reached"
 
 
+class HistoryUnreachable(StoreUnreachable):
+    """The tables of old history are away, or not where they were said to be; all else goes on."""
+
+    title = "The history cannot be read"
+
+
 class OutgoingRefused(CityloomError):
     """An outgoing call goes where the settings do not let it go."""
 

@@ -233,6 +233,11 @@ class Brought(Struct, frozen=True):
 class ColdHistory(Protocol):
     """The part of history that stands in tables of its own: one change at a time, none stops writes."""
 
+    @property
+    def trouble(self) -> str:
+        """Why the tables could not be read when they were asked last; "" when they could. Asks nobody."""
+        ...
+
     def through(self, store: Store) -> ColdHistory:
         """The same, with works that go through `store`, which is this one behind a fence."""
         ...

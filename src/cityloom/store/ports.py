@@ -208,7 +208,14 @@ class Store(Protocol):
         Every store tells `fileBytes`, `entities`, `firstSeq`, `lastSeq`, `cursors`, `deliveriesPending`,
         `deliveriesDead`, `deliveriesDropped`, `queueWorks`, `queueBytes`, `works`, `refused`, `commits`,
         `failedCommits`, `largestGroup` and `writable` (1 or 0); what else it has is its own.
+
+        Raises:
+            StoreFailed: it cannot be read.
         """
+        ...
+
+    def own_stats(self) -> dict[str, int]:
+        """What of `stats` this process counts itself, from `queueWorks` on: told without it."""
         ...
 
     def close(self) -> None:

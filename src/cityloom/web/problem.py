@@ -46,6 +46,7 @@ STATUS: Final[dict[type[CityloomError], int]] = {
     errors.SourceFailed: 502,
     errors.Overloaded: 503,
     errors.StoreUnreachable: 503,
+    errors.HistoryUnreachable: 503,
     errors.LdContextNotAvailable: 504,
     errors.SourceTimedOut: 504,
     errors.StoreFailed: 507,

@@ -11,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError, HistoryUnreachable, StoreFailed
 from cityloom.store.cold.files import Kept, differs, secure
 from cityloom.store.cold.schema import COLUMNS, PARTITIONS, ROW_GROUP
 
@@ -74,6 +74,8 @@ class ColdTables:
         self.place = place
         self.owner = owner
         self.url = f"{place.rstrip('/')}/{TABLE}"
+        self.trouble = ""
+        """Why the tables could not be read when they were asked last; "" when they could."""
         self._known: OrderedDict[int, list[Part]] = OrderedDict()
         self._compared: set[str] = set()
         self._lock = threading.Lock()
@@ -82,7 +84,7 @@ class ColdTables:
         """The files of a version. Cost: a read of the log, once for each version.
 
         Raises:
-            StoreFailed: the table cannot be read.
+            HistoryUnreachable: the table cannot be read.
         """
         with self._lock:
             known = self._known.get(version)
@@ -114,22 +116,23 @@ class ColdTables:
         """Compares files with what was written. Cost: a read of each of them.
 
         Raises:
-            StoreFailed: one holds something else, or is missing.
+            HistoryUnreachable: one holds something else, or is missing.
         """
         place = Path(self.place)
-        for one in kept:
-            if said := differs(place, one):
-                raise StoreFailed(
-                    f"the cold history {self.url} cannot be read: {one.path} {said}; bring it back from a "
-                    "backup (cityloom doctor --deep tells of every such file)"
-                )
-            self._compared.add(one.path)
+        with self.using("read"):
+            for one in kept:
+                if said := differs(place, one):
+                    raise HistoryUnreachable(
+                        f"the cold history {self.url} cannot be read: {one.path} {said}; bring it back from "
+                        "a backup (cityloom doctor --deep tells of every such file)"
+                    )
+                self._compared.add(one.path)
 
     def latest(self) -> int | None:
         """The newest version, whoever made it; None where no table is.
 
         Raises:
-            StoreFailed: the table cannot be read.
+            HistoryUnreachable: the table cannot be read.
             ConfigurationError: it is another city's.
         """
         import deltalake
@@ -269,15 +272,38 @@ class ColdTables:
         return [(file, str(file.relative_to(self.place))) for file in files]
 
     @contextmanager
-    def using(self, what: str) -> Iterator[None]:
-        """Tells what goes wrong with the tables in one sentence."""
+    def using(self, what: Literal["read", "written"]) -> Iterator[None]:
+        """Tells what goes wrong with the tables in one sentence; what does not, ends `trouble`."""
+        reads = what == "read"
         try:
             yield
-        except (ConfigurationError, StoreFailed):
+        except (ConfigurationError, StoreFailed) as error:
+            if reads:
+                self.trouble = error.detail
             raise
         except Exception as error:  # of two libraries in Rust, with classes of their own for each cause
             reason = str(error).strip().split("\n")[0]
-            raise StoreFailed(f"the cold history {self.url} cannot be {what}: {reason}") from error
+            told = f"the cold history {self.url} cannot be {what}: {reason}"
+            if reads:
+                self.trouble = told
+                raise HistoryUnreachable(told) from error
+            raise StoreFailed(told) from error
+        if reads:
+            self.trouble = ""
+
+    def check(self, counts: int | None, latest: int | None) -> None:
+        """Compares the version that counts with the newest that is here; None: there is none.
+
+        Raises:
+            HistoryUnreachable: these are not the tables that the city has.
+        """
+        if counts is None or (latest is not None and latest >= counts):
+            return
+        self.trouble = (
+            f"the cold history of this city is not in {self.url}: coldUrl must say where it is; "
+            "nothing was changed"
+        )
+        raise HistoryUnreachable(self.trouble)
 
     def _table(self, version: int | None = None) -> deltalake.DeltaTable:
         import deltalake

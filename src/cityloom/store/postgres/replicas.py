@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from cityloom.model.errors import ConfigurationError, StoreFailed
+from cityloom.model.errors import ConfigurationError, HistoryUnreachable, StoreFailed
 from cityloom.store.cold.tables import ColdTables
 from cityloom.store.ports import Snapshot
 from cityloom.store.postgres.connection import OURS, connect, store_name
@@ -108,6 +108,8 @@ class Replicas:
                         replica.done()
                     self.counts[0] += 1
                     return found
+            except HistoryUnreachable:
+                raise  # no fault of the replica's, and the primary has the same tables
             except (*OURS, StoreFailed, ConfigurationError) as error:
                 replica.away_until = time.monotonic() + _AWAY
                 _log.warning("a replica is left alone", replica=replica.name, reason=str(error))

@@ -212,8 +212,6 @@ class PostgresStore:
 
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics` and `doctor`."""
-        works, size = self._writer.waiting
-        counters = self._writer.counters
         with self._snapshot() as snapshot:
             deliveries = snapshot.delivery_counts()
             return {
@@ -225,15 +223,12 @@ class PostgresStore:
                 "deliveriesPending": deliveries.pending,
                 "deliveriesDead": deliveries.dead,
                 "deliveriesDropped": deliveries.dropped,
-                "queueWorks": works,
-                "queueBytes": size,
-                "works": counters.works,
-                "refused": counters.refused,
-                "commits": counters.commits,
-                "failedCommits": counters.failed_commits,
-                "writable": int(not self._writer.trouble),
-                "largestGroup": counters.largest_group,
+                **self.own_stats(),
             }
+
+    def own_stats(self) -> dict[str, int]:
+        """What of `stats` this process counts itself."""
+        return self._writer.stats()
 
     def close(self) -> None:
         """Finishes what is queued and closes the connections. No snapshot may be in use any more."""

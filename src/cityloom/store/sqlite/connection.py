@@ -36,15 +36,18 @@ _REASONS: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
     (apsw.CorruptError, "it is damaged: restore a backup"),
     (apsw.IOError, "the disk failed"),
 )
+_NOTHING: Final = "not an error"
+"""What SQLite says where the connection that it is asked of had none: of a copy, the other one did."""
 
 
 def reason(error: Exception) -> str:
     """Why SQLite failed, in words for an operator."""
+    said = "" if _NOTHING in str(error) else f" ({error})"
     if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
-        return f"it is damaged, a page does not hold what was written: see cityloom doctor --deep ({error})"
+        return f"it is damaged, a page does not hold what was written: see cityloom doctor --deep{said}"
     for kind, words in _REASONS:
         if isinstance(error, kind):
-            return f"{words} ({error})"
+            return f"{words}{said}"
     return str(error) if isinstance(error, apsw.Error) else repr(error)
 
 

@@ -239,8 +239,6 @@ class SqliteStore:
 
     def stats(self) -> dict[str, Any]:
         """Sizes and counts for `/metrics` and `doctor`."""
-        works, size = self._writer.waiting
-        counters = self._writer.counters
         log = self._path.with_name(self._path.name + "-wal")
         with self.snapshot() as snapshot:
             deliveries = snapshot.delivery_counts()
@@ -254,16 +252,12 @@ class SqliteStore:
                 "deliveriesPending": deliveries.pending,
                 "deliveriesDead": deliveries.dead,
                 "deliveriesDropped": deliveries.dropped,
-                "queueWorks": works,
-                "queueBytes": size,
-                "works": counters.works,
-                "refused": counters.refused,
-                "commits": counters.commits,
-                "failedCommits": counters.failed_commits,
-                "writable": int(not self._writer.trouble),
-                "largestGroup": counters.largest_group,
-                "checkpoints": counters.checkpoints,
+                **self.own_stats(),
             }
+
+    def own_stats(self) -> dict[str, int]:
+        """What of `stats` this process counts itself."""
+        return {**self._writer.stats(), "checkpoints": self._writer.counters.checkpoints}
 
     def close(self) -> None:
         """Finishes what is queued and closes the files. No snapshot may be in use any more."""

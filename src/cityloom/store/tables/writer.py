@@ -106,6 +106,20 @@ class Writer:
         """(works, bytes) in the queue."""
         return len(self._queue), self._bytes
 
+    def stats(self) -> dict[str, int]:
+        """What the store's `own_stats` tell of writing."""
+        works, size = self.waiting
+        return {
+            "queueWorks": works,
+            "queueBytes": size,
+            "works": self.counters.works,
+            "refused": self.counters.refused,
+            "commits": self.counters.commits,
+            "failedCommits": self.counters.failed_commits,
+            "writable": int(not self.trouble),
+            "largestGroup": self.counters.largest_group,
+        }
+
     def submit(self, work: Callable[[Transaction], Any], size: int) -> Future[Any]:
         """Queues a work.
 

@@ -24,7 +24,8 @@ _reasons: Final[dict[str, str]] = {}
 async def check_health(incoming: Incoming) -> Response:
     """`GET /health`: 200 when every check passes, else 503; open to all, so it says which, not why.
 
-    A node that can be read and not written says `readOnly`, with 200: whoever reads is served by it.
+    A node that can be read and not written says `readOnly`, with 200: whoever reads is served by it. So
+    it is with `partial`: all but old history is served. That is what was found when somebody asked for it.
     """
     services = incoming.services
 
@@ -40,7 +41,16 @@ async def check_health(incoming: Incoming) -> Response:
             _fared(name, "")
     healthy = all(result == "ok" for result in results.values())
     results["writing"] = "failed" if services.store.trouble else "ok"
-    status = "failed" if not healthy else "ok" if results["writing"] == "ok" else "readOnly"
+    cold = services.store.cold
+    unread = cold.trouble if cold is not None else ""
+    results["history"] = "failed" if unread else "ok"
+    _fared("history", unread)
+    if not healthy:
+        status = "failed"
+    elif services.store.trouble:
+        status = "readOnly"
+    else:
+        status = "partial" if unread else "ok"
     body = {"status": status, "version": __version__, "checks": results}
     return plain_json(body, 200 if healthy else 503, headers={"Cache-Control": "no-store"})
 
@@ -64,7 +74,7 @@ OPERATIONS = [
             "type": "object",
             "required": ["status", "version", "checks"],
             "properties": {
-                "status": {"enum": ["ok", "readOnly", "failed"]},
+                "status": {"enum": ["ok", "partial", "readOnly", "failed"]},
                 "version": {"type": "string"},
                 "checks": {"type": "object", "additionalProperties": {"enum": ["ok", "failed"]}},
             },

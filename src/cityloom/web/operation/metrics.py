@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 from starlette.responses import Response
 
+from cityloom.model.errors import StoreFailed, StoreUnreachable
 from cityloom.store.ports import Store
 from cityloom.web.incoming import Incoming
 
@@ -176,17 +178,29 @@ class _RequestCollector(Collector):
 
 
 class _StoreCollector(Collector):
-    """The numbers among the store's stats, as gauges named after them."""
+    """The numbers among the store's stats, as gauges named after them.
+
+    Of a store that cannot be read, those that the process counts itself: an alarm needs them most then.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def collect(self) -> Iterator[Metric]:
-        for name, value in self._store.stats().items():
+        for name, value in self._stats().items():
             if isinstance(value, int | float):
                 gauge = GaugeMetricFamily(f"cityloom_store_{_snake(name)}", f"The store's {name}.")
                 gauge.add_metric([], value)
                 yield gauge
+
+    def _stats(self) -> dict[str, Any]:
+        try:
+            return self._store.stats()
+        except StoreUnreachable:
+            # The writer learns that the server is away from a write, of which there may have been none.
+            return self._store.own_stats() | {"writable": 0}
+        except StoreFailed:
+            return self._store.own_stats()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: so that registering does not ask a store that is just opening."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from cityloom.model.errors import StoreFailed
+from cityloom.model.errors import HistoryUnreachable
 from cityloom.store.cold.files import Kept
 from cityloom.store.cold.hidden import Cut, Gone, Hidden, visible
 from cityloom.store.cold.tables import ColdTables, Part
@@ -68,7 +68,7 @@ class ColdTier:
     def tables(self) -> ColdTables:
         """Where the rows are."""
         if self._db.cold_tables is None:
-            raise StoreFailed("the cold history cannot be read: nobody said where it is")
+            raise HistoryUnreachable("the cold history cannot be read: nobody said where it is")
         return self._db.cold_tables
 
     def state(self) -> ColdState:
@@ -163,7 +163,7 @@ class ColdTier:
         Cost: a whole read of each file that this process has not read before, to compare it.
 
         Raises:
-            StoreFailed: one does not hold what was written.
+            HistoryUnreachable: one does not hold what was written.
         """
         self.compare(parts)
         return self.tables.scan(parts)
@@ -178,7 +178,7 @@ class ColdTier:
             self.tables.compare(Kept(*row) for row in rows)
 
     def collect(self, rows: polars.LazyFrame) -> polars.DataFrame:
-        """Reads. Raises StoreFailed."""
+        """Reads. Raises HistoryUnreachable."""
         with self.tables.using("read"):
             return rows.collect()
 

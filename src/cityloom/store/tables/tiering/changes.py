@@ -84,6 +84,11 @@ class ColdChanges:
         self._base: int | None = None
         """The version that counts, as far as is known here."""
 
+    @property
+    def trouble(self) -> str:
+        """Why the tables could not be read when they were asked last; "" when they could."""
+        return self._tables.trouble
+
     def close(self) -> None:
         """Ends what is under way, before or after its step; nothing can be begun any more."""
         self._closing.set()
@@ -113,6 +118,9 @@ class ColdChanges:
         """Makes the tables again what the database says, when a change did not come to its end.
 
         And then takes out the tenants that were forgotten.
+
+        Raises:
+            HistoryUnreachable: they cannot be read, or are not where they were said to be.
         """
         state: ColdState = self._see(lambda snapshot: snapshot.tiers.cold.state())
         self._base = state.version
@@ -125,6 +133,7 @@ class ColdChanges:
             self._begin(None)  # whoever has begun it does not end it any more
             self._tables.drop_after(-1 if state.version is None else state.version)
             latest = self._tables.latest()
+        self._tables.check(state.version, latest)
         if latest is None or latest == (state.version or 0):
             if state.moving:
                 self._show(self._begin(None), None)

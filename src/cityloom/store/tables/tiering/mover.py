@@ -61,6 +61,7 @@ class Mover(ColdImport):
 
         Raises:
             StoreFailed: the tables cannot be written; what moved before that has moved.
+            HistoryUnreachable: the tables that the city has are not there; nothing was changed.
             ConfigurationError: the tables are another city's.
 
         Cost: a seek for each attribute of each entity, and for each month that it has, asked for some
