@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cityloom.folder import CityFolder
 from cityloom.store.sqlite.connection import FileLock
-from tests.cli.test_commands import refused, run, town
+from tests.cli.test_commands import LIGHTS, refused, run, town
 from tests.nodes import NodeProcess
 
 __all__ = ["town"]
@@ -75,6 +75,29 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     lines("export", "--data", town, "--out", kept, "--history", "--type", "Streetlight")
     assert "urn:ngsi-ld:Streetlight:old" in kept.read_text(), "history alone knows it"
+
+
+def test_times_without_a_zone_are_imported_where_one_is_given(town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text(
+        "id,type,attribute,observedAt,value\n"
+        "urn:ngsi-ld:Streetlight:old,Streetlight,level,2025-03-01T00:00:00,1.5\n"
+    )
+    command = ("history", "import", file, "--data", town, "--source", "archive", "--older-than", "P30D")
+    done = run(*command)
+    assert done.returncode == 1
+    assert "1 rejected: time without zone; say the zone with --time-zone" in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("cityloom: no row was taken of 1")
+    assert "names no time zone: say it with" in (town / "runs" / "archive" / "1.jsonl").read_text()
+    done = run(*command, "--time-zone", "Europe/Zurich")
+    assert done.stdout.startswith("1 instance new, 0 known, 0 rows rejected")
+    assert done.stderr == "importing archive\n", "no line of a log stands among what people read"
+
+
+def test_an_import_that_takes_no_row_has_failed(town: Path, tmp_path: Path) -> None:
+    (tmp_path / "files" / "lights.csv").write_text(LIGHTS.replace("2026-05-01T", "at "))
+    done = run("import", "--data", town)
+    assert (done.returncode, "failed" in done.stdout) == (1, True), done.stdout
 
 
 def test_what_is_past_its_retention_goes_when_it_is_asked_for(town: Path, tmp_path: Path) -> None:

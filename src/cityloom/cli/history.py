@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from cityloom.cli.console import counted, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
@@ -112,7 +113,7 @@ def bring(
             "--older-than", help="What is older goes to the tables (ISO 8601 duration); the setting's else."
         ),
     ] = None,
-    zone: Annotated[str, typer.Option("--time-zone", help="Of times that name none, such as `UTC`.")] = "",
+    zone: Annotated[str, typer.Option("--time-zone", help="Of times without one: `Europe/Zurich`.")] = "",
     only_known: Annotated[
         bool, typer.Option("--only-known", help="Reject rows of entities that history does not know.")
     ] = False,
@@ -131,6 +132,7 @@ def bring(
     from cityloom.broker.ageing import Ageing
     from cityloom.connect.files import find_files, source_file
     from cityloom.connect.past import PastImport
+    from cityloom.connect.past_file import ZONELESS
 
     folder = _city(data, empty=True)
     settings = folder.settings()
@@ -160,8 +162,13 @@ def bring(
         f"{counted(report.values_new, 'instance')} new, {report.values_known:,} known, "
         f"{counted(report.rejected_rows, 'row')} rejected, {report.seconds:,.1f} s"
     )
+    for reason, count in report.rejected.items():
+        advice = "; say the zone with --time-zone" if reason == ZONELESS and mapping is None else ""
+        out.print(f"{count:,} rejected: {reason}{advice}", markup=False)
     if report.rejected_rows:
-        out.print(f"rejected rows: {folder.runs / source}", markup=False)
+        out.print(f"the rejected rows stand in {folder.runs / source}, each with its reason", markup=False)
+    if report.status != "ok":
+        raise ConfigurationError(report.error)
 
 
 @commands.command("compact")
@@ -270,7 +277,9 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
 
     folder = CityFolder(data)
     settings = folder.settings()
-    configure_logs(settings)
+    # What a command did it tells itself; a log says it once more, in words for a node.
+    quiet = "warning" if settings.log_level == "info" else settings.log_level
+    configure_logs(replace(settings, log_level=quiet))
     if not settings.store and not empty:
         folder.require_store()
     return folder
