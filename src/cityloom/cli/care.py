@@ -110,6 +110,8 @@ def restore(
     """
     from cityloom.store.sqlite import SqliteStore
 
+    if not backup_file.is_file():
+        raise ConfigurationError(f"the backup {backup_file} does not exist, or is no file")
     folder = CityFolder(data, make=True)
     if folder.store_file.exists() or not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}; restore into another folder")
