@@ -131,6 +131,28 @@ def test_doctor_says_when_the_tables_are_lost(town: Path) -> None:
     assert "cold history" in told.stdout
 
 
+def test_a_file_of_the_tables_that_is_missing_is_named(town: Path, tmp_path: Path) -> None:
+    lines("history", "move", "--data", town, "--older-than", "P1D")
+    file = next(town.glob("history/instances/*/month=2026-05/*.parquet"))
+    file.unlink()
+    asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
+    said = refused("history", "export", "--data", town, "--out", tmp_path / "x.csv", *asked)
+    assert f"its file {file} is missing; restore it from a backup" in said
+    assert file.name in run("doctor", "--data", town, "--deep").stdout
+
+
+def test_settings_that_do_not_fit_are_told(town: Path) -> None:
+    folder = CityFolder(town)
+    for settings, command, words in (
+        ({"coldAfter": "P30X"}, ("history", "status"), "coldAfter is invalid"),
+        ({"replicas": ["postgresql://x/y"]}, ("serve", "--port", "0"), "which has no standbys"),
+    ):
+        folder.write(replace(folder.configuration, settings=settings))
+        assert words in refused(*command, "--data", town)
+        examined = run("doctor", "--data", town)
+        assert (examined.returncode, words in examined.stdout) == (1, True), examined.stdout
+
+
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:
     asked = ("--type", "X", "--attrs", "y", *SPAN)
     export = ("history", "export", "--data", town, "--out")

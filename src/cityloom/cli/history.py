@@ -52,11 +52,13 @@ def status(data: _Data) -> None:
     """
     from rich.table import Table as Grid
 
+    from cityloom.broker.ageing import Ageing
     from cityloom.cli.snapshots import opened
     from cityloom.store.tables.tiering.status import cold_status
 
     folder = _city(data)
     settings = folder.settings()
+    Ageing(None, SystemClock(), settings.cold_after, 0)  # what a node would refuse is refused
     with opened(data) as snapshot:
         found = cold_status(snapshot)
     out.print(f"setting coldAfter: {settings.cold_after or 'empty, so nothing moves by itself'}")
@@ -236,7 +238,7 @@ def export(
     """
     from cityloom.cli.snapshots import opened
     from cityloom.ld.context import LdContext
-    from cityloom.store.tables.tiering.one_history import one_history
+    from cityloom.store.tables.tiering.one_history import collected, one_history
 
     if output.suffix not in (".parquet", ".arrow", ".csv"):
         raise ConfigurationError(f"--out is invalid: {output} ends in none of .parquet, .arrow, .csv")
@@ -247,7 +249,7 @@ def export(
         raise ConfigurationError(f"--to must be after --from: {end} is not after {start}")
     _city(data)
     with opened(data) as snapshot:
-        rows = one_history(snapshot, "", expand(type), names, *span).collect()
+        rows = collected(snapshot, one_history(snapshot, "", expand(type), names, *span))
     if not rows.height:
         raise ConfigurationError(
             f"nothing is exported: no entity of type {type} has instances of {attrs} from {start} to {end}"

@@ -51,6 +51,16 @@ class Part(Struct, frozen=True):
         return self.first <= entity_id <= self.last
 
 
+def _of_environment(url: str) -> str:
+    """What it takes to reach object storage."""
+    if url.startswith("s3"):
+        return (
+            "the environment must hold what opens the bucket: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+            "AWS_REGION, and AWS_ENDPOINT_URL where it is not Amazon's"
+        )
+    return "the environment must hold the credentials that open it"
+
+
 class Change(Struct, frozen=True):
     """A change of the table: its number, and the version that it is made of (None: there is none yet).
 
@@ -253,7 +263,21 @@ class ColdTables:
             raise
         except Exception as error:  # of two libraries in Rust, with classes of their own for each cause
             reason = str(error).strip().split("\n")[0]
+            lost = self._lost()
+            if lost is not None:
+                reason = (
+                    f"its file {lost} is missing; restore it from a backup "
+                    "(`cityloom doctor --deep` lists what is missing or damaged)"
+                )
+            elif "://" in self.url:
+                reason += f"; {_of_environment(self.url)}"
             raise StoreFailed(f"the cold history {self.url} cannot be {what}: {reason}") from error
+
+    def _lost(self) -> str | None:
+        """A file of the version that was looked at last which is not there; None in object storage."""
+        with self._lock:
+            parts = next(reversed(self._known.values()), []) if "://" not in self.url else []
+        return next((part.uri for part in parts if not Path(part.uri).exists()), None)
 
     def _table(self, version: int | None = None) -> deltalake.DeltaTable:
         import deltalake
