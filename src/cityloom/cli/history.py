@@ -115,7 +115,9 @@ def bring(
             "--older-than", help="What is older goes to the tables (ISO 8601 duration); the setting's else."
         ),
     ] = None,
-    zone: Annotated[str, typer.Option("--time-zone", help="Of times without one: `Europe/Zurich`.")] = "",
+    zone: Annotated[
+        str, typer.Option("--time-zone", help="Of times that name none, such as `Europe/Zurich`.")
+    ] = "",
     only_known: Annotated[
         bool, typer.Option("--only-known", help="Reject rows of entities that history does not know.")
     ] = False,
