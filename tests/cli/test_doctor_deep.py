@@ -52,6 +52,11 @@ def test_deep_look_finds_what_was_spoiled(town: Path) -> None:
     states, said = deeply(town)
     assert states == {"ok", "fail"}
     assert "holds other bytes than were written" in said
+    refused = run("backup", "--data", town, "--out", town.parent / "town.tar.gz")
+    assert refused.returncode == 1
+    assert "no backup is made: the file instances/" in refused.stderr
+    assert "holds other bytes than were written" in refused.stderr
+    assert not (town.parent / "town.tar.gz").exists()
     flip(town / "cityloom.sqlite", 3 * 4096 + 2000)
     assert "not what was written: 1 page, number 4" in deeply(town)[1]
     spoiled = run("doctor", "--data", town, "--deep")

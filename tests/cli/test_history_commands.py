@@ -137,7 +137,7 @@ def test_a_file_of_the_tables_that_is_missing_is_named(town: Path, tmp_path: Pat
     file.unlink()
     asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
     said = refused("history", "export", "--data", town, "--out", tmp_path / "x.csv", *asked)
-    assert f"its file {file} is missing; restore it from a backup" in said
+    assert f"{file.relative_to(town / 'history')} is missing; bring it back from a backup" in said
     assert file.name in run("doctor", "--data", town, "--deep").stdout
 
 

@@ -59,6 +59,10 @@ def table(store: SqliteStore) -> pl.DataFrame:
     return pl.read_delta(store.cold._tables.url)
 
 
+def tmp_of(store: SqliteStore) -> Path:
+    return Path(store.cold._tables.place).parent / "city.db"
+
+
 def files(store: SqliteStore) -> list[Path]:
     return sorted(Path(store.cold._tables.url).glob("**/*.parquet"))
 
@@ -101,6 +105,35 @@ def test_polars_and_duckdb_read_what_the_store_tells(store: SqliteStore) -> None
     assert mine.height == 7
     assert [row[1] for row in counted] == [mine.filter(month=row[0]).height for row in counted]
     assert sum(row[2] or 0 for row in counted) == sum(mine["number"].drop_nulls())
+
+
+@pytest.mark.parametrize("spoil", ["flip", "remove"])
+def test_what_a_spoiled_file_holds_is_neither_told_nor_written_anew(store: SqliteStore, spoil: str) -> None:
+    append(store, ID, *(reading(n, START + n * 1000) for n in range(300)))
+    store.cold.move(LATER)
+    append(store, ID, *(reading(n, START + n * 1000) for n in range(300, 600)))
+    store.cold.move(LATER)
+    assert len(levels(store, ID)) == 600
+    first, _ = files(store)
+    whole = first.read_bytes()
+    if spoil == "flip":
+        first.write_bytes(whole[:900] + bytes([whole[900] ^ 4]) + whole[901:])
+    else:
+        first.unlink()
+    said = "holds other bytes than were written" if spoil == "flip" else "is missing"
+    told = f"{first.parent.name}/{first.name} {said}; bring it back from a backup"
+    # A process compares what it reads for the first time, and always what it writes anew.
+    with pytest.raises(StoreFailed, match=re.escape(told)):
+        store.cold.compact()
+    path = tmp_of(store)
+    store.close()
+    again = SqliteStore(path, SimulatedClock(LATER))
+    with pytest.raises(StoreFailed, match=re.escape(told)):
+        levels(again, ID)
+    first.write_bytes(whole)
+    assert again.cold.compact() == 1
+    assert len(levels(again, ID)) == 600
+    again.close()
 
 
 def test_a_compacted_month_is_one_sorted_file(store: SqliteStore) -> None:
@@ -322,3 +355,13 @@ def test_object_storage_that_is_not_open_says_what_it_takes(
     monkeypatch.setattr(deltalake.DeltaTable, "is_deltatable", closed)
     with pytest.raises(StoreFailed, match=f"not supported; the environment must hold .*{named}"):
         ColdTables(place, "cityloom:1").latest()
+
+
+def test_a_file_that_goes_after_it_was_compared_is_named(store: SqliteStore) -> None:
+    append(store, ID, reading(1, START))
+    store.cold.move(LATER)
+    assert levels(store, ID)
+    (file,) = files(store)
+    file.unlink()
+    with pytest.raises(StoreFailed, match=f"{file.name} is missing; bring it back from a backup"):
+        levels(store, ID)

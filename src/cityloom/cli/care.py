@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -17,6 +17,9 @@ from cityloom.cli.console import counted, out, progress_bars
 from cityloom.folder import COLD, CONFIGURATION, EVIDENCE, KEYS, STORE, CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cityloom.store.cold.files import Kept
 
 _Data = Annotated[Path, typer.Option("--data", help="The city's folder.")]
 _PROFILE = "profile"
@@ -82,7 +85,7 @@ def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path,
     """The files of a city besides its store, and what each is called in a backup."""
     from cityloom.connect.profile import builtin_profiles
     from cityloom.store.sqlite import read_database
-    from cityloom.store.tables.tiering.status import cold_files
+    from cityloom.store.tables.tiering.status import cold_files, kept_files
 
     configuration = folder.path / CONFIGURATION
     if folder.profile and folder.profile not in builtin_profiles():
@@ -91,13 +94,28 @@ def _beside_the_store(folder: CityFolder, scratch: Path) -> Iterator[tuple[Path,
         within.write(msgspec.structs.replace(folder.configuration, profile=_PROFILE))
         configuration = scratch / CONFIGURATION
     yield configuration, CONFIGURATION
-    with read_database(scratch / STORE, SystemClock(), folder.cold_place(folder.settings())) as snapshot:
-        for file, name in cold_files(snapshot):
+    place = folder.cold_place(folder.settings())
+    with read_database(scratch / STORE, SystemClock(), place) as snapshot:
+        files = cold_files(snapshot)
+        _refuse_spoiled(Path(place), kept_files(snapshot) if files else [])
+        for file, name in files:
             yield file, f"{COLD}/{name}"
     yield folder.keys_file, KEYS
     yield folder.runs, "runs"
     # Photos are never changed, and stand before a case names them: all that the copy names are here.
     yield folder.evidence, EVIDENCE
+
+
+def _refuse_spoiled(place: Path, files: list[Kept]) -> None:
+    """A backup of spoiled files would take the place of one that could mend them."""
+    from cityloom.store.cold.files import differs
+
+    for kept in files:
+        if said := differs(place, kept):
+            raise ConfigurationError(
+                f"no backup is made: the file {kept.path} of the cold history {said}; bring it back from an "
+                "earlier backup (cityloom doctor --deep tells of every such file)"
+            )
 
 
 def restore(

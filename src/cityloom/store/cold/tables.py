@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from cityloom.model.errors import ConfigurationError, StoreFailed
-from cityloom.store.cold.files import Kept, secure
+from cityloom.store.cold.files import Kept, differs, secure
 from cityloom.store.cold.schema import COLUMNS, PARTITIONS, ROW_GROUP
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ LOG: Final = "_delta_log"
 _POINTER: Final = "_last_checkpoint"
 TABLE: Final = "instances"
 """The table's folder below the place of the tables."""
+_BRING_BACK: Final = "bring it back from a backup (cityloom doctor --deep tells of every such file)"
 _VERSIONS: Final = 8
 """Versions whose lists of files are remembered: long readers may look at some older one."""
 _LEVEL: Final = 6
@@ -85,6 +86,7 @@ class ColdTables:
         self.owner = owner
         self.url = f"{place.rstrip('/')}/{TABLE}"
         self._known: OrderedDict[int, list[Part]] = OrderedDict()
+        self._compared: set[str] = set()
         self._lock = threading.Lock()
 
     def files(self, version: int) -> list[Part]:
@@ -110,6 +112,28 @@ class ColdTables:
 
         uris = [part.uri for part in parts]
         return pl.scan_parquet(uris, hive_partitioning=False, glob=False) if uris else None
+
+    def names(self, parts: Iterable[Part], *, anew: bool) -> list[str]:
+        """The paths below the place of the files that are to be compared: of those that this process has
+        not compared yet, or of all `anew`. None in object storage, which minds its own checksums."""
+        if "://" in self.place:
+            return []
+        names = (str(Path(part.uri).relative_to(self.place)) for part in parts)
+        return [name for name in names if anew or name not in self._compared]
+
+    def compare(self, kept: Iterable[Kept]) -> None:
+        """Compares files with what was written. Cost: a read of each of them.
+
+        Raises:
+            StoreFailed: one holds something else, or is missing.
+        """
+        place = Path(self.place)
+        for one in kept:
+            if said := differs(place, one):
+                raise StoreFailed(
+                    f"the cold history {self.url} cannot be read: {one.path} {said}; {_BRING_BACK}"
+                )
+            self._compared.add(one.path)
 
     def latest(self) -> int | None:
         """The newest version, whoever made it; None where no table is.
@@ -265,19 +289,17 @@ class ColdTables:
             reason = str(error).strip().split("\n")[0]
             lost = self._lost()
             if lost is not None:
-                reason = (
-                    f"its file {lost} is missing; restore it from a backup "
-                    "(`cityloom doctor --deep` lists what is missing or damaged)"
-                )
+                reason = f"{lost} is missing; {_BRING_BACK}"
             elif "://" in self.url:
                 reason += f"; {_of_environment(self.url)}"
             raise StoreFailed(f"the cold history {self.url} cannot be {what}: {reason}") from error
 
     def _lost(self) -> str | None:
-        """A file of the version that was looked at last which is not there; None in object storage."""
+        """A file of the version that was looked at last which went since it was compared, if there is one."""
         with self._lock:
-            parts = next(reversed(self._known.values()), []) if "://" not in self.url else []
-        return next((part.uri for part in parts if not Path(part.uri).exists()), None)
+            parts = next(reversed(self._known.values()), [])
+        names = self.names(parts, anew=True)
+        return next((name for name in names if not (Path(self.place) / name).exists()), None)
 
     def _table(self, version: int | None = None) -> deltalake.DeltaTable:
         import deltalake

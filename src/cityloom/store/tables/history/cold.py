@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from cityloom.model.errors import StoreFailed
+from cityloom.store.cold.files import Kept
 from cityloom.store.cold.hidden import Cut, Gone, Hidden, visible
 from cityloom.store.cold.tables import ColdTables, Part
 from cityloom.store.tables.base.session import Session
@@ -156,6 +157,26 @@ class ColdTier:
                 months.setdefault(part.month, []).append(part)
         return [parts for _, parts in sorted(months.items())]
 
+    def scan(self, parts: Sequence[Part]) -> polars.LazyFrame | None:
+        """The rows of some files; None without files.
+
+        Cost: a whole read of each file that this process has not read before, to compare it.
+
+        Raises:
+            StoreFailed: one does not hold what was written.
+        """
+        self.compare(parts)
+        return self.tables.scan(parts)
+
+    def compare(self, parts: Sequence[Part], *, anew: bool = False) -> None:
+        """Compares files with what was written: those that this process has not read before, or all."""
+        names = self.tables.names(parts, anew=anew)
+        if names:
+            is_one = self._db.dialect.is_text_of("path", "?")
+            sql = f"SELECT path, size, digest FROM cold_file WHERE {is_one}"
+            rows = self._db.rows(sql, (self._db.dialect.texts(names),))
+            self.tables.compare(Kept(*row) for row in rows)
+
     def collect(self, rows: polars.LazyFrame) -> polars.DataFrame:
         """Reads. Raises StoreFailed."""
         with self.tables.using("read"):
@@ -216,7 +237,7 @@ class ColdTier:
         groups = months if few else [[part for parts in months for part in parts]]
         hidden = self.hidden("incarnation = ? AND name = ?", (incarnation, name))
         for parts in reversed(groups) if latest_first else groups:
-            rows = self.tables.scan(parts)
+            rows = self.scan(parts)
             if rows is not None:
                 import polars as pl
 

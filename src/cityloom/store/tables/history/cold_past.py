@@ -70,7 +70,7 @@ class ColdPast:
         """The last telling row with start <= time < end of those series that have one."""
         import polars as pl
 
-        rows = self._cold.tables.scan(parts)
+        rows = self._cold.scan(parts)
         if rows is None:
             return {}
         within = rows.filter(pl.col("time") >= moment(start), pl.col("time") < moment(end))
@@ -89,7 +89,7 @@ class ColdPast:
 
         found: list[Row] = []
         for parts in self._cold.months(self._tenant, after + 1, until + 1):
-            rows = self._cold.tables.scan(parts)
+            rows = self._cold.scan(parts)
             if rows is not None:
                 within = rows.filter(pl.col("time") > moment(after), pl.col("time") <= moment(until))
                 found += self._rows(self._telling(within, lives, names))
@@ -101,7 +101,7 @@ class ColdPast:
 
         count = 0
         for parts in self._cold.months(self._tenant, after + 1, until + 1):
-            rows = self._cold.tables.scan(parts)
+            rows = self._cold.scan(parts)
             if rows is not None:
                 within = rows.filter(
                     pl.col("time") > moment(after),

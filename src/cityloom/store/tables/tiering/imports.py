@@ -196,7 +196,7 @@ def _known(
         for part in parts
         if part.first is None or part.last is None or (part.first <= last and first <= part.last)
     ]
-    found = cold.tables.scan(parts) if parts else None
+    found = cold.scan(parts) if parts else None
     if found is not None:
         of_source = found.filter(
             pl.col("source") == source,

@@ -133,6 +133,8 @@ class Mover(ColdImport):
         with self._tables.using("read"):
             if len(parts) <= max(few, -(-count // share)) and not _any_hidden(rows, hidden):
                 return False
+        # What is spoiled must not be written anew, as if it were what was kept.
+        self._see(lambda snapshot: snapshot.tiers.cold.compare(parts, anew=True))
         change = self._begin(None)
         frames = _sorted(rows, hidden, parts[0], count, share)
         self._show(change, self._tables.replace(parts[0], self._watched(frames), change))

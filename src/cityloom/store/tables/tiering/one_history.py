@@ -60,7 +60,7 @@ def one_history(
                 hot.add(msgspec.structs.replace(owner, attribute=name), row)
     parts = [hot.frame().lazy().drop("tenant", "month")]
     files = [part for parts in tiers.cold.months(tenant, start, end) for part in parts]
-    rows = tiers.cold.tables.scan(files) if files and numbers else None
+    rows = tiers.cold.scan(files) if files and numbers else None
     if rows is not None:
         marks = ", ".join(map(str, numbers))
         there = db.rows(f"SELECT DISTINCT incarnation FROM cold_series WHERE name IN ({marks})")

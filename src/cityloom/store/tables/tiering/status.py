@@ -74,7 +74,7 @@ def count_cold(snapshot: Snapshot) -> int:
         months.setdefault((part.tenant, part.month), []).append(part)
     hidden, count = cold.hidden(), 0
     for parts in months.values():
-        rows = cold.tables.scan(parts)
+        rows = cold.scan(parts)
         if rows is not None:
             count += int(cold.collect(visible(rows, hidden).select(pl.len())).item())
     return count
