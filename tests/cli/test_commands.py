@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -73,6 +74,13 @@ def town(tmp_path: Path) -> Path:
     assert imported.returncode == 0, imported.stderr
     assert "2" in imported.stdout
     return city
+
+
+def test_the_package_runs_as_the_command_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cityloom", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == run("--version").stdout
 
 
 def test_every_command_has_help_with_an_example() -> None:
@@ -169,6 +177,9 @@ def test_restore_refuses_a_folder_with_a_city_and_a_file_that_is_none(town: Path
     other = tmp_path / "other.tar.gz"
     other.write_bytes(b"not a backup")
     assert "cannot be restored" in refused("restore", other, "--data", tmp_path / "new")
+    said = refused("restore", tmp_path / "none.tar.gz", "--data", tmp_path / "none")
+    assert said == f"cityloom: the backup {tmp_path / 'none.tar.gz'} does not exist, or is no file"
+    assert not (tmp_path / "none").exists()
 
 
 def test_export_and_replay_of_a_running_city_tell_it_as_it_is(town: Path, tmp_path: Path) -> None:

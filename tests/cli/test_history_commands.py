@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cityloom.folder import CityFolder
 from cityloom.store.sqlite.connection import FileLock
-from tests.cli.test_commands import refused, run, town
+from tests.cli.test_commands import LIGHTS, refused, run, town
 from tests.nodes import NodeProcess
 
 __all__ = ["town"]
@@ -77,6 +77,29 @@ def test_the_past_is_imported_in_bulk(town: Path, tmp_path: Path) -> None:
     assert "urn:ngsi-ld:Streetlight:old" in kept.read_text(), "history alone knows it"
 
 
+def test_times_without_a_zone_are_imported_where_one_is_given(town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text(
+        "id,type,attribute,observedAt,value\n"
+        "urn:ngsi-ld:Streetlight:old,Streetlight,level,2025-03-01T00:00:00,1.5\n"
+    )
+    command = ("history", "import", file, "--data", town, "--source", "archive", "--older-than", "P30D")
+    done = run(*command)
+    assert done.returncode == 1
+    assert "1 rejected: time without zone; say the zone with --time-zone" in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("cityloom: no row was taken of 1")
+    assert "names no time zone: say it with" in (town / "runs" / "archive" / "1.jsonl").read_text()
+    done = run(*command, "--time-zone", "Europe/Zurich")
+    assert done.stdout.startswith("1 instance new, 0 known, 0 rows rejected")
+    assert done.stderr == "importing archive\n", "no line of a log stands among what people read"
+
+
+def test_an_import_that_takes_no_row_has_failed(town: Path, tmp_path: Path) -> None:
+    (tmp_path / "files" / "lights.csv").write_text(LIGHTS.replace("2026-05-01T", "at "))
+    done = run("import", "--data", town)
+    assert (done.returncode, "failed" in done.stdout) == (1, True), done.stdout
+
+
 def test_what_is_past_its_retention_goes_when_it_is_asked_for(town: Path, tmp_path: Path) -> None:
     assert len(exported(town, tmp_path / "before.parquet")) == 2
     folder = CityFolder(town)
@@ -115,6 +138,28 @@ def test_a_move_to_where_the_tables_are_not_is_refused(town: Path) -> None:
     said = refused("history", "move", "--data", town, "--older-than", "P1D")
     assert f"is not in {town / 'elsewhere' / 'instances'}: coldUrl must say where it is" in said
     assert not (town / "elsewhere").exists()
+
+
+def test_a_file_of_the_tables_that_is_missing_is_named(town: Path, tmp_path: Path) -> None:
+    lines("history", "move", "--data", town, "--older-than", "P1D")
+    file = next(town.glob("history/instances/*/month=2026-05/*.parquet"))
+    file.unlink()
+    asked = ("--type", "Streetlight", "--attrs", "powerState", *SPAN)
+    said = refused("history", "export", "--data", town, "--out", tmp_path / "x.csv", *asked)
+    assert f"{file.relative_to(town / 'history')} is missing; bring it back from a backup" in said
+    assert file.name in run("doctor", "--data", town, "--deep").stdout
+
+
+def test_settings_that_do_not_fit_are_told(town: Path) -> None:
+    folder = CityFolder(town)
+    for settings, command, words in (
+        ({"coldAfter": "P30X"}, ("history", "status"), "coldAfter is invalid"),
+        ({"replicas": ["postgresql://x/y"]}, ("serve", "--port", "0"), "which has no standbys"),
+    ):
+        folder.write(replace(folder.configuration, settings=settings))
+        assert words in refused(*command, "--data", town)
+        examined = run("doctor", "--data", town)
+        assert (examined.returncode, words in examined.stdout) == (1, True), examined.stdout
 
 
 def test_history_says_what_it_cannot(town: Path, tmp_path: Path) -> None:

@@ -57,6 +57,20 @@ def test_a_city_is_made_for_a_database(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "city" / "city.yaml").read_text())["settings"] == {"store": store}
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("notaurl", "notaurl"),
+        ("mysql://me:secret@db/city", "mysql://db/city"),
+        ("me:secret@db/city", "…@db/city"),
+        ("postgresql://db", "postgresql://db"),
+    ],
+)
+def test_an_address_that_is_none_is_told_as_it_was_given(given: str, shown: str, town: Path) -> None:
+    said = refused("move", "--data", town, "--to", given)
+    assert said == f"cityloom: --to is invalid: {shown} is no postgresql://host/database"
+
+
 async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Server, tmp_path: Path) -> None:
     database = place.database()
     configuration = yaml.safe_load((town / "city.yaml").read_text())
@@ -66,6 +80,9 @@ async def test_a_city_is_moved_and_served_on_from_there(town: Path, place: Serve
     moved = run("move", "--data", town, "--to", database.replace("postgres@", "postgres:secret@"))
     assert moved.returncode == 0, moved.stderr
     assert "(open tables)" in moved.stdout
+    assert moved.stdout.split()[:3] == ["table", "rows", "checksum"]
+    assert "tables read back from the database, the same by count and checksum" in moved.stdout
+    assert "each file has the checksum it was written with" in moved.stdout
     assert f"need {town / 'old'} by the same name" in " ".join(moved.stdout.split())
     (entities,) = [line.split() for line in moved.stdout.splitlines() if line.startswith("entity ")]
     assert entities[1] == "3"  # two lights, and what is told of their source

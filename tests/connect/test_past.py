@@ -206,6 +206,9 @@ async def test_rows_that_are_none_are_rejected_with_their_reasons(
         ({3: ""}, "no time"),
         ({3: "yesterday"}, "invalid time"),
         ({3: "2026-02-30T00:00:00Z"}, "invalid time"),
+        ({3: "2026-02-30T00:00:00"}, "invalid time"),
+        ({3: "2026-01-01T00:00:00"}, "time without zone"),
+        ({3: "2026-01-01 00:00"}, "time without zone"),
         ({4: ""}, "no value"),
         ({4: "urn:ngsi-ld:null"}, "invalid value"),
         ({4: "1e999"}, "invalid value"),
@@ -286,6 +289,44 @@ async def test_columns_keep_their_types(suffix: str, kind: Any, city: TestCity, 
     assert [one.attribute.value for one in found] == [3, most]
     assert [type(one.attribute.value) for one in found] == [float if kind == pl.Float32 else int] * 2
     assert found[0].attribute.observed_at == "2026-01-01T17:00:00Z"
+
+
+ZONED = {
+    "2026-01-01T00:00:00Z": "2026-01-01T00:00:00Z",
+    "2026-01-01T00:00:00+05:00": "2025-12-31T19:00:00Z",
+    "2026-01-01T00:00:00": "2025-12-31T23:00:00Z",
+    "2026-01-01 00:10:00.25": "2025-12-31T23:10:00.25Z",
+    "2025-07-01 00:00": "2025-06-30T22:00:00Z",
+    "2025-07-02": "2025-07-01T22:00:00Z",
+    "2025-10-26T02:30:00": "2025-10-26T00:30:00Z",
+    "2025-03-30T02:30:00": None,
+}
+"""Texts, and what they are in Zurich: the first of an hour that occurs twice, none of one left out."""
+
+
+@pytest.mark.parametrize("mark", ["", '"'], ids=["plain", "quoted"])
+async def test_texts_that_name_no_zone_are_of_the_zone_that_is_given(
+    mark: str, city: TestCity, tmp_path: Path
+) -> None:
+    rows = [f"{LAMP},Lamp,level,{mark}{text}{mark},{place}" for place, text in enumerate(ZONED)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(NAMES[:5]), *rows]))
+    report = await past(city).run(tmp_path / "a.csv", "archive", "Europe/Zurich")
+    assert report.rejected == {"invalid time": 1}
+    assert [one["raw"]["observedAt"] for one in city.rejects("archive")] == ["2025-03-30T02:30:00"]
+    with city.store.snapshot() as snapshot:
+        (found,) = snapshot.instances("", LAMP, Window()).values()
+    assert {one.attribute.value: one.attribute.observed_at for one in found} == {
+        place: time for place, time in enumerate(ZONED.values()) if time
+    }
+
+
+async def test_a_run_whose_rows_are_all_rejected_has_failed(city: TestCity, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"id,type,attribute,observedAt,value\n{LAMP},Lamp,level,2026-01-01,1\n")
+    report = await past(city).run(tmp_path / "a.csv", "archive")
+    assert report.status == "failed"
+    assert report.error == "no row was taken of 1, most of them for: time without zone"
+    (reject,) = city.rejects("archive")
+    assert "'2026-01-01' names no time zone: say it with --time-zone" in reject["detail"]
 
 
 async def test_a_file_that_is_not_as_it_must_be_is_refused(city: TestCity, tmp_path: Path) -> None:

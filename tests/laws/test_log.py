@@ -24,6 +24,12 @@ def test_events_are_read_as_they_were_written(store: Store) -> None:
     assert see(store, lambda snapshot: snapshot.events(0, tenant="t")) == [written[1]]
 
 
+def test_a_transaction_reads_events_as_a_snapshot_does(store: Store) -> None:
+    put(store, lamp(1, 1))
+    told = see(store, lambda snapshot: snapshot.events(0, tenant=""))
+    assert do(store, lambda tx: tx.events(0, tenant="")) == told != []
+
+
 def test_events_are_the_same_to_who_follows_and_after_a_restart(home: Home) -> None:
     def failing(tx: Transaction) -> None:
         tx.write_entity("", None, lamp(9), CAUSE)

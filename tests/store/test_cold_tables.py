@@ -19,6 +19,7 @@ from cityloom.model.errors import ConfigurationError, HistoryUnreachable, StoreF
 from cityloom.model.history import Instance
 from cityloom.model.time import format_datetime
 from cityloom.store.cold.schema import COLUMNS, ORDER, ROW_GROUP
+from cityloom.store.cold.tables import ColdTables
 from cityloom.store.history_ports import Window
 from cityloom.store.sqlite import SqliteStore, read_database
 from cityloom.store.tables.tiering.one_history import one_history
@@ -388,3 +389,25 @@ def test_an_older_store_beside_newer_tables_goes_on_from_what_it_knew(
     assert levels(old, ID) == [1, 2]
     assert sorted(table(old)["number"]) == [1, 2]
     old.close()
+
+
+@pytest.mark.parametrize(("place", "named"), [("s3://a/x", "AWS_ACCESS_KEY_ID"), ("gs://a/x", "credentials")])
+def test_object_storage_that_is_not_open_says_what_it_takes(
+    place: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(url: str) -> bool:
+        raise OSError("Operation not supported\n  loading credentials")
+
+    monkeypatch.setattr(deltalake.DeltaTable, "is_deltatable", closed)
+    with pytest.raises(StoreFailed, match=f"not supported; the environment must hold .*{named}"):
+        ColdTables(place, "cityloom:1").latest()
+
+
+def test_a_file_that_goes_after_it_was_compared_is_named(store: SqliteStore) -> None:
+    append(store, ID, reading(1, START))
+    store.cold.move(LATER)
+    assert levels(store, ID)
+    (file,) = files(store)
+    file.unlink()
+    with pytest.raises(StoreFailed, match=f"{file.name} is missing; bring it back from a backup"):
+        levels(store, ID)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -298,8 +299,10 @@ def test_a_move_that_was_killed_can_be_made_again(share: float, path: Path, plac
     with closing(PostgresStore(url, SimulatedClock(START), cold=str(path.with_name("history")))) as new:
         assert see(new, whole) == before
         put(new, lamp(1, 3))
-    with pytest.raises(ConfigurationError, match=r"has moved there already, and its table \w+ differs"):
+    with pytest.raises(ConfigurationError, match=r"event (\d+) in .* destroys for good") as told:
         move_to_postgres(path, url, SimulatedClock(START))
+    there, here = re.findall(r"(?:event|to) (\d+) in", told.value.detail)
+    assert int(there) == int(here) + 1
 
 
 def test_checksums_tell_every_difference_but_that_of_order() -> None:

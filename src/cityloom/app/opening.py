@@ -6,7 +6,7 @@ from cityloom.connect.profile import Profile
 from cityloom.folder import CityFolder
 from cityloom.ld.context import LdContext, compile_context
 from cityloom.model.clock import Clock
-from cityloom.model.errors import OutgoingRefused
+from cityloom.model.errors import ConfigurationError, OutgoingRefused
 from cityloom.model.settings import Settings
 from cityloom.net.client import OutgoingSettings
 from cityloom.store.ports import Store
@@ -28,8 +28,26 @@ def outgoing_settings(settings: Settings) -> OutgoingSettings:
     )
 
 
+def refuse_idle(settings: Settings) -> None:
+    """Refuses settings that would have no effect where the city is kept.
+
+    Raises:
+        ConfigurationError: standbys are set, and the city is in a file.
+    """
+    if settings.replicas and not settings.store:
+        raise ConfigurationError(
+            "replicas is invalid: the city is in a file, which has no standbys; "
+            "name the database that they follow (setting store), or leave replicas out"
+        )
+
+
 def open_store(folder: CityFolder, settings: Settings, clock: Clock, *, shared: bool) -> Store:
-    """The database that the settings name, or the folder's own file."""
+    """The database that the settings name, or the folder's own file.
+
+    Raises:
+        ConfigurationError: it cannot be used, or standbys are set of a city in a file.
+    """
+    refuse_idle(settings)
     items, size = settings.queue_items, settings.queue_bytes
     if settings.store:
         return PostgresStore(

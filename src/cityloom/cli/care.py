@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from cityloom.cli.console import out, progress_bars
+from cityloom.cli.console import counted, out, progress_bars
 from cityloom.folder import COLD, CONFIGURATION, EVIDENCE, KEYS, STORE, CityFolder
 from cityloom.model.clock import SystemClock
 from cityloom.model.errors import ConfigurationError
@@ -128,6 +128,8 @@ def restore(
     """
     from cityloom.store.sqlite import SqliteStore
 
+    if not backup_file.is_file():
+        raise ConfigurationError(f"the backup {backup_file} does not exist, or is no file")
     folder = CityFolder(data, make=True)
     if folder.store_file.exists() or not folder.is_new:
         raise ConfigurationError(f"a city already exists in {data}; restore into another folder")
@@ -184,7 +186,7 @@ def move(
     Example: `cityloom move --data my-city --to postgresql://cityloom@db.example/city`
     """
     from cityloom.store.moving import COLD_TABLES, move_to_postgres
-    from cityloom.store.postgres.connection import without_password
+    from cityloom.store.postgres.connection import store_name, without_password
 
     folder = CityFolder(data)
     settings = folder.settings()
@@ -192,9 +194,11 @@ def move(
         raise ConfigurationError(f"the city in {data} is kept in PostgreSQL already")
     folder.require_store()
     cold = folder.cold_place(settings)
+    store_name(to, "--to")
     folder.settings(store=to)  # refused before anything moves
     with progress_bars() as begin:
         moved = move_to_postgres(folder.store_file, to, SystemClock(), begin("moving the city"), cold=cold)
+    out.print(f"{'table':18} {'rows':>12}       checksum", markup=False)
     for each in moved:
         if each.rows:
             out.print(f"{each.table:18} {each.rows:>12,} rows  {each.checksum}", markup=False)
@@ -202,9 +206,22 @@ def move(
     folder.write(msgspec.structs.replace(configuration, settings=configuration.settings | {"store": shown}))
     if shown != to:
         out.print("the password was not written into city.yaml: keep it in ~/.pgpass or PGPASSWORD")
-    if moved[-1].table == COLD_TABLES and "://" not in cold:
+    tables = [each for each in moved if each.table != COLD_TABLES]
+    out.print(
+        f"{counted(len(tables), 'table')} read back from the database, the same by count and checksum "
+        "(those without rows are not listed)"
+    )
+    if len(tables) < len(moved):
+        out.print(
+            "the open tables of history stay where they are: each file has the checksum it was written with"
+        )
+    if len(tables) < len(moved) and "://" not in cold:
         out.print(f"nodes on other machines need {cold} by the same name (setting coldUrl)", markup=False)
-    out.print(f"{data}: the city is in PostgreSQL now. Next: cityloom serve --data {data}", markup=False)
+    out.print(
+        f"{data}: the city is in PostgreSQL now, and is served from there: what is written into {STORE}, "
+        f"which stays as it is, is no part of it. Next: cityloom serve --data {data}",
+        markup=False,
+    )
 
 
 def doctor(

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from cityloom.access.keys import Keys
+from cityloom.app.opening import refuse_idle
 from cityloom.cli.deep import examine_kept
 from cityloom.cli.findings import Finding
 from cityloom.cli.logs import check_level
@@ -69,6 +70,7 @@ def _check_folder(folder: CityFolder) -> Iterator[Finding]:
         yield Finding("ok", f"folder: {folder.path}")
     settings = folder.settings()
     check_level(settings)
+    refuse_idle(settings)
     try:
         for type, duration in settings.retention.items():
             parse_duration(duration, f"retention of {type}")

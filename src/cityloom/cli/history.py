@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from cityloom.cli.console import counted, out, print_whole, progress_bars
 from cityloom.folder import CityFolder
@@ -51,11 +52,13 @@ def status(data: _Data) -> None:
     """
     from rich.table import Table as Grid
 
+    from cityloom.broker.ageing import Ageing
     from cityloom.cli.snapshots import opened
     from cityloom.store.tables.tiering.status import cold_status
 
     folder = _city(data)
     settings = folder.settings()
+    Ageing(None, SystemClock(), settings.cold_after, 0)  # what a node would refuse is refused
     with opened(data) as snapshot:
         found = cold_status(snapshot)
     out.print(f"setting coldAfter: {settings.cold_after or 'empty, so nothing moves by itself'}")
@@ -112,7 +115,9 @@ def bring(
             "--older-than", help="What is older goes to the tables (ISO 8601 duration); the setting's else."
         ),
     ] = None,
-    zone: Annotated[str, typer.Option("--time-zone", help="Of times that name none, such as `UTC`.")] = "",
+    zone: Annotated[
+        str, typer.Option("--time-zone", help="Of times that name none, such as `Europe/Zurich`.")
+    ] = "",
     only_known: Annotated[
         bool, typer.Option("--only-known", help="Reject rows of entities that history does not know.")
     ] = False,
@@ -131,6 +136,7 @@ def bring(
     from cityloom.broker.ageing import Ageing
     from cityloom.connect.files import find_files, source_file
     from cityloom.connect.past import PastImport
+    from cityloom.connect.past_file import ZONELESS
 
     folder = _city(data, empty=True)
     settings = folder.settings()
@@ -160,8 +166,13 @@ def bring(
         f"{counted(report.values_new, 'instance')} new, {report.values_known:,} known, "
         f"{counted(report.rejected_rows, 'row')} rejected, {report.seconds:,.1f} s"
     )
+    for reason, count in report.rejected.items():
+        advice = "; say the zone with --time-zone" if reason == ZONELESS and mapping is None else ""
+        out.print(f"{count:,} rejected: {reason}{advice}", markup=False)
     if report.rejected_rows:
-        out.print(f"rejected rows: {folder.runs / source}", markup=False)
+        out.print(f"the rejected rows stand in {folder.runs / source}, each with its reason", markup=False)
+    if report.status != "ok":
+        raise ConfigurationError(report.error)
 
 
 @commands.command("compact")
@@ -229,7 +240,7 @@ def export(
     """
     from cityloom.cli.snapshots import opened
     from cityloom.ld.context import LdContext
-    from cityloom.store.tables.tiering.one_history import one_history
+    from cityloom.store.tables.tiering.one_history import collected, one_history
 
     if output.suffix not in (".parquet", ".arrow", ".csv"):
         raise ConfigurationError(f"--out is invalid: {output} ends in none of .parquet, .arrow, .csv")
@@ -240,7 +251,7 @@ def export(
         raise ConfigurationError(f"--to must be after --from: {end} is not after {start}")
     _city(data)
     with opened(data) as snapshot:
-        rows = one_history(snapshot, "", expand(type), names, *span).collect()
+        rows = collected(snapshot, one_history(snapshot, "", expand(type), names, *span))
     if not rows.height:
         raise ConfigurationError(
             f"nothing is exported: no entity of type {type} has instances of {attrs} from {start} to {end}"
@@ -270,7 +281,9 @@ def _city(data: Path, *, empty: bool = False) -> CityFolder:
 
     folder = CityFolder(data)
     settings = folder.settings()
-    configure_logs(settings)
+    # What a command did it tells itself; a log says it once more, in words for a node.
+    quiet = "warning" if settings.log_level == "info" else settings.log_level
+    configure_logs(replace(settings, log_level=quiet))
     if not settings.store and not empty:
         folder.require_store()
     return folder

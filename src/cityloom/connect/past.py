@@ -103,7 +103,7 @@ class PastImport:
 
         Args:
             source: its name, of letters, digits, `-`, `_` and `.`.
-            zone: the time zone of times that name none; "" refuses these.
+            zone: the time zone of times that name none; "" refuses these, texts row by row.
             progress: is told the share that is done, 0 to 1.
 
         Raises:
@@ -158,7 +158,7 @@ class PastImport:
                 read.rows = file.rows
                 report.read += file.rows
                 newest = found if newest is None or (found or newest) > newest else newest
-            report.status = "ok"
+            report.conclude()
         except asyncio.CancelledError:
             report.error = "the run was stopped"
             raise

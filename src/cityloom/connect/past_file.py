@@ -39,6 +39,8 @@ _NO_NUMBERS: Final = [
 ]
 """What programs write in CSV for numbers that are none: no value, and no text either."""
 _EXACT: Final = 2**53
+ZONELESS: Final = "time without zone"
+"""Why a row is rejected whose time names no zone where none was given."""
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond of the calendar."""
 
@@ -49,7 +51,7 @@ class PastFile:
     Args:
         path: `.parquet`, `.arrow` (also `.feather`, `.ipc`), `.csv` or `.csv.gz`.
         expand: a name -> its IRI.
-        zone: the time zone (IANA) of stamps of type datetime that name none; "" refuses them.
+        zone: the time zone (IANA) of times that name none; "" refuses them, texts row by row.
 
     Raises:
         ConfigurationError: it cannot be read, or its columns are not as they must be.
@@ -108,6 +110,8 @@ class PastFile:
         said = (
             f"{field} is required" if reason.startswith("no ") else f"{field} is invalid: {row.get(field)!r}"
         )
+        if reason == ZONELESS:
+            said += " names no time zone: say it with --time-zone, such as --time-zone Europe/Zurich"
         raw = {name: value for name, value in row.items() if name != "row"}
         return Reject(
             file=self.path.name,
@@ -168,7 +172,7 @@ class PastFile:
         whole = {name: self._iri(name) for name in names}
         told = told.with_columns(
             entityId=pl.col("id"),
-            time=self._time(),
+            **self._time(),
             attributeIri=_replaced("attribute", whole),
             typeIri=_replaced("type", whole),
             **(_value_of_text() if self._csv is not None else _value_of(self._schema["value"])),
@@ -191,17 +195,28 @@ class PastFile:
             self._names[name] = self._expand(name) if right and name not in NO_ATTRIBUTES else None
         return self._names[name]
 
-    def _time(self) -> polars.Expr:
+    def _time(self) -> dict[str, polars.Expr]:
+        """time, and whether it is none for want of a zone alone."""
         import polars as pl
 
         column, kind = pl.col("observedAt"), self._schema["observedAt"]
+        zoneless: polars.Expr = pl.lit(False)
         if kind == pl.String:
-            time = column.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+            whole = column.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+            bare = naive_of(pl.when(whole.is_null()).then(column))
+            time = micros_of(whole)
+            if self._zone:
+                time = pl.coalesce(time, micros_of(self._at_zone(bare)))
+            else:
+                zoneless = bare.is_not_null()
         elif isinstance(kind, pl.Datetime) and kind.time_zone is None:
-            time = column.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
+            time = micros_of(self._at_zone(column))
         else:
-            time = column
-        return micros_of(time)
+            time = micros_of(column)
+        return {"time": time, "zoneless": zoneless}
+
+    def _at_zone(self, naive: polars.Expr) -> polars.Expr:
+        return naive.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
 
 
 def micros_of(time: polars.Expr) -> polars.Expr:
@@ -210,6 +225,18 @@ def micros_of(time: polars.Expr) -> polars.Expr:
 
     micros = time.dt.cast_time_unit("us").cast(pl.Int64)
     return pl.when(micros.is_between(_FIRST, _LAST)).then(micros)
+
+
+def naive_of(text: polars.Expr) -> polars.Expr:
+    """ISO 8601 texts that name no zone, as times without one; null where a text is none."""
+    import polars as pl
+
+    spaced = text.str.replace("T", " ", literal=True)
+    forms = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+    return pl.coalesce(
+        *(spaced.str.to_datetime(form, strict=False, time_unit="us") for form in forms),
+        spaced.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+    )
 
 
 def _replaced(column: str, by: dict[str, str | None]) -> polars.Expr:
@@ -299,6 +326,7 @@ def _reason() -> polars.Expr:
         (pl.col("attributeIri").is_null(), "invalid attribute"),
         (pl.col("type").is_not_null() & pl.col("typeIri").is_null(), "invalid type"),
         (pl.col("observedAt").is_null(), "no time"),
+        (pl.col("zoneless"), ZONELESS),
         (pl.col("time").is_null(), "invalid time"),
         (pl.col("datasetId").is_not_null() & ~is_uri("datasetId"), "invalid datasetId"),
         (pl.col("value").is_null(), "no value"),
@@ -319,6 +347,7 @@ _FIELDS: Final = {
     "invalid type": "type",
     "no time": "observedAt",
     "invalid time": "observedAt",
+    ZONELESS: "observedAt",
     "invalid datasetId": "datasetId",
     "no value": "value",
     "invalid value": "value",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cityloom.connect.cells import linear
 from cityloom.connect.mapping import AttributePart, Mapping
 from cityloom.connect.past_csv import CsvRows, numbered
-from cityloom.connect.past_file import READ, micros_of, quoted, telling
+from cityloom.connect.past_file import READ, micros_of, naive_of, quoted, telling
 from cityloom.connect.rejects import Reject
 from cityloom.connect.template import Template, encode_part, plain_text
 from cityloom.model.errors import ConfigurationError
@@ -183,13 +183,8 @@ class MappedFile:
         absolute = text.str.replace(" ", "T", literal=True).str.to_datetime(
             "%+", time_unit="us", time_zone="UTC", strict=False
         )
-        bare = pl.when(~text.str.contains(_OFFSET)).then(text.str.replace("T", " ", literal=True))
-        forms = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
-        local = pl.coalesce(
-            *(bare.str.to_datetime(form, strict=False, time_unit="us") for form in forms),
-            bare.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
-        )
-        return pl.coalesce(micros_of(absolute), _local(local, zone))
+        bare = naive_of(pl.when(~text.str.contains(_OFFSET)).then(text))
+        return pl.coalesce(micros_of(absolute), _local(bare, zone))
 
     def _second_readings(self, told: polars.DataFrame) -> polars.DataFrame:
         """Of an hour that occurs twice, the second reading of an entity's stamp is an hour later."""

@@ -60,6 +60,16 @@ class Report(Struct, kw_only=True, rename="camel"):
         """How many rows were rejected."""
         return sum(self.rejected.values())
 
+    def conclude(self) -> None:
+        """Says of a run that read all there is that it is ok, or failed since every row was rejected."""
+        kept = self.created + self.updated + self.unchanged + self.values_new + self.values_known
+        if self.rejected_rows and not kept:
+            reason = max(self.rejected, key=lambda each: self.rejected[each])
+            self.status = "failed"
+            self.error = f"no row was taken of {self.rejected_rows:,}, most of them for: {reason}"
+        else:
+            self.status = "ok"
+
     def add(self, other: Report) -> None:
         """Adds the counts of one message's report to those of a feed's run."""
         for name in (

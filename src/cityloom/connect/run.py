@@ -86,7 +86,7 @@ class Importer:
             await self._read_files(
                 mapping, data, Work(self.target, intake, report, rejects), report, progress
             )
-            report.status = "ok"
+            report.conclude()
         except asyncio.CancelledError:
             report.error = "the run was stopped"
             raise
@@ -211,6 +211,8 @@ class Importer:
             created=report.created,
             updated=report.updated,
             unchanged=report.unchanged,
+            new=report.values_new,
+            known=report.values_known,
             rejected=report.rejected_rows,
             seconds=report.seconds,
         )

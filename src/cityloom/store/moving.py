@@ -28,6 +28,7 @@ from cityloom.model.errors import ConfigurationError, StoreFailed
 from cityloom.store.cold.files import differs
 from cityloom.store.migrations import migrations
 from cityloom.store.postgres.connection import (
+    SCHEMA,
     check_promises,
     connect,
     opening,
@@ -60,6 +61,7 @@ _LEFT: Final = {"meta": f"key NOT IN ('version', 'cold', '{_HANDED}')", "lease":
 """What the two schemas say each of themselves; and who does what in a node that has ended."""
 _CITY: Final = f"SELECT value FROM meta WHERE key IN ('cold', '{_HANDED}') ORDER BY key DESC LIMIT 1"
 """The city's own id, which the database gets, too."""
+_LAST: Final = "SELECT max(seq) FROM event"
 Progress = Callable[[float], None]
 Row = Sequence[Any]
 
@@ -125,7 +127,7 @@ async def _move(source: apsw.Connection, url: str, name: str, progress: Progress
                     f"the store {name} holds a city already: its table {table} is not empty"
                 )
         async with target.transaction():
-            moved = await _carry(source, target, types, progress, sent=there)
+            moved = await _carry(source, target, types, progress, sent=name if there else "")
             await target.execute("UPDATE meta SET value = $1 WHERE key = 'cold'", city)
         await target.execute("ANALYZE")
         progress(1.0)
@@ -182,9 +184,9 @@ def _refuse_strangers(source: apsw.Connection, types: Types) -> None:
 
 
 async def _carry(
-    source: apsw.Connection, target: asyncpg.Connection, types: Types, progress: Progress, *, sent: bool
+    source: apsw.Connection, target: asyncpg.Connection, types: Types, progress: Progress, *, sent: str
 ) -> list[Moved]:
-    """Sends all rows, unless they are `sent` already, and reads them back."""
+    """Sends all rows and reads them back; where the store `sent` has them already, it reads alone."""
     counts = {table: source.execute(f"SELECT count(*) FROM {table}{_where(table)}").get for table in types}
     whole, done = 2 * sum(counts.values()) + 1, 0  # the commit is the last of it
 
@@ -214,8 +216,10 @@ async def _carry(
         if (count, checksum.text) != (back, kept.text):
             if sent:
                 raise ConfigurationError(
-                    f"the city has moved there already, and its table {table} differs: something was "
-                    "written since. Serve it from there (setting store), or drop the schema cityloom there"
+                    f"the city has moved there already, and its table {table} differs: the log goes to event "
+                    f"{await target.fetchval(_LAST) or 0} in {sent}, to {source.execute(_LAST).get or 0} in "
+                    "the file. Serve the city from the database (setting store): to drop the schema "
+                    f"{SCHEMA} there destroys for good whatever was written into it since"
                 )
             raise StoreFailed(
                 f"the table {table} was not moved: {count} rows ({checksum.text}) were sent, "

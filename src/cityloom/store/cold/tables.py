@@ -27,6 +27,7 @@ LOG: Final = "_delta_log"
 _POINTER: Final = "_last_checkpoint"
 TABLE: Final = "instances"
 """The table's folder below the place of the tables."""
+_BRING_BACK: Final = "bring it back from a backup (cityloom doctor --deep tells of every such file)"
 _VERSIONS: Final = 8
 """Versions whose lists of files are remembered: long readers may look at some older one."""
 _LEVEL: Final = 6
@@ -49,6 +50,16 @@ class Part(Struct, frozen=True):
         if self.first is None or self.last is None:
             return True
         return self.first <= entity_id <= self.last
+
+
+def _of_environment(url: str) -> str:
+    """What it takes to reach object storage."""
+    if url.startswith("s3"):
+        return (
+            "the environment must hold what opens the bucket: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+            "AWS_REGION, and AWS_ENDPOINT_URL where it is not Amazon's"
+        )
+    return "the environment must hold the credentials that open it"
 
 
 class Change(Struct, frozen=True):
@@ -123,8 +134,7 @@ class ColdTables:
             for one in kept:
                 if said := differs(place, one):
                     raise HistoryUnreachable(
-                        f"the cold history {self.url} cannot be read: {one.path} {said}; bring it back from "
-                        "a backup (cityloom doctor --deep tells of every such file)"
+                        f"the cold history {self.url} cannot be read: {one.path} {said}; {_BRING_BACK}"
                     )
                 self._compared.add(one.path)
 
@@ -283,6 +293,11 @@ class ColdTables:
             raise
         except Exception as error:  # of two libraries in Rust, with classes of their own for each cause
             reason = str(error).strip().split("\n")[0]
+            lost = self._lost()
+            if lost is not None:
+                reason = f"{lost} is missing; {_BRING_BACK}"
+            elif "://" in self.url:
+                reason += f"; {_of_environment(self.url)}"
             told = f"the cold history {self.url} cannot be {what}: {reason}"
             if reads:
                 self.trouble = told
@@ -304,6 +319,13 @@ class ColdTables:
             "nothing was changed"
         )
         raise HistoryUnreachable(self.trouble)
+
+    def _lost(self) -> str | None:
+        """A file of the version that was looked at last which went since it was compared, if there is one."""
+        with self._lock:
+            parts = next(reversed(self._known.values()), [])
+        names = self.names(parts, anew=True)
+        return next((name for name in names if not (Path(self.place) / name).exists()), None)
 
     def _table(self, version: int | None = None) -> deltalake.DeltaTable:
         import deltalake

@@ -20,6 +20,7 @@ CHANNEL: Final = "cityloom"
 """Where each commit says how far the log goes (LISTEN, NOTIFY)."""
 OLDEST: Final = 14
 _DOOR: Final = LOCK + 1
+_FORM: Final = "postgresql://host/database"
 _EXTENSIONS: Final = ("postgis", "btree_gist")
 _CONNECT_SECONDS: Final = 10.0
 _COMMAND_SECONDS: Final = 300.0
@@ -72,18 +73,27 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def store_name(url: str) -> str:
+def store_name(url: str, field: str = "store") -> str:
     """The store as messages call it: its address without user and password.
+
+    Args:
+        field: what the address was given as.
 
     Raises:
         ConfigurationError: it is no address of a database.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{field} is invalid: {error}; it is to be {_FORM}") from None
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
-        raise ConfigurationError(
-            f"store is invalid: {parts.scheme}://{host}{parts.path} is no postgresql://host/database"
-        )
+        if parts.netloc:
+            shown = urlunsplit(parts._replace(netloc=host, query=""))
+        else:
+            access, at, rest = url.partition("?")[0].rpartition("@")
+            shown = rest if not access else f"…{at}{rest}"  # a password may stand before it
+        raise ConfigurationError(f"{field} is invalid: {shown} is no {_FORM}")
     return f"postgresql://{host}{parts.path}"
 
 

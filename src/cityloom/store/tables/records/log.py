@@ -71,7 +71,7 @@ class LogReader(Port):
             sql += " AND tenant = ?"
             parameters.append(number)
         parameters.append(limit)
-        return self._read(sql + " ORDER BY seq LIMIT ?", parameters)
+        return self._read_events(sql + " ORDER BY seq LIMIT ?", parameters)
 
     def events_of(self, after: int, tenant: str, ids: Collection[str]) -> list[Event]:
         """Events after `after` about some entities of a tenant, in order.
@@ -87,9 +87,9 @@ class LogReader(Port):
         dialect = self.db.dialect
         is_of = dialect.is_text_of("body ->> 'entity_id'", "?")
         sql = f"SELECT seq, tenant, at, cause, body FROM event WHERE seq > ? AND tenant = ? AND {is_of}"
-        return self._read(sql + " ORDER BY seq", [after, number, dialect.texts(list(ids))])
+        return self._read_events(sql + " ORDER BY seq", [after, number, dialect.texts(list(ids))])
 
-    def _read(self, sql: str, parameters: Sequence[Any]) -> list[Event]:
+    def _read_events(self, sql: str, parameters: Sequence[Any]) -> list[Event]:
         rows = self.db.rows(sql, parameters)
         causes = self.db.causes.many([row[3] for row in rows])
         return [

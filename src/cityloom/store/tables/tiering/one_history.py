@@ -74,3 +74,12 @@ def one_history(
             asked = asked.join(mine, on="incarnation", how="semi")
         parts.append(visible(asked, tiers.cold.hidden(f"name IN ({marks})")))
     return pl.concat(parts)
+
+
+def collected(snapshot: Snapshot, rows: polars.LazyFrame) -> polars.DataFrame:
+    """The rows that `one_history` of this snapshot gives.
+
+    Raises:
+        StoreFailed: the cold tables cannot be read; a file that is missing is named.
+    """
+    return cast(TablesSnapshot, snapshot).tiers.cold.collect(rows)
