@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cityloom.federation.registrations.registration import REGISTRATION
 from cityloom.federation.sharing.links import LINK
@@ -19,6 +20,7 @@ from tests.federation.whole import (
     FEDERATION,
     OFF,
     ON,
+    QUICK,
     SUBSCRIPTIONS,
     Whole,
     change,
@@ -313,21 +315,24 @@ async def test_source_that_is_away_gets_it_when_it_is_back(
         await until_subscribed(late, 0)
 
 
-async def test_restart_loses_nothing(harbour: Whole, receiver: Receiver, tmp_path: Path) -> None:
+async def test_restart_loses_nothing(receiver: Receiver, tmp_path: Path) -> None:
     port = free_port()
-    async with whole_node(tmp_path / "city", port=port) as node:
-        await register(node, harbour.base, operations=FEDERATION)
-        kept = await subscribe(node, receiver.url + "/a")
-        [copy] = await until_subscribed(harbour)
-        assert [one["id"] for one in await subscriptions(node)] == [kept]
-    await put(harbour, lamp(1, power=ON))
-    async with whole_node(tmp_path / "city", port=port) as node:
-        await receiver.until("/a", 1)
-        assert await subscriptions(harbour) == [
-            {**copy, "notification": (await subscriptions(harbour))[0]["notification"]}
-        ]
-        await node.delete(f"{SUBSCRIPTIONS}/{kept}")
-        await until_subscribed(harbour, 0)
+    # However long the other takes to come back.
+    patient = replace(QUICK, notify_attempts=10_000)
+    async with whole_node(tmp_path / "harbour", patient) as harbour:
+        async with whole_node(tmp_path / "city", port=port) as node:
+            await register(node, harbour.base, operations=FEDERATION)
+            kept = await subscribe(node, receiver.url + "/a")
+            [copy] = await until_subscribed(harbour)
+            assert [one["id"] for one in await subscriptions(node)] == [kept]
+        await put(harbour, lamp(1, power=ON))
+        async with whole_node(tmp_path / "city", port=port) as node:
+            await receiver.until("/a", 1)
+            assert await subscriptions(harbour) == [
+                {**copy, "notification": (await subscriptions(harbour))[0]["notification"]}
+            ]
+            await node.delete(f"{SUBSCRIPTIONS}/{kept}")
+            await until_subscribed(harbour, 0)
 
 
 async def test_what_was_to_be_deleted_when_the_node_stopped_is_deleted(
