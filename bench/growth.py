@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bench.load import paced
 from bench.processes import node
 from bench.works import Bench, gets, queries
+from cityloom.folder import STORE
 
 
 class Growth(NamedTuple):
@@ -21,8 +22,12 @@ class Growth(NamedTuple):
 
 
 def growth(bench: Bench, size: int, rounds: int) -> Growth:
-    """Starts a node on a city of `size` entities as often as there are rounds."""
+    """Starts a node on a city of `size` entities, in memory as a file, as often as there are rounds."""
     starts, residents, reads, found = [], [], [], []
+    # Read once, so that size is measured and not how much of the file the last work left in memory.
+    with (bench.city(size) / STORE).open("rb") as file:
+        while file.read(1 << 24):
+            pass
     for _ in range(rounds):
         with node(bench.city(size)) as server:
             starts.append(server.started_in)
