@@ -153,6 +153,7 @@ def _notifying(stored: int) -> Callable[[Bench, ExitStack], Callable[[], Rates]]
         server = stack.enter_context(bench.serving(min(bench.size, 10_000), writes=True))
         for number in range(stored):
             _post(f"{server.url}{ROOT}/subscriptions", _subscription(number, receiver.url))
+        server.rested()  # what making them left to do is no part of a notification
 
         def fire(seconds: int) -> int:
             before = _count(receiver)
