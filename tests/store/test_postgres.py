@@ -14,6 +14,7 @@ import pytest
 
 from cityloom.model.clock import SimulatedClock
 from cityloom.model.errors import BadRequestData, ConfigurationError, StoreUnreachable
+from cityloom.model.events import Cause
 from cityloom.model.history import HistoryAppend
 from cityloom.query.values import GeoQuery, Query, TypeIs
 from cityloom.store.history_ports import Window
@@ -265,17 +266,38 @@ def test_a_user_who_may_not_add_extensions_is_told_which(place: Server) -> None:
     store.close()
 
 
-def test_history_moves_with_a_few_questions_however_many_series_there_are(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = 0
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One for each question that goes to the server."""
+    told: list[int] = []
     run = PostgresSession._run
 
     async def counted(self: PostgresSession, *given: Any) -> Any:
-        nonlocal asked
-        asked += 1
+        told.append(1)
         return await run(self, *given)
 
+    monkeypatch.setattr(PostgresSession, "_run", counted)
+    return told
+
+
+def test_the_log_is_read_with_a_few_questions_however_many_causes_there_are(
+    url: str, asked: list[int]
+) -> None:
+    with closing(PostgresStore(url, SimulatedClock(START))) as store:
+        for number in range(60):
+            put(store, lamp(number % 3, str(number)), cause=Cause(kind="request", id=f"r{number}"))
+    with closing(PostgresStore(url, SimulatedClock(START))) as store:
+        asked.clear()
+        events = see(store, lambda snapshot: snapshot.events(0))
+        later = see(store, lambda snapshot: snapshot.events_of(30, "", [lamp(1).id]))
+        assert len(asked) < 10
+    assert [event.cause.id for event in events] == [f"r{number}" for number in range(60)]
+    assert later == [event for event in events[30:] if event.entity_id == lamp(1).id] != []
+
+
+def test_history_moves_with_a_few_questions_however_many_series_there_are(
+    url: str, tmp_path: Path, asked: list[int]
+) -> None:
     def fill(tx: Transaction) -> None:
         for number in range(250):
             # Two months, each reading by an event of its own.
@@ -286,10 +308,10 @@ def test_history_moves_with_a_few_questions_however_many_series_there_are(
     with closing(PostgresStore(url, SimulatedClock(START), cold=str(tmp_path))) as store:
         do(store, fill)
         put(store, lamp(250))
-        monkeypatch.setattr(PostgresSession, "_run", counted)
+        asked.clear()
         assert store.cold is not None
         assert store.cold.move(LATER) == 501  # and the state of the lamp that is there
-        assert asked < 250
+        assert len(asked) < 250
         told = see(
             store, lambda snapshot: [len(snapshot.instances("", lamp(n).id, Window())) for n in (0, 250)]
         )
